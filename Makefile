@@ -1,0 +1,70 @@
+# make demo and make test need Python 3.10 or newer and make, nothing else: they make their own environment.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test lint format types docs docs-check wheel-test clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first Python that tensorflow has wheels for; say PYTHON=/path/to/python to choose another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10 python; do \
+	"$$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo "$$python" && exit; done; echo python3)
+PYTEST_FLAGS ?= -q -n auto --dist loadfile
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.workstation ## train, export, score and compare on the bundled recording; ends in report.html
+	@$(BIN)/saelite demo
+
+test: $(VENV)/.dev ## run the tests
+	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+lint: $(VENV)/.dev ## check the code's form with ruff
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+format: $(VENV)/.dev ## bring the code into ruff's form
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+types: $(VENV)/.dev ## check the types with mypy
+	@$(BIN)/mypy --no-error-summary
+
+docs: $(VENV)/.dev ## write docs/cli.md anew from the commands
+	@$(BIN)/python docs/generate_cli.py
+
+docs-check: $(VENV)/.dev ## check that docs/cli.md says what the commands say
+	@$(BIN)/python docs/generate_cli.py --check
+
+wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
+	@$(BIN)/python tests/wheel_check.py 3.11 3.13
+
+clean: ## remove the environment, builds and caches
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.workstation: pyproject.toml constraints.txt
+	$(call install,workstation)
+
+# All of workstation is in it, so `make demo` after `make test` has nothing left to install.
+$(VENV)/.dev: pyproject.toml constraints.txt
+	$(call install,workstation,dev)
+	@touch $(VENV)/.workstation
+
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	echo "saelite needs Python 3.10 or newer. Received: $(PYTHON), which is" \
+		"$$($(PYTHON) --version 2>&1 || true). Say which to use: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+@[ -x $(BIN)/python ] || $(PYTHON) -m venv --clear $(VENV)
+@[ -t 1 ] || quiet=-qq; \
+	$(BIN)/python -m pip install $${quiet:-} -c constraints.txt -e '.[$(1)$(if $(2),$(comma)$(2))]'
+@touch $@
+endef
+comma := ,

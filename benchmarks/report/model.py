@@ -1,0 +1,151 @@
+"""What a report shows: plain figures, gathered elsewhere, drawn by the other files of this package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Detection figures at the threshold; None where the recording has no labels to tell.
+
+    Parameters
+    ----------
+    roc_auc, f1 : float or None
+        0..1, higher is better.
+    far, mar : float or None
+        Share of normal windows above the threshold, share of anomalous windows not above it.
+    n_windows, n_anomalous : int
+        Windows scored, and how many of them are labelled anomalous.
+    """
+
+    roc_auc: float | None
+    f1: float | None
+    far: float | None
+    mar: float | None
+    n_windows: int
+    n_anomalous: int
+
+
+@dataclass(frozen=True)
+class ScoreTrace:
+    """The smoothed score at each window's end.
+
+    Parameters
+    ----------
+    seconds : ndarray of shape (n,)
+        Ascending times of the windows' last readings.
+    scores : ndarray of shape (n,)
+        Higher is more anomalous.
+    threshold : float
+        ``score > threshold`` is anomalous.
+    labels : ndarray of shape (n,), bool, or None
+        Which windows are labelled anomalous.
+    faults : tuple of str or None
+        Name of the fault at each window, empty where there is none.
+    """
+
+    seconds: Array
+    scores: Array
+    threshold: float
+    labels: Mask | None
+    faults: tuple[str, ...] | None
+
+    @property
+    def alarms(self) -> Mask:
+        """Windows above the threshold, shape (n,)."""
+        return np.asarray(self.scores > self.threshold)
+
+
+@dataclass(frozen=True)
+class FaultRow:
+    """One labelled fault.
+
+    Parameters
+    ----------
+    fault : str
+    start_s, duration_s : float
+    delay_s : float or None
+        From its start to the first window above the threshold; None if there was none.
+    blame : tuple of (str, float)
+        Sensors and their share (0..1) of the score, highest first.
+    """
+
+    fault: str
+    start_s: float
+    duration_s: float
+    delay_s: float | None
+    blame: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of training; `penalty` is the KL term, `mean_activation` is the mean of rho-hat."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    penalty: float
+    mean_activation: float
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """Time for one window, in microseconds: median and 99th percentile."""
+
+    name: str
+    p50_us: float
+    p99_us: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """A file and its size."""
+
+    name: str
+    n_bytes: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All a report shows; an empty part drops its section.
+
+    Parameters
+    ----------
+    title, recording : str
+        Name of the detector, and of the recording it was tried on.
+    figures : Figures
+    trace : ScoreTrace
+    faults : tuple of FaultRow
+        In time order.
+    history : tuple of Epoch
+    normal_scores : ndarray of shape (m,)
+        Smoothed scores of held-out normal windows.
+    latency : tuple of LatencyRow
+        First the device's detector, which the others are compared with.
+    sizes : tuple of FileSize
+    facts : tuple of (str, str)
+        The model in words: sensors, window, head, threshold method, runtime …
+    rho : float or None
+        Target activation the training aimed at.
+    """
+
+    title: str
+    recording: str
+    figures: Figures
+    trace: ScoreTrace
+    faults: tuple[FaultRow, ...]
+    history: tuple[Epoch, ...]
+    normal_scores: Array
+    latency: tuple[LatencyRow, ...]
+    sizes: tuple[FileSize, ...]
+    facts: tuple[tuple[str, str], ...]
+    rho: float | None = None

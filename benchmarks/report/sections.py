@@ -1,0 +1,113 @@
+"""The report's sections in reading order; to add one, write its function and name it in `_SECTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.report import plots, tables
+from benchmarks.report.formats import number
+from benchmarks.report.model import Report
+from benchmarks.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it.
+
+    Parameters
+    ----------
+    anchor, title : str
+    text : str
+        How to read the section.
+    plot : str
+        An SVG element, or empty.
+    tables : tuple of Table
+    """
+
+    anchor: str
+    title: str
+    text: str
+    plot: str = ""
+    tables: tuple[Table, ...] = ()
+
+
+def sections(report: Report) -> list[Section]:
+    """Return the sections that have something to show."""
+    return [section for make in _SECTIONS if (section := make(report)) is not None]
+
+
+def _detection(report: Report) -> Section | None:
+    table = tables.figures_table(report)
+    if not table.rows:
+        return None
+    figures = report.figures
+    text = f"{figures.n_windows:,} windows, {figures.n_anomalous:,} of them labelled anomalous."
+    return Section("detection", "Does it detect?", text, tables=(table,))
+
+
+def _scores_over_time(report: Report) -> Section | None:
+    trace = report.trace
+    if np.isnan(trace.scores).all():
+        return None
+    text = f"A window alarms while its smoothed score is above the threshold of {number(trace.threshold)}, dashed."
+    if report.faults or (trace.labels is not None and trace.labels.any()):
+        text += " Labelled faults are shaded; red outside of them is a false alarm."
+    shown = (tables.faults_table(report), tables.alarms_table(report))
+    return Section("alarms", "When does it alarm?", text, plots.score_plot(trace), shown)
+
+
+def _blame(report: Report) -> Section | None:
+    if not any(row.blame for row in report.faults):
+        return None
+    text = "Each sensor's share of the score during a fault, for the sensors blamed most."
+    table = tables.blame_table(report)
+    return Section("blame", "Which sensors are to blame?", text, plots.blame_plot(report.faults), (table,))
+
+
+def _score_groups(report: Report) -> Section | None:
+    table = tables.scores_table(report)
+    if not table.rows:
+        return None
+    text = "The further apart normal and anomalous scores lie, the less the choice of threshold matters."
+    return Section("scores", "How far apart are normal and anomalous?", text, plots.histogram_plot(report), (table,))
+
+
+def _speed(report: Report) -> Section | None:
+    if not report.latency:
+        return None
+    text = f"Time to score one window; ratios compare with the first row, {report.latency[0].name}."
+    table = tables.latency_table(report)
+    return Section("speed", "How fast is it?", text, plots.latency_plot(report.latency), (table,))
+
+
+def _sizes(report: Report) -> Section | None:
+    table = tables.sizes_table(report)
+    return Section("sizes", "How large is it?", "", tables=(table,)) if table.rows else None
+
+
+def _training(report: Report) -> Section | None:
+    if not report.history:
+        return None
+    plot = plots.training_plot(report.history, report.rho)
+    text = "The KL penalty draws the mean activation of the codes towards the target; it exists in training only."
+    return Section("training", "How was it trained?", text, plot, (tables.training_table(report),))
+
+
+def _facts(report: Report) -> Section | None:
+    table = tables.facts_table(report)
+    return Section("model", "What is in the model?", "", tables=(table,)) if table.rows else None
+
+
+_SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
+    _detection,
+    _scores_over_time,
+    _blame,
+    _score_groups,
+    _speed,
+    _sizes,
+    _training,
+    _facts,
+)

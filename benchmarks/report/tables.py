@@ -1,0 +1,172 @@
+"""The figures of a report as tables of text, the same for page and terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.report.blame import blamed_sensors
+from benchmarks.report.formats import UNKNOWN, clock, duration, file_size, latency, number, percent, ratio
+from benchmarks.report.model import Epoch, FaultRow, Report
+from benchmarks.report.traces import Span, alarm_spans, length_s, score_groups
+
+_MAX_ALARMS = 12
+_MAX_SENSORS = 12
+_TOP = 3
+
+
+@dataclass(frozen=True)
+class Column:
+    """Heading of a column; numbers are aligned to the right."""
+
+    name: str
+    is_number: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text; a table without rows is not shown."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def figures_table(report: Report) -> Table:
+    """Return the detection figures and what each means."""
+    figures = report.figures
+    rows = (
+        ("ROC AUC", figures.roc_auc, number, "1 if all anomalous windows score above all normal ones, 0.5 by chance"),
+        ("F1", figures.f1, number, "balance of found and false alarms at the threshold, 1 is best"),
+        ("FAR", figures.far, percent, "false-alarm rate: normal windows above the threshold"),
+        ("MAR", figures.mar, percent, "missed-alarm rate: anomalous windows not above the threshold"),
+    )
+    known = tuple((name, show(value), meaning) for name, value, show, meaning in rows if value is not None)
+    return Table("Detection figures", (_words("figure"), Column("value"), _words("meaning")), known)
+
+
+def faults_table(report: Report) -> Table:
+    """Return each labelled fault with its alarm delay and the sensors blamed most."""
+    columns = (_words("fault"), Column("start"), Column("duration"), Column("alarm after"))
+    return Table(
+        "Labelled faults",
+        (*columns, _words("most blamed sensors")),
+        tuple(_fault_row(report, row) for row in report.faults),
+    )
+
+
+def alarms_table(report: Report) -> Table:
+    """Return the highest alarms in time order: successive windows above the threshold."""
+    trace = report.trace
+    spans = sorted(alarm_spans(trace), key=lambda span: -_peak(report, span))
+    title = "Alarms" if len(spans) <= _MAX_ALARMS else f"The {_MAX_ALARMS} highest of {len(spans):,} alarms"
+    shown = sorted(spans[:_MAX_ALARMS], key=lambda span: span.first)
+    columns = (Column("start"), Column("duration"), Column("peak score"), Column("peak / threshold"))
+    rows = tuple(_alarm_row(report, span) for span in shown)
+    if trace.labels is None:
+        return Table(title, columns, rows)
+    during = tuple((*row, _during(report, span)) for row, span in zip(rows, shown, strict=True))
+    return Table(title, (*columns, _words("during")), during)
+
+
+def scores_table(report: Report) -> Table:
+    """Return median, tail and share above the threshold of each group of scores."""
+    limit = report.trace.threshold
+    rows = tuple(
+        (
+            name,
+            f"{len(scores):,}",
+            *(number(float(value)) for value in np.quantile(scores, (0.5, 0.99, 1.0), method="higher")),
+            percent(float((scores > limit).mean())),
+        )
+        for name, scores in score_groups(report).items()
+    )
+    columns = ("windows", "median", "99th percentile", "highest", "above the threshold")
+    return Table("Scores", (_words("group"), *map(Column, columns)), rows)
+
+
+def blame_table(report: Report) -> Table:
+    """Return the sensors blamed most over all faults."""
+    rows = [row for row in report.faults if row.blame]
+    firsts = [row.blame[0][0] for row in rows]
+    shares = {sensor: sum(dict(row.blame).get(sensor, 0.0) for row in rows) for sensor in blamed_sensors(rows)}
+    shown = list(shares.items())[:_MAX_SENSORS]
+    return Table(
+        "Blame over all faults",
+        (_words("sensor"), Column("mean share"), Column("blamed most in faults")),
+        tuple((sensor, percent(total / len(rows)), str(firsts.count(sensor))) for sensor, total in shown),
+    )
+
+
+def training_table(report: Report) -> Table:
+    """Return the first epoch, the best and the last."""
+    history = report.history
+    names = ("epoch", "loss", "validation loss", "KL penalty", "mean activation")
+    columns = (_words(""), *map(Column, names))
+    if not history:
+        return Table("Epochs", columns, ())
+    best = min(history, key=lambda epoch: epoch.validation_loss)
+    marked = {"first": history[0], "lowest validation loss": best, "last": history[-1]}
+    return Table("Epochs", columns, tuple(_epoch_row(name, epoch) for name, epoch in marked.items()))
+
+
+def latency_table(report: Report) -> Table:
+    """Return the times for one window and how many times the first row each takes."""
+    rows = report.latency
+    columns = (_words("runs as"), Column("p50"), Column("p99"), Column("p50 ratio"), _words("note"))
+    return Table(
+        "Latency for one window",
+        columns,
+        tuple(
+            (row.name, latency(row.p50_us), latency(row.p99_us), ratio(row.p50_us, rows[0].p50_us), row.note)
+            for row in rows
+        ),
+    )
+
+
+def sizes_table(report: Report) -> Table:
+    """Return the file sizes and how many times the smallest each is."""
+    smallest = min((size.n_bytes for size in report.sizes), default=0)
+    return Table(
+        "File sizes",
+        (_words("file"), Column("size"), Column("ratio")),
+        tuple((size.name, file_size(size.n_bytes), ratio(size.n_bytes, smallest)) for size in report.sizes),
+    )
+
+
+def facts_table(report: Report) -> Table:
+    """Return what the model is."""
+    return Table("Model", (_words("property"), _words("value")), report.facts)
+
+
+def _words(name: str) -> Column:
+    return Column(name, is_number=False)
+
+
+def _fault_row(report: Report, row: FaultRow) -> tuple[str, ...]:
+    blamed = ", ".join(f"{sensor} {percent(round(share, 2))}" for sensor, share in row.blame[:_TOP])
+    delay = "no alarm" if row.delay_s is None else duration(row.delay_s)
+    return (row.fault, clock(row.start_s, length_s(report.trace)), duration(row.duration_s), delay, blamed or UNKNOWN)
+
+
+def _alarm_row(report: Report, span: Span) -> tuple[str, ...]:
+    peak, limit = _peak(report, span), report.trace.threshold
+    start = clock(span.start_s, length_s(report.trace))
+    return (start, duration(span.end_s - span.start_s), number(peak), ratio(peak, limit))
+
+
+def _during(report: Report, span: Span) -> str:
+    trace, windows = report.trace, slice(span.first, span.end)
+    if trace.labels is None or not trace.labels[windows].any():
+        return "no fault"
+    return ", ".join(dict.fromkeys(filter(None, (trace.faults or ())[windows]))) or "a fault"
+
+
+def _peak(report: Report, span: Span) -> float:
+    return float(report.trace.scores[span.first : span.end].max())
+
+
+def _epoch_row(name: str, epoch: Epoch) -> tuple[str, ...]:
+    values = (epoch.loss, epoch.validation_loss, epoch.penalty, epoch.mean_activation)
+    return (name, str(epoch.epoch), *map(number, values))

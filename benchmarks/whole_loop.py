@@ -1,0 +1,142 @@
+"""The main job on the bundled recording: train, export, score on the device side, compare, report."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.detection import Scores, fault_rows, figures, read_scores
+from benchmarks.latency import Latency, measure
+from benchmarks.report.model import Epoch, FileSize, LatencyRow, Report, ScoreTrace
+from edge_runtime.errors import SaeliteError
+from edge_runtime.model_file import ModelFile
+from edge_runtime.run_folder import KERAS_FILE
+from export.pipeline import ExportSettings, export_run
+from training.pipeline import DetectorSettings, TrainedRun, save_run, train
+from training.recordings import Columns, read_recording
+from training.trainer import OnEpoch, TrainingSettings
+
+# Ten minutes of the normal work that comes before the first fault; the rest of it is tested on as well.
+NORMAL_ROWS = 2400
+SETTINGS = DetectorSettings(
+    window=4, head="t2x", alpha=0.05, smoothing_span=8, training=TrainingSettings(epochs=400)
+)
+_LATENCY_ROUNDS = 5
+
+# Scores as a user would from the shell, and tells whether tensorflow came along.
+_SCORE = """
+import sys
+from saelite.cli import main
+main(sys.argv[1:], standalone_mode=False)
+sys.exit("tensorflow was loaded on the device side" if "tensorflow" in sys.modules else 0)
+"""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the loop leaves what it makes."""
+
+    folder: Path
+
+    @property
+    def run(self) -> Path:
+        """Run folder."""
+        return self.folder / "run"
+
+    @property
+    def model(self) -> Path:
+        """Model file."""
+        return self.folder / "host.tflite"
+
+    @property
+    def scores(self) -> Path:
+        """Scores of the whole recording."""
+        return self.folder / "scores.csv"
+
+    @property
+    def report(self) -> Path:
+        """HTML report."""
+        return self.folder / "report.html"
+
+
+def learn(recording: Path, files: Files, on_epoch: OnEpoch) -> TrainedRun:
+    """Train on the normal part of the recording and save the run."""
+    normal = read_recording(recording, Columns(), rows=slice(0, NORMAL_ROWS))
+    run = train(normal, SETTINGS, on_epoch)
+    save_run(run, files.run, overwrite=True)
+    return run
+
+
+def ship(run: TrainedRun, files: Files, on_step: Callable[[str], None]) -> tuple[ModelFile, ModelFile]:
+    """Export to int8, and to float32 for the comparison of sizes; return both."""
+    int8 = export_run(run.folder, ExportSettings("int8"), on_step)
+    int8.write(files.model)
+    return int8, export_run(run.folder, ExportSettings("float32"), on_step)
+
+
+def score_on_the_device_side(recording: Path, files: Files) -> Scores:
+    """Score the recording with ``saelite score`` in a process of its own, without tensorflow."""
+    command = [sys.executable, "-c", _SCORE, "score", str(files.model), str(recording), "-o", str(files.scores),
+               "--explain"]  # fmt: skip
+    process = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    if process.returncode:
+        raise SaeliteError(f"scoring failed: {process.stderr.strip()}")
+    return read_scores(files.scores, recording)
+
+
+def compare(files: Files, on_step: Callable[[str], None]) -> list[Latency]:
+    """Time the device's detector beside the full Keras model."""
+    return measure(files.model, files.run, rounds=_LATENCY_ROUNDS, on_step=on_step)
+
+
+def report(
+    run: TrainedRun, models: tuple[ModelFile, ModelFile], scores: Scores, latency: list[Latency], files: Files
+) -> Report:
+    """Gather what the report shows; the figures are those of the part after the training rows."""
+    int8, float32 = models
+    held_out = round(NORMAL_ROWS * (1 - SETTINGS.validation_fraction))
+    tested = scores.part(NORMAL_ROWS)
+    return Report(
+        title="saelite demo",
+        recording="host: a machine watching itself",
+        figures=figures(tested),
+        trace=ScoreTrace(tested.seconds, tested.scores, int8.manifest.threshold.value, tested.labels, tested.faults),
+        faults=fault_rows(tested),
+        history=tuple(
+            Epoch(epoch.epoch, epoch.loss, epoch.validation_loss, epoch.penalty, epoch.mean_activation)
+            for epoch in run.history
+        ),
+        normal_scores=scores.part(held_out, NORMAL_ROWS).scores,
+        latency=tuple(LatencyRow(row.contender.title, row.p50_us, row.p99_us, row.contender.note) for row in latency),
+        sizes=(
+            FileSize("int8 model file", len(int8.to_bytes())),
+            FileSize("float32 model file", len(float32.to_bytes())),
+            FileSize("full Keras model", (files.run / KERAS_FILE).stat().st_size),
+        ),
+        facts=_facts(int8),
+        rho=SETTINGS.rho,
+    )
+
+
+def _facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
+    manifest = model.manifest
+    spec, parity = manifest.spec, manifest.parity
+    facts = [
+        ("sensors", str(len(spec.sensors))),
+        ("window", f"{spec.preprocessing.window} readings"),
+        ("codes", f"{len(manifest.mean_activation)}, mean activation {np.mean(manifest.mean_activation):.3f}"),
+        ("head", spec.scoring.head),
+        ("smoothing", f"moving average over {spec.scoring.smoothing_span} windows"),
+        ("threshold", f"{manifest.threshold.value:.4g}: {manifest.threshold.method}"),
+        ("runtimes it ran in", ", ".join(f"{check.runtime} {check.version}" for check in manifest.runtimes)),
+    ]
+    if parity:
+        facts.append(("int8 against full model", f"score correlation {parity.score_correlation:.4f}, "
+                                                 f"alarms agree on {parity.alarm_agreement:.2%}"))  # fmt: skip
+    return tuple(facts)

@@ -1,0 +1,72 @@
+"""Files that are either there in full or not there at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from edge_runtime.errors import OutputError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` that takes its place when the block ends well.
+
+    Raises
+    ------
+    OutputError
+        If the folder does not exist or cannot be written; then nothing is left behind.
+    """
+    path = Path(path)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+    _sync_folder(path.parent)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, or leave what was there (see `atomic_file`)."""
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """Return the error for a path that cannot be written."""
+    if isinstance(error, FileNotFoundError):
+        return OutputError(f"cannot write {path}: the folder {path.parent} does not exist. Create it first.")
+    reason = error.strerror or str(error)
+    return OutputError(f"cannot write {path}: {reason}. Choose another place, or mend its permissions.")
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a power cut can forget the rename though the data is on the disk.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,65 @@
+"""Every error saelite raises on purpose.
+
+::
+
+    SaeliteError
+    ├── UsageError             the call itself cannot be meant (also a ValueError)
+    ├── MissingExtraError      a package of an extra is not installed (also an ImportError)
+    ├── RecordingError         a recording cannot be read or does not fit
+    │   └── InputShapeError    sensors or window do not match the model
+    ├── ModelFileError         a model file cannot be used
+    │   └── IntegrityError     a model file was changed, or is not signed as demanded
+    ├── RuntimeUnavailableError  no interpreter package fits, or it refused the file
+    └── OutputError            a file cannot be written
+
+Each message says what is wrong, what was expected, what came, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class SaeliteError(Exception):
+    """Base of all errors raised on purpose; its text is meant for the user."""
+
+
+class UsageError(SaeliteError, ValueError):
+    """An argument or option has a value that cannot be meant."""
+
+
+class MissingExtraError(SaeliteError, ImportError):
+    """A package that belongs to an optional extra is not installed."""
+
+
+class RecordingError(SaeliteError):
+    """A recording cannot be read, or holds what cannot be used."""
+
+
+class InputShapeError(RecordingError, ValueError):
+    """Sensors, window or dtype differ from what the model expects."""
+
+
+class ModelFileError(SaeliteError):
+    """A model file is missing, damaged, or not one of ours."""
+
+
+class IntegrityError(ModelFileError):
+    """A model file does not match its own SHA-256 or signature."""
+
+
+class RuntimeUnavailableError(SaeliteError):
+    """No TFLite interpreter can open the file here."""
+
+
+class OutputError(SaeliteError):
+    """A file or folder cannot be written."""
+
+
+def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:
+    """Return the error that names the pip line for a missing package.
+
+    >>> print(missing_extra("psutil", "host", "the host source"))
+    psutil is not installed, and the host source needs it. Install it with: pip install 'saelite[host]'
+    """
+    return MissingExtraError(
+        f"{package} is not installed, and {purpose} needs it. Install it with: pip install 'saelite[{extra}]'"
+    )

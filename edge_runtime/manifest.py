@@ -1,0 +1,218 @@
+"""The manifest: what a model file says about itself, and what training hands to export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_runtime.errors import ModelFileError
+from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.preprocessing import Preprocessing
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """One column of a recording.
+
+    Parameters
+    ----------
+    name : str
+        As in the recording's header.
+    unit : str
+        As the user gave it; empty where unknown.
+    """
+
+    name: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How inputs, codes and residual become one score.
+
+    Parameters
+    ----------
+    head : str
+        A key of `edge_runtime.heads.PARTS`.
+    smoothing_span : int
+        Span of the moving average over successive windows' scores; 1 is none.
+    """
+
+    head: str
+    smoothing_span: int = 1
+
+
+@dataclass(frozen=True)
+class DetectorSpec:
+    """All that defines a detector besides its weights and its threshold."""
+
+    sensors: tuple[Sensor, ...]
+    preprocessing: Preprocessing
+    scoring: Scoring
+
+    @property
+    def sensor_names(self) -> tuple[str, ...]:
+        """Sensor names in the model's order."""
+        return tuple(sensor.name for sensor in self.sensors)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A limit on the smoothed score: ``score > value`` is anomalous.
+
+    Parameters
+    ----------
+    value : float
+    method : str
+        How it was fitted, with its parameters.
+    target_far : float
+        False-alarm rate it was fitted for, per window.
+    n_windows : int
+        Normal windows it was fitted on.
+    """
+
+    value: float
+    method: str
+    target_far: float
+    n_windows: int
+    comparison: str = ">"
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What is quantised, and how.
+
+    Parameters
+    ----------
+    scheme : str
+        ``int8``, ``float32`` …
+    granularity : str
+        ``tensor`` or ``channel``: what one weight scale covers.
+    input_scale, input_zero_point : float, int
+        Of the network's quantised input; ``(q - zero_point) * scale`` is the scaled value.
+    input_saturation : float
+        Share of values of held-out normal windows outside the quantised input's range.
+    """
+
+    scheme: str
+    granularity: str = "tensor"
+    input_scale: float = 0.0
+    input_zero_point: int = 0
+    input_saturation: float = 0.0
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How close the file is to the full model, on held-out windows.
+
+    Parameters
+    ----------
+    n_windows : int
+    codes_max_difference : float
+        Largest absolute difference of one code.
+    codes_correlation : float
+        Pearson correlation over all codes.
+    score_correlation, score_rank_correlation : float
+        Pearson and Spearman.
+    alarm_agreement : float
+        Share of windows on which both alarm or neither does, each at its own threshold.
+    """
+
+    n_windows: int
+    codes_max_difference: float
+    codes_correlation: float
+    score_correlation: float
+    score_rank_correlation: float
+    alarm_agreement: float
+
+
+@dataclass(frozen=True)
+class RuntimeCheck:
+    """One runtime the file was run in before it was written.
+
+    Parameters
+    ----------
+    runtime, version : str
+    machine : str
+        Architecture, such as ``x86_64``.
+    max_relative_score_difference : float
+        Against the first runtime, relative to the threshold.
+    """
+
+    runtime: str
+    version: str
+    machine: str
+    max_relative_score_difference: float
+
+
+@dataclass(frozen=True)
+class Op:
+    """One kind of op in the flatbuffer."""
+
+    name: str
+    version: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where the model comes from: no paths, no host names.
+
+    Parameters
+    ----------
+    packages : mapping of str to str
+        Versions of the packages that trained and exported it.
+    data_sha256 : str
+        Of the training recording's bytes.
+    seed : int
+    """
+
+    packages: Mapping[str, str] = field(default_factory=dict)
+    data_sha256: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The whole of ``saelite.json``."""
+
+    schema: int
+    name: str
+    target: str
+    spec: DetectorSpec
+    threshold: Threshold
+    quantization: Quantization
+    mean_activation: tuple[float, ...]
+    flatbuffer_sha256: str
+    ops: tuple[Op, ...] = ()
+    parity: Parity | None = None
+    runtimes: tuple[RuntimeCheck, ...] = ()
+    provenance: Provenance = field(default_factory=Provenance)
+
+    def to_bytes(self) -> bytes:
+        """Return UTF-8 JSON with a stable order, ready for the file."""
+        return json.dumps(to_json(self), indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Manifest:
+        """Parse and check a manifest.
+
+        Raises
+        ------
+        ModelFileError
+            If it is not JSON, of a newer schema, or a field does not fit.
+        """
+        try:
+            data = json.loads(content)
+            schema = data.get("schema") if isinstance(data, dict) else None
+            if schema != SCHEMA:
+                raise ModelFileError(
+                    f"the manifest has schema version {schema!r}, this saelite reads version {SCHEMA}. "
+                    "Install the saelite that wrote the file, or export it again."
+                )
+            return from_json(cls, data)
+        except (UnicodeDecodeError, json.JSONDecodeError, DecodeError, RecursionError) as error:
+            raise ModelFileError(f"the manifest is damaged ({error}). Export the file again.") from error

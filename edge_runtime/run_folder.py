@@ -1,0 +1,181 @@
+"""The run folder: what training hands to export, readable with a text editor and numpy alone.
+
+==================  ===================================================================================
+``run.json``        sensors, preprocessing, head, network shape, training settings, package versions
+``network.npz``     kernels and biases of the dense layers, as plain arrays
+``head.npz``        mean and whitening of the scoring head
+``windows.npz``     raw normal windows: a sample to quantise with, and the held-out ones with the full
+                    model's codes and scores, which an exported file must reproduce
+``model.keras``     the full model, penalty and all, for Keras
+``history.csv``     loss, penalty and mean activation by epoch
+==================  ===================================================================================
+
+Training writes it and export reads it; neither imports the other.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.errors import ModelFileError
+from edge_runtime.heads import Head
+from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.manifest import DetectorSpec, Provenance
+from edge_runtime.preprocessing import FloatArray
+
+SCHEMA = 1
+RUN_JSON = "run.json"
+KERAS_FILE = "model.keras"
+
+
+@dataclass(frozen=True)
+class DenseLayer:
+    """A dense layer as plain weights.
+
+    Parameters
+    ----------
+    kernel : ndarray of shape (inputs, units), float32
+    bias : ndarray of shape (units,), float32
+    activation : str
+        A Keras activation name.
+    """
+
+    kernel: FloatArray
+    bias: FloatArray
+    activation: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """An autoencoder as plain weights; the decoder is empty where it is not needed."""
+
+    encoder: tuple[DenseLayer, ...]
+    decoder: tuple[DenseLayer, ...] = ()
+
+
+@dataclass(frozen=True)
+class NormalWindows:
+    """Normal windows in raw sensor units.
+
+    Parameters
+    ----------
+    representative : ndarray of shape (n, window, sensors), float32
+        A sample of the training windows, for quantisation.
+    held_out : ndarray of shape (m, window, sensors), float32
+        Successive windows training never saw, in time order: the threshold is fitted on them.
+    held_out_codes : ndarray of shape (m, units), float32
+    held_out_scores : ndarray of shape (m,), float32
+        Raw scores. Both as the full model gave them.
+    """
+
+    representative: FloatArray
+    held_out: FloatArray
+    held_out_codes: FloatArray
+    held_out_scores: FloatArray
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """How export fits the threshold on the exported file's own scores: a quantile times a factor."""
+
+    quantile: float = 0.999
+    factor: float = 4 / 3
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The contents of a run folder that export needs."""
+
+    name: str
+    spec: DetectorSpec
+    network: Network
+    head: Head
+    windows: NormalWindows
+    threshold_rule: ThresholdRule
+    provenance: Provenance
+    training: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write the files into an existing folder."""
+        record = {
+            "schema": SCHEMA,
+            "name": self.name,
+            "spec": to_json(self.spec),
+            "activations": {
+                "encoder": [layer.activation for layer in self.network.encoder],
+                "decoder": [layer.activation for layer in self.network.decoder],
+            },
+            "threshold_rule": to_json(self.threshold_rule),
+            "provenance": to_json(self.provenance),
+            "training": self.training,
+        }
+        (folder / RUN_JSON).write_text(json.dumps(record, indent=1) + "\n")
+        np.savez(folder / "network.npz", **_layer_arrays(self.network))  # type: ignore[arg-type]
+        np.savez(folder / "head.npz", mean=self.head.mean, whitening=self.head.whitening)
+        np.savez_compressed(folder / "windows.npz", **vars(self.windows))
+
+
+def read_run_folder(folder: str | Path) -> RunFolder:
+    """Read a run folder.
+
+    Raises
+    ------
+    ModelFileError
+        If the folder is missing, incomplete or damaged.
+    """
+    folder = Path(folder)
+    try:
+        record = json.loads((folder / RUN_JSON).read_text())
+        if record["schema"] != SCHEMA:
+            raise ModelFileError(
+                f"{folder} has run-folder schema {record['schema']!r}, this saelite reads {SCHEMA}. Train it again."
+            )
+        spec = from_json(DetectorSpec, record["spec"], "spec")
+        head = _arrays(folder / "head.npz")
+        return RunFolder(
+            name=str(record["name"]),
+            spec=spec,
+            network=_network(_arrays(folder / "network.npz"), record["activations"]),
+            head=Head(spec.scoring.head, head["mean"], head["whitening"]),
+            windows=NormalWindows(**_arrays(folder / "windows.npz")),
+            threshold_rule=from_json(ThresholdRule, record["threshold_rule"], "threshold_rule"),
+            provenance=from_json(Provenance, record["provenance"], "provenance"),
+            training=record["training"],
+        )
+    except FileNotFoundError as error:
+        raise ModelFileError(
+            f"{folder} is not a run folder: {Path(error.filename).name} is missing. "
+            "Expected a folder written by `saelite train`."
+        ) from error
+    except (OSError, KeyError, TypeError, ValueError, DecodeError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}). Train it again.") from error
+
+
+def _layer_arrays(network: Network) -> dict[str, FloatArray]:
+    arrays = {}
+    for part in ("encoder", "decoder"):
+        for number, layer in enumerate(getattr(network, part)):
+            arrays[f"{part}_{number}_kernel"] = layer.kernel
+            arrays[f"{part}_{number}_bias"] = layer.bias
+    return arrays
+
+
+def _network(arrays: dict[str, FloatArray], activations: dict[str, list[str]]) -> Network:
+    def layers(part: str) -> tuple[DenseLayer, ...]:
+        return tuple(
+            DenseLayer(arrays[f"{part}_{number}_kernel"], arrays[f"{part}_{number}_bias"], activation)
+            for number, activation in enumerate(activations[part])
+        )
+
+    return Network(layers("encoder"), layers("decoder"))
+
+
+def _arrays(path: Path) -> dict[str, FloatArray]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

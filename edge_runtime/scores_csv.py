@@ -1,0 +1,226 @@
+"""A CSV recording through a detector into a CSV of scores, in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from edge_runtime.atomic import atomic_file
+from edge_runtime.batch_scoring import ScoredRows, score_blocks
+from edge_runtime.confusion import Confusion
+from edge_runtime.detector import Detector
+from edge_runtime.errors import RecordingError
+from edge_runtime.missing import repair_missing
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.sources.csv_format import is_anomalous
+from edge_runtime.sources.csv_rows import CsvRows
+
+# Smoothing forgets: after so many spans what came before weighs less than 0.1 %.
+_SETTLED_SPANS = 4
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What to score.
+
+    Parameters
+    ----------
+    rows : slice
+        Readings to give results for; the ones before them fill the window and settle the smoothing.
+    label : str, optional
+        Label column, for the figures.
+    on_missing : str
+        See `edge_runtime.missing`.
+    explain : bool
+        Add each sensor's contribution.
+    """
+
+    rows: slice = field(default_factory=lambda: slice(None))
+    label: str | None = None
+    on_missing: str = "error"
+    explain: bool = False
+
+
+@dataclass
+class Summary:
+    """What came of it."""
+
+    windows: int = 0
+    anomalies: int = 0
+    repaired: int = 0
+    confusion: Confusion = field(default_factory=Confusion)
+    labelled: bool = False
+
+    def text(self) -> str:
+        """Return one line for people."""
+        line = f"{self.windows} windows scored, {self.anomalies} anomalous"
+        if self.repaired:
+            line += f", {self.repaired} row(s) with missing values repaired"
+        if self.labelled:
+            counts = self.confusion
+            line += f"; F1 {counts.f1:.3f}, FAR {counts.far:.2%}, MAR {counts.mar:.2%}"
+        return line
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Consecutive rows with their row numbers and texts."""
+
+    values: FloatArray
+    numbers: np.ndarray
+    texts: list[list[str]]
+
+
+def score_recording(detector: Detector, recording: str, output: str, request: ScoreRequest) -> Summary:
+    """Write row, time, score and anomaly of every window of a recording.
+
+    Parameters
+    ----------
+    recording, output : str
+        CSV files; ``-`` is standard input or output.
+
+    Raises
+    ------
+    RecordingError
+        If the recording cannot be read, lacks a sensor of the model, or has no row to score.
+    OutputError
+        If the output cannot be written; then nothing is left behind.
+    """
+    summary = Summary()
+    with CsvRows(recording) as table:
+        _check_sensors(table, detector)
+        label = request.label or table.format.label_column
+        summary.labelled = label is not None
+        time = table.format.time_column
+        with _output(output) as file:
+            writer = csv.writer(file, lineterminator="\n")
+            contributions = [f"contribution_{name}" for name in detector.sensor_names] if request.explain else []
+            writer.writerow(["row", *([time] if time else []), "score", "anomaly", *contributions])
+            for rows, scored in _scored(detector, table, request, label, summary):
+                _write(writer, rows, scored, time is not None)
+                _count(summary, rows, scored)
+            if not summary.windows:
+                raise _nothing_to_score(table.name, detector, request)
+    return summary
+
+
+def _scored(
+    detector: Detector, table: CsvRows, request: ScoreRequest, label: str | None, summary: Summary
+) -> Iterator[tuple[_Rows, ScoredRows]]:
+    """Yield the windows asked for, each with the row it ends at."""
+    blocks = _rows(detector, table, request, label, summary)
+    fed: list[_Rows] = []
+
+    def values() -> Iterator[FloatArray]:
+        for block in blocks:
+            fed.append(block)
+            yield block.values
+
+    before = 0
+    for scored in score_blocks(detector, values(), explain=request.explain):
+        block = fed.pop()
+        ends = scored.rows - before
+        before += len(block.values)
+        wanted = block.numbers[ends] >= (request.rows.start or 0)
+        chosen = ends[wanted]
+        texts = [block.texts[position] for position in chosen] if block.texts else []
+        contributions = None if scored.contributions is None else scored.contributions[wanted]
+        yield (
+            _Rows(block.values[chosen], block.numbers[chosen], texts),
+            ScoredRows(chosen, scored.scores[wanted], scored.anomalies[wanted], contributions),
+        )
+
+
+def _rows(
+    detector: Detector, table: CsvRows, request: ScoreRequest, label: str | None, summary: Summary
+) -> Iterator[_Rows]:
+    """Yield the rows to feed, missing values repaired."""
+    spec = detector.manifest.spec
+    context = spec.preprocessing.window + _SETTLED_SPANS * spec.scoring.smoothing_span * spec.preprocessing.stride
+    start, stop = max(0, (request.rows.start or 0) - context), request.rows.stop
+    texts = [name for name in (table.format.time_column, label) if name]
+    position, last = 0, None
+    for block in table.blocks(detector.sensor_names, texts):
+        numbers = np.arange(position, position + len(block.values))
+        position += len(block.values)
+        wanted = (numbers >= start) & (numbers < (stop if stop is not None else position))
+        if not wanted.any():
+            continue
+        rows = _repaired(block.values[wanted], numbers[wanted], request.on_missing, detector, last, summary)
+        offset = position - len(block.values)
+        chosen = [block.texts[number - offset] for number in rows.numbers] if texts else []
+        last = rows.values[-1] if len(rows.values) else last
+        yield _Rows(rows.values, rows.numbers, chosen)
+        if stop is not None and position >= stop:
+            return
+
+
+def _repaired(
+    values: FloatArray, numbers: np.ndarray, policy: str, detector: Detector, last: FloatArray | None, summary: Summary
+) -> _Rows:
+    if policy == "skip":
+        numbers = numbers[np.isfinite(values).all(axis=1)]
+    repaired, count = repair_missing(
+        values, policy, detector.sensor_names, first_row=int(numbers[0]) if len(numbers) else 0, last=last
+    )
+    summary.repaired += count
+    return _Rows(repaired, numbers, [])
+
+
+def _write(writer: Any, rows: _Rows, scored: ScoredRows, has_time: bool) -> None:
+    count = len(rows.numbers)
+    times = [[text[0]] for text in rows.texts] if has_time else [[]] * count
+    explained = [[]] * count if scored.contributions is None else scored.contributions.tolist()
+    writer.writerows(
+        [number, *time, f"{score:.6g}", int(anomaly), *(f"{value:.4g}" for value in contributions)]
+        for number, time, score, anomaly, contributions in zip(
+            rows.numbers.tolist(), times, scored.scores.tolist(), scored.anomalies.tolist(), explained, strict=True
+        )
+    )
+
+
+def _count(summary: Summary, rows: _Rows, scored: ScoredRows) -> None:
+    summary.windows += len(scored.scores)
+    summary.anomalies += int(scored.anomalies.sum())
+    if summary.labelled:
+        labels = np.array([is_anomalous(text[-1]) for text in rows.texts], bool)
+        summary.confusion.add(labels, scored.anomalies)
+
+
+def _check_sensors(table: CsvRows, detector: Detector) -> None:
+    missing = [name for name in detector.sensor_names if name not in table.format.header]
+    if missing:
+        raise RecordingError(
+            f"{table.name} lacks {len(missing)} of the model's {len(detector.sensor_names)} sensors: "
+            f"{', '.join(missing)}. Columns there: {', '.join(table.format.header)}. "
+            "Columns are found by name, in any order."
+        )
+
+
+def _nothing_to_score(name: str, detector: Detector, request: ScoreRequest) -> RecordingError:
+    window = detector.manifest.spec.preprocessing.window
+    chosen = "" if request.rows == slice(None) else " in the rows asked for"
+    return RecordingError(
+        f"{name} has no complete window to score{chosen}. Expected at least {window} row(s) of readings."
+    )
+
+
+@contextmanager
+def _output(path: str) -> Iterator[IO[str]]:
+    if path == "-":
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    with atomic_file(Path(path)) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        yield text
+        text.flush()
+        text.detach()

@@ -1,0 +1,65 @@
+"""Causal smoothing of scores: an exponentially weighted moving average, as stream and as batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.preprocessing import FloatArray
+
+_BLOCK = 256
+
+
+class Smoother:
+    """Exponentially weighted moving average ``y += alpha * (x - y)`` that starts at the first score.
+
+    Parameters
+    ----------
+    span : int
+        ``alpha = 2 / (span + 1)``; a span of 1 passes scores through.
+
+    Examples
+    --------
+    >>> smoother = Smoother(span=3)
+    >>> [smoother.update(score) for score in (1.0, 1.0, 5.0)]
+    [1.0, 1.0, 3.0]
+
+    References
+    ----------
+    Roberts (1959), Control chart tests based on geometric moving averages.
+    """
+
+    def __init__(self, span: int = 1) -> None:
+        self.alpha = 2.0 / (span + 1.0)
+        self.level: float | None = None
+        # Row i weighs the scores 0..i of a block; powers of at most _BLOCK stay inside float64.
+        decay = (1.0 - self.alpha) ** np.arange(_BLOCK + 1)
+        lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+        self._weights = np.where(lag >= 0, self.alpha * decay[np.abs(lag)], 0.0)
+        self._carry = decay[1:]
+
+    def update(self, score: float) -> float:
+        """Return the smoothed score after one more."""
+        level = self.level
+        level = score if level is None else level + self.alpha * (score - level)
+        self.level = level
+        return level
+
+    def update_many(self, scores: FloatArray) -> FloatArray:
+        """Return the smoothed scores after each of `scores`, shape (n,); the same numbers as `update`."""
+        if self.alpha == 1.0 or not len(scores):
+            self.level = float(scores[-1]) if len(scores) else self.level
+            return scores
+        level = float(scores[0]) if self.level is None else self.level
+        smoothed = np.empty(len(scores), np.float32)
+        for start in range(0, len(scores), _BLOCK):
+            block = scores[start : start + _BLOCK].astype(np.float64)
+            n = len(block)
+            out = self._weights[:n, :n] @ block + self._carry[:n] * level
+            smoothed[start : start + n] = out
+            level = float(out[-1])
+        self.level = level
+        return smoothed
+
+    def reset(self) -> None:
+        """Forget all scores."""
+        self.level = None

@@ -1,0 +1,180 @@
+"""CSV recordings as arrays, block by block: plain or gzip, file or standard input."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.sources.csv_format import CsvFormat, sniff_csv
+
+_BLOCK_LINES = 8192
+_SNIFF_LINES = 20
+_GZIP_MAGIC = b"\x1f\x8b"
+_NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some consecutive rows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, columns), float64
+        NaN where a cell is empty.
+    texts : list of list of str
+        The text columns asked for, per row.
+    """
+
+    values: FloatArray
+    texts: list[list[str]]
+
+
+class CsvRows:
+    """A CSV text opened for reading; `format` is known at once, the rows come block by block.
+
+    Parameters
+    ----------
+    path : str
+        File, or ``-`` for standard input.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read, is empty, or has no proper header.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = "standard input" if str(path) == "-" else str(path)
+        self._file = _open_text(path, self.name)
+        try:
+            # Standard input may be a live sensor: one line must be enough to start.
+            head = self._read_lines(2 if str(path) == "-" else _SNIFF_LINES)
+            self.format: CsvFormat = sniff_csv(head, self.name)
+        except RecordingError:
+            self.close()
+            raise
+        self._head = head[1:]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> CsvRows:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def columns(self, names: Sequence[str]) -> list[int]:
+        """Return the positions of columns.
+
+        Raises
+        ------
+        RecordingError
+            If one is not there.
+        """
+        header = self.format.header
+        missing = [name for name in names if name not in header]
+        if missing:
+            raise RecordingError(
+                f"{self.name} has no column {', '.join(missing)}. Columns there: {', '.join(header)}."
+            )
+        return [header.index(name) for name in names]
+
+    def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:
+        """Yield the rows of some number columns, and of some text columns beside them.
+
+        Raises
+        ------
+        RecordingError
+            At the first cell that is neither a number nor empty, or line that is too short.
+        """
+        number_columns, text_columns = self.columns(names), self.columns(texts)
+        first_row = 0
+        while lines := self._next_lines():
+            values = self._numbers(lines, number_columns, first_row)
+            cells = [self.format.split(line) for line in lines] if text_columns else []
+            yield Block(values, [[row[column] for column in text_columns] for row in cells])
+            first_row += len(lines)
+
+    def _next_lines(self) -> list[str]:
+        """Return the lines of the next block; empty only at the end."""
+        lines, self._head = self._head, []
+        while True:
+            more = self._read_lines(_BLOCK_LINES - len(lines))
+            lines = [line.rstrip("\r\n") for line in lines + more if line.strip()]
+            if lines or not more:
+                return lines
+
+    def _read_lines(self, count: int) -> list[str]:
+        try:
+            return list(itertools.islice(self._file, count))
+        except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
+            raise _unreadable(self.name, error) from error
+
+    def _numbers(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
+        if self.format.decimal_comma:
+            lines = [line.replace(",", ".") for line in lines]
+        try:
+            return np.loadtxt(
+                lines, delimiter=self.format.separator, usecols=columns, comments=None, quotechar='"', ndmin=2
+            )
+        except ValueError:
+            # Something is no number or missing: go cell by cell, and say which.
+            return self._numbers_one_by_one(lines, columns, first_row)
+
+    def _numbers_one_by_one(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
+        values = np.empty((len(lines), len(columns)))
+        for number, line in enumerate(lines):
+            cells = self.format.split(line)
+            where = f"{self.name}, row {first_row + number}"
+            if len(cells) <= max(columns):
+                raise RecordingError(
+                    f"{where}: expected {len(self.format.header)} columns. Received: {len(cells)} ({line!r:.80}). "
+                    "Mend or remove the line."
+                )
+            values[number] = [self._number(cells[column], where, column) for column in columns]
+        return values
+
+    def _number(self, cell: str, where: str, column: int) -> float:
+        text = cell.strip()
+        try:
+            return float(text)
+        except ValueError:
+            if text.lower() in _NO_VALUE:
+                return float("nan")
+        raise RecordingError(
+            f"{where}, column {self.format.header[column]!r}: expected a number. Received: {cell!r:.80}. "
+            "Mend the cell, or leave the column out (--exclude)."
+        )
+
+
+def _open_text(path: str | Path, name: str) -> IO[str]:
+    if str(path) == "-":
+        return sys.stdin
+    try:
+        with Path(path).open("rb") as file:
+            compressed = file.read(2) == _GZIP_MAGIC
+        opener = gzip.open if compressed else open
+        return opener(path, "rt", encoding="utf-8", newline="")
+    except OSError as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> RecordingError:
+    if isinstance(error, FileNotFoundError):
+        return RecordingError(f"no such file: {name}. Expected a CSV recording with a header line.")
+    if isinstance(error, OSError) and error.strerror:
+        return RecordingError(f"cannot read {name}: {error.strerror}.")
+    return RecordingError(f"{name} is not a text file in UTF-8 ({error}). Expected a CSV recording with a header line.")

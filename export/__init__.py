@@ -1,0 +1,1 @@
+"""From a run folder to one quantised, verified model file. Needs tensorflow."""

@@ -1,0 +1,98 @@
+"""Reading a TFLite flatbuffer as it stands: ops, tensors, names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import flatbuffers
+from ai_edge_litert import schema_py_generated as schema
+
+from edge_runtime.errors import ModelFileError
+from edge_runtime.manifest import Op
+
+_OP_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_FILE_IDENTIFIER = b"TFL3"
+
+
+def parse(flatbuffer: bytes) -> Any:
+    """Return the flatbuffer as the schema's object tree.
+
+    Raises
+    ------
+    ModelFileError
+        If it is no TFLite flatbuffer.
+    """
+    try:
+        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+    except Exception as error:  # the generated reader raises whatever random bytes lead it to
+        raise ModelFileError(f"not a readable TFLite flatbuffer ({type(error).__name__}: {error}).") from error
+
+
+def serialize(model: Any) -> bytes:
+    """Return an object tree as bytes."""
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), file_identifier=_FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def ops(flatbuffer: bytes) -> tuple[Op, ...]:
+    """Return the kinds of op in a flatbuffer with their versions and how often each stands in it."""
+    model = parse(flatbuffer)
+    counts = Counter(operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators)
+    return tuple(
+        Op(op_name(model.operatorCodes[code]), int(model.operatorCodes[code].version), count)
+        for code, count in sorted(counts.items())
+    )
+
+
+def op_name(code: Any) -> str:
+    """Return the name of an operator code; custom ops by their own name."""
+    # Old files keep small codes in the deprecated field only; the larger of the two is the real one.
+    builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+    name = _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
+    return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
+
+
+def name_tensors(flatbuffer: bytes, float_graph: bytes) -> bytes:
+    """Return the flatbuffer with its inputs and outputs called as in the float graph's signature.
+
+    Any host then finds ``window``, ``codes``, ``score`` and ``contributions`` by name, with or without
+    support for signatures. The quantiser keeps the order of inputs and outputs but leaves the signature
+    pointing at tensors that are no outputs any more, so it is set right as well.
+    """
+    original, model = parse(float_graph), parse(flatbuffer)
+    (signature,), (before,) = original.signatureDefs, original.subgraphs
+    (renewed,), (graph,) = model.signatureDefs, model.subgraphs
+    for entries, old, new in (
+        (renewed.inputs, before.inputs, graph.inputs),
+        (renewed.outputs, before.outputs, graph.outputs),
+    ):
+        place = {entry.name: list(old).index(entry.tensorIndex) for entry in [*signature.inputs, *signature.outputs]
+                 if entry.tensorIndex in old}  # fmt: skip
+        for entry in entries:
+            entry.tensorIndex = int(new[place[entry.name]])
+            graph.tensors[entry.tensorIndex].name = entry.name
+    return serialize(model)
+
+
+def inputs_of(flatbuffer: bytes, name: str) -> list[str]:
+    """Return the names of the tensors that go into ops called `name`."""
+    model = parse(flatbuffer)
+    return [
+        graph.tensors[operator.inputs[0]].name.decode()
+        for graph in model.subgraphs
+        for operator in graph.operators
+        if op_name(model.operatorCodes[operator.opcodeIndex]) == name
+    ]
+
+
+def quantized_input(flatbuffer: bytes) -> tuple[float, int] | None:
+    """Return scale and zero point of the network's quantised input; None where nothing is quantised."""
+    model = parse(flatbuffer)
+    (graph, *_) = model.subgraphs
+    for operator in graph.operators:
+        if op_name(model.operatorCodes[operator.opcodeIndex]) == "QUANTIZE":
+            quantization = graph.tensors[operator.outputs[0]].quantization
+            return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+    return None

@@ -1,0 +1,32 @@
+"""Run a flatbuffer on windows in a process of its own: ``runtime_worker.py MODULE GRAPH WINDOWS OUTPUTS``.
+
+It stands alone (numpy and one interpreter), so that it also runs with the Python of an environment in which
+saelite is not installed. tflite_runtime cannot be loaded beside tensorflow, hence a process per runtime.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import numpy as np
+
+
+def main(module: str, graph: str, windows_path: str, outputs_path: str) -> None:
+    """Write every output of the graph for every window to an .npz file."""
+    interpreter = importlib.import_module(module).Interpreter(model_path=graph, num_threads=1)
+    windows = np.load(windows_path, allow_pickle=False)
+    entry = interpreter.get_input_details()[0]["index"]
+    interpreter.allocate_tensors()
+    outputs = {details["name"]: details["index"] for details in interpreter.get_output_details()}
+    results: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+    for window in windows:
+        interpreter.set_tensor(entry, window[None])
+        interpreter.invoke()
+        for name, index in outputs.items():
+            results[name].append(interpreter.get_tensor(index)[0])
+    np.savez(outputs_path, **{name: np.asarray(rows) for name, rows in results.items()})  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

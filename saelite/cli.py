@@ -1,0 +1,54 @@
+"""The ``saelite`` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from edge_runtime.errors import SaeliteError, UsageError
+from saelite.commands.bench import bench
+from saelite.commands.demo import demo
+from saelite.commands.doctor import doctor
+from saelite.commands.export import export
+from saelite.commands.inspect import inspect
+from saelite.commands.record import record
+from saelite.commands.score import score
+from saelite.commands.train import train
+
+
+def _version() -> str:
+    try:
+        return version("saelite")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+class _Group(click.Group):
+    """A group that prints our own errors as one line, exit code 1 (2 for a call that cannot be meant)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            raise click.UsageError(str(error)) from error
+        except SaeliteError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="saelite")
+def main() -> None:
+    """Train a sparse autoencoder, turn it into one quantised TFLite file, run it on a small board.
+
+    \b
+    saelite demo                             the whole loop on the bundled recording
+    saelite train normal.csv -o runs/pump    learn what normal looks like
+    saelite export runs/pump -o pump.tflite  one file for the device
+    saelite score pump.tflite log.csv -o scores.csv
+    """
+
+
+for command in (demo, record, train, export, inspect, score, bench, doctor):
+    main.add_command(command)

@@ -1,0 +1,35 @@
+"""``saelite doctor``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from saelite.tables import table
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> None:
+    """Show what is installed, which runtime is used, and what is wrong.
+
+    Exit code 0 when a model can be run here, 1 when it cannot.
+
+    \b
+    Example:
+      saelite doctor
+    """
+    from edge_runtime.diagnosis import examine
+
+    diagnosis = examine()
+    if as_json:
+        click.echo(json.dumps({"facts": dict(diagnosis.facts), "problems": list(diagnosis.problems)}, indent=1))
+    else:
+        click.echo(table(diagnosis.facts))
+        for problem in diagnosis.problems:
+            click.echo(f"problem: {problem}")
+        if not diagnosis.problems:
+            click.echo("all is well: models can be run here")
+    if diagnosis.problems:
+        raise SystemExit(1)

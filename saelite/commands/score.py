@@ -1,0 +1,49 @@
+"""``saelite score``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from saelite.options import label_option, on_missing_option, rows_option
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("recording", type=click.Path(path_type=Path, allow_dash=True))
+@click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), required=True,
+              help="CSV to write, - for standard output.")  # fmt: skip
+@rows_option("Readings to give results for; those before them fill the first window.")
+@label_option
+@on_missing_option
+@click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
+@click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
+def score(
+    model: Path,
+    recording: Path,
+    output: Path,
+    rows: slice,
+    label: str | None,
+    on_missing: str,
+    explain: bool,
+    runtime: str,
+) -> None:
+    """Score a recording: one row per window with score and anomaly.
+
+    Works with the base install, without tensorflow. Where the recording has labels it also prints F1, false-alarm
+    rate (FAR) and missed-alarm rate (MAR).
+
+    \b
+    Examples:
+      saelite score pump.tflite log.csv -o scores.csv
+      cat log.csv | saelite score pump.tflite - -o - | head
+    """
+    from edge_runtime.detector import Detector
+    from edge_runtime.scores_csv import ScoreRequest, score_recording
+
+    detector = Detector.load(model, runtime=runtime)
+    summary = score_recording(
+        detector, str(recording), str(output), ScoreRequest(rows, label, on_missing, explain=explain)
+    )
+    click.echo(summary.text(), err=str(output) == "-")

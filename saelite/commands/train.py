@@ -1,0 +1,122 @@
+"""``saelite train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_runtime.errors import UsageError
+from edge_runtime.heads import PARTS
+from saelite.options import NamesType, label_option, on_missing_option, rows_option
+from saelite.progress import training_progress
+from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from training.pipeline import DetectorSettings, TrainedRun
+    from training.recordings import Recording
+
+
+@click.command()
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
+@rows_option("Readings to learn from; all of them should be normal.")
+@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all that are sensors]")
+@click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
+@label_option
+@on_missing_option
+@click.option(
+    "--on-constant",
+    type=click.Choice(["error", "drop"]),
+    default="error",
+    show_default=True,
+    help="Sensors that never move in the training rows: refuse, or leave out and say so.",
+)
+@click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
+@click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
+@click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
+@click.option("--hidden", default="", metavar="UNITS", help="Layers before the codes, such as 64 or 128,64.")
+@click.option("--rho", default=0.05, show_default=True, help="Target mean activation of each code.")
+@click.option("--alpha", default=0.1, show_default=True, help="Weight of the sparsity penalty.")
+@click.option(
+    "--head",
+    type=click.Choice(list(PARTS)),
+    default="t2x",
+    show_default=True,
+    help="What makes the score: codes (t2), inputs and codes (t2x), squared error (spe), residual, or residual and "
+    "codes (joint).",
+)
+@click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
+@click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
+@click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
+def train(
+    recording: Path, output: Path, rows: slice, label: str | None, on_missing: str, overwrite: bool, **options: Any
+) -> None:
+    """Learn what normal looks like from a CSV recording.
+
+    The last quarter of the rows is held back to stop the training in time and to fit the threshold on.
+
+    \b
+    Example: learn from the first 400 rows
+      saelite train pump.csv --rows 0:400 -o runs/pump
+    """
+    columns = options.pop("sensors"), options.pop("exclude"), label
+    drop_constant = options.pop("on_constant") == "drop"
+    require_workstation("train")
+    from training.pipeline import check_output_folder, save_run, without_constant_sensors
+    from training.pipeline import train as train_detector
+    from training.recordings import Columns, read_recording
+
+    check_output_folder(output, overwrite=overwrite)
+    normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing)
+    settings = _settings(**options)
+    _tell(normal)
+    if drop_constant:
+        normal, dropped = without_constant_sensors(normal, settings)
+        click.echo(f"dropped, they never move: {', '.join(dropped) or 'none'}", err=True)
+    with training_progress(settings.training.epochs) as on_epoch:
+        run = train_detector(normal, settings, on_epoch)
+    save_run(run, output, overwrite=overwrite)
+    click.echo(_summary(run, output))
+
+
+def _settings(hidden: str, epochs: int, seed: int, **options: Any) -> DetectorSettings:
+    from training.pipeline import DetectorSettings
+    from training.trainer import TrainingSettings
+
+    return DetectorSettings(
+        hidden=_units(hidden), training=TrainingSettings(epochs=epochs, seed=seed), **options
+    )
+
+
+def _units(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdigit() and int(part) for part in parts):
+        raise UsageError(f"--hidden: expected whole numbers above zero, such as 128,64. Received: {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+def _tell(recording: Recording) -> None:
+    """Say on standard error what was kept out, repaired or looks wrong."""
+    if recording.kept_out:
+        click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
+    if recording.repaired:
+        click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
+    anomalous = 0 if recording.labels is None else int(recording.labels.sum())
+    if anomalous:
+        click.echo(
+            f"warning: {anomalous} of {len(recording.values)} rows are labelled anomalous and will be learnt as normal. "
+            "Choose normal ones with --rows.",
+            err=True,
+        )
+
+
+def _summary(run: TrainedRun, output: Path) -> str:
+    spec, best = run.folder.spec, min(run.history, key=lambda epoch: epoch.validation_loss)
+    return (
+        f"{output}: {len(spec.sensors)} sensors, window {spec.preprocessing.window}, "
+        f"{len(run.folder.network.encoder[-1].bias)} codes, head {spec.scoring.head}; best of {len(run.history)} epochs: "
+        f"validation loss {best.validation_loss:.4f}, mean activation {best.mean_activation:.3f}"
+    )

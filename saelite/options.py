@@ -1,0 +1,86 @@
+"""Option types and options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from edge_runtime.missing import POLICIES
+
+F = TypeVar("F", bound=Callable[..., Any])
+_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
+_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class RowsType(click.ParamType):
+    """``START:STOP`` as a slice of rows, counted from 0; either side may be empty."""
+
+    name = "START:STOP"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> slice:
+        """Return the slice."""
+        if isinstance(value, slice):
+            return value
+        match = re.fullmatch(r"(\d*):(\d*)", value)
+        if match is None:
+            self.fail(f"expected START:STOP, for example 0:400. Received: {value!r}", param, ctx)
+        start, stop = (int(text) if text else None for text in match.groups())
+        if stop is not None and (start or 0) >= stop:
+            self.fail(f"expected START below STOP. Received: {value!r}", param, ctx)
+        return slice(start, stop)
+
+
+class DurationType(click.ParamType):
+    """A time span such as ``90``, ``90s``, ``25m``, ``2h``, in seconds."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        match = _DURATION.match(value)
+        if match is None or not float(match[1]):
+            self.fail(f"expected a time span above zero, such as 90s, 25m or 2h. Received: {value!r}", param, ctx)
+        return float(match[1]) * _SECONDS[match[2] or ""]
+
+
+class NamesType(click.ParamType):
+    """Names separated by commas."""
+
+    name = "NAMES"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def rows_option(help_text: str) -> Callable[[F], F]:
+    """``--rows START:STOP``."""
+    return click.option("--rows", type=RowsType(), default=":", show_default=True, help=help_text)
+
+
+def label_option(function: F) -> F:
+    """``--label COLUMN``."""
+    return click.option(
+        "--label",
+        metavar="COLUMN",
+        help="Column that says whether a row is anomalous, used for figures only. "
+        "[default: a column called anomaly, is_anomaly, label or attack]",
+    )(function)
+
+
+def on_missing_option(function: F) -> F:
+    """``--on-missing error|skip|hold``."""
+    return click.option(
+        "--on-missing",
+        type=click.Choice(POLICIES),
+        default="error",
+        show_default=True,
+        help="Rows with an empty, NaN or infinite value: refuse, leave out, or repeat the sensor's last value.",
+    )(function)

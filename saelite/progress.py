@@ -1,0 +1,50 @@
+"""Progress of long work, on a terminal only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.trainer import Epoch
+
+
+@contextmanager
+def training_progress(epochs: int) -> Iterator[Callable[[Epoch], None]]:
+    """Show a bar with loss, penalty and mean activation; yield what to call after each epoch."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("training"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=epochs)
+
+        def advance(epoch: Epoch) -> None:
+            text = (
+                f"loss {epoch.loss:.4f}  validation {epoch.validation_loss:.4f}  "
+                f"penalty {epoch.penalty:.4f}  mean activation {epoch.mean_activation:.3f}"
+            )
+            progress.update(task, completed=epoch.epoch, description=text)
+
+        yield advance
+
+
+@contextmanager
+def step_progress() -> Iterator[Callable[[str], None]]:
+    """Show the step that is being done; yield what to call at the start of each."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("") as status:
+        yield lambda step: status.update(step)

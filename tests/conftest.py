@@ -1,0 +1,71 @@
+"""What several tests share: a small machine, a detector trained on it, a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from machines import SENSORS, pump_rows
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+def train_pump():
+    """Return a detector of windows of three readings, trained for a second."""
+    from training.pipeline import DetectorSettings, train
+    from training.recordings import Recording
+    from training.trainer import TrainingSettings
+
+    recording = Recording("pump", SENSORS, pump_rows(2000), None, (), 0, "0" * 64)
+    training = TrainingSettings(epochs=20, seed=1)
+    return train(recording, DetectorSettings(window=3, code_size=12, hidden=(16,), smoothing_span=5, training=training))
+
+
+@pytest.fixture(scope="session")
+def trained():
+    """The pump's detector."""
+    return train_pump()
+
+
+@pytest.fixture
+def train_again():
+    """The training that made `trained`, to be done once more."""
+    return train_pump
+
+
+@pytest.fixture(scope="session")
+def exported(trained):
+    """The detector as an int8 model file's contents."""
+    from export.pipeline import ExportSettings, export_run
+
+    return export_run(trained.folder, ExportSettings("int8"))
+
+
+@pytest.fixture
+def model_path(exported, tmp_path):
+    """The detector as an int8 model file."""
+    path = tmp_path / "pump.tflite"
+    exported.write(path)
+    return path
+
+
+@pytest.fixture
+def saelite(tmp_path):
+    """Run the command in a process of its own, in an empty folder."""
+
+    def run(*arguments, **options):
+        return subprocess.run(
+            [sys.executable, "-m", "saelite", *map(str, arguments)],
+            cwd=options.pop("cwd", tmp_path), capture_output=True, text=True, check=False, timeout=300, **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def realdata():
+    """Return the folder of public data sets, or skip."""
+    if not SHARED.is_dir():
+        pytest.skip("the public data sets are not at ../shared/data")
+    return SHARED

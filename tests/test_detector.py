@@ -1,0 +1,116 @@
+"""The detector on the device: streams, batches, explanations, and what it refuses."""
+
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from machines import SENSORS, pump_rows
+
+from edge_runtime import Detector
+from edge_runtime.batch_scoring import score_blocks
+from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
+from edge_runtime.preprocessing import sliding_windows
+
+
+@pytest.fixture
+def detector(model_path):
+    return Detector.load(model_path)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return pump_rows(400, seed=5)
+
+
+def test_stream_waits_for_its_window_then_scores_every_reading(detector, rows):
+    results = [detector.update(row) for row in rows[:10]]
+    assert results[:2] == [None, None]
+    assert all(result is not None for result in results[2:])
+
+
+def test_stream_gives_the_smoothed_scores_of_the_batch(detector, rows):
+    streamed = [result.score for result in map(detector.update, rows) if result is not None]
+    batch = detector.smooth(detector.score_many(sliding_windows(rows, 3)))
+    np.testing.assert_allclose(streamed, batch, rtol=1e-4)
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2, 3), (100, 101, 399), (0, 200)])
+def test_blocks_give_the_results_of_the_stream(detector, rows, cuts):
+    streamed = [result.score for result in map(detector.update, rows) if result is not None]
+    blocks = list(score_blocks(detector, np.split(rows, cuts)))
+    np.testing.assert_allclose(np.concatenate([block.scores for block in blocks]), streamed, rtol=1e-4)
+    assert np.concatenate([block.rows for block in blocks]).tolist() == list(range(2, 400))
+
+
+def test_readings_come_as_list_dict_or_array(detector, rows):
+    by_array = [detector.update(row) for row in rows[:4]][-1]
+    detector.reset()
+    by_list = [detector.update(row.tolist()) for row in rows[:4]][-1]
+    detector.reset()
+    by_name = [detector.update(dict(zip(reversed(SENSORS), reversed(row.tolist()), strict=True))) for row in rows[:4]][-1]
+    assert by_array == by_list == by_name
+
+
+def test_an_odd_sensor_raises_the_score_and_takes_the_blame(detector, rows):
+    windows = sliding_windows(rows, 3).copy()
+    windows[:, :, 1] += 30_000
+    assert (detector.score_many(windows) > detector.score_many(sliding_windows(rows, 3))).mean() > 0.95
+    blame = detector.explain(windows[0])
+    assert max(blame, key=blame.get) == "pressure"
+
+
+def test_explain_takes_the_last_window_of_the_stream(detector, rows):
+    with pytest.raises(UsageError, match="nothing to explain"):
+        detector.explain()
+    for row in rows[:5]:
+        detector.update(row)
+    assert detector.explain() == detector.explain(rows[2:5])
+
+
+@pytest.mark.parametrize("reading", [[1.0, 2.0], list("abcd"), [None] * 4, [1, 2, 3, float("inf")], 3.0])
+def test_what_is_no_reading_is_refused(detector, reading):
+    with pytest.raises(InputShapeError, match="Received"):
+        detector.update(reading)
+
+
+def test_reading_without_a_sensor_names_it(detector):
+    with pytest.raises(InputShapeError, match="vibration"):
+        detector.update({"flow": 1, "pressure": 2, "current": 3})
+
+
+def test_empty_batch_gives_no_scores(detector):
+    assert detector.score_many(np.empty((0, 3, 4))).shape == (0,)
+    assert detector.encode(np.empty((0, 3, 4))).shape == (0, 12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 600])
+def test_batches_of_any_size_give_single_scores(detector, n):
+    windows = sliding_windows(pump_rows(n + 2, seed=7), 3)
+    np.testing.assert_allclose(
+        detector.score_many(windows), [detector.score(window) for window in windows], rtol=1e-4
+    )
+
+
+def test_eight_threads_get_the_scores_of_one(detector):
+    windows = np.ascontiguousarray(sliding_windows(pump_rows(802), 3))
+    alone = [detector.score(window) for window in windows]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(detector.score, windows)) == alone
+
+
+def test_pickling_says_what_to_do_instead(detector):
+    with pytest.raises(TypeError, match="load it on the other side"):
+        pickle.dumps(detector)
+
+
+def test_unknown_runtime_and_threads_are_refused(model_path):
+    with pytest.raises(RuntimeUnavailableError, match="expected one of auto"):
+        Detector.load(model_path, runtime="onnx")
+    with pytest.raises(UsageError, match="num_threads"):
+        Detector.load(model_path, num_threads=0)
+
+
+def test_runtime_is_chosen_by_the_environment(model_path, monkeypatch):
+    monkeypatch.setenv("SAELITE_RUNTIME", "litert")
+    assert Detector.load(model_path).runtime.name == "ai-edge-litert"

@@ -1,0 +1,143 @@
+"""The exported file: only inference ops, the full model's codes, the same score in every runtime."""
+
+import hashlib
+import subprocess
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+from edge_runtime import Detector
+from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.model_file import MANIFEST_NAME
+from edge_runtime.run_folder import read_run_folder
+from edge_runtime.smoothing import Smoother
+from export import flatbuffer
+from export.pipeline import ExportSettings, export_run
+from export.runtime_check import run_in
+from training.pipeline import head_parts, save_run
+
+INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",
+                 "SUM", "CONCATENATION", "SLICE", "STRIDED_SLICE", "MINIMUM", "MAXIMUM"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def float32(trained):
+    return export_run(trained.folder, ExportSettings("float32"))
+
+
+@pytest.fixture(scope="module")
+def held_out(trained):
+    return trained.folder.windows.held_out[:200]
+
+
+def codes_in(model, windows):
+    return run_in(installed_runtimes()[0], model.flatbuffer, windows).codes
+
+
+def test_float_codes_and_scores_are_those_of_keras(trained, float32, held_out):
+    parts = head_parts(trained.model, trained.folder.spec.preprocessing.transform(held_out))
+    outputs = run_in(installed_runtimes()[0], float32.flatbuffer, held_out)
+    np.testing.assert_allclose(outputs.codes, parts["codes"], atol=1e-5)
+    np.testing.assert_allclose(outputs.scores, trained.folder.head.score(parts), rtol=2e-3)
+
+
+def test_graph_holds_inference_ops_only(exported):
+    assert {op.name for op in flatbuffer.ops(exported.flatbuffer)} <= INFERENCE_OPS
+
+
+def test_network_is_quantised_and_the_rest_is_float(exported):
+    model = flatbuffer.parse(exported.flatbuffer)
+    (graph,) = model.subgraphs
+    kinds = {}
+    for operator in graph.operators:
+        name = flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex])
+        kinds.setdefault(name, []).append(graph.tensors[operator.outputs[0]].type)
+    float32, int8 = 0, 9
+    assert kinds["LOGISTIC"] == [int8]
+    assert kinds["FULLY_CONNECTED"] == [int8, int8, float32]
+    assert set(kinds["MUL"]) == {float32}
+
+
+def test_inputs_and_outputs_have_plain_names(exported):
+    model = flatbuffer.parse(exported.flatbuffer)
+    (graph,) = model.subgraphs
+    assert [graph.tensors[index].name for index in graph.inputs] == [b"window"]
+    assert {graph.tensors[index].name for index in graph.outputs} == {b"codes", b"score", b"contributions"}
+
+
+@pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
+def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
+    first = run_in(installed_runtimes()[0], exported.flatbuffer, held_out)
+    here = run_in(runtime, exported.flatbuffer, held_out)
+    # The runtimes' kernels may round a sigmoid's input to neighbouring steps of 16/255.
+    np.testing.assert_allclose(here.codes, first.codes, atol=16 / 255 / 4 + 1 / 256)
+    assert np.isclose(here.scores, first.scores, rtol=1e-3).mean() > 0.95
+    assert np.corrcoef(here.scores, first.scores)[0, 1] > 0.999
+    assert runtime.name in {check.runtime for check in exported.manifest.runtimes}
+
+
+def test_threshold_is_fitted_on_the_files_own_scores(exported, trained):
+    windows = trained.folder.windows.held_out
+    scores = run_in(installed_runtimes()[0], exported.flatbuffer, windows).scores
+    smoothed = Smoother(trained.folder.spec.scoring.smoothing_span).update_many(scores)
+    rule = trained.folder.threshold_rule
+    expected = np.quantile(smoothed.astype(np.float64), rule.quantile) * rule.factor
+    assert exported.manifest.threshold.value == pytest.approx(expected)
+
+
+def test_int8_keeps_the_scores(exported):
+    parity = exported.manifest.parity
+    assert parity.score_correlation > 0.98
+    assert parity.alarm_agreement > 0.99
+
+
+def test_anomalies_far_out_are_not_clipped(exported, float32, trained):
+    center, scale = (np.asarray(values) for values in (trained.folder.spec.preprocessing.center, trained.folder.spec.preprocessing.scale))
+    far = np.tile(center + 6 * scale * [1, 0, 0, 0], (1, 3, 1)).astype(np.float32)
+    one, other = codes_in(exported, far), codes_in(float32, far)
+    np.testing.assert_allclose(one, other, atol=0.1)
+
+
+def test_file_is_a_flatbuffer_with_a_zip_that_unzip_lists(model_path):
+    listing = subprocess.run(["unzip", "-l", model_path], capture_output=True, text=True, check=False)
+    assert MANIFEST_NAME in listing.stdout
+    assert model_path.read_bytes()[4:8] == b"TFL3"
+    with zipfile.ZipFile(model_path) as archive:
+        assert archive.namelist() == [MANIFEST_NAME]
+
+
+def test_manifest_hash_is_that_of_the_flatbuffer(exported):
+    assert exported.manifest.flatbuffer_sha256 == hashlib.sha256(exported.flatbuffer).hexdigest()
+
+
+def test_same_run_gives_the_same_bytes(trained, exported):
+    assert export_run(trained.folder, ExportSettings("int8")).to_bytes() == exported.to_bytes()
+
+
+def test_run_folder_comes_back_as_it_was_written(trained, tmp_path):
+    save_run(trained, tmp_path / "run")
+    again = read_run_folder(tmp_path / "run")
+    assert again.spec == trained.folder.spec
+    np.testing.assert_array_equal(again.head.whitening, trained.folder.head.whitening)
+    np.testing.assert_array_equal(again.network.encoder[0].kernel, trained.folder.network.encoder[0].kernel)
+
+
+def test_full_model_in_the_run_folder_loads_without_custom_objects(trained, held_out, tmp_path):
+    save_run(trained, tmp_path / "run")
+    loaded = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    inputs = trained.folder.spec.preprocessing.transform(held_out)
+    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), trained.model.predict(inputs, verbose=0))
+
+
+def test_same_seed_gives_the_same_weights(trained, train_again):
+    for one, other in zip(train_again().folder.network.encoder, trained.folder.network.encoder, strict=True):
+        np.testing.assert_array_equal(one.kernel, other.kernel)
+
+
+def test_detector_scores_as_the_runtime_does(exported, model_path, held_out):
+    detector = Detector.load(model_path)
+    outputs = run_in(detector.runtime, exported.flatbuffer, held_out)
+    np.testing.assert_allclose(detector.score_many(held_out), outputs.scores, rtol=1e-4)
+    np.testing.assert_allclose([detector.score(window) for window in held_out], outputs.scores, rtol=1e-6)
