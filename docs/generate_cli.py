@@ -1,7 +1,7 @@
 """Write docs/cli.md, the reference of every command, from the commands' own help.
 
-    python docs/generate_cli.py            write the page
-    python docs/generate_cli.py --check    exit 1 if the page is not what the commands say
+python docs/generate_cli.py            write the page
+python docs/generate_cli.py --check    exit 1 if the page is not what the commands say
 """
 
 from __future__ import annotations

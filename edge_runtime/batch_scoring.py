@@ -34,9 +34,7 @@ class ScoredRows:
     contributions: FloatArray | None = None
 
 
-def score_blocks(
-    detector: Detector, blocks: Iterable[FloatArray], *, explain: bool = False
-) -> Iterator[ScoredRows]:
+def score_blocks(detector: Detector, blocks: Iterable[FloatArray], *, explain: bool = False) -> Iterator[ScoredRows]:
     """Yield the results of consecutive blocks of rows, as `Detector.update` would give them row by row.
 
     Parameters

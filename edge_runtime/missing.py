@@ -62,9 +62,7 @@ def repair_missing(
     )
 
 
-def _with_row_before(
-    values: FloatArray, good: np.ndarray, last: FloatArray | None
-) -> tuple[FloatArray, np.ndarray]:
+def _with_row_before(values: FloatArray, good: np.ndarray, last: FloatArray | None) -> tuple[FloatArray, np.ndarray]:
     if last is None:
         return values, good
     return np.concatenate([last[None], values]), np.concatenate([np.ones((1, len(last)), bool), good])

@@ -93,4 +93,3 @@ def _whiten(z: tf.Tensor, head: Head) -> tf.Tensor:
         return (z - head.mean) * head.whitening
     bias = (-head.mean.astype(np.float64) @ head.whitening).astype(np.float32)
     return tf.matmul(z, head.whitening) + bias
-

@@ -57,7 +57,12 @@ def saelite(tmp_path):
     def run(*arguments, **options):
         return subprocess.run(
             [sys.executable, "-m", "saelite", *map(str, arguments)],
-            cwd=options.pop("cwd", tmp_path), capture_output=True, text=True, check=False, timeout=300, **options,
+            cwd=options.pop("cwd", tmp_path),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            **options,
         )
 
     return run

@@ -48,7 +48,9 @@ def test_readings_come_as_list_dict_or_array(detector, rows):
     detector.reset()
     by_list = [detector.update(row.tolist()) for row in rows[:4]][-1]
     detector.reset()
-    by_name = [detector.update(dict(zip(reversed(SENSORS), reversed(row.tolist()), strict=True))) for row in rows[:4]][-1]
+    by_name = [detector.update(dict(zip(reversed(SENSORS), reversed(row.tolist()), strict=True))) for row in rows[:4]][
+        -1
+    ]
     assert by_array == by_list == by_name
 
 
@@ -87,9 +89,7 @@ def test_empty_batch_gives_no_scores(detector):
 @pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 600])
 def test_batches_of_any_size_give_single_scores(detector, n):
     windows = sliding_windows(pump_rows(n + 2, seed=7), 3)
-    np.testing.assert_allclose(
-        detector.score_many(windows), [detector.score(window) for window in windows], rtol=1e-4
-    )
+    np.testing.assert_allclose(detector.score_many(windows), [detector.score(window) for window in windows], rtol=1e-4)
 
 
 def test_eight_threads_get_the_scores_of_one(detector):

@@ -94,7 +94,10 @@ def test_int8_keeps_the_scores(exported):
 
 
 def test_anomalies_far_out_are_not_clipped(exported, float32, trained):
-    center, scale = (np.asarray(values) for values in (trained.folder.spec.preprocessing.center, trained.folder.spec.preprocessing.scale))
+    center, scale = (
+        np.asarray(values)
+        for values in (trained.folder.spec.preprocessing.center, trained.folder.spec.preprocessing.scale)
+    )
     far = np.tile(center + 6 * scale * [1, 0, 0, 0], (1, 3, 1)).astype(np.float32)
     one, other = codes_in(exported, far), codes_in(float32, far)
     np.testing.assert_allclose(one, other, atol=0.1)

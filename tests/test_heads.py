@@ -15,8 +15,14 @@ def parts():
     mixing = rng.normal(size=(6, 6))
     codes = rng.normal(size=(500, 6)) @ mixing
     inputs = codes[:, :4] + 0.1 * rng.normal(size=(500, 4)) + 3.0
-    return {name: value.astype(np.float32) for name, value in
-            {"codes": codes, "inputs": inputs, "residual": inputs - inputs.mean() + rng.normal(size=(500, 4))}.items()}
+    return {
+        name: value.astype(np.float32)
+        for name, value in {
+            "codes": codes,
+            "inputs": inputs,
+            "residual": inputs - inputs.mean() + rng.normal(size=(500, 4)),
+        }.items()
+    }
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PARTS if kind != "spe"])

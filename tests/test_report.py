@@ -18,7 +18,7 @@ from benchmarks.report import formats
 from benchmarks.report.console import print_report
 from benchmarks.report.flags import GAP, place_flags
 from benchmarks.report.html import render_report, write_report
-from benchmarks.report.model import Epoch, FaultRow, Figures, FileSize, LatencyRow, Report, ScoreTrace
+from benchmarks.report.model import Array, Epoch, FaultRow, Figures, FileSize, LatencyRow, Report, ScoreTrace
 from benchmarks.report.plots import score_plot
 from benchmarks.report.sections import sections
 from benchmarks.report.traces import alarm_spans, envelope, fault_spans
@@ -255,7 +255,7 @@ def test_alarm_span_covers_its_windows_and_the_step_before() -> None:
 
 
 @pytest.mark.parametrize("positions", [np.linspace(3, 3.2, 12), np.linspace(0, 8, 12), np.full(12, 8.0), np.zeros(12)])
-def test_names_of_twelve_faults_do_not_cover_each_other(positions: np.ndarray) -> None:
+def test_names_of_twelve_faults_do_not_cover_each_other(positions: Array) -> None:
     flags = place_flags([f"fault {number}" for number in range(12)], positions.tolist(), width=8.0)
     places = np.array([flag.shown_x for flag in flags])
     assert len(places) == 12

@@ -61,7 +61,9 @@ def main() -> int:
                 if python is None:
                     print(f"wheel on Python {version}: skipped, no such Python on PATH or under ~/.pyenv/versions")
                 else:
-                    check_install(wheel, python, folder / version, arguments.model.resolve(), arguments.recording.resolve())
+                    check_install(
+                        wheel, python, folder / version, arguments.model.resolve(), arguments.recording.resolve()
+                    )
         except WheelError as error:
             print(f"wheel: {error}", file=sys.stderr)
             return 1
@@ -88,7 +90,9 @@ def check_contents(wheel: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     if strangers or ours - inside:
-        raise WheelError(f"{wheel.name} holds {sorted(strangers)} besides our packages and lacks {sorted(ours - inside)}")
+        raise WheelError(
+            f"{wheel.name} holds {sorted(strangers)} besides our packages and lacks {sorted(ours - inside)}"
+        )
 
 
 def find_python(version: str) -> str | None:
@@ -118,7 +122,9 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     if present := [name for name in NEVER_INSTALLED if name in packages]:
         raise WheelError(f"the base install brings {', '.join(present)}")
     n_scores = compare(folder / "scores.csv", streamed["scores"], streamed["anomalies"])
-    shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if name not in ("pip", "saelite"))
+    shown = ", ".join(
+        f"{name} {version}" for name, version in sorted(packages.items()) if name not in ("pip", "saelite")
+    )
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown})")
 
 
@@ -142,7 +148,9 @@ def run(command: list[str], folder: Path) -> str:
         command, cwd=folder, env=clean, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     if process.returncode:
-        raise WheelError(f"{' '.join(command)!r:.200} ended with {process.returncode}:\n{process.stdout}{process.stderr}")
+        raise WheelError(
+            f"{' '.join(command)!r:.200} ended with {process.returncode}:\n{process.stdout}{process.stderr}"
+        )
     return process.stdout
 
 

@@ -77,7 +77,9 @@ class Recording:
         if not kept:
             raise RecordingError(f"{self.name} has no sensor left without {', '.join(sensors)}.")
         return replace(
-            self, sensors=tuple(self.sensors[number] for number in kept), values=self.values[:, kept],
+            self,
+            sensors=tuple(self.sensors[number] for number in kept),
+            values=self.values[:, kept],
             kept_out=(*self.kept_out, *sensors),
         )
 
@@ -122,9 +124,7 @@ def read_recording(
     )
 
 
-def choose_sensors(
-    candidates: Sequence[str], header: Sequence[str], columns: Columns, name: str
-) -> tuple[str, ...]:
+def choose_sensors(candidates: Sequence[str], header: Sequence[str], columns: Columns, name: str) -> tuple[str, ...]:
     """Return the sensor columns.
 
     Raises

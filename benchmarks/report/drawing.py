@@ -112,7 +112,7 @@ def log_limits(values: Array, minimum_ratio: float = 8.0) -> tuple[float, float]
 
 def label_log_ticks(axis: Axis, limits: tuple[float, float]) -> None:
     """Write ticks as plain numbers; where there are few decades, also 2 and 5."""
-    is_short = limits[1] / limits[0] < 50
+    is_short = limits[1] / limits[0] < 200
 
     def minor(value: float, _: float) -> str:
         leading = round(value / 10.0 ** math.floor(math.log10(value) + 1e-9))

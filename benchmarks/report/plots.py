@@ -45,7 +45,7 @@ def training_plot(history: tuple[Epoch, ...], rho: float | None = None) -> str:
         width, gap = 2.35, 0.62
         panels = [axes_at(figure, 0.55 + at * (width + gap), 0.45, width, 1.65) for at in range(3)]
         _curve(panels[0], history, "loss", label="training")
-        _curve(panels[0], history, "validation_loss", color=ALARM, linestyle="--", label="validation")
+        _curve(panels[0], history, "validation_loss", color=INK, linestyle="--", label="validation")
         _curve(panels[1], history, "penalty")
         _curve(panels[2], history, "mean_activation")
         if rho is not None:
@@ -92,7 +92,7 @@ def latency_plot(rows: tuple[LatencyRow, ...]) -> str:
     """Return bars of the median time for one window, on a log axis, with the ratio to the first row."""
     names = [shortened(row.name, 30) for row in rows]
     left = 0.2 + max(map(text_width, names))
-    labels = [latency(row.p50_us) + f"   {ratio(row.p50_us, rows[0].p50_us)}" * (row is not rows[0]) for row in rows]
+    labels = [latency(row.p50_us) + f", {ratio(row.p50_us, rows[0].p50_us)}" * (row is not rows[0]) for row in rows]
     medians = np.maximum([row.p50_us for row in rows], 1e-3)
     tails = np.maximum([row.p99_us for row in rows], medians)
     limits = _room_for_labels(medians.min() / 3, tails.max(), 1.6 / (WIDTH - left - 0.15))
@@ -100,7 +100,7 @@ def latency_plot(rows: tuple[LatencyRow, ...]) -> str:
     def paint(figure: Figure) -> None:
         axes = axes_at(figure, left, 0.45, WIDTH - left - 0.15, 0.32 * len(rows))
         places = np.arange(len(rows))
-        axes.barh(places, medians - limits[0], left=limits[0], height=0.62, color=[ALARM] + [NORMAL] * (len(rows) - 1))
+        axes.barh(places, medians - limits[0], left=limits[0], height=0.62, color=[NORMAL] + [MUTED] * (len(rows) - 1))
         axes.hlines(places, medians, tails, color=MUTED, linewidth=1.2)
         axes.plot(tails, places, "|", color=MUTED, markersize=7)
         for place, (tail, label) in enumerate(zip(tails, labels, strict=True)):

@@ -96,10 +96,9 @@ def _paint_scores(axes: Axes, clock: _Clock, trace: ScoreTrace) -> None:
     limit = max(trace.threshold, float(y.min()))
     limits = log_limits(np.append(y, limit))
     x = x / clock.unit_s
-    above = axes.axhspan(limit, limits[1], visible=False)
-    for color, clip in ((NORMAL, axes.patch), (ALARM, above)):
+    for color, *part in ((NORMAL, limits[0], limit), (ALARM, limit, limits[1])):
         (line,) = axes.plot(x, y, color=color, linewidth=0.8, marker="" if len(x) > 2 else "o", markersize=4)
-        line.set_clip_path(clip)
+        line.set_clip_path(axes.axhspan(*part, visible=False))
     axes.axhline(limit, color=INK, linewidth=0.9, linestyle=(0, (4, 3)))
     axes.set_yscale("log")
     axes.set_ylim(limits)

@@ -87,9 +87,7 @@ class CsvRows:
         header = self.format.header
         missing = [name for name in names if name not in header]
         if missing:
-            raise RecordingError(
-                f"{self.name} has no column {', '.join(missing)}. Columns there: {', '.join(header)}."
-            )
+            raise RecordingError(f"{self.name} has no column {', '.join(missing)}. Columns there: {', '.join(header)}.")
         return [header.index(name) for name in names]
 
     def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:

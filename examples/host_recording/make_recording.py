@@ -243,7 +243,9 @@ def write(path: Path, rows: list[tuple[Reading, str]]) -> None:
     sensors = list(rows[0][0].values)
     writer.writerow(["time", *sensors, "anomaly", "fault"])
     for reading, fault in rows:
-        stamp = datetime.fromtimestamp(reading.time_s, timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        stamp = (
+            datetime.fromtimestamp(reading.time_s, timezone.utc).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        )
         writer.writerow([stamp, *(f"{reading.values[name]:.4g}" for name in sensors), int(bool(fault)), fault])
     path.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
@@ -256,9 +258,7 @@ def write(path: Path, rows: list[tuple[Reading, str]]) -> None:
 @click.option("--rounds", default=2, show_default=True, help="How often each kind of fault is made.")
 @click.option("--rate", default=4.0, show_default=True, help="Readings per second.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the order and strength of everything.")
-def main(
-    output: Path, normal_s: float, fault_s: float, pause_s: float, rounds: int, rate: float, seed: int
-) -> None:
+def main(output: Path, normal_s: float, fault_s: float, pause_s: float, rounds: int, rate: float, seed: int) -> None:
     """Record this machine under normal work, then under faults."""
     rng = random.Random(seed)
     rows: list[tuple[Reading, str]] = []

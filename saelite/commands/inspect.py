@@ -64,9 +64,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
             ("parity", f"score correlation {parity.score_correlation:.4f}, rank {parity.score_rank_correlation:.4f}, "
                        f"alarms agree on {parity.alarm_agreement:.2%} of {parity.n_windows} windows")
         )  # fmt: skip
-    facts += [
-        ("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes
-    ]
+    facts += [("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes]
     facts += [("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()]
     return [*facts, ("data", f"SHA-256 {manifest.provenance.data_sha256}"), ("graph", f"SHA-256 {file.sha256}")]
 

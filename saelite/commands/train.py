@@ -86,9 +86,7 @@ def _settings(hidden: str, epochs: int, seed: int, **options: Any) -> DetectorSe
     from training.pipeline import DetectorSettings
     from training.trainer import TrainingSettings
 
-    return DetectorSettings(
-        hidden=_units(hidden), training=TrainingSettings(epochs=epochs, seed=seed), **options
-    )
+    return DetectorSettings(hidden=_units(hidden), training=TrainingSettings(epochs=epochs, seed=seed), **options)
 
 
 def _units(text: str) -> tuple[int, ...]:
