@@ -24,7 +24,7 @@ from training.trainer import OnEpoch, TrainingSettings
 
 # Ten minutes of the normal work that comes before the first fault; the rest of it is tested on as well.
 NORMAL_ROWS = 2400
-SETTINGS = DetectorSettings(window=4, head="t2x", alpha=0.05, smoothing_span=8, training=TrainingSettings(epochs=400))
+SETTINGS = DetectorSettings(window=2, head="t2x", alpha=0.05, smoothing_span=8, training=TrainingSettings(epochs=400))
 _LATENCY_ROUNDS = 5
 
 # Scores as a user would from the shell, and tells whether tensorflow came along.

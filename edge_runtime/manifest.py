@@ -105,6 +105,15 @@ class Quantization:
 
 
 @dataclass(frozen=True)
+class QuantizedTensor:
+    """An output of a network graph: ``(q - zero_point) * scale`` is its value; scale 0 means float32."""
+
+    name: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True)
 class Parity:
     """How close the file is to the full model, on held-out windows.
 
@@ -177,7 +186,15 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole of ``saelite.json``."""
+    """The whole of ``saelite.json``.
+
+    Parameters
+    ----------
+    graph : str
+        ``detector``: raw window in, codes and score out. ``network``: the host scales (and quantises) the
+        inputs, shape (1, inputs), and computes the score from the outputs named in `outputs` (``codes``,
+        ``reconstruction``) with the head in the file's arrays ``head_mean`` and ``head_whitening``.
+    """
 
     schema: int
     name: str
@@ -191,6 +208,8 @@ class Manifest:
     parity: Parity | None = None
     runtimes: tuple[RuntimeCheck, ...] = ()
     provenance: Provenance = field(default_factory=Provenance)
+    graph: str = "detector"
+    outputs: tuple[QuantizedTensor, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file."""

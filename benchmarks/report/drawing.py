@@ -100,7 +100,7 @@ def axes_at(figure: Figure, left: float, bottom: float, width: float, height: fl
 
 def text_width(text: str, size: float = SMALL) -> float:
     """Return about how wide a text is, in inches."""
-    return 0.6 * size / 72 * len(text)
+    return 0.63 * size / 72 * len(text)
 
 
 def log_limits(values: Array, minimum_ratio: float = 8.0) -> tuple[float, float]:

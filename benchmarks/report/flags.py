@@ -41,10 +41,10 @@ def place_flags(names: list[str], positions: list[float], width: float) -> list[
     >>> [round(flag.shown_x, 2) for flag in place_flags(["leak", "spike", "drift"], [1.0, 1.02, 4.0], 8.0)]
     [0.9, 1.12, 4.0]
     """
-    every = max(1, math.ceil(len(names) * GAP / width))
-    names, positions = names[::every], positions[::every]
-    places = _apart(np.array(positions, dtype=np.float64), width)
-    return [Flag(*flag) for flag in zip(names, positions, places.tolist(), strict=True)]
+    room = int(width / GAP)
+    kept = np.linspace(0, len(names) - 1, min(room, len(names))).round().astype(int)
+    places = _apart(np.array(positions, dtype=np.float64)[kept], width)
+    return [Flag(names[at], positions[at], place) for at, place in zip(kept, places.tolist(), strict=True)]
 
 
 def reach(name: str) -> tuple[float, float]:

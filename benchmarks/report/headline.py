@@ -17,7 +17,9 @@ def tiles(report: Report) -> tuple[tuple[str, str], ...]:
     """Return the first figures, name and value; unknown ones are left out."""
     figures = report.figures
     found = [row.delay_s for row in report.faults if row.delay_s is not None]
+    trace, is_unknown = report.trace, figures.far is None and len(report.trace.scores) > 0
     every = (
+        ("windows above the threshold", percent(float(trace.alarms.mean())) if is_unknown else None),
         ("F1", None if figures.f1 is None else number(figures.f1)),
         ("ROC AUC", None if figures.roc_auc is None else number(figures.roc_auc)),
         ("false-alarm rate", None if figures.far is None else percent(figures.far)),

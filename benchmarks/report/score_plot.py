@@ -77,6 +77,7 @@ def score_plot(trace: ScoreTrace) -> str:
 
 def _clock(trace: ScoreTrace, right: float) -> _Clock:
     low, high = float(trace.seconds[0]) - step_s(trace.seconds), float(trace.seconds[-1])
+    high += 0.01 * (high - low)
     return _Clock(low, high, *clock_unit(length_s(trace)), WIDTH - _LEFT - right)
 
 
@@ -93,7 +94,7 @@ def _paint_faults(axes: Axes, clock: _Clock, faults: list[Span]) -> None:
 
 def _paint_scores(axes: Axes, clock: _Clock, trace: ScoreTrace) -> None:
     x, y = _line(trace)
-    limit = max(trace.threshold, float(y.min()))
+    limit = trace.threshold if trace.threshold > 0 else float(y.min())
     limits = log_limits(np.append(y, limit))
     x = x / clock.unit_s
     for color, *part in ((NORMAL, limits[0], limit), (ALARM, limit, limits[1])):

@@ -71,8 +71,11 @@ def _score_groups(report: Report) -> Section | None:
     table = tables.scores_table(report)
     if not table.rows:
         return None
-    text = "The further apart normal and anomalous scores lie, the less the choice of threshold matters."
-    return Section("scores", "How far apart are normal and anomalous?", text, plots.histogram_plot(report), (table,))
+    text = (
+        "Normal scores belong left of the threshold, anomalous ones right of it; "
+        "the wider the gap, the less the choice of threshold matters."
+    )
+    return Section("scores", "How are the scores spread?", text, plots.histogram_plot(report), (table,))
 
 
 def _speed(report: Report) -> Section | None:
