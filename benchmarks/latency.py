@@ -118,7 +118,7 @@ def _summary(contender: Contender, rounds: Sequence[dict[str, object]]) -> Laten
         p50_us=float(percentiles[50]),
         p90_us=float(percentiles[90]),
         p99_us=float(percentiles[99]),
-        mean_us=float(np.median([entry["mean_us"] for entry in rounds])),  # type: ignore[arg-type]
+        mean_us=float(np.median([entry["mean_us"] for entry in rounds])),
         min_us=float(np.min([entry["us"][0] for entry in rounds])),  # type: ignore[index]
         calls=sum(int(entry["calls"]) for entry in rounds),  # type: ignore[call-overload]
     )

@@ -135,6 +135,6 @@ def _facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
         ("runtimes it ran in", ", ".join(f"{check.runtime} {check.version}" for check in manifest.runtimes)),
     ]
     if parity:
-        facts.append(("int8 against full model", f"score correlation {parity.score_correlation:.4f}, "
-                                                 f"alarms agree on {parity.alarm_agreement:.2%}"))  # fmt: skip
+        agreement = f"score correlation {parity.score_correlation:.4f}, alarms agree on {parity.alarm_agreement:.2%}"
+        facts.append(("int8 against full model", agreement))
     return tuple(facts)

@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+import numpy.typing as npt
 
 _MAX_SAMPLES = 200_000
 _WARM_UP_S = 0.3
@@ -30,11 +31,11 @@ def main(key: str, model: str, run: str) -> None:
     print(json.dumps({"ready": key}), flush=True)
     for line in sys.stdin:
         count = time_calls(call, samples, float(line))
-        print(json.dumps({"us": (np.percentile(samples[:count], range(0, 101)) / 1e3).tolist(), "calls": count,
+        print(json.dumps({"us": (np.percentile(samples[:count], range(101)) / 1e3).tolist(), "calls": count,
                           "mean_us": float(samples[:count].mean() / 1e3)}), flush=True)  # fmt: skip
 
 
-def time_calls(call: object, samples: np.ndarray, seconds: float) -> int:
+def time_calls(call: object, samples: npt.NDArray[np.int64], seconds: float) -> int:
     """Fill `samples` with durations in ns until the time is over or it is full; return how many."""
     clock, limit = time.perf_counter_ns, len(samples)
     end = clock() + int(seconds * 1e9)

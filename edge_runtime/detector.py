@@ -169,11 +169,11 @@ class Detector:
         with self._lock:
             try:
                 row = np.asarray(self._row(reading), np.float32)
-                if row.shape != (self._sensors,) or not np.isfinite(row).all():
-                    raise ValueError("not a row of finite numbers")
-                window = self._buffer.push(row)
             except (TypeError, ValueError) as error:
                 raise self._not_a_reading(reading) from error
+            if row.shape != (self._sensors,) or not np.isfinite(row).all():
+                raise self._not_a_reading(reading)
+            window = self._buffer.push(row)
             if window is None:
                 return None
             self._last_window = window

@@ -78,8 +78,10 @@ class Head:
         """
         z = np.concatenate([parts[name] for name in self.parts], axis=1) - self.mean
         whitened = z * self.whitening if self.whitening.ndim == 1 else z @ self.whitening
-        return np.asarray(whitened * whitened, np.float32)
+        squares: FloatArray = np.asarray(whitened * whitened, np.float32)
+        return squares
 
     def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
         """Return one score per window, shape (n,); higher is more anomalous."""
-        return self.components(parts).sum(axis=1, dtype=np.float32)
+        scores: FloatArray = self.components(parts).sum(axis=1, dtype=np.float32)
+        return scores

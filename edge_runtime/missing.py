@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 
+BoolArray = npt.NDArray[np.bool_]
 POLICIES = ("error", "skip", "hold")
 
 
@@ -62,7 +64,7 @@ def repair_missing(
     )
 
 
-def _with_row_before(values: FloatArray, good: np.ndarray, last: FloatArray | None) -> tuple[FloatArray, np.ndarray]:
+def _with_row_before(values: FloatArray, good: BoolArray, last: FloatArray | None) -> tuple[FloatArray, BoolArray]:
     if last is None:
         return values, good
     return np.concatenate([last[None], values]), np.concatenate([np.ones((1, len(last)), bool), good])

@@ -116,7 +116,7 @@ class RunFolder:
             "training": self.training,
         }
         (folder / RUN_JSON).write_text(json.dumps(record, indent=1) + "\n")
-        np.savez(folder / "network.npz", **_layer_arrays(self.network))  # type: ignore[arg-type]
+        np.savez(folder / "network.npz", **_layer_arrays(self.network))
         np.savez(folder / "head.npz", mean=self.head.mean, whitening=self.head.whitening)
         np.savez_compressed(folder / "windows.npz", **vars(self.windows))
 

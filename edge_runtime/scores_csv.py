@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.atomic import atomic_file
 from edge_runtime.batch_scoring import ScoredRows, score_blocks
@@ -75,7 +76,7 @@ class _Rows:
     """Consecutive rows with their row numbers and texts."""
 
     values: FloatArray
-    numbers: np.ndarray
+    numbers: npt.NDArray[np.int64]
     texts: list[list[str]]
 
 
@@ -105,7 +106,7 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
             contributions = [f"contribution_{name}" for name in detector.sensor_names] if request.explain else []
             writer.writerow(["row", *([time] if time else []), "score", "anomaly", *contributions])
             for rows, scored in _scored(detector, table, request, label, summary):
-                _write(writer, rows, scored, time is not None)
+                _write(writer, rows, scored, has_time=time is not None)
                 _count(summary, rows, scored)
             if not summary.windows:
                 raise _nothing_to_score(table.name, detector, request)
@@ -154,31 +155,30 @@ def _rows(
         wanted = (numbers >= start) & (numbers < (stop if stop is not None else position))
         if not wanted.any():
             continue
-        rows = _repaired(block.values[wanted], numbers[wanted], request.on_missing, detector, last, summary)
-        offset = position - len(block.values)
-        chosen = [block.texts[number - offset] for number in rows.numbers] if texts else []
+        chosen = [text for text, keep in zip(block.texts, wanted, strict=False) if keep]
+        rows, count = _repaired(
+            _Rows(block.values[wanted], numbers[wanted], chosen), request.on_missing, detector, last
+        )
+        summary.repaired += count
         last = rows.values[-1] if len(rows.values) else last
-        yield _Rows(rows.values, rows.numbers, chosen)
+        yield rows
         if stop is not None and position >= stop:
             return
 
 
-def _repaired(
-    values: FloatArray, numbers: np.ndarray, policy: str, detector: Detector, last: FloatArray | None, summary: Summary
-) -> _Rows:
-    if policy == "skip":
-        numbers = numbers[np.isfinite(values).all(axis=1)]
-    repaired, count = repair_missing(
-        values, policy, detector.sensor_names, first_row=int(numbers[0]) if len(numbers) else 0, last=last
-    )
-    summary.repaired += count
-    return _Rows(repaired, numbers, [])
+def _repaired(rows: _Rows, policy: str, detector: Detector, last: FloatArray | None) -> tuple[_Rows, int]:
+    first_row = int(rows.numbers[0])
+    values, count = repair_missing(rows.values, policy, detector.sensor_names, first_row=first_row, last=last)
+    kept = np.isfinite(rows.values).all(axis=1) if policy == "skip" else np.ones(len(rows.values), bool)
+    return _Rows(
+        values, rows.numbers[kept], [text for text, keep in zip(rows.texts, kept, strict=False) if keep]
+    ), count
 
 
-def _write(writer: Any, rows: _Rows, scored: ScoredRows, has_time: bool) -> None:
+def _write(writer: Any, rows: _Rows, scored: ScoredRows, *, has_time: bool) -> None:
     count = len(rows.numbers)
     times = [[text[0]] for text in rows.texts] if has_time else [[]] * count
-    explained = [[]] * count if scored.contributions is None else scored.contributions.tolist()
+    explained: list[list[float]] = [[]] * count if scored.contributions is None else scored.contributions.tolist()
     writer.writerows(
         [number, *time, f"{score:.6g}", int(anomaly), *(f"{value:.4g}" for value in contributions)]
         for number, time, score, anomaly, contributions in zip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from edge_runtime.manifest import Parity
@@ -12,7 +13,7 @@ from edge_runtime.smoothing import Smoother
 from export.threshold import fit_threshold
 
 
-def compare(
+def compare(  # noqa: PLR0913 - two sides of the same three things
     full_codes: FloatArray,
     full_scores: FloatArray,
     file_codes: FloatArray,
@@ -40,6 +41,6 @@ def _pearson(a: FloatArray, b: FloatArray) -> float:
     return float(np.corrcoef(a.astype(np.float64), b.astype(np.float64))[0, 1])
 
 
-def _alarms(scores: FloatArray, rule: ThresholdRule, smoothing_span: int) -> np.ndarray:
+def _alarms(scores: FloatArray, rule: ThresholdRule, smoothing_span: int) -> npt.NDArray[np.bool_]:
     smoothed = Smoother(smoothing_span).update_many(scores)
     return np.asarray(smoothed > fit_threshold(smoothed, rule).value)

@@ -85,4 +85,5 @@ def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) ->
         reach = preprocessing.limit * scale[sensor]
         far[2 * sensor, :, sensor] += reach
         far[2 * sensor + 1, :, sensor] -= reach
-    return np.concatenate([windows, far]).astype(np.float32)
+    dataset: FloatArray = np.concatenate([windows, far]).astype(np.float32)
+    return dataset

@@ -10,6 +10,7 @@ import importlib
 import sys
 
 import numpy as np
+import numpy.typing as npt
 
 
 def main(module: str, graph: str, windows_path: str, outputs_path: str) -> None:
@@ -19,13 +20,13 @@ def main(module: str, graph: str, windows_path: str, outputs_path: str) -> None:
     entry = interpreter.get_input_details()[0]["index"]
     interpreter.allocate_tensors()
     outputs = {details["name"]: details["index"] for details in interpreter.get_output_details()}
-    results: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
+    results: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in outputs}
     for window in windows:
         interpreter.set_tensor(entry, window[None])
         interpreter.invoke()
         for name, index in outputs.items():
             results[name].append(interpreter.get_tensor(index)[0])
-    np.savez(outputs_path, **{name: np.asarray(rows) for name, rows in results.items()})  # type: ignore[arg-type]
+    np.savez(outputs_path, **{name: np.asarray(rows) for name, rows in results.items()})
 
 
 if __name__ == "__main__":

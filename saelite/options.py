@@ -15,7 +15,7 @@ _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-class RowsType(click.ParamType):
+class RowsType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
     """``START:STOP`` as a slice of rows, counted from 0; either side may be empty."""
 
     name = "START:STOP"
@@ -33,7 +33,7 @@ class RowsType(click.ParamType):
         return slice(start, stop)
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
     """A time span such as ``90``, ``90s``, ``25m``, ``2h``, in seconds."""
 
     name = "DURATION"
@@ -48,7 +48,7 @@ class DurationType(click.ParamType):
         return float(match[1]) * _SECONDS[match[2] or ""]
 
 
-class NamesType(click.ParamType):
+class NamesType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
     """Names separated by commas."""
 
     name = "NAMES"

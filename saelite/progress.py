@@ -47,4 +47,4 @@ def step_progress() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     with console.status("") as status:
-        yield lambda step: status.update(step)
+        yield status.update

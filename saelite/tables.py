@@ -40,7 +40,9 @@ def size(n_bytes: int) -> str:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = (cell.rjust(width) if _is_number(cell) else cell.ljust(width) for cell, width in zip(row, widths))
+    cells = (
+        cell.rjust(width) if _is_number(cell) else cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+    )
     return "  ".join(cells).rstrip()
 
 

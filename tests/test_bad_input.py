@@ -105,7 +105,7 @@ def test_changed_graph_is_refused(exported, tmp_path):
     content = bytearray(exported.to_bytes())
     content[len(exported.flatbuffer) // 2] ^= 1
     (tmp_path / "changed.tflite").write_bytes(content)
-    with pytest.raises(IntegrityError, match="was changed .*expected SHA-256 .*Received"):
+    with pytest.raises(IntegrityError, match=r"was changed .*expected SHA-256 .*Received"):
         read_model_file(tmp_path / "changed.tflite")
 
 

@@ -21,7 +21,8 @@ def read(path, names=("a", "b")):
 
 @pytest.mark.parametrize(
     "text",
-    ["a,b\n1.5,2\n3,4\n", "a;b\r\n1.5;2\r\n3;4\r\n", "a\tb\n1,5\t2\n3\t4\n", "b|a\n2|1.5\n4|3\n", "\ufeffa,b\n1.5,2\n\n3,4",
+    ["a,b\n1.5,2\n3,4\n", "a;b\r\n1.5;2\r\n3;4\r\n", "a\tb\n1,5\t2\n3\t4\n", "b|a\n2|1.5\n4|3\n",
+     "\ufeffa,b\n1.5,2\n\n3,4",
      'a,b\n"1.5","2"\n"3","4"\n', "a;b\n1,5;2\n3;4\n", "a,b\n15e-1,2\n3,4\n"],
 )  # fmt: skip
 def test_separator_decimal_comma_quotes_and_order_are_found_out(tmp_path, text):
@@ -76,7 +77,7 @@ def test_missing_file_and_column_say_what_was_expected(tmp_path):
     with pytest.raises(RecordingError, match="no such file"):
         CsvRows(tmp_path / "none.csv")
     (tmp_path / "r.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(RecordingError, match="no column c. Columns there: a, b"):
+    with pytest.raises(RecordingError, match=r"no column c\. Columns there: a, b"):
         read(tmp_path / "r.csv", ["c"])
 
 
@@ -98,7 +99,8 @@ def test_numbers_come_back_as_written(tmp_path_factory, rows):
 
 
 @pytest.mark.parametrize(("text", "anomalous"), [("1", True), ("1.0", True), ("true", True), ("leak", True),
-                                                 ("0", False), ("0.0", False), ("", False), ("Normal", False)])  # fmt: skip
+                                                 ("0", False), ("0.0", False), ("", False), ("Normal", False)],
+)  # fmt: skip
 def test_labels_are_read_as_people_write_them(text, anomalous):
     assert is_anomalous(text) is anomalous
 
@@ -116,5 +118,5 @@ def test_skipped_rows_are_counted():
 
 
 def test_missing_values_are_refused_by_default():
-    with pytest.raises(RecordingError, match="row 5: sensor 'b' has no value .*--on-missing"):
+    with pytest.raises(RecordingError, match=r"row 5: sensor 'b' has no value .*--on-missing"):
         repair_missing(np.array([[1.0, np.nan]]), "error", "ab", first_row=5)

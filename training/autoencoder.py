@@ -13,7 +13,7 @@ from training.sparsity import SparseLayer
 
 
 @keras.saving.register_keras_serializable(package="saelite")
-class SparseAutoencoder(keras.Model):
+class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     """Dense autoencoder with a sparse code layer.
 
     ``inputs -> hidden … -> SparseLayer(code_size) -> hidden reversed … -> inputs``; the output is linear,
@@ -35,7 +35,7 @@ class SparseAutoencoder(keras.Model):
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one per property of the model
         self,
         inputs: int,
         code_size: int = 32,
@@ -72,11 +72,11 @@ class SparseAutoencoder(keras.Model):
         )
         self.build((None, inputs))
 
-    def build(self, input_shape: Any) -> None:
-        """The parts are built in the constructor: their sizes are known there."""
+    def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras calls it so
+        """Do nothing: the parts are built in the constructor, where their sizes are known."""
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras calls it so
         """Return the reconstruction."""
         return self.decoder(self.encoder(inputs, training=training), training=training)
 

@@ -43,7 +43,7 @@ def kl_divergence(rho: float, rho_hat: Any) -> Any:
 
 
 @keras.saving.register_keras_serializable(package="saelite")
-class SparseLayer(keras.layers.Dense):
+class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
     """Sigmoid dense layer whose units learn to be active a fraction `rho` of the time.
 
     Adds ``alpha * sum(KL(rho || rho_hat))`` to the model's loss through ``add_loss``, with ``rho_hat`` the
@@ -79,7 +79,7 @@ class SparseLayer(keras.layers.Dense):
         super().__init__(units, activation="sigmoid", **kwargs)
         self.rho, self.alpha = rho, alpha
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras calls it so
         """Return the codes and add the penalty."""
         codes = super().call(inputs, training=training)
         rho_hat = ops.mean(ops.reshape(codes, (-1, self.units)), axis=0)
@@ -94,7 +94,7 @@ class SparseLayer(keras.layers.Dense):
 
 
 @keras.saving.register_keras_serializable(package="saelite")
-class SparseLoss(keras.losses.Loss):
+class SparseLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
     """Mean squared error plus the sparsity penalty on the model's output (see `sparse_loss`)."""
 
     def __init__(self, rho: float = 0.05, alpha: float = 0.1, name: str = "sparse_loss", **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from edge_runtime.preprocessing import FloatArray
@@ -91,7 +92,7 @@ def fit(
     return history
 
 
-def _batches(rng: np.random.Generator, n: int, batch_size: int) -> np.ndarray:
+def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int64]:
     """Return a random order of all samples as rows of equal length; the few that are left over wait a turn."""
     size = min(batch_size, n)
     steps = n // size
@@ -102,7 +103,7 @@ def _compile_epoch(model: SparseAutoencoder, optimizer: keras.optimizers.Optimiz
     variables = model.trainable_variables
     optimizer.build(variables)
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator] # tensorflow has no types
     def run_epoch(batches: tf.Tensor) -> tf.Tensor:
         total = tf.constant(0.0)
         for batch in batches:
@@ -118,7 +119,7 @@ def _compile_epoch(model: SparseAutoencoder, optimizer: keras.optimizers.Optimiz
 
 
 def _compile_evaluation(model: SparseAutoencoder, data: tf.Tensor) -> tf.function:
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator] # tensorflow has no types
     def evaluate() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         codes = model.encoder(data, training=False)
         penalty = tf.add_n(model.encoder.losses)

@@ -1,4 +1,4 @@
-"""This machine's own sensors: processor, memory, disk, loopback traffic, temperatures."""
+"""Sensors of the machine itself: processor, memory, disk, loopback traffic, temperatures."""
 
 from __future__ import annotations
 

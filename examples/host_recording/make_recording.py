@@ -150,7 +150,7 @@ def network_flood() -> None:
     """Send datagrams to oneself as fast as they go."""
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("127.0.0.1", 0))
-    receiver.setblocking(False)
+    receiver.setblocking(False)  # noqa: FBT003 - the standard library wants it so
     sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     payload, address = os.urandom(1400), receiver.getsockname()
     while True:
@@ -223,8 +223,9 @@ def _own_group(work: Callable[..., None], *arguments: object) -> None:
 
 
 def _kill_group(process: multiprocessing.Process) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if process.pid is not None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.join()
 
 
@@ -258,7 +259,9 @@ def write(path: Path, rows: list[tuple[Reading, str]]) -> None:
 @click.option("--rounds", default=2, show_default=True, help="How often each kind of fault is made.")
 @click.option("--rate", default=4.0, show_default=True, help="Readings per second.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the order and strength of everything.")
-def main(output: Path, normal_s: float, fault_s: float, pause_s: float, rounds: int, rate: float, seed: int) -> None:
+def main(  # noqa: PLR0913 - one per option
+    output: Path, normal_s: float, fault_s: float, pause_s: float, rounds: int, rate: float, seed: int
+) -> None:
     """Record this machine under normal work, then under faults."""
     rng = random.Random(seed)
     rows: list[tuple[Reading, str]] = []

@@ -49,21 +49,20 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("head", manifest.spec.scoring.head),
         ("smoothing", f"moving average, span {manifest.spec.scoring.smoothing_span}"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
-        ("fitted on", f"{manifest.threshold.n_windows} windows, for a false-alarm rate of "
-                      f"{manifest.threshold.target_far:.2%}"),
+        (
+            "fitted on",
+            f"{manifest.threshold.n_windows} windows, for false alarms of {manifest.threshold.target_far:.2%}",
+        ),
         ("quantisation", quantization.scheme),
-    ]  # fmt: skip
+    ]
     if quantization.input_scale:
-        facts.append(
-            ("input", f"scale {quantization.input_scale:.6g}, zero point {quantization.input_zero_point}, "
-                      f"{quantization.input_saturation:.2%} of held-out values saturate")
-        )  # fmt: skip
+        steps = f"scale {quantization.input_scale:.6g}, zero point {quantization.input_zero_point}"
+        facts.append(("input", f"{steps}, {quantization.input_saturation:.2%} of held-out values saturate"))
     if manifest.parity:
         parity = manifest.parity
-        facts.append(
-            ("parity", f"score correlation {parity.score_correlation:.4f}, rank {parity.score_rank_correlation:.4f}, "
-                       f"alarms agree on {parity.alarm_agreement:.2%} of {parity.n_windows} windows")
-        )  # fmt: skip
+        scores = f"score correlation {parity.score_correlation:.4f}, rank {parity.score_rank_correlation:.4f}"
+        alarms = f"alarms agree on {parity.alarm_agreement:.2%} of {parity.n_windows} windows"
+        facts.append(("parity", f"{scores}, {alarms}"))
     facts += [("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes]
     facts += [("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()]
     return [*facts, ("data", f"SHA-256 {manifest.provenance.data_sha256}"), ("graph", f"SHA-256 {file.sha256}")]

@@ -102,10 +102,10 @@ def _tell(recording: Recording) -> None:
         click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
     if recording.repaired:
         click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
-    anomalous = 0 if recording.labels is None else int(recording.labels.sum())
+    rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
     if anomalous:
         click.echo(
-            f"warning: {anomalous} of {len(recording.values)} rows are labelled anomalous and will be learnt as normal. "
+            f"warning: {anomalous} of {rows} rows are labelled anomalous and will be learnt as normal. "
             "Choose normal ones with --rows.",
             err=True,
         )
@@ -115,6 +115,7 @@ def _summary(run: TrainedRun, output: Path) -> str:
     spec, best = run.folder.spec, min(run.history, key=lambda epoch: epoch.validation_loss)
     return (
         f"{output}: {len(spec.sensors)} sensors, window {spec.preprocessing.window}, "
-        f"{len(run.folder.network.encoder[-1].bias)} codes, head {spec.scoring.head}; best of {len(run.history)} epochs: "
+        f"{len(run.folder.network.encoder[-1].bias)} codes, head {spec.scoring.head}; "
+        f"best of {len(run.history)} epochs: "
         f"validation loss {best.validation_loss:.4f}, mean activation {best.mean_activation:.3f}"
     )
