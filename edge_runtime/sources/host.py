@@ -61,7 +61,8 @@ class HostSource:
         """Return one reading: rates since the previous call, and the present gauges."""
         now, now_s = self._counters(), time.monotonic()
         elapsed_s = max(now_s - self._before_s, 1e-6)
-        rates = {name: (now[name] - before) / elapsed_s for name, before in self._before.items()}
+        # The kernel's idle and iowait totals may fall a little; a device may go and take its counter along.
+        rates = {name: max(0.0, now.get(name, before) - before) / elapsed_s for name, before in self._before.items()}
         self._before, self._before_s = now, now_s
         return Reading(time.time(), {**rates, **self._gauges()})
 
