@@ -1,0 +1,1 @@
+"""What a detector learns on the device while it runs."""
