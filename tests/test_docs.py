@@ -96,7 +96,9 @@ def assert_parses(command):
     """Fail unless a `saelite` command names a real command, real options and all that is required."""
     context, arguments = CONTEXTS["saelite"], words(command)[1:]
     while isinstance(context.command, click.Group) and arguments and not arguments[0].startswith("-"):
-        context = CONTEXTS[f"{context.command_path} {arguments.pop(0)}"]
+        default = getattr(context.command, "default", None)
+        is_named = default is None or f"{context.command_path} {arguments[0]}" in CONTEXTS
+        context = CONTEXTS[f"{context.command_path} {arguments.pop(0) if is_named else default}"]
     given, rest, _ = context.command.make_parser(context).parse_args(arguments)
     assert not rest or isinstance(context.command, click.Group), f"too many arguments: {rest}"
     for parameter in context.command.params:
