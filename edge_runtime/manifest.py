@@ -212,8 +212,8 @@ class Manifest:
     outputs: tuple[QuantizedTensor, ...] = ()
 
     def to_bytes(self) -> bytes:
-        """Return UTF-8 JSON with a stable order, ready for the file."""
-        return json.dumps(to_json(self), indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""
+        return json.dumps(to_json(self), separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Manifest:

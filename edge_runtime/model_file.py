@@ -1,8 +1,15 @@
 """The one file a device needs: a TFLite flatbuffer with a ZIP appended that holds the manifest.
 
 The ZIP follows the TFLite Metadata convention for associated files, so ``unzip -l`` lists it and every
-TFLite runtime passes over it. Its members are stored, not compressed, with a fixed date: the same model
-gives the same bytes, and any changed byte can be told.
+TFLite runtime passes over it. Its members are stored, not compressed, in a fixed order and with a fixed date:
+the same model gives the same bytes, and a file whose ZIP is not byte for byte what we would have written is
+refused. So there is no byte that neither the SHA-256 of the flatbuffer nor a member's CRC nor this rule covers.
+
+===================  ==========================================================================================
+``saelite.json``     the manifest
+``*.npy``            head constants where the host scores, and reference windows for ``saelite verify``
+``saelite.sig``      Ed25519 signature of all the bytes before it, as the file would be without it; optional
+===================  ==========================================================================================
 """
 
 from __future__ import annotations
@@ -10,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +27,10 @@ from edge_runtime.atomic import write_atomically
 from edge_runtime.errors import IntegrityError, ModelFileError
 from edge_runtime.manifest import Manifest
 from edge_runtime.preprocessing import FloatArray
+from edge_runtime.signature import SIGNATURE_BYTES, sign, verify
 
 MANIFEST_NAME = "saelite.json"
+SIGNATURE_NAME = "saelite.sig"
 _FLATBUFFER_MAGIC = b"TFL3"
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -35,12 +45,16 @@ class ModelFile:
         What the interpreter opens.
     manifest : Manifest
     arrays : mapping of str to ndarray, float32
-        Head constants for files whose head runs on the host; empty where the graph holds the head.
+        Head constants (``head_mean``, ``head_whitening``) for files whose head runs on the host, and
+        ``reference_windows``, ``reference_codes``, ``reference_scores``: what ``saelite verify`` repeats.
+    signature : bytes
+        See `edge_runtime.signature`; empty where the file is not signed.
     """
 
     flatbuffer: bytes
     manifest: Manifest
     arrays: dict[str, FloatArray] = field(default_factory=dict)
+    signature: bytes = b""
 
     @property
     def sha256(self) -> str:
@@ -50,42 +64,74 @@ class ModelFile:
     def to_bytes(self) -> bytes:
         """Return the file: flatbuffer, then the ZIP."""
         members = {MANIFEST_NAME: self.manifest.to_bytes()}
-        members |= {f"{name}.npy": _npy_bytes(array) for name, array in sorted(self.arrays.items())}
+        members |= {f"{name}.npy": _npy_bytes(array) for name, array in self.arrays.items()}
+        if self.signature:
+            members[SIGNATURE_NAME] = self.signature
         return self.flatbuffer + _zip_bytes(members)
+
+    def signed(self, private_key: Path) -> ModelFile:
+        """Return the file with a signature by `private_key` (see `edge_runtime.signature.sign`)."""
+        return replace(self, signature=sign(replace(self, signature=b"").to_bytes(), private_key))
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""
         write_atomically(path, self.to_bytes())
 
 
-def read_model_file(path: str | Path) -> ModelFile:
+def read_model_file(path: str | Path, *, trusted_key: str | Path | None = None) -> ModelFile:
     """Read and check a model file.
+
+    Parameters
+    ----------
+    trusted_key : str or Path, optional
+        PEM file with a public key: only a file signed by its owner is accepted.
 
     Raises
     ------
     ModelFileError
         If the file is missing, is no TFLite flatbuffer, has no manifest, or is damaged.
     IntegrityError
-        If the flatbuffer's SHA-256 is not the manifest's.
+        If any byte was changed; with `trusted_key` also if the file is not signed, or by another key.
     """
     path = Path(path)
-    flatbuffer, members = _split(_content(path), path)
+    content = _content(path)
+    flatbuffer, members = _split(content, path)
     if MANIFEST_NAME not in members:
         raise ModelFileError(
             f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
         )
-    try:
-        manifest = Manifest.from_bytes(members[MANIFEST_NAME])
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from error
-    arrays = {name[:-4]: _npy_array(data, path) for name, data in members.items() if name.endswith(".npy")}
-    model = ModelFile(flatbuffer, manifest, arrays)
-    if model.sha256 != manifest.flatbuffer_sha256:
+    signature = members.get(SIGNATURE_NAME, b"")
+    _check_bytes(content, flatbuffer, members, path)
+    if trusted_key is not None:
+        unsigned = {name: data for name, data in members.items() if name != SIGNATURE_NAME}
+        verify(flatbuffer + _zip_bytes(unsigned), signature, Path(trusted_key), path)
+    model = ModelFile(flatbuffer, _manifest(members, path), _arrays(members, path), signature)
+    if model.sha256 != model.manifest.flatbuffer_sha256:
         raise IntegrityError(
-            f"{path} was changed after it was written: expected SHA-256 {manifest.flatbuffer_sha256}. "
+            f"{path} was changed after it was written: expected SHA-256 {model.manifest.flatbuffer_sha256}. "
             f"Received: {model.sha256}. Copy or export the file again."
         )
     return model
+
+
+def _check_bytes(content: bytes, flatbuffer: bytes, members: dict[str, bytes], path: Path) -> None:
+    """Raise unless writing the parts again gives the very bytes that were read."""
+    if flatbuffer + _zip_bytes(members) != content or len(members.get(SIGNATURE_NAME, b"")) not in (0, SIGNATURE_BYTES):
+        raise IntegrityError(
+            f"{path} was changed after it was written: its ZIP is not as `saelite export` writes it. "
+            "Copy or export the file again."
+        )
+
+
+def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
+    try:
+        return Manifest.from_bytes(members[MANIFEST_NAME])
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
+    return {name[:-4]: _npy_array(data, path) for name, data in members.items() if name.endswith(".npy")}
 
 
 def _content(path: Path) -> bytes:
@@ -110,7 +156,7 @@ def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, bytes]]:
             infos = archive.infolist()
             start = min((info.header_offset for info in infos), default=len(content))
             return content[:start], {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, RuntimeError, EOFError, zlib.error) as error:
         raise ModelFileError(
             f"{path} has no readable manifest ({error}): it is truncated, damaged, or was not written by "
             "`saelite export`. Copy or export it again."
@@ -120,11 +166,16 @@ def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, bytes]]:
 def _zip_bytes(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in members.items():
+        for name, content in sorted(members.items(), key=lambda member: _place(member[0])):
             info = zipfile.ZipInfo(name, _ZIP_EPOCH)
             info.create_system, info.external_attr = 3, 0o644 << 16
             archive.writestr(info, content)
     return buffer.getvalue()
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Return where a member stands: the manifest first, the signature last."""
+    return {MANIFEST_NAME: 0, SIGNATURE_NAME: 2}.get(name, 1), name
 
 
 def _npy_bytes(array: FloatArray) -> bytes:

@@ -13,6 +13,7 @@ from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
 from saelite.commands.inspect import inspect
+from saelite.commands.keygen import keygen
 from saelite.commands.record import record
 from saelite.commands.score import score
 from saelite.commands.train import train
@@ -50,5 +51,5 @@ def main() -> None:
     """
 
 
-for command in (demo, record, train, export, inspect, score, bench, doctor):
+for command in (demo, record, train, export, inspect, keygen, score, bench, doctor):
     main.add_command(command)

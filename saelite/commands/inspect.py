@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def inspect(model: Path, as_json: bool) -> None:
 
     file = read_model_file(model)
     if as_json:
-        click.echo(file.manifest.to_bytes().decode(), nl=False)
+        click.echo(json.dumps(json.loads(file.manifest.to_bytes()), indent=1, ensure_ascii=False))
         return
     click.echo(table(_facts(file)))
     click.echo()

@@ -1,0 +1,164 @@
+"""Ed25519 signatures of model files, through the `cryptography` package (extra ``signing``).
+
+A signature is 96 bytes: the signer's public key (32) and the signature proper (64). The key inside the file
+only says who claims to have signed; what counts is the trusted key that the reader brings.
+
+References
+----------
+Josefsson and Liusvaara (2017), RFC 8032: Edwards-curve digital signature algorithm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.atomic import unwritable
+from edge_runtime.errors import IntegrityError, OutputError, UsageError, missing_extra
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+_PUBLIC_BYTES = 32
+SIGNATURE_BYTES = 96
+
+
+def write_key_pair(path: Path) -> Path:
+    """Write a new private key to `path` and its public key beside it (``.pub``); return the latter's path.
+
+    Both are PEM with mode 600.
+
+    Raises
+    ------
+    OutputError
+        If one of the files is there already: a lost key cannot be had back.
+    MissingExtraError
+        Without the package `cryptography`.
+    """
+    _require()
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public_path = path.with_name(f"{path.name}.pub")
+    if public_path.exists():
+        raise _exists(public_path)
+    _write_new(path, private)
+    _write_new(public_path, public)
+    return public_path
+
+
+def sign(message: bytes, private_key: Path) -> bytes:
+    """Return the signature of `message`.
+
+    Raises
+    ------
+    UsageError
+        If the file is no Ed25519 private key.
+    """
+    key = _private(private_key)
+    return key.public_key().public_bytes_raw() + key.sign(message)
+
+
+def verify(message: bytes, signature: bytes, trusted_key: Path, what: object) -> None:
+    """Raise IntegrityError unless `signature` is that of `message` by the owner of `trusted_key`.
+
+    Parameters
+    ----------
+    signature : bytes
+        Empty where there is none.
+    trusted_key : Path
+        PEM file with the public key.
+    what : object
+        The file's name, for the message.
+    """
+    trusted = _public(trusted_key)
+    expected = trusted.public_bytes_raw()
+    if not signature:
+        raise IntegrityError(
+            f"{what} is not signed: expected a signature by {key_name(expected)} ({trusted_key}). "
+            "Sign it with: saelite export … --sign KEY"
+        )
+    if signature[:_PUBLIC_BYTES] != expected:
+        raise IntegrityError(
+            f"{what} is signed by another key: expected {key_name(expected)} ({trusted_key}). "
+            f"Received: {key_name(signature)}. Do not use the file unless you know why."
+        )
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        trusted.verify(signature[_PUBLIC_BYTES:], message)
+    except InvalidSignature as error:
+        raise IntegrityError(
+            f"{what} was changed after it was signed: the signature by {key_name(expected)} does not fit. "
+            "Copy or export the file again."
+        ) from error
+
+
+def key_name(public_key: bytes) -> str:
+    """Return a short name of a public key or of a signature: the start of the key's SHA-256.
+
+    >>> key_name(bytes(32))
+    'ed25519:66687aadf862bd77'
+    """
+    return f"ed25519:{hashlib.sha256(public_key[:_PUBLIC_BYTES]).hexdigest()[:16]}"
+
+
+def _private(path: Path) -> Ed25519PrivateKey:
+    _require()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    return _load(path, lambda data: load_pem_private_key(data, password=None), Ed25519PrivateKey, "private")
+
+
+def _public(path: Path) -> Ed25519PublicKey:
+    _require()
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return _load(path, load_pem_public_key, Ed25519PublicKey, "public")
+
+
+def _load(path: Path, load: Any, kind: Any, word: str) -> Any:
+    try:
+        key = load(Path(path).read_bytes())
+    except OSError as error:
+        raise UsageError(
+            f"cannot read the {word} key {path}: {error.strerror}. Make one with: saelite keygen"
+        ) from error
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{path} is no {word} key: expected PEM as written by `saelite keygen` ({error}).") from error
+    if not isinstance(key, kind):
+        raise UsageError(f"{path}: expected an Ed25519 {word} key. Received: {type(key).__name__}.")
+    return key
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} exists already, and keys are never overwritten. Choose another name, or move it away.")
+
+
+def _require() -> None:
+    try:
+        import cryptography  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("cryptography", "signing", "a signature") from error

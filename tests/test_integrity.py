@@ -1,0 +1,136 @@
+"""A model file that was changed in any byte, or signed by nobody or somebody else, is refused before it is run."""
+
+import os
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge_runtime.errors import IntegrityError, ModelFileError, OutputError, UsageError
+from edge_runtime.manifest import DetectorSpec, Manifest, Quantization, Scoring, Sensor, Threshold
+from edge_runtime.model_file import ModelFile, read_model_file
+from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.signature import write_key_pair
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    return write_key_pair(folder / "maker.pem").with_suffix(""), folder / "maker.pem.pub"
+
+
+@pytest.fixture(scope="module")
+def small_model():
+    """A file of 2 kB: nobody looks into its flatbuffer here, so a stand-in of the right form will do."""
+    flatbuffer = b"\x1c\x00\x00\x00TFL3" + bytes(range(56))
+    spec = DetectorSpec((Sensor("flow"),), Preprocessing("standard", (0.0,), (1.0,)), Scoring("spe"))
+    manifest = Manifest(1, "small", "cpu", spec, Threshold(1.0, "by hand", 0.0, 0), Quantization("int8"), (), "")
+    model = ModelFile(flatbuffer, manifest, {"head_mean": np.zeros(1, np.float32)})
+    return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
+
+
+@pytest.fixture
+def signed(small_model, keys, tmp_path):
+    path = tmp_path / "signed.tflite"
+    small_model.signed(keys[0]).write(path)
+    return path
+
+
+def flipped_and_read(path, content, offset, mask, **options):
+    path.write_bytes(content[:offset] + bytes([content[offset] ^ mask]) + content[offset + 1 :])
+    return read_model_file(path, **options)
+
+
+def test_signed_file_is_read_with_and_without_the_key(signed, small_model, keys):
+    assert read_model_file(signed, trusted_key=keys[1]).manifest == small_model.manifest
+    assert read_model_file(signed).manifest == small_model.manifest
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x20, 0x80, 0xFF])
+def test_every_changed_byte_of_a_signed_file_is_refused(signed, keys, tmp_path, mask):
+    content = signed.read_bytes()
+    for offset in range(len(content)):
+        with pytest.raises(ModelFileError):
+            flipped_and_read(tmp_path / "flipped.tflite", content, offset, mask, trusted_key=keys[1])
+
+
+def test_every_changed_byte_of_an_unsigned_file_is_refused(small_model, tmp_path):
+    content = small_model.to_bytes()
+    for offset in range(len(content)):
+        with pytest.raises(ModelFileError):
+            flipped_and_read(tmp_path / "flipped.tflite", content, offset, 0x01)
+
+
+def test_every_length_but_the_full_one_is_refused(signed, keys, tmp_path):
+    content = signed.read_bytes()
+    for end in [*range(0, len(content), 7), len(content) - 1]:
+        (tmp_path / "cut.tflite").write_bytes(content[:end])
+        with pytest.raises(ModelFileError):
+            read_model_file(tmp_path / "cut.tflite", trusted_key=keys[1])
+
+
+def test_bytes_after_the_end_are_refused(signed, keys):
+    signed.write_bytes(signed.read_bytes() + b"\n")
+    with pytest.raises(ModelFileError):
+        read_model_file(signed, trusted_key=keys[1])
+
+
+def test_member_that_was_exchanged_with_its_crc_is_refused(signed, keys, tmp_path):
+    content, forged = signed.read_bytes(), tmp_path / "forged.tflite"
+    with zipfile.ZipFile(signed) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+        start = min(info.header_offset for info in archive.infolist())
+    members["saelite.json"] = members["saelite.json"].replace(b'"value":1.0', b'"value":9.0')
+    forged.write_bytes(content[:start])
+    with zipfile.ZipFile(forged, "a") as archive:
+        for name, member in members.items():
+            archive.writestr(name, member)
+    with pytest.raises(IntegrityError, match="changed"):
+        read_model_file(forged, trusted_key=keys[1])
+
+
+def test_threshold_that_was_raised_by_one_who_lacks_the_key_is_refused(small_model, keys, tmp_path):
+    signed = small_model.signed(keys[0])
+    threshold = replace(signed.manifest.threshold, value=1e9)
+    replace(signed, manifest=replace(signed.manifest, threshold=threshold)).write(tmp_path / "forged.tflite")
+    with pytest.raises(IntegrityError, match="changed after it was signed"):
+        read_model_file(tmp_path / "forged.tflite", trusted_key=keys[1])
+
+
+def test_unsigned_file_is_refused_where_a_key_is_demanded(small_model, keys, tmp_path):
+    small_model.write(tmp_path / "unsigned.tflite")
+    with pytest.raises(IntegrityError, match="is not signed"):
+        read_model_file(tmp_path / "unsigned.tflite", trusted_key=keys[1])
+
+
+def test_file_signed_by_another_key_is_refused(signed, tmp_path):
+    other = write_key_pair(tmp_path / "other.pem")
+    with pytest.raises(IntegrityError, match="signed by another key"):
+        read_model_file(signed, trusted_key=other)
+
+
+def test_keys_are_for_their_owner_alone_and_never_overwritten(saelite, tmp_path):
+    made = saelite("keygen", "maker.pem", umask=0o022)
+    assert made.returncode == 0, made.stderr
+    before = (tmp_path / "maker.pem").read_bytes()
+    for name in ("maker.pem", "maker.pem.pub"):
+        assert os.stat(tmp_path / name).st_mode & 0o777 == 0o600  # noqa: PTH116 - stat's mode bits are the point
+    again = saelite("keygen", "maker.pem")
+    assert again.returncode == 1
+    assert "never overwritten" in again.stderr
+    (tmp_path / "maker.pem").unlink()
+    with pytest.raises(OutputError, match=r"maker\.pem\.pub exists"):
+        write_key_pair(tmp_path / "maker.pem")
+    assert not (tmp_path / "maker.pem").exists()
+    assert before.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_what_is_no_key_is_named(signed, small_model, keys, tmp_path):
+    (tmp_path / "text.pem").write_text("not a key")
+    with pytest.raises(UsageError, match="is no public key"):
+        read_model_file(signed, trusted_key=tmp_path / "text.pem")
+    with pytest.raises(UsageError, match="is no private key"):
+        small_model.signed(keys[1])
+    with pytest.raises(UsageError, match="cannot read the public key"):
+        read_model_file(signed, trusted_key=tmp_path / "absent.pem")
