@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edge_runtime.atomic import unwritable
 from edge_runtime.errors import IntegrityError, OutputError, UsageError, missing_extra
@@ -115,7 +116,10 @@ def _private(path: Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    return _load(path, lambda data: load_pem_private_key(data, password=None), Ed25519PrivateKey, "private")
+    key = _load(path, lambda data: load_pem_private_key(data, password=None), "private")
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _not_ed25519(path, "private", key)
+    return key
 
 
 def _public(path: Path) -> Ed25519PublicKey:
@@ -123,21 +127,25 @@ def _public(path: Path) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-    return _load(path, load_pem_public_key, Ed25519PublicKey, "public")
+    key = _load(path, load_pem_public_key, "public")
+    if not isinstance(key, Ed25519PublicKey):
+        raise _not_ed25519(path, "public", key)
+    return key
 
 
-def _load(path: Path, load: Any, kind: Any, word: str) -> Any:
+def _load(path: Path, load: Callable[[bytes], object], word: str) -> object:
     try:
-        key = load(Path(path).read_bytes())
+        return load(path.read_bytes())
     except OSError as error:
         raise UsageError(
             f"cannot read the {word} key {path}: {error.strerror}. Make one with: saelite keygen"
         ) from error
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} is no {word} key: expected PEM as written by `saelite keygen` ({error}).") from error
-    if not isinstance(key, kind):
-        raise UsageError(f"{path}: expected an Ed25519 {word} key. Received: {type(key).__name__}.")
-    return key
+
+
+def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
+    return UsageError(f"{path}: expected an Ed25519 {word} key. Received: {type(key).__name__}.")
 
 
 def _write_new(path: Path, content: bytes) -> None:
