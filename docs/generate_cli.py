@@ -24,7 +24,7 @@ _HEAD = """\
 
 def walk(command: click.Command, name: str = "saelite", parent: click.Context | None = None) -> Iterator[click.Context]:
     """Yield a context for a command and, if it is a group, for each visible one below it, parents first."""
-    context = click.Context(command, parent=parent, info_name=name)
+    context = click.Context(command, parent=parent, info_name=name, **command.context_settings)
     yield context
     if not isinstance(command, click.Group):
         return
@@ -88,12 +88,14 @@ def _fence(code: str) -> str:
 
 
 def _parameters(context: click.Context) -> str:
-    records = [
-        record
+    records = (
+        parameter.get_help_record(context)
         for parameter in context.command.get_params(context)
-        if (record := parameter.get_help_record(context)) is not None and not getattr(parameter, "hidden", False)
-    ]
-    return _table("option", "meaning", [(f"`{names}`", meaning) for names, meaning in records])
+        if not getattr(parameter, "hidden", False)
+    )
+    # An argument without help is in the usage line already.
+    rows = [(f"`{record[0]}`", record[1]) for record in records if record and record[1]]
+    return _table("option", "meaning", rows)
 
 
 def _commands(context: click.Context, group: click.Group) -> str:
