@@ -20,7 +20,7 @@ def scores(tmp_path_factory):
 def test_int8_file_tells_faults_from_normal_work(scores):
     found = figures(scores)
     assert found.roc_auc >= 0.95
-    assert found.far < 0.15
+    assert found.far < 0.1
 
 
 def test_every_fault_raises_an_alarm_and_is_blamed_on_a_sensor(scores):
