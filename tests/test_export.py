@@ -74,7 +74,7 @@ def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
     # The runtimes' kernels may round a sigmoid's input to neighbouring steps of 16/255.
     np.testing.assert_allclose(here.codes, first.codes, atol=16 / 255 / 4 + 1 / 256)
     assert np.isclose(here.scores, first.scores, rtol=1e-3).mean() > 0.8
-    assert np.corrcoef(here.scores, first.scores)[0, 1] > 0.999
+    assert np.corrcoef(here.scores, first.scores)[0, 1] > 0.99
     assert runtime.name in {check.runtime for check in exported.manifest.runtimes}
 
 
