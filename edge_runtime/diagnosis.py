@@ -6,10 +6,11 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import sys
 from dataclasses import dataclass
 
 from edge_runtime.errors import SaeliteError
-from edge_runtime.interpreter import RUNTIMES, find_runtime, installed_runtimes
+from edge_runtime.interpreter import NUMPY, RUNTIMES, Runtime, find_runtime, installed_runtimes
 
 _EXTRAS = {
     "workstation": ("tensorflow", "ai-edge-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
@@ -40,9 +41,7 @@ def examine() -> Diagnosis:
     facts += [(name, _version(name) or "not installed") for name in RUNTIMES]
     problems = []
     try:
-        runtime = find_runtime()
-        importlib.import_module(RUNTIMES[runtime.name])
-        facts.append(("used", f"{runtime.name} {runtime.version}"))
+        facts.append(("used", _used(find_runtime())))
     except SaeliteError as error:
         problems.append(str(error))
     except ImportError as error:
@@ -50,6 +49,23 @@ def examine() -> Diagnosis:
         problems.append(f"{names} is installed but cannot be imported: {error}. Install it again.")
     facts += [(f"extra {extra}", _extra(packages)) for extra, packages in _EXTRAS.items()]
     return Diagnosis(tuple(facts), tuple(problems))
+
+
+def _used(runtime: Runtime) -> str:
+    if runtime.name != NUMPY:
+        importlib.import_module(RUNTIMES[runtime.name])
+        return f"{runtime.name} {runtime.version}"
+    reason = "chosen by SAELITE_RUNTIME" if installed_runtimes() else f"for speed {_advice()}"
+    return f"the numpy executor of saelite, on numpy {runtime.version} ({reason})"
+
+
+def _advice() -> str:
+    """Return what to install here: not every machine has wheels of a TFLite runtime."""
+    if sys.maxsize > 2**32:
+        return "install a TFLite runtime: pip install ai-edge-litert"
+    if platform.machine() in ("armv7l", "aarch64") and sys.version_info < (3, 12):
+        return "install a TFLite runtime: pip install tflite-runtime"
+    return "install a 64-bit system; no TFLite runtime has wheels for this Python"
 
 
 def _extra(packages: tuple[str, ...]) -> str:

@@ -6,12 +6,14 @@ is an integer the float type can hold, and many times faster than numpy's intege
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import round_away
-from edge_runtime.numpy_executor.graph import Array, Graph, Operator, Tensor
+from edge_runtime.numpy_executor.fixed_point import Array, Multiplier, round_away
+from edge_runtime.numpy_executor.graph import Graph, Operator, Tensor
 from edge_runtime.numpy_executor.kernel import Run, bounded, limits, quantized_limits, tensor
 
 _ACTIVATION, _KEEP_DIMS, _ASYMMETRIC = 0, 2, 3
@@ -54,7 +56,7 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
     x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
     if x.dtype not in (np.int8, np.uint8) or weights.dtype != x.dtype:
         raise ModelFileError(f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor.")
-    multiplier = graph.multiplier(_factors(x, weights, output))
+    multiplier = Multiplier.of(_factors(x, weights, output), graph.dense_rounding)
     low, high = quantized_limits(output, *limits(operator, _ACTIVATION))
     # Widened before the zero point is subtracted: int8 would wrap around.
     matrix = (values.astype(np.int64) - _per_row(weights.zero_points)).T
@@ -69,8 +71,8 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
     return run
 
 
-def _exact_dtype(x: Tensor, matrix: npt.NDArray[np.int64]) -> type[np.float32 | np.float64]:
-    reach = 2 * int(np.iinfo(x.dtype).max) + 1  # type: ignore[type-var]
+def _exact_dtype(x: Tensor, matrix: npt.NDArray[np.int64]) -> type[Any]:
+    reach = 2 * int(np.iinfo(x.dtype).max) + 1
     largest_sum = reach * int(np.abs(matrix).sum(axis=0).max(initial=0))
     return np.float32 if largest_sum < _EXACT_FLOAT32 else np.float64
 
@@ -81,7 +83,7 @@ def _factors(x: Tensor, weights: Tensor, output: Tensor) -> npt.NDArray[np.float
         raise ModelFileError(f"tensor {output.name!r} has the scale 0.")
     # One scale: the kernel multiplies in float32. A scale per channel: in float64.
     dtype = np.float32 if len(weights.scales) == 1 else np.float64
-    product = weights.scales.astype(dtype) * dtype(x.scale)
+    product: Array = weights.scales.astype(dtype) * np.asarray(x.scale, dtype)
     return product.astype(np.float64) / float(output.scale)
 
 
@@ -95,7 +97,7 @@ def _per_row(zero_points: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _hybrid(operator: Operator, weights: Tensor, values: Array) -> Run:
-    """Inputs are quantised to int8 per row as they come; the weights' scales turn the sums back into floats."""
+    """Quantise the inputs to int8 per row as they come; the scales turn the sums back into floats."""
     _check_scales(weights)
     bound = bounded(*limits(operator, _ACTIVATION))
     quantize = _asymmetric if operator.option(_ASYMMETRIC, "B") else _symmetric

@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import Multiplier, Rounding
+from edge_runtime.numpy_executor.fixed_point import Array, Rounding
 from edge_runtime.numpy_executor.reader import Reader, Table
-
-Array = npt.NDArray[Any]
 
 _INT4 = 17
 # TensorType of the TFLite schema; int4 constants are unpacked to int8.
@@ -99,20 +97,16 @@ class Operator:
 
 @dataclass(frozen=True)
 class Graph:
-    """The file's first subgraph."""
+    """The file's first subgraph, and how its dense layers round."""
 
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    rounding: Rounding
-
-    def multiplier(self, factors: npt.NDArray[np.float64] | float) -> Multiplier:
-        """Return factors in fixed point, rounding as this graph is meant to round."""
-        return Multiplier.of(factors, self.rounding)
+    dense_rounding: Rounding
 
 
-def read_graph(content: bytes, rounding: Rounding = Rounding.ONCE) -> Graph:
+def read_graph(content: bytes, dense_rounding: Rounding) -> Graph:
     """Parse a flatbuffer.
 
     Raises
@@ -128,7 +122,7 @@ def read_graph(content: bytes, rounding: Rounding = Rounding.ONCE) -> Graph:
     tensors = tuple(_tensor(table, buffers) for table in subgraphs[0].tables(0))
     operators = tuple(_operator(table, codes, len(tensors)) for table in subgraphs[0].tables(3))
     inputs, outputs = (_numbers(subgraphs[0], field, len(tensors)) for field in (1, 2))
-    return Graph(tensors, operators, inputs, outputs, rounding)
+    return Graph(tensors, operators, inputs, outputs, dense_rounding)
 
 
 def _builtin(code: Table) -> int:
@@ -217,4 +211,5 @@ def _int4(content: bytes, elements: int) -> Array:
     """Unpack two values per byte, low half first."""
     pairs = np.frombuffer(content, np.uint8)
     halves = np.stack([pairs << 4, pairs & 0xF0], axis=-1).reshape(-1)
-    return (halves.view(np.int8) >> 4)[:elements]
+    values: Array = halves.view(np.int8) >> 4
+    return values[:elements]

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import Rounding
-from edge_runtime.numpy_executor.graph import Array, Graph, Operator, read_graph
+from edge_runtime.numpy_executor.fixed_point import Array, Rounding
+from edge_runtime.numpy_executor.graph import Graph, Operator, read_graph
 from edge_runtime.numpy_executor.kernel import Run
 from edge_runtime.numpy_executor.kernels import KERNELS
 
@@ -27,8 +27,8 @@ class Interpreter:
         The flatbuffer.
     num_threads : int, optional
         Taken for the sake of the other runtimes' signature; numpy decides on threads itself.
-    rounding : Rounding
-        Whose reference kernels to follow, bit for bit: LiteRT's, or those of tflite-runtime.
+    dense_rounding : Rounding
+        Whose int8 dense layers to follow, bit for bit: LiteRT's, or those of tflite-runtime.
 
     Raises
     ------
@@ -37,16 +37,17 @@ class Interpreter:
     """
 
     def __init__(
-        self, model_content: bytes, num_threads: int | None = None, *, rounding: Rounding = Rounding.ONCE
+        self, model_content: bytes, num_threads: int | None = None, *, dense_rounding: Rounding = Rounding.ONCE
     ) -> None:
         del num_threads
-        self._graph: Graph = read_graph(model_content, rounding)
+        self._graph: Graph = read_graph(model_content, dense_rounding)
         self._shapes = {number: self._graph.tensors[number].shape for number in self._graph.inputs}
         # One place more than tensors: an absent optional input has the number -1 and finds None there.
         self._values: list[Any] = [*(tensor.data for tensor in self._graph.tensors), None]
         self._program: list[tuple[Run, tuple[int, ...], int]] = []
-        for operator in self._graph.operators:
-            self._add(operator)
+        with np.errstate(all="ignore"):
+            for operator in self._graph.operators:
+                self._add(operator)
 
     def get_input_details(self) -> list[dict[str, Any]]:
         """Return the inputs, each as a dict with ``name``, ``index``, ``shape``, ``dtype``, ``quantization``."""
@@ -109,7 +110,8 @@ class Interpreter:
         if operator.code not in KERNELS:
             raise ModelFileError(
                 f"the graph has op {operator.code}, which the numpy executor cannot run. Expected one of: "
-                f"{', '.join(sorted(name for name, _ in KERNELS.values()))}. Install a runtime: pip install ai-edge-litert"
+                f"{', '.join(sorted(name for name, _ in KERNELS.values()))}. "
+                "Install a runtime that can: pip install ai-edge-litert"
             )
         name, prepare = KERNELS[operator.code]
         try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import round_away
-from edge_runtime.numpy_executor.graph import Array, Graph, Operator, Tensor
+from edge_runtime.numpy_executor.fixed_point import Array, round_away
+from edge_runtime.numpy_executor.graph import Graph, Operator, Tensor
 
 Run = Callable[..., Array]
 """An op made ready: input arrays in, output array out."""
@@ -51,15 +51,17 @@ def bounded(low: float, high: float) -> Callable[[Array], Array]:
 
 def quantized_limits(output: Tensor, low: float, high: float) -> tuple[int, int]:
     """Return the same limits in steps of a quantised output, within its type."""
-    type_range = np.iinfo(output.dtype)  # type: ignore[type-var]
+    type_range = np.iinfo(output.dtype)
     steps = [
-        int(output.zero_point + round_away(np.float32(limit) / output.scale)) if np.isfinite(limit) else int(default)
+        int(output.zero_point + round_away(np.asarray(np.float32(limit) / output.scale)))
+        if np.isfinite(limit)
+        else int(default)
         for limit, default in ((low, type_range.min), (high, type_range.max))
     ]
     return max(steps[0], int(type_range.min)), min(steps[1], int(type_range.max))
 
 
-def saturate(values: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> Array:
+def saturate(values: Array, dtype: np.dtype[Any]) -> Array:
     """Return values cast to an integer type, those outside at its ends."""
-    type_range = np.iinfo(dtype)  # type: ignore[type-var]
+    type_range = np.iinfo(dtype)
     return np.clip(values, type_range.min, type_range.max).astype(dtype)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import round_away
-from edge_runtime.numpy_executor.graph import Array, Graph, Operator, Tensor
+from edge_runtime.numpy_executor.fixed_point import Array, Multiplier, round_away
+from edge_runtime.numpy_executor.graph import Graph, Operator, Tensor
 from edge_runtime.numpy_executor.kernel import Prepare, Run, bounded, limits, quantized_limits, saturate, tensor
 
 # TFLite scales both addends up by this before it rounds them to a common scale.
 _ADD_LEFT_SHIFT = 20
 
 
-def unary(function: Callable[[Array], Array]) -> Prepare:
-    """Return the kernel of a float function; on int8 it looks its 256 values up, as the reference does."""
+def unary(function: Callable[[Array], Array], for_table: Callable[[Array], Array]) -> Prepare:
+    """Return the kernel of a float function; on int8 it looks its 256 values up, as the reference does.
+
+    `for_table` is the function rounded as C's libm rounds: numpy's own may be a unit in the last place off.
+    """
 
     def prepare(operator: Operator, graph: Graph) -> Run:
         x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
@@ -25,7 +27,7 @@ def unary(function: Callable[[Array], Array]) -> Prepare:
             return function
         if x.dtype != np.int8:
             raise ModelFileError(f"op {operator.code} on {x.dtype}: the numpy executor has it for float32 and int8.")
-        table = _lookup_table(function, x, output)
+        table = _lookup_table(for_table, x, output)
         return lambda values: table[values.view(np.uint8)]
 
     return prepare
@@ -33,8 +35,7 @@ def unary(function: Callable[[Array], Array]) -> Prepare:
 
 def _lookup_table(function: Callable[[Array], Array], x: Tensor, output: Tensor) -> Array:
     steps = np.arange(256, dtype=np.uint8).view(np.int8).astype(np.float32)
-    # Through float64, then rounded: the nearest float32, which is what a good libm returns.
-    transformed = function((x.scale * (steps - np.float32(x.zero_point))).astype(np.float64)).astype(np.float32)
+    transformed = function(x.scale * (steps - np.float32(x.zero_point)))
     rescaled = round_away(transformed * (np.float32(1) / output.scale))
     return saturate(rescaled + np.float32(output.zero_point), output.dtype)
 
@@ -46,7 +47,7 @@ def relu(low: float, high: float) -> Prepare:
         x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
         if x.dtype == np.float32:
             return bounded(low, high)
-        multiplier = graph.multiplier(float(x.scale / output.scale))
+        multiplier = Multiplier.of(float(x.scale / output.scale))
         zero_point, out_zero, dtype = x.zero_point, output.zero_point, output.dtype
         first, last = quantized_limits(output, low, high)
 
@@ -90,8 +91,8 @@ def add(sign: int) -> Prepare:
         if not (first.scales.size and first.dtype == np.int8):
             return arithmetic(function, 0)(operator, graph)
         twice = 2.0 * float(max(first.scale, second.scale))
-        back = graph.multiplier(twice / float(np.float32(1 << _ADD_LEFT_SHIFT) * output.scale))
-        addends = [(graph.multiplier(float(entry.scale) / twice), entry.zero_point) for entry in (first, second)]
+        back = Multiplier.of(twice / float(np.float32(1 << _ADD_LEFT_SHIFT) * output.scale))
+        addends = [(Multiplier.of(float(entry.scale) / twice), entry.zero_point) for entry in (first, second)]
         low, high = quantized_limits(output, *limits(operator, 0))
 
         def run(*arrays: Array) -> Array:
@@ -111,7 +112,7 @@ def multiply(operator: Operator, graph: Graph) -> Run:
     first, second, output = (*(tensor(graph, operator, number) for number in (0, 1)), graph.tensors[operator.output])
     if not (first.scales.size and first.dtype == np.int8):
         return arithmetic(np.multiply, 0)(operator, graph)
-    multiplier = graph.multiplier(float(first.scale * second.scale / output.scale))
+    multiplier = Multiplier.of(float(first.scale * second.scale / output.scale))
     low, high = quantized_limits(output, *limits(operator, 0))
 
     def run(left: Array, right: Array) -> Array:
@@ -126,14 +127,14 @@ def quantize(operator: Operator, graph: Graph) -> Run:
     x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
     scale, zero_point, dtype = output.scale, np.float32(output.zero_point), output.dtype
     if x.dtype == np.float32:
-        ends = np.iinfo(dtype)  # type: ignore[type-var]
+        ends = np.iinfo(dtype)
 
         def from_float(values: Array) -> Array:
             # Round, clip, then cast: the other way round wraps around.
             return np.clip(round_away(values / scale) + zero_point, ends.min, ends.max).astype(dtype)
 
         return from_float
-    multiplier, x_zero = graph.multiplier(float(x.scale) / float(scale)), x.zero_point
+    multiplier, x_zero = Multiplier.of(float(x.scale) / float(scale)), x.zero_point
     return lambda values: saturate(multiplier.apply(values.astype(np.int64) - x_zero) + output.zero_point, dtype)
 
 
@@ -158,14 +159,20 @@ def cast(operator: Operator, graph: Graph) -> Run:
     return lambda values: values.astype(dtype)
 
 
-def logistic(x: npt.NDArray[np.floating]) -> Array:
+def nearest(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """Return the function by way of float64: the nearest float32 there is."""
+    return lambda x: function(x.astype(np.float64)).astype(np.float32)
+
+
+def logistic(exp: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Return ``1 / (1 + exp(-x))``."""
-    return x.dtype.type(1) / (x.dtype.type(1) + np.exp(-x))
+    one = np.float32(1)
+    return lambda x: one / (one + exp(-x))
 
 
-def elu(x: npt.NDArray[np.floating]) -> Array:
+def elu(expm1: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Return ``x`` where positive, ``exp(x) - 1`` elsewhere."""
-    return np.where(x < 0, np.expm1(np.minimum(x, 0)), x)
+    return lambda x: np.where(x < 0, expm1(np.minimum(x, 0)), x)
 
 
 def leaky_relu(operator: Operator, graph: Graph) -> Run:

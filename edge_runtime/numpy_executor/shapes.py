@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.graph import Array, Graph, Operator
+from edge_runtime.numpy_executor.fixed_point import Array
+from edge_runtime.numpy_executor.graph import Graph, Operator
 from edge_runtime.numpy_executor.kernel import Prepare, Run, bounded, constant, limits, tensor
 
 
