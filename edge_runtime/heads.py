@@ -7,6 +7,7 @@ head        z                      known as
 =========== ====================== ======================================================
 ``t2``      codes                  Hotelling T² (encoder only)
 ``t2x``     inputs, codes          joint Mahalanobis distance (encoder only)
+``deep``    inputs, hidden, codes  the same over all layers of the encoder (encoder only)
 ``spe``     residual               squared prediction error, per input
 ``residual`` residual              Mahalanobis distance of the residual
 ``joint``   residual, codes        joint Mahalanobis distance
@@ -34,6 +35,7 @@ from edge_runtime.preprocessing import FloatArray
 PARTS: Mapping[str, tuple[str, ...]] = {
     "t2": ("codes",),
     "t2x": ("inputs", "codes"),
+    "deep": ("inputs", "hidden", "codes"),
     "spe": ("residual",),
     "residual": ("residual",),
     "joint": ("residual", "codes"),

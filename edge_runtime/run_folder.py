@@ -53,10 +53,18 @@ class DenseLayer:
 
 @dataclass(frozen=True)
 class Network:
-    """An autoencoder as plain weights; the decoder is empty where it is not needed."""
+    """An autoencoder as plain weights; the decoder is empty where it is not needed.
+
+    Parameters
+    ----------
+    encoder, decoder : tuple of DenseLayer
+    kept : int
+        Of each window's codes only so many, the largest, are kept and the others set to 0; 0 keeps all.
+    """
 
     encoder: tuple[DenseLayer, ...]
     decoder: tuple[DenseLayer, ...] = ()
+    kept: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,7 @@ class RunFolder:
                 "encoder": [layer.activation for layer in self.network.encoder],
                 "decoder": [layer.activation for layer in self.network.decoder],
             },
+            "codes_kept": self.network.kept,
             "threshold_rule": to_json(self.threshold_rule),
             "provenance": to_json(self.provenance),
             "training": self.training,
@@ -141,7 +150,7 @@ def read_run_folder(folder: str | Path) -> RunFolder:
         return RunFolder(
             name=str(record["name"]),
             spec=spec,
-            network=_network(_arrays(folder / "network.npz"), record["activations"]),
+            network=_network(_arrays(folder / "network.npz"), record["activations"], record.get("codes_kept", 0)),
             head=Head(spec.scoring.head, head["mean"], head["whitening"]),
             windows=NormalWindows(**_arrays(folder / "windows.npz")),
             threshold_rule=from_json(ThresholdRule, record["threshold_rule"], "threshold_rule"),
@@ -166,14 +175,14 @@ def _layer_arrays(network: Network) -> dict[str, FloatArray]:
     return arrays
 
 
-def _network(arrays: dict[str, FloatArray], activations: dict[str, list[str]]) -> Network:
+def _network(arrays: dict[str, FloatArray], activations: dict[str, list[str]], kept: int) -> Network:
     def layers(part: str) -> tuple[DenseLayer, ...]:
         return tuple(
             DenseLayer(arrays[f"{part}_{number}_kernel"], arrays[f"{part}_{number}_bias"], activation)
             for number, activation in enumerate(activations[part])
         )
 
-    return Network(layers("encoder"), layers("decoder"))
+    return Network(layers("encoder"), layers("decoder"), kept)
 
 
 def _arrays(path: Path) -> dict[str, FloatArray]:

@@ -63,12 +63,14 @@ def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, h
     scaled = (window - np.asarray(preprocessing.center, np.float32)) * gain(preprocessing.scale)
     limited = tf.clip_by_value(scaled, -preprocessing.limit, preprocessing.limit)
     inputs = tf.reshape(limited, (-1, preprocessing.inputs))
-    codes = _layers(inputs, network.encoder, "encoder")
-    parts = {"inputs": inputs, "codes": codes}
+    *hidden, codes = _layers(inputs, network.encoder, "encoder")
+    if network.kept:
+        codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], tf.float32)
+    parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}
     if needs_decoder(head.kind):
-        parts["residual"] = inputs - _layers(codes, network.decoder, "decoder")
+        parts["residual"] = [inputs - _layers(codes, network.decoder, "decoder")[-1]]
     with tf.name_scope(f"{HEAD_SCOPE}/"):
-        squares = tf.square(_whiten(tf.concat([parts[name] for name in head.parts], axis=1), head))
+        squares = tf.square(_whiten(tf.concat([part for name in head.parts for part in parts[name]], axis=1), head))
     outputs = {"codes": codes, "score": tf.reduce_sum(squares, axis=1)}
     if head.parts[0] != "codes":
         by_reading = tf.reshape(squares[:, : preprocessing.inputs], (-1, preprocessing.window, preprocessing.sensors))
@@ -76,7 +78,9 @@ def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, h
     return outputs
 
 
-def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> tf.Tensor:
+def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[tf.Tensor]:
+    """Return what each layer gives, the last one last."""
+    outputs = []
     for number, layer in enumerate(layers):
         if layer.activation not in ACTIVATIONS:
             raise ModelFileError(
@@ -85,7 +89,8 @@ def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> tf.Tenso
             )
         with tf.name_scope(f"{part}_{number}/"):
             x = ACTIVATIONS[layer.activation](tf.matmul(x, layer.kernel) + layer.bias)
-    return x
+        outputs.append(x)
+    return outputs
 
 
 def _whiten(z: tf.Tensor, head: Head) -> tf.Tensor:

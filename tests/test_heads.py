@@ -19,6 +19,7 @@ def parts():
         name: value.astype(np.float32)
         for name, value in {
             "codes": codes,
+            "hidden": np.maximum(codes @ mixing, 0.0),
             "inputs": inputs,
             "residual": inputs - inputs.mean() + rng.normal(size=(500, 4)),
         }.items()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from edge_runtime.run_folder import DenseLayer, Network
 from training.sparsity import SparseLayer
@@ -16,8 +17,7 @@ from training.sparsity import SparseLayer
 class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     """Dense autoencoder with a sparse code layer.
 
-    ``inputs -> hidden … -> SparseLayer(code_size) -> hidden reversed … -> inputs``; the output is linear,
-    as scaled sensor values have no bounds.
+    ``inputs -> hidden … -> SparseLayer(code_size) -> hidden reversed … -> inputs``.
 
     Parameters
     ----------
@@ -27,15 +27,23 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         Units of the code layer; may exceed `inputs` (overcomplete), the penalty keeps it from copying.
     hidden : sequence of int
         Units of the layers between inputs and codes; the decoder mirrors them.
-    rho, alpha : float
-        Target activation and penalty weight of the code layer.
+    rho, alpha, penalty, momentum, code_activation
+        Of the code layer, see `training.sparsity.SparseLayer`.
     activation : str
         Of the hidden layers.
+    output : str
+        Activation of the last layer: ``linear``, as scaled sensor values have no bounds, or ``sigmoid`` for
+        inputs in [0, 1].
+    tied : bool
+        Whether the decoder's kernels are the encoder's, transposed: half the weights to learn.
+    noise : float
+        Standard deviation of Gaussian noise on the inputs in training; the reconstruction aims at the inputs
+        without it (denoising, Vincent et al., 2008).
 
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
 
-    def __init__(  # noqa: PLR0913 - one per property of the model
+    def __init__(  # noqa: PLR0913 - one argument per option, as Keras models have them
         self,
         inputs: int,
         code_size: int = 32,
@@ -43,51 +51,90 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         rho: float = 0.05,
         alpha: float = 0.1,
         activation: str = "relu",
+        *,
+        penalty: str = "kl",
+        momentum: float = 0.0,
+        code_activation: str = "sigmoid",
+        output: str = "linear",
+        tied: bool = False,
+        noise: float = 0.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        code: dict[str, Any] = {"rho": rho, "alpha": alpha, "penalty": penalty, "momentum": momentum}
         self._config = {
-            "inputs": inputs,
-            "code_size": code_size,
-            "hidden": list(hidden),
-            "rho": rho,
-            "alpha": alpha,
-            "activation": activation,
-        }
-        self.encoder = keras.Sequential(
-            [
-                keras.Input((inputs,)),
-                *(keras.layers.Dense(units, activation=activation) for units in hidden),
-                SparseLayer(code_size, rho=rho, alpha=alpha),
-            ],
-            name="encoder",
-        )
+            "inputs": inputs, "code_size": code_size, "hidden": list(hidden), **code, "activation": activation,
+            "code_activation": code_activation, "output": output, "tied": tied, "noise": noise,
+        }  # fmt: skip
+        layers = [
+            *(keras.layers.Dense(units, activation=activation) for units in hidden),
+            SparseLayer(code_size, activation=code_activation, **code),
+        ]
+        self.encoder = keras.Sequential([keras.Input((inputs,)), *layers], name="encoder")
+        sizes, activations = (*reversed(hidden), inputs), (*(activation for _ in hidden), output)
+        make = [_tied_to(layer) if tied else keras.layers.Dense for layer in reversed(layers)]
         self.decoder = keras.Sequential(
             [
                 keras.Input((code_size,)),
-                *(keras.layers.Dense(units, activation=activation) for units in reversed(hidden)),
-                keras.layers.Dense(inputs),
+                *(dense(size, activation=name) for dense, size, name in zip(make, sizes, activations, strict=True)),
             ],
             name="decoder",
         )
+        self.noise = noise
+        self.noise_source = keras.random.SeedGenerator(0) if noise else None
+        """Where the noise comes from; the trainer seeds it anew in each epoch."""
         self.build((None, inputs))
 
-    def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras calls it so
+    def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
         """Do nothing: the parts are built in the constructor, where their sizes are known."""
         self.built = True
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras calls it so
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras' signature
         """Return the reconstruction."""
-        return self.decoder(self.encoder(inputs, training=training), training=training)
+        seen = inputs
+        if training and self.noise:
+            seen = inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self.noise_source)
+        return self.decoder(self.encoder(seen, training=training), training=training)
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
         return {**super().get_config(), **self._config}
 
 
+class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
+    """Dense layer whose kernel is another's, transposed; its bias is its own."""
+
+    def __init__(self, source: Callable[[], keras.layers.Dense], units: int, activation: str) -> None:
+        super().__init__()
+        # A function, as Keras would count the weights of a layer held here twice.
+        self._source, self._units = source, units
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
+        """Make the bias."""
+        self.bias = self.add_weight((self._units,), initializer="zeros", name="bias")
+
+    @property
+    def kernel(self) -> Any:
+        """The other layer's kernel, transposed, shape (inputs, units)."""
+        return ops.transpose(self._source().kernel)
+
+    def call(self, inputs: Any) -> Any:
+        """Return the activations."""
+        return self.activation(ops.matmul(inputs, self.kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the activations."""
+        return (*input_shape[:-1], self._units)
+
+
+def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
+    return lambda units, activation: _TiedDense(lambda: layer, units, activation)
+
+
 def plain_network(model: SparseAutoencoder) -> Network:
     """Return the model's weights without Keras, penalty or optimizer."""
-    return Network(_plain_layers(model.encoder), _plain_layers(model.decoder))
+    return Network(_plain_layers(model.encoder), _plain_layers(model.decoder), model.encoder.layers[-1].kept)
 
 
 def _plain_layers(part: keras.Sequential) -> tuple[DenseLayer, ...]:

@@ -20,6 +20,7 @@ from edge_runtime.preprocessing import FloatArray, Preprocessing, sliding_window
 from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.heads import fit_head
+from training.parts import head_parts
 from training.recordings import Recording
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
@@ -135,13 +136,6 @@ def _check_moving(rows: FloatArray, sensors: tuple[str, ...]) -> None:
             f"{len(names)} sensor(s) never move in the training rows: {', '.join(names)}. "
             f"Expected sensors that vary. Leave them out with --on-constant drop, or --exclude {','.join(names)}"
         )
-
-
-def head_parts(model: SparseAutoencoder, inputs: FloatArray) -> dict[str, FloatArray]:
-    """Return inputs, codes and residual, the arrays a head takes."""
-    codes = model.encoder.predict(inputs, batch_size=4096, verbose=0)
-    reconstruction = model.decoder.predict(codes, batch_size=4096, verbose=0)
-    return {"inputs": inputs, "codes": codes, "residual": inputs - reconstruction}
 
 
 def save_run(run: TrainedRun, path: Path, *, overwrite: bool = False) -> None:

@@ -10,6 +10,7 @@ Ng (2011), Sparse autoencoder, CS294A lecture notes, section 3.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -42,12 +43,24 @@ def kl_divergence(rho: float, rho_hat: Any) -> Any:
     return rho * ops.log(rho / squeezed) + (1.0 - rho) * ops.log((1.0 - rho) / (1.0 - squeezed))
 
 
+PENALTIES = ("kl", "l1", "topk", "none")
+"""What keeps the codes sparse; see `SparseLayer`."""
+
+
 @keras.saving.register_keras_serializable(package="saelite")
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
-    """Sigmoid dense layer whose units learn to be active a fraction `rho` of the time.
+    """Dense layer whose units learn to be active a fraction `rho` of the time.
 
-    Adds ``alpha * sum(KL(rho || rho_hat))`` to the model's loss through ``add_loss``, with ``rho_hat`` the
-    mean over the batch. The term is not divided by the batch size, so `alpha` means the same at any.
+    What it adds to the model's loss through ``add_loss``, by `penalty`:
+
+    ======== ==========================================================================================
+    ``kl``   ``alpha * sum(KL(rho || rho_hat))`` over the units, ``rho_hat`` their mean activation
+    ``l1``   ``alpha * sum(mean(abs(codes)))``, the mean over the batch, the sum over the units; no `rho`
+    ``topk`` nothing: of each sample only the ``ceil(rho * units)`` largest codes are kept, the rest is 0
+    ``none`` nothing
+    ======== ==========================================================================================
+
+    No term is divided by the batch size, so `alpha` means the same at any.
 
     Parameters
     ----------
@@ -57,40 +70,95 @@ class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no type
         Target activation, in (0, 1).
     alpha : float
         Penalty weight, 0 or more.
+    penalty : str
+        One of `PENALTIES`.
+    momentum : float
+        With 0 ``rho_hat`` is the mean over the batch. Above 0 it is a moving average over the batches,
+        ``momentum * rho_hat + (1 - momentum) * mean``, for batches too small to tell a rate of `rho`; the
+        gradient still flows through the batch at full strength.
+    activation : str
+        ``sigmoid`` unless `penalty` is another than ``kl``, which needs values in (0, 1).
     **kwargs
-        As of ``keras.layers.Dense``, without ``activation``, which is the sigmoid the penalty needs.
+        As of ``keras.layers.Dense``.
 
-    Input shape: ``(batch, …, inputs)``. Output shape: ``(batch, …, units)``, values in (0, 1).
+    Input shape: ``(batch, …, inputs)``. Output shape: ``(batch, …, units)``.
 
     Examples
     --------
     >>> layer = SparseLayer(32, rho=0.05, alpha=0.1)
     >>> layer(keras.ops.zeros((4, 8))).shape
     TensorShape([4, 32])
+
+    References
+    ----------
+    Makhzani and Frey (2014), k-sparse autoencoders.
     """
 
-    def __init__(self, units: int, rho: float = 0.05, alpha: float = 0.1, **kwargs: Any) -> None:
+    def __init__(  # noqa: PLR0913 - one argument per option, as Keras layers have them
+        self,
+        units: int,
+        rho: float = 0.05,
+        alpha: float = 0.1,
+        *,
+        penalty: str = "kl",
+        momentum: float = 0.0,
+        activation: Any = "sigmoid",
+        **kwargs: Any,
+    ) -> None:
         _check(rho, alpha)
-        activation = kwargs.pop("activation", "sigmoid")
-        if activation not in ("sigmoid", keras.activations.sigmoid):
-            raise UsageError(
-                f"SparseLayer's activation is the sigmoid: its penalty needs values in (0, 1). Received: {activation!r}"
-            )
-        super().__init__(units, activation="sigmoid", **kwargs)
-        self.rho, self.alpha = rho, alpha
+        _check_layer(penalty, momentum, activation)
+        super().__init__(units, activation=activation, **kwargs)
+        self.rho, self.alpha, self.penalty, self.momentum = rho, alpha, penalty, momentum
+        self.kept = math.ceil(rho * units) if penalty == "topk" else 0
+        """Codes kept of each sample; 0 keeps all."""
+        self.rho_hat = _MovingAverage(units, rho, momentum) if momentum else None
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras calls it so
+    def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras' signature
         """Return the codes and add the penalty."""
         codes = super().call(inputs, training=training)
-        rho_hat = ops.mean(ops.reshape(codes, (-1, self.units)), axis=0)
-        self.add_loss(self.alpha * ops.sum(kl_divergence(self.rho, rho_hat)))
-        return codes
+        flat = ops.reshape(codes, (-1, self.units))
+        if self.penalty == "kl":
+            rho_hat = ops.mean(flat, axis=0)
+            if training and self.rho_hat is not None:
+                rho_hat = self.rho_hat(rho_hat)
+            self.add_loss(self.alpha * ops.sum(kl_divergence(self.rho, rho_hat)))
+        elif self.penalty == "l1":
+            self.add_loss(self.alpha * ops.sum(ops.mean(ops.abs(flat), axis=0)))
+        return keep_largest(codes, self.kept) if self.kept else codes
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
-        config = super().get_config()
-        del config["activation"]
-        return {**config, "rho": self.rho, "alpha": self.alpha}
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "alpha": self.alpha,
+            "penalty": self.penalty,
+            "momentum": self.momentum,
+        }
+
+
+class _MovingAverage(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
+    """Moving average of the units' mean activations, from batch to batch."""
+
+    def __init__(self, units: int, start: float, momentum: float) -> None:
+        super().__init__()
+        self._momentum = momentum
+        self._average = self.add_weight(
+            (units,), initializer=keras.initializers.Constant(start), trainable=False, name="rho_hat"
+        )
+        self.built = True
+
+    def call(self, batch_mean: Any) -> Any:
+        """Return the average; it is differentiated as the batch's mean, so the momentum takes no strength away."""
+        average = self._momentum * self._average + (1.0 - self._momentum) * ops.stop_gradient(batch_mean)
+        self._average.assign(average)
+        return batch_mean + ops.stop_gradient(average - batch_mean)
+
+
+def keep_largest(codes: Any, count: int) -> Any:
+    """Return codes of shape (…, units) with all but the `count` largest of each sample set to 0; ties stay."""
+    values, _ = ops.top_k(codes, count)
+    return codes * ops.cast(codes >= values[..., -1:], codes.dtype)
 
 
 @keras.saving.register_keras_serializable(package="saelite")
@@ -147,3 +215,15 @@ def _check(rho: float, alpha: float) -> None:
         raise UsageError(f"rho is a mean activation: expected a number between 0 and 1, both excluded. Received: {rho}")
     if not alpha >= 0.0:
         raise UsageError(f"alpha weighs the penalty: expected 0 or more. Received: {alpha}")
+
+
+def _check_layer(penalty: str, momentum: float, activation: Any) -> None:
+    if penalty not in PENALTIES:
+        raise UsageError(f"unknown penalty: expected one of {', '.join(PENALTIES)}. Received: {penalty!r}")
+    if not 0.0 <= momentum < 1.0:
+        raise UsageError(f"momentum: expected a number from 0 up to, not including, 1. Received: {momentum}")
+    if penalty == "kl" and activation not in ("sigmoid", keras.activations.sigmoid):
+        raise UsageError(
+            f"the kl penalty needs codes in (0, 1), which the sigmoid gives. Received: activation {activation!r}. "
+            "Choose another penalty (l1, topk, none), or the sigmoid."
+        )

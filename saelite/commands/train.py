@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     type=click.Choice(list(PARTS)),
     default="t2x",
     show_default=True,
-    help="What makes the score: codes (t2), inputs and codes (t2x), squared error (spe), residual, or residual and "
+    help="What makes the score: codes (t2), inputs and codes (t2x), these and the layers between (deep), squared error (spe), residual, or residual and "
     "codes (joint).",
 )
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")

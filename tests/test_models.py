@@ -1,0 +1,176 @@
+"""The autoencoder's options: what each does to codes, weights and gradients, and that it is saved and exported."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy.special import rel_entr
+
+from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.heads import Head
+from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.preprocessing import Preprocessing
+from export.inference_graph import build_float_graph
+from export.runtime_check import run_in
+from training import SparseAutoencoder, SparseLayer
+from training.autoencoder import plain_network
+from training.parts import head_parts
+from training.trainer import TrainingSettings, fit
+
+OPTIONS = [
+    {},
+    {"penalty": "l1", "code_activation": "relu"},
+    {"penalty": "topk", "rho": 0.25},
+    {"penalty": "none", "code_activation": "tanh"},
+    {"momentum": 0.9},
+    {"tied": True, "hidden": (7,)},
+    {"noise": 0.2, "output": "sigmoid"},
+]
+
+
+@pytest.fixture(scope="module")
+def windows():
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(300, 3)) @ rng.normal(size=(3, 6))).clip(-4, 4).astype(np.float32)
+
+
+def trained(windows, epochs=5, seed=0, on_epoch=lambda _: None, checkpoint=None, **options):
+    keras.utils.set_random_seed(seed)
+    model = SparseAutoencoder(windows.shape[1], 8, **options)
+    settings = TrainingSettings(epochs=epochs, batch_size=32, seed=seed)
+    return model, fit(model, windows[:200], windows[200:], settings, on_epoch, checkpoint)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_option_trains_and_is_saved_without_custom_objects(options, windows, tmp_path):
+    model, history = trained(windows, **options)
+    assert history[-1].loss < history[0].loss
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(np.asarray(loaded(windows)), np.asarray(model(windows)))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
+    model, _ = trained(windows, **options)
+    head = Head("t2", np.zeros(8, np.float32), np.ones(8, np.float32))
+    preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
+    graph = build_float_graph(plain_network(model), preprocessing, head)
+    output = run_in(installed_runtimes()[0], graph_with_names(graph), windows[:50, None])
+    np.testing.assert_allclose(output.codes, np.asarray(model.encoder(windows[:50])), atol=1e-5)
+
+
+def graph_with_names(graph):
+    from export.flatbuffer import name_tensors
+
+    return name_tensors(graph, graph)
+
+
+def test_penalty_and_its_gradient_are_those_of_the_formula():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 5))
+    layer = SparseLayer(4, rho=0.1, alpha=0.7, dtype="float64")
+    layer(x[:1])
+    kernel = layer.kernel.numpy()
+
+    def penalty(weights):
+        rho_hat = (1 / (1 + np.exp(-(x @ weights)))).mean(axis=0)
+        return 0.7 * (rel_entr(0.1, rho_hat) + rel_entr(0.9, 1 - rho_hat)).sum()
+
+    with tf.GradientTape() as tape:
+        layer(x)
+        loss = layer.losses[0]
+    gradient = tape.gradient(loss, layer.kernel.value).numpy()
+    numeric = np.zeros_like(kernel)
+    for place in np.ndindex(kernel.shape):
+        nudge = np.zeros_like(kernel)
+        nudge[place] = 1e-6
+        numeric[place] = (penalty(kernel + nudge) - penalty(kernel - nudge)) / 2e-6
+    assert float(loss) == pytest.approx(penalty(kernel), rel=1e-4)
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 32, 256])
+def test_l1_penalty_has_the_same_strength_at_every_batch_size(batch):
+    layer = SparseLayer(8, alpha=0.5, penalty="l1", activation="tanh")
+    row = np.random.default_rng(0).normal(size=(1, 4)).astype("float32")
+    codes = np.asarray(layer(np.repeat(row, batch, axis=0)))
+    assert float(layer.losses[0]) == pytest.approx(0.5 * np.abs(codes[0]).sum(), rel=1e-5)
+
+
+def test_topk_keeps_that_share_of_the_codes(windows):
+    codes = np.asarray(SparseLayer(20, rho=0.15, penalty="topk")(windows))
+    assert ((codes > 0).sum(axis=1) == 3).all()
+
+
+def test_moving_average_goes_on_from_batch_to_batch_at_full_gradient():
+    layer = SparseLayer(3, rho=0.2, alpha=1.0, momentum=0.75)
+    x = tf.constant(np.random.default_rng(0).normal(size=(16, 2)), tf.float32)
+    with tf.GradientTape() as tape:
+        mean = np.asarray(layer(x, training=True)).mean(axis=0)
+        loss = layer.losses[0]
+    average = 0.75 * 0.2 + 0.25 * mean
+    expected = (rel_entr(0.2, average) + rel_entr(0.8, 1 - average)).sum()
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    slope = -0.2 / average + 0.8 / (1 - average)
+    codes = np.asarray(layer(x))
+    bias_gradient = slope * (codes * (1 - codes)).mean(axis=0)
+    np.testing.assert_allclose(tape.gradient(loss, layer.bias.value), bias_gradient, rtol=1e-3)
+
+
+def test_tied_decoder_has_no_kernels_of_its_own(windows):
+    model, _ = trained(windows, tied=True, hidden=(7,))
+    np.testing.assert_array_equal(model.decoder.layers[-1].kernel, np.transpose(model.encoder.layers[0].kernel))
+    assert sum(weight.shape == (6, 7) for weight in model.trainable_weights) == 1
+
+
+def test_hidden_layers_are_a_part_for_the_heads(windows):
+    model, _ = trained(windows, hidden=(7, 5))
+    parts = head_parts(model, windows)
+    assert {name: part.shape[1] for name, part in parts.items()} == {
+        "inputs": 6,
+        "hidden": 12,
+        "codes": 8,
+        "residual": 6,
+    }
+    np.testing.assert_allclose(parts["codes"], np.asarray(model.encoder(windows)), atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{"penalty": "l2"}, {"momentum": 1.0}, {"code_activation": "relu"}])
+def test_options_that_cannot_be_meant_are_refused(options):
+    with pytest.raises(UsageError, match="Received"):
+        SparseAutoencoder(4, 8, **options)
+
+
+def test_same_seed_gives_the_same_weights(windows):
+    first, second = (trained(windows, noise=0.1)[0].get_weights() for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_interrupted_training_keeps_the_best_epoch(windows):
+    def stop(epoch):
+        if epoch.epoch == 3:
+            raise KeyboardInterrupt
+
+    _, history = trained(windows, epochs=50, on_epoch=stop)
+    assert len(history) == 3
+
+
+def test_training_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(windows, tmp_path):
+    def stop(epoch):
+        if epoch.epoch == 4:
+            raise SystemExit
+
+    whole, history = trained(windows, epochs=9, noise=0.1, momentum=0.5)
+    with pytest.raises(SystemExit):
+        trained(windows, epochs=9, noise=0.1, momentum=0.5, on_epoch=stop, checkpoint=tmp_path / "c.npz")
+    resumed, resumed_history = trained(windows, epochs=9, noise=0.1, momentum=0.5, checkpoint=tmp_path / "c.npz")
+    assert resumed_history == history
+    for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_weights_that_are_no_numbers_are_never_kept(windows):
+    with pytest.raises(RecordingError, match="finite loss"):
+        trained(np.full_like(windows, np.nan))
