@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     type=click.Choice(list(PARTS)),
     default="t2x",
     show_default=True,
-    help="What makes the score: codes (t2), inputs and codes (t2x), these and the layers between (deep), squared error (spe), residual, or residual and "
-    "codes (joint).",
+    help="What makes the score: codes (t2), inputs and codes (t2x), these and the layers between (deep), squared "
+    "error (spe), residual, or residual and codes (joint).",
 )
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
 @click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
