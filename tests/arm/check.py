@@ -1,0 +1,176 @@
+"""Run what a device runs in real ARM interpreters, emulated, and compare with this machine.
+
+    python tests/arm/check.py [arm64 armhf] [--folder .arm] [--without-tests]
+
+On a machine without Debian's apt or the emulators it says so and ends with exit code 0. How long anything takes
+here says nothing about a board.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from arm.agreement import Agreement, compare
+from arm.boards import BOARDS, Board, Install
+from arm.installs import ROOT, TEST_PACKAGES, install, install_ours, python, size
+from arm.sysroot import missing_tools, unpack
+
+# The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand.
+DEVICE_TESTS = ("tests/test_detector.py", "tests/test_preprocessing.py", "tests/test_csv.py")
+RECORDING = ROOT / "saelite/data/host.csv.gz"
+NORMAL_ROWS = "0:2400"
+_PUMP = """
+import sys
+from pathlib import Path
+from conftest import train_pump
+from export.pipeline import ExportSettings, export_run
+export_run(train_pump().folder, ExportSettings("int8")).write(Path(sys.argv[1]))
+"""
+_ROWS = """
+from pathlib import Path
+import sys
+import numpy as np
+from edge_runtime import Detector
+from training.recordings import Columns, read_recording
+sensors = Detector.load(sys.argv[1]).sensor_names
+np.save(sys.argv[3], read_recording(Path(sys.argv[2]), Columns(sensors=sensors)).values)
+"""
+
+
+class CheckError(Exception):
+    """Something on the board is not as it should be."""
+
+
+def main() -> int:
+    """Check every board asked for; return the exit code."""
+    parser = argparse.ArgumentParser(description="Run what a device runs in emulated ARM interpreters.")
+    parser.add_argument("boards", nargs="*", metavar="BOARD", help="arm64, armhf or both")
+    parser.add_argument("--folder", type=Path, default=ROOT / ".arm", help="where downloads are kept")
+    parser.add_argument("--without-tests", action="store_true", help="leave out the test suite")
+    arguments = parser.parse_args()
+    boards = tuple(board for board in BOARDS if not arguments.boards or board.name in arguments.boards)
+    if missing := missing_tools(boards):
+        print(f"arm: skipped, this machine lacks {', '.join(missing)} (Debian: apt-get install qemu-user-static)")
+        return 0
+    try:
+        check(boards, arguments.folder.resolve(), with_tests=not arguments.without_tests)
+    except (CheckError, subprocess.CalledProcessError) as error:
+        print(f"arm: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> None:
+    """Set up, run and compare; raise CheckError if a board disagrees."""
+    folder.mkdir(exist_ok=True)
+    models = make_models(folder / "models")
+    ours = install_ours(folder / "saelite")
+    agreements = {}
+    for board in boards:
+        root = unpack(board, folder / board.name)
+        for entry in board.installs:
+            wheels = install(
+                board, entry.requirements, root.parent / entry.name, with_dependencies=entry.with_dependencies
+            )
+            print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
+            tests = install(board, TEST_PACKAGES, root.parent / "tests")
+            interpreter = python(board, entry, root.parent, (ours, wheels, tests))
+            run_commands(interpreter, models)
+            agreements[board.name, entry.runtime] = run_outputs(interpreter, entry, models)
+            if with_tests:
+                run_tests(interpreter, models)
+    report(agreements)
+
+
+def make_models(folder: Path) -> Path:
+    """Train and export here, once: a detector for the bundled recording and the one the tests use."""
+    if not (folder / "rows.npy").exists():
+        folder.mkdir(exist_ok=True)
+        saelite = [sys.executable, "-m", "saelite"]
+        learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
+        here([*saelite, "train", str(RECORDING), "-o", str(folder / "run"), *learn])
+        here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite")])
+        here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
+        here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", RECORDING, folder / "rows.npy"))])
+    return folder
+
+
+def run_commands(interpreter: Path, models: Path) -> None:
+    """Run doctor and score as a user would."""
+    doctor = json.loads(there(interpreter, "-m", "saelite", "doctor", "--json"))
+    print(f"  doctor: {doctor['facts']['machine']}, used: {doctor['facts']['used']}")
+    scores = models / f"{interpreter.parent.name}-{interpreter.name}.csv"
+    print("  score:", there(interpreter, "-m", "saelite", "score", models / "host.tflite", RECORDING, "-o", scores))
+
+
+def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
+    """Compare the same interpreter there and here, or the one that is here."""
+    script = Path(__file__).with_name("outputs.py")
+    inputs = (models / "host.tflite", models / "rows.npy")
+    here_outputs = models / f"here-{entry.name}.npz"
+    there_outputs = models / f"{interpreter.parent.name}-{entry.name}.npz"
+    there(interpreter, script, *inputs, there_outputs)
+    here([sys.executable, str(script), *map(str, inputs), str(here_outputs)], SAELITE_RUNTIME=runtime_here(entry))
+    return compare(here_outputs, there_outputs)
+
+
+def runtime_here(entry: Install) -> str:
+    """Return the entry's interpreter where this machine has it too, else whichever there is."""
+    from edge_runtime.interpreter import installed_runtimes
+
+    return entry.runtime if entry.runtime in {runtime.name for runtime in installed_runtimes()} else "auto"
+
+
+def run_tests(interpreter: Path, models: Path) -> None:
+    """Run the device's tests with the board's Python."""
+    started = time.monotonic()
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *DEVICE_TESTS]
+    output = there(interpreter, *command, SAELITE_TEST_MODEL=str(models / "pump.tflite"))
+    print(f"  tests: {output.splitlines()[-1]} ({time.monotonic() - started:.0f} s emulated)")
+
+
+def report(agreements: dict[tuple[str, str], Agreement]) -> None:
+    """Print the table; raise CheckError if anything differs by more than it may."""
+    head = ("board", "runtime", "windows", "alarms", "differing", "equal codes", "max steps", "max score difference")
+    rows = [head] + [
+        (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.differing_alarms), f"{it.equal_codes:.4%}",
+         f"{it.max_code_steps:.2f}", f"{it.max_score_difference:.1e}")
+        for (board, runtime), it in agreements.items()
+    ]  # fmt: skip
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if bad := [" ".join(key) for key, agreement in agreements.items() if not agreement.is_good]:
+        raise CheckError(f"codes more than one step apart, or other alarms, on {', '.join(bad)}")
+
+
+def there(interpreter: Path, *arguments: object, **environment: str) -> str:
+    """Run the board's Python; return what it printed."""
+    return _run([str(interpreter), *map(str, arguments)], environment)
+
+
+def here(command: list[str], **environment: str) -> str:
+    """Run a program of this machine; return what it printed."""
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    return _run(command, {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3", **environment})
+
+
+def _run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise CheckError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""What a detector gives for a recording: ``outputs.py MODEL RECORDING OUTPUTS``, run here and on the board alike."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from edge_runtime import Detector
+from edge_runtime.preprocessing import sliding_windows
+
+N_STREAMED = 500
+
+
+def main(model: str, recording: str, outputs: str) -> None:
+    """Write codes and scores of every window, and the results of a stream's first readings, to an .npz file."""
+    rows = np.load(recording, allow_pickle=False)
+    detector = Detector.load(model)
+    preprocessing = detector.manifest.spec.preprocessing
+    windows = sliding_windows(rows, preprocessing.window, preprocessing.stride)
+    streamed = [result for row in rows[:N_STREAMED] if (result := detector.update(row)) is not None]
+    scores = detector.score_many(windows)
+    smoothed = detector.smooth(scores)
+    np.savez(
+        outputs,
+        runtime=np.array(detector.runtime.name),
+        codes=detector.encode(windows),
+        scores=scores,
+        alarms=smoothed > detector.threshold,
+        streamed_scores=np.array([result.score for result in streamed]),
+        streamed_alarms=np.array([result.is_anomaly for result in streamed]),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
