@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check wheel-test clean
+.PHONY: help demo test lint format types docs docs-check wheel-test test-arm clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -46,8 +46,11 @@ docs-check: $(VENV)/.dev ## check that docs/cli.md says what the commands say
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
 	@$(BIN)/python tests/wheel_check.py 3.11 3.13
 
+test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
+	@$(BIN)/python tests/arm/check.py
+
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .arm build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.workstation: pyproject.toml constraints.txt

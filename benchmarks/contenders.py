@@ -1,4 +1,4 @@
-"""The things whose latency is compared: each a function that makes one call on one window.
+"""The things that are compared: each a function that makes one call on some windows.
 
 A contender is built in a process of its own by `benchmarks.worker`; its imports are its own too.
 """
@@ -21,69 +21,131 @@ class Contender:
     Parameters
     ----------
     key : str
-        Name for the worker.
+        The same in every run, so that two runs can be compared.
     title : str
         Name for people.
-    build : callable
-        From model file and run folder to the call.
-    needs_run : bool
-        Whether it needs the run folder, and tensorflow.
-    note : str
-        What one call covers.
+    kind : str
+        A key of `BUILDERS`.
+    path : str
+        The model file, graph or run folder it works on.
+    runtime : str
+        Interpreter, where there is a choice.
+    covers : str
+        What one call does.
+    macs : int
+        Multiplications of weights for one window; 0 where unknown.
+    numbers : str
+        What most of them are done in: ``int8`` or ``float32``.
+    n_bytes : int
+        Size of its file; 0 where it has none.
+    batch : int
+        Windows per call.
+    threads : int
     """
 
     key: str
     title: str
-    build: Callable[[str, str], Call]
-    needs_run: bool = False
-    note: str = ""
+    kind: str
+    path: str = ""
+    runtime: str = "auto"
+    covers: str = ""
+    macs: int = 0
+    numbers: str = "float32"
+    n_bytes: int = 0
+    batch: int = 1
+    threads: int = 1
 
 
-def _detector(model: str, _: str) -> Call:
+def _detector(contender: Contender) -> Call:
     from edge_runtime import Detector
 
-    detector = Detector.load(model)
-    spec = detector.manifest.spec.preprocessing
-    window = np.tile(np.asarray(spec.center, np.float32), (spec.window, 1))
-    return lambda: detector.score(window)
+    detector = Detector.load(contender.path, runtime=contender.runtime, num_threads=contender.threads)
+    preprocessing = detector.manifest.spec.preprocessing
+    window = np.tile(np.asarray(preprocessing.center, np.float32), (preprocessing.window, 1))
+    if contender.batch == 1:
+        return lambda: detector.score(window)
+    windows = np.tile(window, (contender.batch, 1, 1))
+    return lambda: detector.score_many(windows)
 
 
-def _keras(run: str) -> tuple[Any, Any]:
+def _graph(contender: Contender) -> Call:
+    """Return set, invoke, get of a bare flatbuffer with one input and one output."""
+    from pathlib import Path
+
+    from edge_runtime.interpreter import find_runtime
+
+    interpreter = find_runtime(contender.runtime).open(Path(contender.path).read_bytes(), contender.threads)
+    entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
+    values, index = np.zeros(entry["shape"], entry["dtype"]), entry["index"]
+
+    def call() -> object:
+        interpreter.set_tensor(index, values)
+        interpreter.invoke()
+        return interpreter.get_tensor(result)
+
+    return call
+
+
+def _onnx(contender: Contender) -> Call:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = contender.threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(contender.path, options, providers=["CPUExecutionProvider"])
+    entry = session.get_inputs()[0]
+    feeds = {entry.name: np.zeros((1, entry.shape[1]), np.float32)}
+    names = [session.get_outputs()[0].name]
+    return lambda: session.run(names, feeds)
+
+
+def _keras(contender: Contender) -> tuple[Any, Any]:
     import keras
 
     import training  # noqa: F401 - registers the model's class
     from edge_runtime.run_folder import KERAS_FILE
 
-    model = keras.saving.load_model(f"{run}/{KERAS_FILE}", compile=False)
-    return model, np.zeros((1, *model.encoder.input_shape[1:]), np.float32)
+    model = keras.saving.load_model(f"{contender.path}/{KERAS_FILE}", compile=False)
+    return model, np.zeros((contender.batch, *model.encoder.input_shape[1:]), np.float32)
 
 
-def _predict(_: str, run: str) -> Call:
-    model, window = _keras(run)
-    return lambda: model.predict(window, verbose=0)
+def _predict(contender: Contender) -> Call:
+    model, windows = _keras(contender)
+    return lambda: model.predict(windows, verbose=0, batch_size=max(contender.batch, 32))
 
 
-def _call(_: str, run: str) -> Call:
-    model, window = _keras(run)
-    return lambda: model(window, training=False).numpy()
+def _call(contender: Contender) -> Call:
+    model, windows = _keras(contender)
+    return lambda: model(windows, training=False).numpy()
 
 
-def _function(_: str, run: str) -> Call:
-    model, window = _keras(run)
+def _function(contender: Contender, *, compiled: bool = False) -> Call:
+    model, windows = _keras(contender)
     import tensorflow as tf
 
-    function = tf.function(lambda x: model(x, training=False))
-    tensor = tf.constant(window)
+    function = tf.function(lambda x: model(x, training=False), jit_compile=compiled)
+    tensor = tf.constant(windows)
     return lambda: function(tensor).numpy()
 
 
-_RECONSTRUCTION = "scaled window to reconstruction, without scaling and score"
-CONTENDERS = {
-    contender.key: contender
-    for contender in (
-        Contender("detector", "device detector", _detector, note="raw window to score"),
-        Contender("predict", "Keras predict", _predict, needs_run=True, note=_RECONSTRUCTION),
-        Contender("call", "Keras model(x)", _call, needs_run=True, note=_RECONSTRUCTION),
-        Contender("function", "Keras tf.function", _function, needs_run=True, note=_RECONSTRUCTION),
-    )
+def _xla(contender: Contender) -> Call:
+    return _function(contender, compiled=True)
+
+
+def _yardstick(_: Contender) -> Call:
+    """Work that is the same on every machine and in every version: what ratios over time are taken against."""
+    rng = np.random.default_rng(0)
+    window, wide, narrow = (rng.normal(size=shape).astype(np.float32) for shape in ((1, 784), (784, 64), (64, 32)))
+    return lambda: np.tanh(np.maximum(window @ wide, 0.0) @ narrow)
+
+
+BUILDERS: dict[str, Callable[[Contender], Call]] = {
+    "detector": _detector,
+    "graph": _graph,
+    "onnx": _onnx,
+    "predict": _predict,
+    "call": _call,
+    "function": _function,
+    "xla": _xla,
+    "yardstick": _yardstick,
 }

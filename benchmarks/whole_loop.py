@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.detection import Scores, fault_rows, figures, read_scores
-from benchmarks.latency import Latency, measure
 from benchmarks.report.model import Epoch, FileSize, LatencyRow, Report, ScoreTrace
+from benchmarks.result import Benchmark
+from benchmarks.suite import Effort, run_benchmark
 from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file import ModelFile
 from edge_runtime.run_folder import KERAS_FILE
@@ -90,13 +91,14 @@ def score_on_the_device_side(recording: Path, files: Files) -> Scores:
     return read_scores(files.scores, recording)
 
 
-def compare(files: Files, on_step: Callable[[str], None]) -> list[Latency]:
+def compare(files: Files, on_step: Callable[[str], None]) -> Benchmark:
     """Time the device's detector beside the full Keras model."""
-    return measure(files.model, files.run, rounds=_LATENCY_ROUNDS, on_step=on_step)
+    effort = Effort(_LATENCY_ROUNDS, variants=False, throughput=False)
+    return run_benchmark(files.model, files.run, effort, on_step)
 
 
 def report(
-    run: TrainedRun, models: tuple[ModelFile, ModelFile], scores: Scores, latency: list[Latency], files: Files
+    run: TrainedRun, models: tuple[ModelFile, ModelFile], scores: Scores, benchmark: Benchmark, files: Files
 ) -> Report:
     """Gather what the report shows; the figures are those of the part after the training rows."""
     int8, float32 = models
@@ -113,7 +115,11 @@ def report(
             for epoch in run.history
         ),
         normal_scores=scores.part(held_out, NORMAL_ROWS).scores,
-        latency=tuple(LatencyRow(row.contender.title, row.p50_us, row.p99_us, row.contender.note) for row in latency),
+        latency=tuple(
+            LatencyRow(row.contender.title, row.p50_us, row.p99_us, row.contender.covers)
+            for row in benchmark.latency
+            if row.contender.kind != "yardstick"
+        ),
         sizes=(
             FileSize("int8 model file", len(int8.to_bytes())),
             FileSize("float32 model file", len(float32.to_bytes())),
@@ -121,6 +127,7 @@ def report(
         ),
         facts=_facts(int8),
         rho=SETTINGS.rho,
+        benchmark=benchmark,
     )
 
 

@@ -1,7 +1,7 @@
 """One contender in a process of its own, told over standard input when to run.
 
-``python -m benchmarks.worker KEY MODEL RUN`` prints a JSON line when it is ready, then one for every line
-with a number of seconds it reads: the calls' durations of that round, summed up.
+``python -m benchmarks.worker CONTENDER CORES STARTED_NS`` prints a line of JSON when it is ready, then one for
+every line with a number of seconds it reads: the calls' durations of that round, summed up.
 """
 
 from __future__ import annotations
@@ -10,29 +10,51 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-_MAX_SAMPLES = 200_000
-_WARM_UP_S = 0.3
+_MAX_SAMPLES = 500_000
+_SLICE_S, _LONGEST_WARM_UP_S = 0.1, 3.0
+_STABLE = 0.03
 
 
-def main(key: str, model: str, run: str) -> None:
+def main(contender: str, cores: str, started_ns: str) -> None:
     """Build the contender, warm it up, and time rounds until standard input ends."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-    from benchmarks.contenders import CONTENDERS
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, json.loads(cores))
+    from benchmarks.contenders import BUILDERS, Contender
+    from edge_runtime.json_codec import from_json
 
-    call = CONTENDERS[key].build(model, run)
+    told = from_json(Contender, json.loads(contender))
+    call = BUILDERS[told.kind](told)
+    call()
+    cold_start_s = (time.monotonic_ns() - int(started_ns)) / 1e9
     samples = np.zeros(_MAX_SAMPLES, np.int64)
-    time_calls(call, samples, _WARM_UP_S)
-    print(json.dumps({"ready": key}), flush=True)
+    warm_up_s = warm_up(call, samples)
+    say({"cold_start_s": cold_start_s, "warm_up_s": warm_up_s})
     for line in sys.stdin:
         count = time_calls(call, samples, float(line))
-        print(json.dumps({"us": (np.percentile(samples[:count], range(101)) / 1e3).tolist(), "calls": count,
-                          "mean_us": float(samples[:count].mean() / 1e3)}), flush=True)  # fmt: skip
+        say({"us": (np.percentile(samples[:count], range(101)) / 1e3).tolist(), "calls": count,
+             "mean_us": float(samples[:count].mean() / 1e3), **memory()})  # fmt: skip
+
+
+def say(answer: dict[str, object]) -> None:
+    """Write one line of JSON."""
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def warm_up(call: object, samples: npt.NDArray[np.int64]) -> float:
+    """Call until the median of a tenth of a second is that of the one before; return how long it took, in s."""
+    started, before = time.monotonic(), np.inf
+    while time.monotonic() - started < _LONGEST_WARM_UP_S:
+        median = float(np.median(samples[: time_calls(call, samples, _SLICE_S)]))
+        if abs(median - before) <= _STABLE * median:
+            break
+        before = median
+    return time.monotonic() - started
 
 
 def time_calls(call: object, samples: npt.NDArray[np.int64], seconds: float) -> int:
@@ -47,6 +69,16 @@ def time_calls(call: object, samples: npt.NDArray[np.int64], seconds: float) -> 
         if after > end:
             return count + 1
     return limit
+
+
+def memory() -> dict[str, int]:
+    """Return this process's resident memory now and at its highest, in bytes; nothing where Linux is not."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return {}
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    return {name: int(fields[key].split()[0]) * 1024 for name, key in (("resident", "VmRSS"), ("peak", "VmHWM"))}
 
 
 if __name__ == "__main__":

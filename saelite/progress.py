@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def training_progress(epochs: int) -> Iterator[Callable[[Epoch], None]]:
 
 @contextmanager
 def step_progress() -> Iterator[Callable[[str], None]]:
-    """Show the step that is being done; yield what to call at the start of each."""
+    """Show the step that is being done, where rich is installed; yield what to call at the start of each."""
+    if find_spec("rich") is None:
+        yield lambda _: None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.result import Benchmark
+
 Array = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 
@@ -136,6 +138,8 @@ class Report:
         The model in words: sensors, window, head, threshold method, runtime …
     rho : float or None
         Target activation the training aimed at.
+    benchmark : Benchmark or None
+        Where the latencies come from: memory, start, machine.
     """
 
     title: str
@@ -149,3 +153,4 @@ class Report:
     sizes: tuple[FileSize, ...]
     facts: tuple[tuple[str, str], ...]
     rho: float | None = None
+    benchmark: Benchmark | None = None

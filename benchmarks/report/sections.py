@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.report import plots, tables
+from benchmarks.report import benchmark_tables, plots, tables
 from benchmarks.report.formats import number
 from benchmarks.report.model import Report
 from benchmarks.report.tables import Table
@@ -86,6 +86,14 @@ def _speed(report: Report) -> Section | None:
     return Section("speed", "How fast is it?", text, plots.latency_plot(report.latency), (table,))
 
 
+def _resources(report: Report) -> Section | None:
+    if report.benchmark is None:
+        return None
+    text = "Memory is that of the whole process, Python included; a cold start ends with the first result."
+    shown = (benchmark_tables.resources_table(report.benchmark), benchmark_tables.machine_table(report.benchmark))
+    return Section("resources", "What does it take, and where was it measured?", text, tables=shown)
+
+
 def _sizes(report: Report) -> Section | None:
     table = tables.sizes_table(report)
     return Section("sizes", "How large is it?", "", tables=(table,)) if table.rows else None
@@ -110,6 +118,7 @@ _SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     _blame,
     _score_groups,
     _speed,
+    _resources,
     _sizes,
     _training,
     _facts,

@@ -15,5 +15,6 @@ bench = DefaultGroup(
     default="latency",
     commands={
         "latency": "saelite.commands.bench_latency:latency",
+        "digits": "saelite.commands.bench_digits:digits",
     },
 )

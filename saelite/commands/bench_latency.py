@@ -3,46 +3,105 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from saelite.tables import size, table
+from saelite.progress import step_progress
+from saelite.tables import table
+
+if TYPE_CHECKING:
+    from benchmarks.result import Benchmark
+
+_FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("--full", type=click.Path(path_type=Path), metavar="RUN", help="Run folder of the full model to compare.")
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+@click.argument("model", type=_FILE)
+@click.option("--full", type=_FILE, metavar="RUN", help="Run folder of the full model to compare.")
+@click.option("--rounds", default=6, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
 @click.option("--round-s", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds per round.")
-def latency(model: Path, full: Path | None, rounds: int, round_s: float) -> None:
-    """Measure latency on this machine, beside the full Keras model where there is one.
+@click.option("--throughput/--no-throughput", default=True, help="Measure batch sizes and numbers of threads too.")
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all figures as JSON.")
+@click.option("--plot", type=_FILE, metavar="FILE", help="Write a plot (.png or .svg).")
+@click.option("--compare", type=_FILE, metavar="FILE", help="Say what became slower since this JSON was written.")
+@click.option("--import-full", type=_FILE, metavar="FILE", help="Show the figures of another machine's JSON as well.")
+def latency(
+    model: Path, full: Path | None, rounds: int, round_s: float, *, throughput: bool,
+    json_file: Path | None, plot: Path | None, compare: Path | None, import_full: Path | None,
+) -> None:  # fmt: skip
+    """Measure latency, throughput, memory and start on this machine, beside the full model where there is one.
 
-    Each row is measured in a process of its own, with one thread, in rounds by turns; the figures are medians over
-    the rounds.
+    Each row is measured in a process of its own, pinned to one core, warmed up until its times are stable, in rounds
+    by turns; the times are medians over the rounds. On a device without tensorflow, leave out --full.
 
     \b
     Example:
-      saelite bench latency pump.tflite --full runs/pump
+      saelite bench latency pump.tflite --full runs/pump --json bench.json
+      saelite bench latency pump.tflite --import-full bench.json
     """
-    from benchmarks.latency import measure
-    from edge_runtime.model_file import read_model_file
-    from edge_runtime.run_folder import KERAS_FILE, read_run_folder
+    from dataclasses import replace
 
-    file = read_model_file(model)
+    from benchmarks.result import read_benchmark
+    from benchmarks.suite import Effort, run_benchmark
+    from edge_runtime.run_folder import read_run_folder
+
+    old = read_benchmark(compare) if compare else None
+    imported = read_benchmark(import_full) if import_full else None
     if full is not None:
         read_run_folder(full)
         from saelite.workstation import require_workstation
 
         require_workstation("bench --full")
-    rows = measure(model, full, rounds=rounds, round_s=round_s)
-    baseline = rows[0].p50_us
-    cells = [
-        (row.contender.title, *(f"{value:.1f}" for value in (row.p50_us, row.p90_us, row.p99_us, row.mean_us)),
-         f"{row.p50_us / baseline:.0f} x", str(row.calls), row.contender.note)
-        for row in rows
-    ]  # fmt: skip
-    click.echo(table([("what", "p50 us", "p90 us", "p99 us", "mean us", "ratio", "calls", "one call"), *cells],
-                     header=True))  # fmt: skip
-    click.echo(f"model file {size(len(file.to_bytes()))}")
-    if full is not None:
-        click.echo(f"full model {size((full / KERAS_FILE).stat().st_size)}")
+    with step_progress() as on_step:
+        benchmark = run_benchmark(model, full, Effort(rounds, round_s, throughput=throughput), on_step)
+    if imported is not None:
+        benchmark = replace(benchmark, imported=(imported,))
+    show(benchmark)
+    if full is None:
+        click.echo("\nThe full model's rows need tensorflow and its run folder: on a workstation, add --full RUN.")
+    if imported is not None:
+        _show_imported(benchmark, imported)
+    if old is not None:
+        _show_changes(old, benchmark)
+    if json_file is not None:
+        benchmark.write(json_file)
+    if plot is not None:
+        from benchmarks.report.benchmark_plot import write_plot
+
+        write_plot(benchmark, plot)
+
+
+def show(benchmark: Benchmark) -> None:
+    """Print every table."""
+    from benchmarks.report.benchmark_tables import all_tables
+
+    for number, figures in enumerate(all_tables(benchmark)):
+        click.echo(("\n" if number else "") + figures.title)
+        if any(column.is_number for column in figures.columns):
+            click.echo(table([tuple(column.name for column in figures.columns), *figures.rows], header=True))
+        else:
+            click.echo("\n".join(f"{name:14}{value}" for name, value in figures.rows))
+
+
+def _show_imported(here: Benchmark, there: Benchmark) -> None:
+    is_same = here.machine.identity == there.machine.identity
+    click.echo(f"\nFrom {'a machine of the same kind' if is_same else 'ANOTHER MACHINE'}, {there.machine.processor}, "
+               f"{there.machine.date}:")  # fmt: skip
+    if not is_same:
+        click.echo("its times must not be compared with those above; its ratios are its own.")
+    show(there)
+
+
+def _show_changes(old: Benchmark, new: Benchmark) -> None:
+    from benchmarks.comparison import changes
+
+    found = changes(old, new)
+    if not found:
+        click.echo("\nThe two benchmarks have no rows in common.")
+        return
+    cells = [(it.title, f"{it.before:.3g}", f"{it.after:.3g}", f"{it.ratio:.2f}", it.verdict) for it in found]
+    click.echo(f"\nSince {old.machine.date}, in times the yardstick's")
+    click.echo(table([("what", "before", "now", "ratio", "verdict"), *cells], header=True))
+    if old.machine.identity != new.machine.identity:
+        click.echo("The old figures are another machine's: only large changes mean anything.")

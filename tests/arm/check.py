@@ -23,8 +23,9 @@ from arm.boards import BOARDS, Board, Install
 from arm.installs import ROOT, TEST_PACKAGES, install, install_ours, python, size
 from arm.sysroot import missing_tools, unpack
 
-# The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand.
-DEVICE_TESTS = ("tests/test_detector.py", "tests/test_preprocessing.py", "tests/test_csv.py")
+# The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand. Those
+# that load tflite-runtime come last: on ARM it makes the processor take subnormal numbers for zero.
+DEVICE_TESTS = ("tests/test_csv.py", "tests/test_preprocessing.py", "tests/test_detector.py")
 RECORDING = ROOT / "saelite/data/host.csv.gz"
 NORMAL_ROWS = "0:2400"
 _PUMP = """
@@ -139,17 +140,18 @@ def run_tests(interpreter: Path, models: Path) -> None:
 
 def report(agreements: dict[tuple[str, str], Agreement]) -> None:
     """Print the table; raise CheckError if anything differs by more than it may."""
-    head = ("board", "runtime", "windows", "alarms", "differing", "equal codes", "max steps", "max score difference")
+    head = ("board", "runtime", "windows", "alarms", "other alarms", "max steps, one by one", "many at once", "equal",
+            "max score difference, stream")  # fmt: skip
     rows = [head] + [
-        (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.differing_alarms), f"{it.equal_codes:.4%}",
-         f"{it.max_code_steps:.2f}", f"{it.max_score_difference:.1e}")
+        (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.differing_alarms), f"{it.single_steps:.0f}",
+         f"{it.batch_steps:.0f}", f"{it.equal_codes:.2%}", f"{it.stream_difference:.0e}")
         for (board, runtime), it in agreements.items()
     ]  # fmt: skip
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if bad := [" ".join(key) for key, agreement in agreements.items() if not agreement.is_good]:
-        raise CheckError(f"codes more than one step apart, or other alarms, on {', '.join(bad)}")
+        raise CheckError(f"codes too far apart, or other alarms, on {', '.join(bad)}")
 
 
 def there(interpreter: Path, *arguments: object, **environment: str) -> str:

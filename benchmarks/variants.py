@@ -1,0 +1,97 @@
+"""Other forms of the same network, to be timed beside the model file: they need tensorflow, the file does not.
+
+Full model as float32 TFLite, encoder alone in each quantisation scheme, encoder as ONNX in float32 and int8, and a
+layer large enough to show what the machine can do.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.contenders import Contender
+from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.run_folder import DenseLayer, RunFolder
+from edge_runtime.silence import silent_stderr
+from export.inference_graph import ACTIVATIONS
+from export.quantization import SCHEMES, quantize
+
+_CODES = "scaled window to codes"
+_PEAK_UNITS, PEAK_ROWS = 1024, 256
+
+
+def variants(run: RunFolder, folder: Path) -> list[Contender]:
+    """Write the files and return a contender for each that can be measured here."""
+    windows = run.spec.preprocessing.transform(run.windows.representative).reshape(-1, run.spec.preprocessing.inputs)
+    encoder, whole = run.network.encoder, (*run.network.encoder, *run.network.decoder)
+    full = _write(folder / "full_float32.tflite", _float_graph(whole, windows.shape[1]))
+    found = [Contender(
+        f"full_float32:{name}", f"full model, float32 TFLite, {name}", "graph", str(full), name,
+        "scaled window to reconstruction", macs(whole), n_bytes=full.stat().st_size,
+    ) for name in _runtimes()]  # fmt: skip
+    encoder_graph = _float_graph(encoder, windows.shape[1])
+    for scheme in SCHEMES:
+        path = _write(folder / f"encoder_{scheme}.tflite", quantize(encoder_graph, scheme, windows))
+        found.append(Contender(
+            f"encoder_{scheme}", f"encoder only, {scheme}", "graph", str(path), "auto", _CODES, macs(encoder),
+            "int8" if scheme == "int8" else "float32", path.stat().st_size,
+        ))  # fmt: skip
+    return found + (_onnx_variants(encoder, windows, folder) if find_spec("onnxruntime") and find_spec("onnx") else [])
+
+
+def peak_layer(folder: Path) -> Contender:
+    """Return a contender that multiplies int8 matrices, and nothing else worth mentioning."""
+    rng = np.random.default_rng(0)
+    kernel = rng.normal(size=(_PEAK_UNITS, _PEAK_UNITS)).astype(np.float32)
+    layer = DenseLayer(kernel, np.zeros(_PEAK_UNITS, np.float32), "linear")
+    rows = rng.normal(size=(PEAK_ROWS, _PEAK_UNITS)).astype(np.float32)
+    graph = quantize(_float_graph((layer,), _PEAK_UNITS, PEAK_ROWS), "int8", rows)
+    path = _write(folder / "peak_int8.tflite", graph)
+    return Contender("peak_int8", "int8 matrix peak", "graph", str(path), macs=macs((layer,)) * PEAK_ROWS,
+                     numbers="int8")  # fmt: skip
+
+
+def macs(layers: tuple[DenseLayer, ...]) -> int:
+    """Return the multiplications of weights for one window."""
+    return sum(layer.kernel.size for layer in layers)
+
+
+def _runtimes() -> list[str]:
+    return [runtime.name for runtime in installed_runtimes()]
+
+
+def _float_graph(layers: tuple[DenseLayer, ...], inputs: int, batch: int = 1) -> bytes:
+    module = tf.Module()
+
+    def apply(window: Any) -> dict[str, Any]:
+        for layer in layers:
+            window = ACTIVATIONS[layer.activation](tf.matmul(window, layer.kernel) + layer.bias)
+        return {"output": window}
+
+    signature = [tf.TensorSpec([batch, inputs], tf.float32, name="window")]
+    module.apply = tf.function(apply, input_signature=signature)
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={"serving_default": module.apply})
+        with silent_stderr():
+            return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
+
+
+def _onnx_variants(layers: tuple[DenseLayer, ...], windows: FloatArray, folder: Path) -> list[Contender]:
+    from benchmarks.onnx_files import write_onnx
+
+    return [
+        Contender(f"onnx_{numbers}", f"encoder only, ONNX Runtime {numbers}", "onnx", str(path), "", _CODES,
+                  macs(layers), numbers, path.stat().st_size)
+        for numbers, path in write_onnx(layers, windows, folder).items()
+    ]  # fmt: skip
+
+
+def _write(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
