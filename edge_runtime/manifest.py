@@ -139,6 +139,22 @@ class Parity:
 
 
 @dataclass(frozen=True)
+class DriftLimit:
+    """How far the codes' mean activation may be from training's; see `edge_runtime.adaptation.drift`.
+
+    Parameters
+    ----------
+    window : int
+        Windows the live mean is taken over.
+    limit : float
+        Divergence in nats that normal data stay below.
+    """
+
+    window: int
+    limit: float
+
+
+@dataclass(frozen=True)
 class RuntimeCheck:
     """One runtime the file was run in before it was written.
 
@@ -210,6 +226,7 @@ class Manifest:
     provenance: Provenance = field(default_factory=Provenance)
     graph: str = "detector"
     outputs: tuple[QuantizedTensor, ...] = ()
+    drift: DriftLimit | None = None
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

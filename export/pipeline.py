@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge_runtime.adaptation.drift import fit_drift_limit
 from edge_runtime.errors import RuntimeUnavailableError
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.manifest import SCHEMA, Manifest, Parity, Provenance, Quantization, RuntimeCheck
@@ -71,7 +72,8 @@ def export_run(run: RunFolder, settings: ExportSettings, on_step: OnStep = lambd
             spec=spec,
             threshold=threshold,
             quantization=_quantization(graph, settings.scheme, windows.held_out, spec.preprocessing),
-            mean_activation=tuple(windows.held_out_codes.mean(axis=0, dtype=np.float64).tolist()),
+            mean_activation=tuple(outputs[0].codes.mean(axis=0, dtype=np.float64).tolist()),
+            drift=fit_drift_limit(outputs[0].codes),
             flatbuffer_sha256="",
             ops=flatbuffer.ops(graph),
             parity=_parity(run, outputs[0]),
