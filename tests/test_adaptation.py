@@ -140,5 +140,5 @@ def test_forgetting_the_state_brings_the_fitted_threshold_back():
 
 
 def test_false_alarm_rates_that_cannot_be_held_are_refused():
-    with pytest.raises(UsageError, match="Received: 0.5"):
+    with pytest.raises(UsageError, match=r"Received: 0\.5"):
         SpotSettings(target_far=0.5)

@@ -1,4 +1,4 @@
-"""The drift meter: does the model still fit the machine?
+"""The drift meter: whether the model still fits the machine.
 
 The training penalty holds each code's mean activation near ρ. Export strips the penalty; here it comes back
 as a measure: ``sum_j KL(rho_train_j || rho_live_j)``, with ``rho_live`` the mean activation of code j over the

@@ -114,6 +114,7 @@ class Spot:
 
     def __init__(self, settings: SpotSettings, fitted: float) -> None:
         self.settings, self._fitted = settings, fitted
+        self._was_above = False
         self.state = SpotState()
 
     def update_many(self, scores: FloatArray) -> FloatArray:
@@ -186,7 +187,7 @@ class Spot:
         for score in scores[-depth:].tolist():
             self._remember(score)
         means = np.convolve(scores, np.full(depth, 1.0 / depth), "valid")[:-1]
-        return scores[depth:] - means
+        return np.asarray(scores[depth:] - means, np.float64)
 
     def _fit(self) -> None:
         tail: Pareto = fit_pareto(np.array(self._peaks))
