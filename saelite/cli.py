@@ -15,6 +15,7 @@ from saelite.commands.export import export
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
 from saelite.commands.record import record
+from saelite.commands.run import run
 from saelite.commands.score import score
 from saelite.commands.train import train
 
@@ -51,5 +52,5 @@ def main() -> None:
     """
 
 
-for command in (demo, record, train, export, inspect, keygen, score, bench, doctor):
+for command in (demo, record, train, export, inspect, keygen, score, run, bench, doctor):
     main.add_command(command)

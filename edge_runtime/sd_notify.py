@@ -1,0 +1,27 @@
+"""Tell systemd how the service is, over its notification socket; without one nothing happens."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+
+
+def notify(message: str) -> None:
+    """Send ``READY=1``, ``WATCHDOG=1``, ``STATUS=…`` or the like (see ``man sd_notify``)."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    # An address that starts with @ is abstract: no file, and a null byte in front.
+    address = "\0" + path[1:] if path.startswith("@") else path
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+        connection.sendto(message.encode(), address)
+
+
+def watchdog_period_s() -> float | None:
+    """Return how often ``WATCHDOG=1`` is due, half of what systemd waits for; None where it does not watch."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    meant_for = os.environ.get("WATCHDOG_PID", str(os.getpid()))
+    if not microseconds.isdigit() or not int(microseconds) or meant_for != str(os.getpid()):
+        return None
+    return int(microseconds) / 1e6 / 2

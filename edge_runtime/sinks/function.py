@@ -1,0 +1,35 @@
+"""Results to a Python function of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from edge_runtime.stream_results import Counters, Results
+
+
+class FunctionSink:
+    """Calls a function with every `StreamResult`, and with every alarm event after the result it came with.
+
+    Parameters
+    ----------
+    name : str
+    function : callable
+    """
+
+    def __init__(self, name: str, function: Callable[[Any], Any]) -> None:
+        self.name, self._function = name, function
+
+    def write(self, results: Results) -> None:
+        """See `Sink.write`."""
+        events = dict(zip(results.event_rows, results.events, strict=True))
+        for row, result in enumerate(results):
+            self._function(result)
+            if row in events:
+                self._function(events[row])
+
+    def status(self, counters: Counters) -> None:
+        """See `Sink.status`; the function gets results and events alone."""
+
+    def close(self) -> None:
+        """See `Sink.close`."""

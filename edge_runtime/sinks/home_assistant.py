@@ -1,0 +1,64 @@
+"""MQTT discovery: what makes score, alarm and blamed sensor appear in Home Assistant by themselves.
+
+References
+----------
+Home Assistant, MQTT integration, section "MQTT Discovery".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_ENTITIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "score": ("sensor", {"name": "Score", "state_class": "measurement", "icon": "mdi:chart-bell-curve"}),
+    "alarm": ("binary_sensor", {"name": "Alarm", "device_class": "problem"}),
+    "blamed": ("sensor", {"name": "Blamed sensor", "icon": "mdi:target"}),
+    "drift": ("sensor", {"name": "Drift", "state_class": "measurement", "icon": "mdi:chart-line-variant"}),
+}
+_TEMPLATES = {
+    "score": "{{ value_json.score }}",
+    "alarm": "{{ 'ON' if value_json.alarm else 'OFF' }}",
+    "blamed": "{{ value_json.blamed }}",
+    "drift": "{{ value_json.drift }}",
+}
+
+
+def slug(name: str) -> str:
+    """Return a name that is safe in topics and ids.
+
+    >>> slug("Pump 3/left")
+    'pump_3_left'
+    """
+    return re.sub(r"[^a-z0-9_-]+", "_", name.lower()).strip("_") or "detector"
+
+
+def discovery_messages(prefix: str, name: str, base: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return (topic, payload) of the retained messages that announce the entities.
+
+    Parameters
+    ----------
+    prefix : str
+        Discovery prefix, ``homeassistant`` unless changed there.
+    name : str
+        Of the model, for people.
+    base : str
+        Topic under which state and availability are published.
+    """
+    # Two machines may run the same model file under different topics.
+    device_id = f"saelite_{slug(base)}"
+    device = {"identifiers": [device_id], "name": name, "manufacturer": "saelite", "model": "anomaly detector"}
+    messages = []
+    for key, (component, fields) in _ENTITIES.items():
+        payload = {
+            **fields,
+            "unique_id": f"{device_id}_{key}",
+            "state_topic": f"{base}/state",
+            "value_template": _TEMPLATES[key],
+            "availability_topic": f"{base}/availability",
+            "device": device,
+        }
+        if key == "score":
+            payload["json_attributes_topic"] = f"{base}/state"
+        messages.append((f"{prefix}/{component}/{device_id}/{key}/config", payload))
+    return messages

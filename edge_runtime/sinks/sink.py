@@ -1,0 +1,101 @@
+"""What every sink is, and several of them as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge_runtime.stream_results import Counters, Notices, Results
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """What a sink may want to know of the stream.
+
+    Parameters
+    ----------
+    name : str
+        Of the model.
+    sensors : tuple of str
+    threshold : float
+        The model file's.
+    drift_limit : float
+        Infinite where there is none.
+    """
+
+    name: str
+    sensors: tuple[str, ...]
+    threshold: float
+    drift_limit: float
+
+
+class Sink(Protocol):
+    """Takes results."""
+
+    name: str
+
+    def write(self, results: Results) -> None:
+        """Take some results and their events; what cannot be kept raises OSError."""
+
+    def status(self, counters: Counters) -> None:
+        """Take the counts; called about once a second, and at the end."""
+
+    def close(self) -> None:
+        """Send what is buffered, and let go."""
+
+
+class EndOfOutput(Exception):  # noqa: N818 - the reader of a pipe went home: no error
+    """Nobody reads the output any more."""
+
+
+class Sinks:
+    """Several sinks as one; a sink that fails is told once and counted, and the others go on.
+
+    Attributes
+    ----------
+    failures : int
+        Blocks of results a sink did not take.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], notices: Notices) -> None:
+        self._sinks, self._notices = tuple(sinks), notices
+        self.failures = 0
+
+    def write(self, results: Results) -> None:
+        """Hand results to every sink.
+
+        Raises
+        ------
+        EndOfOutput
+            If the reader of standard output is gone.
+        """
+        for sink in self._sinks:
+            try:
+                sink.write(results)
+            except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
+                self._failed(sink, error)
+
+    def status(self, counters: Counters) -> None:
+        """Hand the counts to every sink."""
+        for sink in self._sinks:
+            try:
+                sink.status(counters)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(sink, error)
+
+    def close(self) -> None:
+        """Close every sink."""
+        for sink in self._sinks:
+            try:
+                sink.close()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._failed(sink, error)
+
+    def _failed(self, sink: Sink, error: Exception) -> None:
+        if isinstance(error, EndOfOutput):
+            raise error
+        self.failures += 1
+        self._notices.once(
+            f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
+        )

@@ -1,0 +1,175 @@
+"""Results as lines of JSON or CSV, to standard output or a rotated file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.atomic import unwritable
+from edge_runtime.json_codec import to_json
+from edge_runtime.sinks.sink import EndOfOutput
+from edge_runtime.stream_results import Counters, Results, time_texts
+
+Format = Callable[[Results], list[str]]
+
+
+def json_lines(sensors: tuple[str, ...]) -> Format:
+    """Return a function that turns results and events into lines of JSON, in the order they came.
+
+    A result: ``{"time": …, "score": …, "threshold": …, "alarm": …, "sensors": {name: contribution, …}, "drift": …}``.
+    An event: ``{"event": "alarm_started", "time": …, …}``.
+    """
+    names = np.array([json.dumps(name, ensure_ascii=False) for name in sensors], object)
+    shown = min(TOP_SENSORS, len(sensors))
+    top = ", ".join(["%s: %.4g"] * shown)
+    template = '{"time": "%s", "score": %.6g, "threshold": %.6g, "alarm": %s, "sensors": {' + top + '}, "drift": %s}\n'
+
+    def lines(results: Results) -> list[str]:
+        formatted = [template % row for row in _rows(results, names, ("false", "true"), "null")]
+        for row, event in reversed(list(zip(results.event_rows, results.events, strict=True))):
+            formatted.insert(row + 1, event_json(event) + "\n")
+        return formatted
+
+    return lines
+
+
+def csv_lines(sensors: tuple[str, ...]) -> Format:
+    """Return a function that turns results into lines of CSV; see `csv_header`."""
+    names = np.array([_csv_cell(name) for name in sensors], object)
+    shown = min(TOP_SENSORS, len(sensors))
+    template = "%s,%.6g,%.6g,%s," + "%s,%.4g," * shown + "%s\n"
+
+    def lines(results: Results) -> list[str]:
+        return [template % row for row in _rows(results, names, ("0", "1"), "")]
+
+    return lines
+
+
+def csv_header(sensors: tuple[str, ...]) -> str:
+    r"""Return the header of `csv_lines`.
+
+    >>> csv_header(("flow",))
+    'time,score,threshold,alarm,sensor_1,contribution_1,drift\n'
+    """
+    shown = range(1, min(TOP_SENSORS, len(sensors)) + 1)
+    pairs = [f"sensor_{number},contribution_{number}" for number in shown]
+    return ",".join(["time,score,threshold,alarm", *pairs, "drift"]) + "\n"
+
+
+def event_json(event: AlarmEvent) -> str:
+    """Return an event as JSON, times in ISO 8601."""
+    fields = to_json(event)
+    times = {
+        name.removesuffix("_s"): time_texts(np.array([fields.pop(name)]))[0]
+        for name in ("time_s", "started_s")
+        if name in fields
+    }
+    short = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in fields.items()}
+    record = {"event": event.name, **times, **short}
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _rows(
+    results: Results, names: npt.NDArray[np.object_], no_yes: tuple[str, str], unknown: str
+) -> Iterable[tuple[object, ...]]:
+    """Return what the templates take, row by row, made column by column."""
+    alarms = [no_yes[alarm] for alarm in results.alarms.tolist()]
+    drifts = [unknown if drift != drift else f"{drift:.4g}" for drift in results.drifts.tolist()]  # noqa: PLR0124 - NaN
+    pairs = []
+    for place in range(results.top.shape[1]):
+        pairs += [names[results.top[:, place]].tolist(), results.contributions[:, place].tolist()]
+    return zip(
+        time_texts(results.times),
+        results.scores.tolist(),
+        results.thresholds.tolist(),
+        alarms,
+        *pairs,
+        drifts,
+        strict=True,
+    )
+
+
+def _csv_cell(text: str) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="").writerow([text])
+    return buffer.getvalue()
+
+
+class TextSink:
+    """Writes lines to standard output or to a file, and flushes them at once.
+
+    A file is appended to; at ``max_bytes`` it becomes ``name.1``, the one before ``name.2``, up to ``keep``.
+
+    Parameters
+    ----------
+    path : str
+        File, or ``-`` for standard output.
+    form : Format
+    header : str
+        First line of each file.
+    max_bytes, keep : int
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def __init__(self, path: str, form: Format, header: str = "", max_bytes: int = 10_000_000, keep: int = 5) -> None:
+        self.name = "standard output" if path == "-" else path
+        self._path, self._form, self._header = Path(path), form, header.encode()
+        self._max_bytes, self._keep = max_bytes, keep
+        self._is_stdout = path == "-"
+        try:
+            self._file = self._open()
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+
+    def write(self, results: Results) -> None:
+        """See `Sink.write`."""
+        content = "".join(self._form(results)).encode()
+        if not content:
+            return
+        if not self._is_stdout and self._file.tell() and self._file.tell() + len(content) > self._max_bytes:
+            self._rotate()
+        try:
+            self._file.write(content)
+            self._file.flush()
+        except BrokenPipeError as error:
+            # What is still buffered has nowhere to go; without this, Python complains as it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
+            raise EndOfOutput from error
+
+    def status(self, counters: Counters) -> None:
+        """See `Sink.status`; lines are results alone."""
+
+    def close(self) -> None:
+        """See `Sink.close`."""
+        if not self._is_stdout:
+            self._file.close()
+
+    def _open(self) -> IO[bytes]:
+        file = sys.stdout.buffer if self._is_stdout else self._path.open("ab")
+        if self._is_stdout or not file.tell():
+            file.write(self._header)
+            file.flush()
+        return file
+
+    def _rotate(self) -> None:
+        self._file.close()
+        for number in range(self._keep - 1, 0, -1):
+            older = self._path.with_name(f"{self._path.name}.{number}")
+            if older.exists():
+                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
+        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._file = self._open()

@@ -1,0 +1,132 @@
+"""What every source of a stream is, and the readings it gives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.sources.csv_format import TIME_NAMES
+
+Times = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Some consecutive readings of a stream; none, where nothing came in time.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n,), float64
+        Seconds since the epoch; NaN where a reading does not say.
+    values : ndarray of shape (n, sensors), float64
+        In the model's order; NaN where a value is missing or no number.
+    lost : int
+        Lines or messages between them that were no reading at all.
+    """
+
+    times: Times
+    values: Values
+    lost: int = 0
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+
+class SourceLost(Exception):  # noqa: N818 - it may come back: not every loss is an error
+    """A source is gone for now; opening it again may bring it back."""
+
+
+class Source(Protocol):
+    """A stream of readings that can be asked without being waited for."""
+
+    name: str
+
+    def poll(self, timeout_s: float) -> Readings | None:
+        """Return what is there, waiting no longer than `timeout_s` for the first; None at the end.
+
+        Raises
+        ------
+        SourceLost
+            If the source is gone for now.
+        RecordingError
+            If it can never be read.
+        """
+
+    def stop(self) -> None:
+        """Take nothing more in; what is already here can still be polled."""
+
+    def close(self) -> None:
+        """Let go of the device, file or connection."""
+
+
+def no_readings(sensors: int, lost: int = 0) -> Readings:
+    """Return no reading at all."""
+    return Readings(np.empty(0), np.empty((0, sensors)), lost)
+
+
+def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list[float]] | None]:
+    """Return a function that turns an object into (time, values), or None if it is no reading.
+
+    A reading is a mapping by sensor name, perhaps with a time under one of the usual names, or a sequence in
+    the model's order. What is no number becomes NaN.
+
+    Examples
+    --------
+    >>> decode = mapping_decoder(["flow", "heat"])
+    >>> decode({"heat": "20.5", "time": 3}), decode([1, 2]), decode([1]), decode("text")
+    ((3.0, [nan, 20.5]), (nan, [1.0, 2.0]), None, None)
+    """
+
+    def decode(item: Any) -> tuple[float, list[float]] | None:
+        if isinstance(item, Mapping):
+            if not any(name in item for name in sensors):
+                return None
+            time_name = next((name for name in item if str(name).lower() in TIME_NAMES and name not in sensors), None)
+            time_s = float("nan") if time_name is None else as_time(item[time_name])
+            return time_s, [number(item.get(name)) for name in sensors]
+        if isinstance(item, (str, bytes)) or not hasattr(item, "__len__") or len(item) != len(sensors):
+            return None
+        return float("nan"), [number(value) for value in item]
+
+    return decode
+
+
+def number(value: Any) -> float:
+    """Return a value as float; NaN for what is no finite number.
+
+    >>> number("12.5"), number(True), number("wet"), number(10**400), number([1])
+    (12.5, nan, nan, nan, nan)
+    """
+    if isinstance(value, bool):
+        return float("nan")
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
+
+
+def as_time(value: Any) -> float:
+    """Return a time cell as seconds since the epoch; NaN where it is no time."""
+    from edge_runtime.sources.clock import seconds
+
+    return float(seconds([str(value)])[0])
+
+
+def gather(rows: Sequence[tuple[float, list[float]] | None], sensors: int) -> Readings:
+    """Return decoded rows as readings; None counts as lost."""
+    good = [row for row in rows if row is not None]
+    lost = len(rows) - len(good)
+    if not good:
+        return no_readings(sensors, lost)
+    return Readings(np.array([row[0] for row in good]), np.array([row[1] for row in good]), lost)
+
+
+def stamped(readings: Readings, now_s: Callable[[], float] = time.time) -> Readings:
+    """Return readings of a live device with the present time where they do not say their own."""
+    return Readings(np.where(np.isnan(readings.times), now_s(), readings.times), readings.values, readings.lost)

@@ -1,0 +1,254 @@
+"""Readings in, results out: what `saelite run` does to each block of readings."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.adaptation.drift import DriftMeter
+from edge_runtime.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
+from edge_runtime.detector import Detector
+from edge_runtime.errors import InputShapeError
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.rolling_windows import RollingWindows
+from edge_runtime.sources.source import Readings
+from edge_runtime.state import SCHEMA, StreamState
+from edge_runtime.stream_checks import SensorWatch, StreamClock
+from edge_runtime.stream_repair import Repair
+from edge_runtime.stream_results import Counters, Notices, Results
+from edge_runtime.stream_scoring import AdaptationSettings, Scored, Scorer
+
+_DRIFT_WINDOW = 512
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """How a stream is watched.
+
+    Parameters
+    ----------
+    alarm : AlarmSettings
+    adaptation : AdaptationSettings
+    on_missing : str
+        See `edge_runtime.stream_repair`.
+    stuck_after : int
+        Equal values in a row that make a sensor stuck; 0 never does.
+    """
+
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    on_missing: str = "skip"
+    stuck_after: int = 0
+
+
+class Stream:
+    """Turns readings into results, block by block; a block of one is a live reading.
+
+    Parameters
+    ----------
+    detector : Detector
+    settings : StreamSettings
+    tell : callable
+        Told, once each, what is wrong with the readings.
+    """
+
+    def __init__(
+        self, detector: Detector, settings: StreamSettings | None = None, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self.settings = settings or StreamSettings()
+        self.counters = Counters()
+        self.notices = Notices(tell)
+        self.sensors = detector.sensor_names
+        self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
+        self._clock = StreamClock(self.counters, self.notices)
+        self._repair = Repair(self.settings.on_missing, self.sensors, self.counters, self.notices)
+        preprocessing = detector.manifest.spec.preprocessing
+        self._rolling = RollingWindows(preprocessing.window, preprocessing.stride, len(self.sensors))
+        self._install(detector)
+
+    def _install(self, detector: Detector) -> None:
+        manifest = detector.manifest
+        preprocessing = manifest.spec.preprocessing
+        self.detector = detector
+        self.scorer = Scorer(detector, self.settings.adaptation, self.settings.alarm.exit_ratio)
+        limit = manifest.drift
+        self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
+        self.drift_limit = limit.limit if limit else math.inf
+        self._watch = SensorWatch(preprocessing, self.sensors, self.settings.stuck_after, self.counters, self.notices)
+
+    def use(self, detector: Detector) -> None:
+        """Go on with another model of the same sensors; the readings in the window stay.
+
+        Raises
+        ------
+        InputShapeError
+            If its sensors differ; then nothing has changed.
+        """
+        if detector.sensor_names != self.sensors:
+            raise InputShapeError(
+                f"expected a model of the same sensors in the same order: {', '.join(self.sensors)}. "
+                f"Received: {', '.join(detector.sensor_names)}. Stop, and start with the new model."
+            )
+        preprocessing = detector.manifest.spec.preprocessing
+        kept = self._rolling.kept
+        self._rolling = RollingWindows(preprocessing.window, preprocessing.stride, len(self.sensors))
+        self._rolling.kept = kept[max(0, len(kept) - preprocessing.window + 1) :]
+        self._install(detector)
+
+    def push(self, readings: Readings) -> Results:
+        """Return the results of some readings.
+
+        Raises
+        ------
+        RecordingError
+            If a value is missing and the policy is ``error``.
+        """
+        self.counters.read += len(readings)
+        self.counters.lost += readings.lost
+        if readings.lost:
+            self.notices.once("lost", "something that is no reading came in (counted as lost from now on)")
+        if not len(readings):
+            return self._results([])
+        times, own = _filled(readings.times)
+        breaks = self._clock.breaks(times, own=own)
+        if not breaks:
+            return self._results([self._push(times, readings.values)])
+        parts = []
+        for number, rows in enumerate(np.split(np.arange(len(times)), breaks)):
+            if number:
+                self._rolling.reset()
+                self._repair.reset()
+            if len(rows):
+                parts.append(self._push(times[rows], readings.values[rows]))
+        return self._results(parts)
+
+    def end(self) -> None:
+        """Count what can no longer be scored."""
+        self._repair.end()
+
+    def summary(self) -> str:
+        """Return one line for people: where every reading went, and the rate of scores above the threshold."""
+        counters, spot = self.counters, self.settings.adaptation.spot
+        if spot is None or not counters.scored:
+            return counters.text()
+        rate = counters.above / counters.scored
+        return f"{counters.text()}; above the threshold {rate:.3%}, nominal {spot.target_far:.3%}"
+
+    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What does not fit into float32 is no value either.
+            narrow = np.where(np.abs(values) < np.finfo(np.float32).max, values, np.nan)
+        times, values = self._repair.push(times, narrow)
+        if len(values):
+            self._watch.look_at(values)
+        windows, ends = self._rolling.push(values.astype(np.float32))
+        scored = self.scorer.score(windows)
+        self.counters.scored += len(windows)
+        self.counters.filling += len(values) - len(windows)
+        return _Part(times[ends], scored)
+
+    def _results(self, parts: list[_Part]) -> Results:
+        if not parts:
+            return _no_results(self.sensors)
+        times = np.concatenate([part.times for part in parts])
+        scores = np.concatenate([part.scored.scores for part in parts])
+        thresholds = np.concatenate([part.scored.thresholds for part in parts])
+        contributions = np.concatenate([part.scored.contributions for part in parts])
+        alarms, events = self.alarm.update_many(times, scores, thresholds, contributions)
+        drifts = self._drifts(np.concatenate([part.scored.codes for part in parts]))
+        self.counters.above += int((scores > thresholds).sum())
+        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
+        top = np.argsort(-contributions, axis=1)[:, :TOP_SENSORS]
+        return Results(
+            times,
+            scores,
+            thresholds,
+            alarms,
+            drifts,
+            top,
+            np.take_along_axis(contributions, top, axis=1),
+            self.sensors,
+            events,
+        )
+
+    def _drifts(self, codes: FloatArray) -> FloatArray:
+        if codes.shape[1] != len(self.detector.manifest.mean_activation):
+            return np.full(len(codes), np.nan, np.float32)
+        drifts = self.drift.update_many(codes)
+        if self.drift.value > self.drift_limit:
+            self.notices.once(
+                "drift",
+                f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
+                "the model has not seen. Train it again if this is the new normal.",
+            )
+        return drifts
+
+    @property
+    def state(self) -> StreamState:
+        """All that is remembered, to go on from after a restart."""
+        scorer = self.scorer
+        return StreamState(
+            schema=SCHEMA,
+            model_sha256=self.detector.manifest.flatbuffer_sha256,
+            saved_s=time.time(),
+            threshold=scorer.threshold,
+            window=tuple(tuple(row) for row in self._rolling.kept.tolist()),
+            ahead=self._rolling.ahead,
+            last_time_s=_finite(self._clock.last_s),
+            usual_step_s=_finite(self._clock.step_s),
+            smoothed=scorer.smoother.level,
+            alarm=self.alarm.state,
+            drift=self.drift.state,
+            spot=None if scorer.spot is None else scorer.spot.state,
+            mean_drift=() if scorer.tracker is None else tuple(scorer.tracker.drift.tolist()),
+        )
+
+    def restore(self, state: StreamState) -> None:
+        """Go on from a state; one of another model is passed over, and said so."""
+        longest = self._rolling.window + self._rolling.stride
+        fits = len(state.window) < longest and all(len(row) == len(self.sensors) for row in state.window)
+        if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not fits:
+            self.notices.once("state", "the saved state belongs to another model: starting anew")
+            return
+        scorer = self.scorer
+        self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))
+        self._rolling.ahead = max(0, min(state.ahead, self._rolling.stride))
+        self._clock.last_s = math.nan if state.last_time_s is None else state.last_time_s
+        self._clock.step_s = math.nan if state.usual_step_s is None else state.usual_step_s
+        scorer.smoother.level = state.smoothed
+        self.alarm.state = state.alarm
+        self.drift.state = state.drift
+        if scorer.spot is not None and state.spot is not None:
+            scorer.spot.state = state.spot
+        if scorer.tracker is not None and len(state.mean_drift) == len(self.sensors):
+            scorer.tracker.drift = np.array(state.mean_drift, np.float32)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Scored windows between two jumps in time."""
+
+    times: npt.NDArray[np.float64]
+    scored: Scored
+
+
+def _filled(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return times without NaN, and whether the readings brought their own."""
+    unknown = ~np.isfinite(times)
+    if not unknown.any():
+        return times, True
+    return np.where(unknown, time.time(), times), False
+
+
+def _no_results(sensors: tuple[str, ...]) -> Results:
+    none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)
+    return Results(np.empty(0), none, none, np.empty(0, bool), none, table.astype(np.intp), table, sensors)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,186 @@
+"""What a stream gives: results, events, and the count of every reading."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.alarm import AlarmEvent
+from edge_runtime.preprocessing import FloatArray
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What the stream says of one reading.
+
+    Parameters
+    ----------
+    time_s : float
+        Seconds since the epoch.
+    score, threshold : float
+    alarm : bool
+        After hysteresis, debounce and the rest.
+    sensors : dict of str to float
+        The top contributing sensors and their contributions, the greatest first.
+    drift : float or None
+        See `edge_runtime.adaptation.drift`; None until it is known.
+    """
+
+    time_s: float
+    score: float
+    threshold: float
+    alarm: bool
+    sensors: dict[str, float]
+    drift: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of successive readings, as arrays.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n,), float64
+        Seconds since the epoch.
+    scores, thresholds : ndarray of shape (n,), float32
+    alarms : ndarray of shape (n,), bool
+    drifts : ndarray of shape (n,), float32
+        NaN until known.
+    top : ndarray of shape (n, k), int
+        The sensors that contribute most, the greatest first.
+    contributions : ndarray of shape (n, k), float32
+        Theirs.
+    sensor_names : tuple of str
+        Of all the model's sensors.
+    events : tuple of AlarmEvent
+    """
+
+    times: npt.NDArray[np.float64]
+    scores: FloatArray
+    thresholds: FloatArray
+    alarms: npt.NDArray[np.bool_]
+    drifts: FloatArray
+    top: npt.NDArray[np.intp]
+    contributions: FloatArray
+    sensor_names: tuple[str, ...]
+    events: tuple[AlarmEvent, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[StreamResult]:
+        for row in range(len(self)):
+            yield self.row(row)
+
+    @property
+    def event_rows(self) -> list[int]:
+        """The row each event came with."""
+        rows = (np.flatnonzero(self.alarms[1:] != self.alarms[:-1]) + 1).tolist()
+        # An alarm that starts or ends with the first row differs from what was before the block.
+        return [0, *rows] if len(self.events) > len(rows) else rows
+
+    def row(self, row: int) -> StreamResult:
+        """Return one of the results; -1 is the last."""
+        drift = float(self.drifts[row])
+        return StreamResult(
+            float(self.times[row]),
+            float(self.scores[row]),
+            float(self.thresholds[row]),
+            bool(self.alarms[row]),
+            {
+                self.sensor_names[sensor]: float(value)
+                for sensor, value in zip(self.top[row], self.contributions[row], strict=True)
+            },
+            None if drift != drift else drift,  # noqa: PLR0124 - NaN is what differs from itself
+        )
+
+
+def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
+    """Return times as ISO 8601 in UTC, to the millisecond.
+
+    >>> time_texts(np.array([0.25]))
+    ['1970-01-01T00:00:00.250Z']
+    """
+    stamps = np.rint(np.clip(times, -6e10, 2.5e11) * 1e3).astype("datetime64[ms]")
+    return [f"{text}Z" for text in np.datetime_as_string(stamps).tolist()]
+
+
+@dataclass
+class Counters:
+    """Where every reading went: ``read == scored + filling + skipped + waiting``.
+
+    Parameters
+    ----------
+    read : int
+        Readings that came.
+    scored : int
+        Gave a result.
+    filling : int
+        Only fill a window that gives none: at the start, after a gap, between strides.
+    skipped : int
+        Left out for a missing value.
+    waiting : int
+        Held back until the value to interpolate to comes.
+    held, interpolated : int
+        Of the readings above, those with a missing value repeated or interpolated.
+    lost : int
+        Lines or messages that were no reading.
+    gaps, backwards : int
+        Where time was missing or went backwards; the window starts anew.
+    out_of_range : int
+        Readings with a value farther out than the network sees.
+    stuck : int
+        Sensors that stand still now.
+    reconnects, reloads, refused_models : int
+    above : int
+        Scores above the threshold.
+    alarms : int
+        Alarms that started.
+    """
+
+    read: int = 0
+    scored: int = 0
+    filling: int = 0
+    skipped: int = 0
+    waiting: int = 0
+    held: int = 0
+    interpolated: int = 0
+    lost: int = 0
+    gaps: int = 0
+    backwards: int = 0
+    out_of_range: int = 0
+    stuck: int = 0
+    reconnects: int = 0
+    reloads: int = 0
+    refused_models: int = 0
+    above: int = 0
+    alarms: int = 0
+
+    def text(self) -> str:
+        """Return one line for people: what is not zero."""
+        counts = {name.replace("_", " "): count for name, count in dataclasses.asdict(self).items() if count}
+        return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no readings"
+
+
+@dataclass
+class Notices:
+    """Messages that are told once and counted after that.
+
+    Parameters
+    ----------
+    tell : callable
+        Prints one line.
+    """
+
+    tell: Callable[[str], None]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def once(self, kind: str, message: str) -> None:
+        """Tell `message` unless one of this kind was told before."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        if self.counts[kind] == 1:
+            self.tell(message)

@@ -1,0 +1,122 @@
+"""``saelite run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from saelite.options import DurationType
+
+
+class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
+    """``N/M``: so many of the last so many."""
+
+    name = "N/M"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return both numbers."""
+        if isinstance(value, tuple):
+            return value
+        needed, slash, out_of = value.partition("/")
+        if not slash or not needed.isdigit() or not out_of.isdigit():
+            self.fail(f"expected N/M, for example 3/5. Received: {value!r}", param, ctx)
+        return int(needed), int(out_of)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--source", required=True, metavar="SPEC", help="Where readings come from: -, csv:PATH, jsonl:PATH, "
+              "serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
+@click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
+              help="Where results go: jsonl:PATH, csv:PATH, mqtt://HOST, prometheus[:PORT], or MODULE:FUNCTION; "
+              "may be given several times.")  # fmt: skip
+@click.option("--on-missing", type=click.Choice(["error", "skip", "hold", "interpolate"]), default="skip",
+              show_default=True, help="Readings with a missing value: end, leave out, repeat the last value, or wait "
+              "for the next and draw a line.")  # fmt: skip
+@click.option("--exit-ratio", default=0.8, show_default=True, metavar="SHARE",
+              help="An alarm ends at or below this share of the threshold.")  # fmt: skip
+@click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
+              help="An alarm starts when N of the last M scores are above the threshold.")  # fmt: skip
+@click.option("--min-duration", type=DurationType(), help="An alarm lasts at least this long.")
+@click.option("--cool-down", type=DurationType(), help="No alarm starts so soon after the last one.")
+@click.option("--adapt", "adaptations", multiple=True, type=click.Choice(["mean", "spot", "dspot"]),
+              help="Follow the machine: the inputs' mean, the threshold, or the threshold over the moving average of "
+              "the scores.  [default: nothing changes]")  # fmt: skip
+@click.option("--mean-rate", default=0.01, show_default=True, metavar="SHARE",
+              help="Of the way to each quiet reading that the mean goes.")  # fmt: skip
+@click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
+              help="How far the mean may go from where it was in training.")  # fmt: skip
+@click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
+              help="False-alarm rate that spot and dspot hold, per reading.")  # fmt: skip
+@click.option("--stuck-after", default=0, show_default=True, metavar="READINGS",
+              help="Warn of a sensor that gives the same value so often; 0 never does.")  # fmt: skip
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False),
+              help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
+@click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How often it is saved.")
+@click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
+@click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
+def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
+    """Watch a stream of readings: results and alarms out, for as long as it lasts.
+
+    Runs until the source ends, Ctrl-C or SIGTERM; what was read is scored and written first. SIGHUP or a new model
+    file loads the model again without losing the window. docs/running.md describes sources and sinks,
+    docs/alarms.md alarms, docs/adaptation.md what may adapt.
+
+    \b
+    Examples:
+      saelite run pump.tflite --source serial:/dev/ttyUSB0 --sink mqtt://broker --sink prometheus
+      saelite run host.tflite --source host --debounce 3/5 --min-duration 10s
+      tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
+    """
+    from edge_runtime.detector import Detector
+    from edge_runtime.runner import Runner, RunSettings
+    from edge_runtime.sinks.sink import Sinks, StreamInfo
+    from edge_runtime.sinks.spec import open_sink
+    from edge_runtime.sources.spec import open_source
+    from edge_runtime.stream import Stream
+
+    def load() -> Detector:
+        return Detector.load(model, runtime=options["runtime"])
+
+    stream = Stream(load(), _settings(options), _tell)
+    manifest = stream.detector.manifest
+    info = StreamInfo(manifest.name, stream.sensors, stream.detector.threshold, stream.drift_limit)
+    opened = open_source(source, stream.sensors, _tell)
+    outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], stream.notices)
+    settings = RunSettings(model, load, options["state"], options["state_interval"], options["duration"])
+    try:
+        Runner(stream, opened, outputs, settings, _tell).run()
+    finally:
+        _tell(stream.summary())
+
+
+def _settings(options: dict[str, Any]) -> Any:
+    from edge_runtime.adaptation.spot import SpotSettings
+    from edge_runtime.alarm import AlarmSettings
+    from edge_runtime.errors import UsageError
+    from edge_runtime.stream import StreamSettings
+    from edge_runtime.stream_scoring import AdaptationSettings
+
+    adapt = set(options["adaptations"])
+    if {"spot", "dspot"} <= adapt:
+        raise UsageError("--adapt: expected spot or dspot, not both.")
+    depth = {"spot": 0, "dspot": 100}
+    spot = next((SpotSettings(options["target_far"], depth[name]) for name in adapt & set(depth)), None)
+    return StreamSettings(
+        AlarmSettings(
+            exit_ratio=options["exit_ratio"],
+            needed=options["debounce"][0],
+            out_of=options["debounce"][1],
+            min_duration_s=options["min_duration"] or 0.0,
+            cool_down_s=options["cool_down"] or 0.0,
+        ),
+        AdaptationSettings(options["mean_rate"] if "mean" in adapt else 0.0, options["mean_ceiling"], spot),
+        options["on_missing"],
+        options["stuck_after"],
+    )
+
+
+def _tell(message: str) -> None:
+    click.echo(f"saelite: {message}", err=True)

@@ -1,0 +1,209 @@
+"""`saelite run` as a process: pipes in, lines out, signals, new models, state."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from machines import SENSORS, pump_rows, write_csv
+
+from edge_runtime.state import read_state
+
+ROOT = Path(__file__).parents[1]
+PATIENCE_S = 30
+
+
+def start(*arguments, cwd, **options):
+    """Start `saelite run` with pipes."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)])} | options.pop("env", {})
+    return subprocess.Popen(
+        [sys.executable, "-m", "saelite", "run", *map(str, arguments)],
+        cwd=cwd,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        bufsize=0,
+        **options,
+    )
+
+
+def line(row):
+    return (",".join(f"{value:.9g}" for value in row) + "\n").encode()
+
+
+def until(condition):
+    """Wait until something is true."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def live(model_path, tmp_path):
+    """A running stream that was given ten readings on its standard input."""
+    process = start(model_path, "--source", "-", "--state", "state.json", "--state-interval", "0.1s", cwd=tmp_path)
+    process.stdin.write((",".join(SENSORS) + "\n").encode())
+    for row in pump_rows(10, seed=5):
+        process.stdin.write(line(row))
+    for _ in range(8):
+        assert json.loads(process.stdout.readline())["score"] > 0
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_run_gives_the_scores_of_the_batch(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(500, seed=5), time=range(500))
+    assert saelite("run", model_path, "--source", "csv:log.csv", "--sink", "csv:run.csv").returncode == 0
+    assert saelite("score", model_path, "log.csv", "-o", "batch.csv").returncode == 0
+    run, batch = (list(csv.DictReader((tmp_path / name).read_text().splitlines())) for name in ("run.csv", "batch.csv"))
+    np.testing.assert_allclose([float(row["score"]) for row in run], [float(row["score"]) for row in batch], rtol=1e-4)
+    assert run[0]["time"] == "1970-01-01T00:00:02.000Z"
+
+
+def test_live_reading_is_answered_before_the_next_one_comes(live):
+    live.stdin.write(line(pump_rows(1)[0]))
+    assert json.loads(live.stdout.readline())["score"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_ends_it_with_nothing_lost(live, tmp_path, number):
+    live.send_signal(number)
+    out, err = live.communicate(timeout=PATIENCE_S)
+    assert live.returncode == 0
+    assert b"Traceback" not in err
+    assert b"10 read, 8 scored, 2 filling" in err
+    assert out == b""
+    assert len(read_state(tmp_path / "state.json").window) == 2
+
+
+def test_changed_model_file_is_loaded_and_keeps_the_window(live, model_path):
+    model_path.touch()
+    assert b"is loaded; the window goes on" in live.stderr.readline()
+    live.stdin.write(line(pump_rows(1)[0]))
+    assert json.loads(live.stdout.readline())["score"] > 0
+
+
+def test_bad_new_model_is_refused_and_the_old_one_goes_on(live, model_path):
+    model_path.write_bytes(b"no model")
+    live.send_signal(signal.SIGHUP)
+    message = live.stderr.readline()
+    assert b"refused, the old one goes on" in message
+    assert b"not a TFLite file" in message
+    live.stdin.write(line(pump_rows(1)[0]))
+    assert json.loads(live.stdout.readline())["score"] > 0
+
+
+def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
+    until(lambda: len(read_state(tmp_path / "state.json").window) == 2)
+    live.kill()
+    live.communicate()
+    again = start(model_path, "--source", "-", "--state", "state.json", cwd=tmp_path)
+    rows = (",".join(SENSORS) + "\n").encode() + line(pump_rows(1)[0])
+    out, _ = again.communicate(rows, timeout=PATIENCE_S)
+    assert len(out.splitlines()) == 1, "the window was full from the start"
+
+
+def test_reader_that_goes_home_is_no_error(model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(20_000))
+    with start(model_path, "--source", "csv:log.csv", cwd=tmp_path) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 0
+
+
+def test_several_sinks_get_the_same_results(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(50))
+    (tmp_path / "mine.py").write_text("def keep(result):\n    open('mine.txt', 'a').write(f'{result.score:.6g}\\n')\n")
+    sinks = ["--sink", "jsonl:a.jsonl", "--sink", "csv:b.csv", "--sink", "mine:keep"]
+    result = saelite("run", model_path, "--source", "csv:log.csv", *sinks)
+    assert result.returncode == 0, result.stderr
+    scores = [f"{json.loads(text)['score']:.6g}" for text in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert (tmp_path / "mine.txt").read_text().split() == scores
+    assert len((tmp_path / "b.csv").read_text().splitlines()) == len(scores) + 1 == 49
+
+
+def test_sink_that_fails_does_not_stop_the_others(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(50))
+    (tmp_path / "mine.py").write_text("def fail(result):\n    raise KeyError('oops')\n")
+    result = saelite("run", model_path, "--source", "csv:log.csv", "--sink", "mine:fail", "--sink", "jsonl:a.jsonl")
+    assert result.returncode == 0
+    assert "mine:fail does not take results (KeyError: 'oops')" in result.stderr
+    assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 48
+
+
+def test_files_are_rotated(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(30_000))
+    saelite("run", model_path, "--source", "csv:log.csv", "--sink", "jsonl:a.jsonl?max_mb=1&keep=2")
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("a.jsonl*")}
+    assert set(sizes) == {"a.jsonl", "a.jsonl.1", "a.jsonl.2"}
+
+
+def test_function_of_the_users_own_as_source(saelite, model_path, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "def readings():\n    for n in range(20):\n"
+        "        yield {'flow': 33 + n % 3, 'pressure': 103000, 'current': 1.6, 'vibration': 0.003}\n"
+    )
+    result = saelite("run", model_path, "--source", "mine:readings")
+    assert len(result.stdout.splitlines()) == 18, result.stderr
+
+
+def test_source_that_dies_is_opened_again(saelite, model_path, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "lives = []\n\n\ndef readings():\n    lives.append(1)\n    for n in range(5):\n"
+        "        yield [33 + n, 103000, 1.6, 0.003]\n    if len(lives) < 3:\n        raise OSError('unplugged')\n"
+    )
+    result = saelite("run", model_path, "--source", "mine:readings")
+    assert result.returncode == 0, result.stderr
+    assert "mine:readings is lost (OSError: unplugged); trying again" in result.stderr
+    assert "15 read" in result.stderr
+    assert "2 reconnects" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--source", "carrier:pigeon/x"], ["--source", "expected one of"]),
+        (["--source", "nothing:here"], ["cannot find 'nothing:here'"]),
+        (["--source", "-", "--sink", "smoke"], ["--sink", "expected one of"]),
+        (["--source", "-", "--sink", "mqtt://user:secret@host"], ["SAELITE_MQTT_PASSWORD"]),
+        (["--source", "mqtt://host"], ["which topic"]),
+        (["--source", "serial:/dev/x?baud=fast"], ["baud", "fast"]),
+        (["--source", "-", "--debounce", "3"], ["expected N/M"]),
+        (["--source", "-", "--debounce", "3/2"], ["1 <= N <= M"]),
+        (["--source", "-", "--exit-ratio", "2"], ["exit ratio"]),
+        (["--source", "-", "--adapt", "spot", "--adapt", "dspot"], ["not both"]),
+    ],
+)
+def test_calls_that_cannot_be_meant_are_refused(saelite, model_path, options, words):
+    result = saelite("run", model_path, *options, stdin=subprocess.DEVNULL)
+    assert result.returncode == 2, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "secret" not in result.stderr
+    for word in words:
+        assert word in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("source", "word"), [("csv:none.csv", "no such file"), ("serial:/dev/none", "cannot open the serial port")]
+)
+def test_sources_that_are_not_there_are_named(saelite, model_path, source, word):
+    result = saelite("run", model_path, "--source", source)
+    assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
+    assert word in result.stderr
+
+
+def test_missing_column_is_named(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "three.csv", pump_rows(5)[:, :3], SENSORS[:3])
+    result = saelite("run", model_path, "--source", "csv:three.csv")
+    assert result.returncode == 1
+    assert "lacks 1 of the model's 4 sensors: vibration" in result.stderr
