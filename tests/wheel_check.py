@@ -1,7 +1,8 @@
 """Build the wheel and use it as a device would: an empty environment, the base install, no tensorflow.
 
-    python tests/wheel_check.py 3.11 3.13 [--model tests/data/tiny.tflite] [--recording tests/data/tiny.csv]
+    python tests/wheel_check.py 3.11 3.13 [--model pump.tflite --recording pump.csv]
 
+Run it in an environment with the workstation extra: without --model it trains and exports one.
 A Python that is not on this machine is named and left out. Ends with exit code 1 if anything is wrong.
 """
 
@@ -19,10 +20,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from machines import pump_rows, write_csv
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
 NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
+BUNDLED = ("pip", "saelite", "setuptools")  # in every environment, so not worth naming
 TIMEOUT_S = 900
 RELATIVE_TOLERANCE = 1e-4  # a batch and single windows round differently in float32
 
@@ -48,22 +52,21 @@ def main() -> int:
     """Check the wheel in every Python asked for."""
     parser = argparse.ArgumentParser(description="Build the wheel and use it as a device would.")
     parser.add_argument("pythons", nargs="+", metavar="VERSION", help="Python versions, such as 3.11")
-    parser.add_argument("--model", type=Path, default=ROOT / "tests/data/tiny.tflite")
-    parser.add_argument("--recording", type=Path, default=ROOT / "tests/data/tiny.csv")
+    parser.add_argument("--model", type=Path, help="model file to score with")
+    parser.add_argument("--recording", type=Path, help="recording to score")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
             wheel = build_wheel(folder)
             check_contents(wheel)
+            model, recording = (arguments.model, arguments.recording) if arguments.model else make_model(folder)
             for version in arguments.pythons:
                 python = find_python(version)
                 if python is None:
                     print(f"wheel on Python {version}: skipped, no such Python on PATH or under ~/.pyenv/versions")
                 else:
-                    check_install(
-                        wheel, python, folder / version, arguments.model.resolve(), arguments.recording.resolve()
-                    )
+                    check_install(wheel, python, folder / version, model.resolve(), recording.resolve())
         except WheelError as error:
             print(f"wheel: {error}", file=sys.stderr)
             return 1
@@ -77,6 +80,15 @@ def build_wheel(folder: Path) -> Path:
     run([sys.executable, "-m", "pip", "-qq", "wheel", ".", "--no-deps", "-w", str(folder)], source)
     (wheel,) = folder.glob("saelite-*.whl")
     return wheel
+
+
+def make_model(folder: Path) -> tuple[Path, Path]:
+    """Return a model file and the recording it was trained on, made by the workstation's own commands."""
+    recording, model = write_csv(folder / "pump.csv", pump_rows(400)), folder / "pump.tflite"
+    saelite = [sys.executable, "-m", "saelite"]
+    run([*saelite, "train", str(recording), "--window", "2", "--epochs", "20", "-o", "run"], folder)
+    run([*saelite, "export", "run", "-o", str(model)], folder)
+    return model, recording
 
 
 def check_contents(wheel: Path) -> None:
@@ -122,9 +134,7 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     if present := [name for name in NEVER_INSTALLED if name in packages]:
         raise WheelError(f"the base install brings {', '.join(present)}")
     n_scores = compare(folder / "scores.csv", streamed["scores"], streamed["anomalies"])
-    shown = ", ".join(
-        f"{name} {version}" for name, version in sorted(packages.items()) if name not in ("pip", "saelite")
-    )
+    shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if name not in BUNDLED)
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown})")
 
 
