@@ -34,13 +34,16 @@ class ScoredRows:
     contributions: FloatArray | None = None
 
 
-def score_blocks(detector: Detector, blocks: Iterable[FloatArray], *, explain: bool = False) -> Iterator[ScoredRows]:
-    """Yield the results of consecutive blocks of rows, as `Detector.update` would give them row by row.
+def score_blocks(
+    detector: Detector, blocks: Iterable[FloatArray | None], *, explain: bool = False
+) -> Iterator[ScoredRows]:
+    """Yield the results of each block of rows, as `Detector.update` would give them row by row.
 
     Parameters
     ----------
-    blocks : iterable of ndarray of shape (n, sensors)
-        Consecutive rows in the manifest's sensor order.
+    blocks : iterable of ndarray of shape (n, sensors), or None
+        Consecutive rows in the manifest's sensor order. None, which has no result, says that time is missing
+        there: no window reaches over it.
     explain : bool
         Also give the contributions.
     """
@@ -50,7 +53,12 @@ def score_blocks(detector: Detector, blocks: Iterable[FloatArray], *, explain: b
     kept = np.empty((0, preprocessing.sensors), np.float32)
     start = 0  # row at which the next window starts
     ahead = 0  # rows still to come before it, where the stride is longer than the window
+    fed = 0
     for block in blocks:
+        if block is None:
+            kept, start, ahead = kept[:0], fed, 0
+            continue
+        fed += len(block)
         rows = np.concatenate([kept, np.asarray(block[ahead:], np.float32)])
         ahead -= min(ahead, len(block))
         windows = sliding_windows(rows, window, stride)

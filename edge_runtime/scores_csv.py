@@ -1,11 +1,12 @@
-"""A CSV recording through a detector into a CSV of scores, in bounded memory."""
+"""A recording through a detector into a CSV of scores, in bounded memory."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +22,9 @@ from edge_runtime.detector import Detector
 from edge_runtime.errors import RecordingError
 from edge_runtime.missing import repair_missing
 from edge_runtime.preprocessing import FloatArray
-from edge_runtime.sources.csv_format import is_anomalous
-from edge_runtime.sources.csv_rows import CsvRows
+from edge_runtime.sources.clock import Clock
+from edge_runtime.sources.open_table import open_table
+from edge_runtime.sources.table import Table, is_anomalous
 
 # Smoothing forgets: after so many spans what came before weighs less than 0.1 %.
 _SETTLED_SPANS = 4
@@ -57,6 +59,7 @@ class Summary:
     windows: int = 0
     anomalies: int = 0
     repaired: int = 0
+    breaks: int = 0
     confusion: Confusion = field(default_factory=Confusion)
     labelled: bool = False
 
@@ -65,6 +68,8 @@ class Summary:
         line = f"{self.windows} windows scored, {self.anomalies} anomalous"
         if self.repaired:
             line += f", {self.repaired} row(s) with missing values repaired"
+        if self.breaks:
+            line += f", time is missing or goes back before {self.breaks} row(s)"
         if self.labelled:
             counts = self.confusion
             line += f"; F1 {counts.f1:.3f}, FAR {counts.far:.2%}, MAR {counts.mar:.2%}"
@@ -78,6 +83,14 @@ class _Rows:
     values: FloatArray
     numbers: npt.NDArray[np.int64]
     texts: list[list[str]]
+    follows_break: bool = False
+
+    def split(self, breaks: Iterable[int]) -> Iterator[_Rows]:
+        """Yield the rows before, between and after breaks."""
+        edges = [0, *breaks, len(self.numbers)]
+        for start, stop in itertools.pairwise(edges):
+            chosen = slice(start, stop)
+            yield _Rows(self.values[chosen], self.numbers[chosen], self.texts[chosen], start != 0 or edges[1] == 0)
 
 
 def score_recording(detector: Detector, recording: str, output: str, request: ScoreRequest) -> Summary:
@@ -86,7 +99,7 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
     Parameters
     ----------
     recording, output : str
-        CSV files; ``-`` is standard input or output.
+        Files; ``-`` is standard input or output, as CSV. See `edge_runtime.sources.open_table`.
 
     Raises
     ------
@@ -96,11 +109,11 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
         If the output cannot be written; then nothing is left behind.
     """
     summary = Summary()
-    with CsvRows(recording) as table:
+    with open_table(recording) as table:
         _check_sensors(table, detector)
-        label = request.label or table.format.label_column
+        label = request.label or table.header.label_column
         summary.labelled = label is not None
-        time = table.format.time_column
+        time = table.header.time_column
         with _output(output) as file:
             writer = csv.writer(file, lineterminator="\n")
             contributions = [f"contribution_{name}" for name in detector.sensor_names] if request.explain else []
@@ -114,16 +127,17 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
 
 
 def _scored(
-    detector: Detector, table: CsvRows, request: ScoreRequest, label: str | None, summary: Summary
+    detector: Detector, table: Table, request: ScoreRequest, label: str | None, summary: Summary
 ) -> Iterator[tuple[_Rows, ScoredRows]]:
     """Yield the windows asked for, each with the row it ends at."""
     blocks = _rows(detector, table, request, label, summary)
     fed: list[_Rows] = []
 
-    def values() -> Iterator[FloatArray]:
+    def values() -> Iterator[FloatArray | None]:
         for block in blocks:
-            fed.append(block)
-            yield block.values
+            if block is not None:
+                fed.append(block)
+            yield None if block is None else block.values
 
     before = 0
     for scored in score_blocks(detector, values(), explain=request.explain):
@@ -141,14 +155,15 @@ def _scored(
 
 
 def _rows(
-    detector: Detector, table: CsvRows, request: ScoreRequest, label: str | None, summary: Summary
-) -> Iterator[_Rows]:
-    """Yield the rows to feed, missing values repaired."""
+    detector: Detector, table: Table, request: ScoreRequest, label: str | None, summary: Summary
+) -> Iterator[_Rows | None]:
+    """Yield the rows to feed, missing values repaired; None where time is missing."""
     spec = detector.manifest.spec
     context = spec.preprocessing.window + _SETTLED_SPANS * spec.scoring.smoothing_span * spec.preprocessing.stride
     start, stop = max(0, (request.rows.start or 0) - context), request.rows.stop
-    texts = [name for name in (table.format.time_column, label) if name]
+    texts = [name for name in (table.header.time_column, label) if name]
     position, last = 0, None
+    clock = Clock()
     for block in table.blocks(detector.sensor_names, texts):
         numbers = np.arange(position, position + len(block.values))
         position += len(block.values)
@@ -161,7 +176,10 @@ def _rows(
         )
         summary.repaired += count
         last = rows.values[-1] if len(rows.values) else last
-        yield rows
+        breaks = clock.breaks([text[0] for text in rows.texts]) if table.header.time_column else ()
+        summary.breaks += len(breaks)
+        for piece in rows.split(breaks):
+            yield from (None, piece) if piece.follows_break else (piece,)
         if stop is not None and position >= stop:
             return
 
@@ -195,12 +213,12 @@ def _count(summary: Summary, rows: _Rows, scored: ScoredRows) -> None:
         summary.confusion.add(labels, scored.anomalies)
 
 
-def _check_sensors(table: CsvRows, detector: Detector) -> None:
-    missing = [name for name in detector.sensor_names if name not in table.format.header]
+def _check_sensors(table: Table, detector: Detector) -> None:
+    missing = [name for name in detector.sensor_names if name not in table.header.names]
     if missing:
         raise RecordingError(
             f"{table.name} lacks {len(missing)} of the model's {len(detector.sensor_names)} sensors: "
-            f"{', '.join(missing)}. Columns there: {', '.join(table.format.header)}. "
+            f"{', '.join(missing)}. Columns there: {', '.join(table.header.names)}. "
             "Columns are found by name, in any order."
         )
 

@@ -18,7 +18,7 @@ def train_pump():
     from training.recordings import Recording
     from training.trainer import TrainingSettings
 
-    recording = Recording("pump", SENSORS, pump_rows(2000), None, (), 0, "0" * 64)
+    recording = Recording("pump", SENSORS, pump_rows(2000))
     training = TrainingSettings(epochs=20, seed=1)
     return train(recording, DetectorSettings(window=3, code_size=12, hidden=(16,), smoothing_span=5, training=training))
 

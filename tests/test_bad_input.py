@@ -47,7 +47,7 @@ def bad_recordings(folder):
         ("text.csv", ["row 3", "current", "expected a number", "much"]),
         ("nan.csv", ["row 7", "current", "--on-missing"]),
         ("one.csv", ["too few"]),
-        ("constant.csv", ["pressure", "never move", "--on-constant drop"]),
+        ("constant.csv", ["pressure", "never move", "--constant-policy drop"]),
         (".", ["cannot read"]),
     ],
 )

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.missing import repair_missing
-from edge_runtime.sources.csv_format import is_anomalous, sniff_csv
+from edge_runtime.sources.csv_format import sniff_csv
 from edge_runtime.sources.csv_rows import CsvRows
+from edge_runtime.sources.table import is_anomalous
 
 
 def read(path, names=("a", "b")):
@@ -38,13 +39,13 @@ def test_gzip_is_found_out_whatever_the_name(tmp_path):
 
 
 def test_time_label_and_annotations_are_no_sensors():
-    form = sniff_csv(["datetime;flow;anomaly;changepoint", "2020-03-09 10:14:33;1.0;0.0;0.0"], "skab")
+    form = sniff_csv(["datetime;flow;anomaly;changepoint", "2020-03-09 10:14:33;1.0;0.0;0.0"], "skab").header
     assert form.candidates == ("flow",)
     assert (form.time_column, form.label_column) == ("datetime", "anomaly")
 
 
 def test_index_column_of_a_data_frame_is_no_sensor():
-    assert sniff_csv([",flow", "0,1.0"], "frame").candidates == ("flow",)
+    assert sniff_csv([",flow", "0,1.0"], "frame").header.candidates == ("flow",)
 
 
 def test_empty_cells_are_missing_values(tmp_path):

@@ -14,17 +14,21 @@ import keras
 import numpy as np
 
 from edge_runtime.atomic import unwritable
-from edge_runtime.errors import OutputError, RecordingError
+from edge_runtime.errors import OutputError
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import FloatArray, Preprocessing, sliding_windows
+from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.heads import fit_head
 from training.parts import head_parts
+from training.preprocessing import fit_preprocessing
 from training.recordings import Recording
+from training.recordings.findings import Findings, SensorPolicy, apply, find
+from training.recordings.windows import Stretches, split
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
 _REPRESENTATIVE_WINDOWS = 1000
+_WINDOW_BYTES = 2**27
 _PACKAGES = ("saelite", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -45,6 +49,13 @@ class DetectorSettings:
     validation_fraction : float
         Share of the recording, its last part in time, that training never sees: it stops the training, and
         the threshold is fitted on it.
+    scaling : str
+        See `edge_runtime.preprocessing.Preprocessing`.
+    max_windows : int
+        Windows to learn from, and to check with, at most, and no more than 128 MB of them. Of more, these are
+        taken evenly over the time.
+    sensor_policy : SensorPolicy
+        What to do with sensors that never move, repeat another, or drift.
     """
 
     window: int = 1
@@ -56,8 +67,15 @@ class DetectorSettings:
     head: str = "t2x"
     smoothing_span: int = 30
     validation_fraction: float = 0.25
+    scaling: str = "standard"
+    max_windows: int = 200_000
+    sensor_policy: SensorPolicy = field(default_factory=SensorPolicy)
     threshold_rule: ThresholdRule = field(default_factory=ThresholdRule)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def window_limit(self, sensors: int) -> int:
+        """Return how many windows are used at most."""
+        return max(2, min(self.max_windows, _WINDOW_BYTES // (4 * self.window * sensors)))
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,7 @@ class TrainedRun:
     folder: RunFolder
     model: SparseAutoencoder
     history: list[Epoch]
+    findings: Findings
 
 
 def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = lambda _: None) -> TrainedRun:
@@ -75,13 +94,14 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
     Raises
     ------
     RecordingError
-        If the recording is too short, or no sensor ever moves.
+        If the recording is too short, or has sensors that are refused.
     """
-    train_rows, held_out_rows = _split(recording.values, settings)
-    _check_moving(train_rows, recording.sensors)
-    preprocessing = fit_preprocessing(train_rows, settings)
-    windows = sliding_windows(train_rows, settings.window, settings.stride)
-    held_out = np.ascontiguousarray(sliding_windows(held_out_rows, settings.window, settings.stride))
+    recording, findings = without_spoilers(recording, settings)
+    train_part, held_out_part = _split(recording, settings)
+    preprocessing = fit_preprocessing(train_part, settings.scaling)
+    rng = np.random.default_rng(settings.training.seed)
+    windows = train_part.sample(settings.window_limit(len(recording.sensors)), rng)
+    held_out = held_out_part.runs(settings.window_limit(len(recording.sensors)))
     inputs, held_out_inputs = preprocessing.transform(windows), preprocessing.transform(held_out)
 
     keras.utils.set_random_seed(settings.training.seed)
@@ -91,7 +111,6 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
     history = fit(model, inputs, held_out_inputs, settings.training, on_epoch)
     head = fit_head(settings.head, head_parts(model, inputs))
     parts = head_parts(model, held_out_inputs)
-    rng = np.random.default_rng(settings.training.seed)
     chosen = np.sort(rng.permutation(len(windows))[:_REPRESENTATIVE_WINDOWS])
     folder = RunFolder(
         name=recording.name,
@@ -102,40 +121,25 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
         ),
         network=plain_network(model),
         head=head,
-        windows=NormalWindows(np.ascontiguousarray(windows[chosen]), held_out, parts["codes"], head.score(parts)),
+        windows=NormalWindows(windows[chosen], held_out, parts["codes"], head.score(parts)),
         threshold_rule=settings.threshold_rule,
         provenance=Provenance(_package_versions(), recording.sha256, settings.training.seed),
-        training={"settings": asdict(settings), "rows": len(recording.values), "epochs": len(history)},
+        training={
+            "settings": asdict(settings),
+            "rows": len(recording.values),
+            "windows": len(windows),
+            "windows_there_were": len(train_part),
+            "epochs": len(history),
+            "findings": asdict(findings),
+        },
     )
-    return TrainedRun(folder, model, history)
+    return TrainedRun(folder, model, history, findings)
 
 
-def fit_preprocessing(rows: FloatArray, settings: DetectorSettings) -> Preprocessing:
-    """Return standard scaling fitted on `rows`, shape (n, sensors)."""
-    center, scale = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
-    return Preprocessing("standard", tuple(center.tolist()), tuple(scale.tolist()), settings.window, settings.stride)
-
-
-def constant_sensors(rows: FloatArray, sensors: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the sensors that never move in `rows`, beyond what float32 rounds off."""
-    span, size = np.ptp(rows, axis=0), np.abs(rows).max(axis=0)
-    return tuple(name for name, still in zip(sensors, span <= 1e-6 * size, strict=True) if still)
-
-
-def without_constant_sensors(recording: Recording, settings: DetectorSettings) -> tuple[Recording, tuple[str, ...]]:
-    """Return the recording without sensors that never move in the training rows, and their names."""
-    dropped = constant_sensors(_split(recording.values, settings)[0], recording.sensors)
-    return recording.without(dropped), dropped
-
-
-def _check_moving(rows: FloatArray, sensors: tuple[str, ...]) -> None:
-    # Nothing can be learnt from a sensor that never moves, and any later move would be infinitely odd.
-    names = constant_sensors(rows, sensors)
-    if names:
-        raise RecordingError(
-            f"{len(names)} sensor(s) never move in the training rows: {', '.join(names)}. "
-            f"Expected sensors that vary. Leave them out with --on-constant drop, or --exclude {','.join(names)}"
-        )
+def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
+    """Return the recording without the sensors that `settings.sensor_policy` drops, and all that was found."""
+    findings = find(_split(recording, settings)[0], recording.sensors)
+    return apply(recording, findings, settings.sensor_policy), findings
 
 
 def save_run(run: TrainedRun, path: Path, *, overwrite: bool = False) -> None:
@@ -172,16 +176,8 @@ def check_output_folder(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{path} holds a run already. Choose another place with -o, or replace it with --overwrite.")
 
 
-def _split(rows: FloatArray, settings: DetectorSettings) -> tuple[FloatArray, FloatArray]:
-    """Cut the recording in time: the first part to learn from, the last to check with."""
-    held_out = round(len(rows) * settings.validation_fraction)
-    if min(len(rows) - held_out, held_out) < settings.window + 1:
-        raise RecordingError(
-            f"the recording has {len(rows)} row(s), too few to learn from: a window of {settings.window} needs "
-            f"at least {round((settings.window + 1) / min(settings.validation_fraction, 0.5)) + 1}. "
-            "Record more, or choose a smaller --window."
-        )
-    return rows[: len(rows) - held_out], rows[len(rows) - held_out :]
+def _split(recording: Recording, settings: DetectorSettings) -> tuple[Stretches, Stretches]:
+    return split(recording, settings.window, settings.stride, settings.validation_fraction)
 
 
 def _history_csv(history: list[Epoch]) -> str:

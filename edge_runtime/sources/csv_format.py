@@ -6,14 +6,9 @@ import csv
 from dataclasses import dataclass
 
 from edge_runtime.errors import RecordingError
+from edge_runtime.sources.table import Header
 
 SEPARATORS = ",;\t|"
-TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "ts", "date_time", "time_s"})
-# Columns that say what happened rather than what was measured: kept out of the sensors unless asked for by name.
-LABEL_NAMES = ("anomaly", "is_anomaly", "label", "attack")
-_NORMAL_LABELS = frozenset({"", "0", "0.0", "false", "normal", "no", "ok"})
-ANNOTATION_NAMES = frozenset({*LABEL_NAMES, "changepoint", "fault"})
-
 
 @dataclass(frozen=True)
 class CsvFormat:
@@ -24,34 +19,12 @@ class CsvFormat:
     separator : str
     decimal_comma : bool
         Numbers are written ``12,5``.
-    header : tuple of str
-        Column names.
+    header : Header
     """
 
     separator: str
     decimal_comma: bool
-    header: tuple[str, ...]
-
-    @property
-    def time_column(self) -> str | None:
-        """The column that holds the time, if any."""
-        return next((name for name in self.header if name.lower() in TIME_NAMES), None)
-
-    @property
-    def label_column(self) -> str | None:
-        """The column that looks like the label, if any."""
-        return next((name for name in self.header if name.lower() in LABEL_NAMES), None)
-
-    @property
-    def annotations(self) -> tuple[str, ...]:
-        """Columns that describe the rows and are no sensors."""
-        # A column without a name is the index that data frames write.
-        return tuple(name for name in self.header if not name or name.lower() in ANNOTATION_NAMES)
-
-    @property
-    def candidates(self) -> tuple[str, ...]:
-        """Columns that may be sensors."""
-        return tuple(name for name in self.header if name != self.time_column and name not in self.annotations)
+    header: Header
 
     def split(self, line: str) -> list[str]:
         """Return the cells of a line."""
@@ -69,7 +42,7 @@ def sniff_csv(lines: list[str], name: str) -> CsvFormat:
     Examples
     --------
     >>> sniff_csv(["time;flow;anomaly", "1;2,5;0"], "pump.csv")
-    CsvFormat(separator=';', decimal_comma=True, header=('time', 'flow', 'anomaly'))
+    CsvFormat(separator=';', decimal_comma=True, header=Header(names=('time', 'flow', 'anomaly')))
     """
     if not lines or not lines[0].strip():
         raise RecordingError(f"{name} is empty. Expected a header line with sensor names, then one reading per line.")
@@ -79,12 +52,7 @@ def sniff_csv(lines: list[str], name: str) -> CsvFormat:
     _check_header(header, name)
     cells = [cell for line in lines[1:] for cell in next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])]
     decimal_comma = separator != "," and any("," in cell and _is_number(cell.replace(",", ".")) for cell in cells)
-    return CsvFormat(separator, decimal_comma, header)
-
-
-def is_anomalous(label: str) -> bool:
-    """Return whether a label cell means an anomaly: anything but empty, 0, false, normal, no, ok."""
-    return label.strip().lower() not in _NORMAL_LABELS
+    return CsvFormat(separator, decimal_comma, Header(header))
 
 
 def _check_header(header: tuple[str, ...], name: str) -> None:

@@ -7,7 +7,6 @@ import itertools
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -16,31 +15,16 @@ import numpy as np
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.csv_format import CsvFormat, sniff_csv
+from edge_runtime.sources.table import Block, Table
 
 _BLOCK_LINES = 8192
 _SNIFF_LINES = 20
 _GZIP_MAGIC = b"\x1f\x8b"
-_NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
+NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 
 
-@dataclass(frozen=True)
-class Block:
-    """Some consecutive rows.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n, columns), float64
-        NaN where a cell is empty.
-    texts : list of list of str
-        The text columns asked for, per row.
-    """
-
-    values: FloatArray
-    texts: list[list[str]]
-
-
-class CsvRows:
-    """A CSV text opened for reading; `format` is known at once, the rows come block by block.
+class CsvRows(Table):
+    """A CSV text opened for reading; `header` and `format` are known at once, the rows come block by block.
 
     Parameters
     ----------
@@ -63,31 +47,19 @@ class CsvRows:
         except RecordingError:
             self.close()
             raise
+        self.header = self.format.header
         self._head = head[1:]
+
+    @property
+    def is_plain_file(self) -> bool:
+        """Whether it is a file on disk that is not compressed."""
+        if self._file is sys.stdin or not isinstance(self._file, io.TextIOWrapper):
+            return False
+        return isinstance(self._file.buffer, io.BufferedReader)
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
-
-    def __enter__(self) -> CsvRows:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def columns(self, names: Sequence[str]) -> list[int]:
-        """Return the positions of columns.
-
-        Raises
-        ------
-        RecordingError
-            If one is not there.
-        """
-        header = self.format.header
-        missing = [name for name in names if name not in header]
-        if missing:
-            raise RecordingError(f"{self.name} has no column {', '.join(missing)}. Columns there: {', '.join(header)}.")
-        return [header.index(name) for name in names]
 
     def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:
         """Yield the rows of some number columns, and of some text columns beside them.
@@ -101,8 +73,7 @@ class CsvRows:
         first_row = 0
         while lines := self._next_lines():
             values = self._numbers(lines, number_columns, first_row)
-            cells = [self.format.split(line) for line in lines] if text_columns else []
-            yield Block(values, [[row[column] for column in text_columns] for row in cells])
+            yield Block(values, self._texts(lines, text_columns, first_row) if text_columns else [])
             first_row += len(lines)
 
     def _next_lines(self) -> list[str]:
@@ -119,6 +90,15 @@ class CsvRows:
             return list(itertools.islice(self._file, count))
         except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
             raise _unreadable(self.name, error) from error
+
+    def _texts(self, lines: list[str], columns: list[int], first_row: int) -> list[list[str]]:
+        separator, last = self.format.separator, max(columns)
+        # csv.reader on every line would take three times as long as the numbers do; it is for quotes only.
+        rows = [self.format.split(line) if '"' in line else line.split(separator, last + 1) for line in lines]
+        short = next((number for number, cells in enumerate(rows) if len(cells) <= last), None)
+        if short is not None:
+            raise self._too_short(first_row + short, lines[short])
+        return [[cells[column] for column in columns] for cells in rows]
 
     def _numbers(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
         if self.format.decimal_comma:
@@ -137,22 +117,25 @@ class CsvRows:
             cells = self.format.split(line)
             where = f"{self.name}, row {first_row + number}"
             if len(cells) <= max(columns):
-                raise RecordingError(
-                    f"{where}: expected {len(self.format.header)} columns. Received: {len(cells)} ({line!r:.80}). "
-                    "Mend or remove the line."
-                )
+                raise self._too_short(first_row + number, line)
             values[number] = [self._number(cells[column], where, column) for column in columns]
         return values
+
+    def _too_short(self, row: int, line: str) -> RecordingError:
+        return RecordingError(
+            f"{self.name}, row {row}: expected {len(self.header.names)} columns. "
+            f"Received: {len(self.format.split(line))} ({line!r:.80}). Mend or remove the line."
+        )
 
     def _number(self, cell: str, where: str, column: int) -> float:
         text = cell.strip()
         try:
             return float(text)
         except ValueError:
-            if text.lower() in _NO_VALUE:
+            if text.lower() in NO_VALUE:
                 return float("nan")
         raise RecordingError(
-            f"{where}, column {self.format.header[column]!r}: expected a number. Received: {cell!r:.80}. "
+            f"{where}, column {self.header.names[column]!r}: expected a number. Received: {cell!r:.80}. "
             "Mend the cell, or leave the column out (--exclude)."
         )
 

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 @click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
 @label_option
 @on_missing_option
-@click.option(
-    "--on-constant",
-    type=click.Choice(["error", "drop"]),
-    default="error",
-    show_default=True,
-    help="Sensors that never move in the training rows: refuse, or leave out and say so.",
-)
+@click.option("--constant-policy", type=click.Choice(["error", "drop"]), default="error", show_default=True,
+              help="Sensors that never move in the training rows: refuse, or leave out.")
+@click.option("--duplicate-policy", type=click.Choice(["keep", "drop", "error"]), default="keep", show_default=True,
+              help="Sensors with the very values of an earlier one.")
+@click.option("--drift-policy", type=click.Choice(["keep", "drop", "error"]), default="keep", show_default=True,
+              help="Sensors that drift in the training rows: 50 * Var(means of 50 rows) / Var is 20 or more.")
+@click.option("--scaling", type=click.Choice(["standard", "robust"]), default="standard", show_default=True,
+              help="Mean and standard deviation, or median and interquartile range.")
 @click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
 @click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
@@ -50,22 +51,23 @@ if TYPE_CHECKING:
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
 @click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
+@click.option("--max-windows", default=200_000, show_default=True, type=click.IntRange(2),
+              help="Learn from so many at most, spread evenly over the time; the others are not used.")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
 def train(
     recording: Path, output: Path, rows: slice, label: str | None, on_missing: str, overwrite: bool, **options: Any
 ) -> None:
-    """Learn what normal looks like from a CSV recording.
+    """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
-    The last quarter of the rows is held back to stop the training in time and to fit the threshold on.
+    The last quarter of each file's rows is held back to stop the training in time and to fit the threshold on.
 
     \b
     Example: learn from the first 400 rows
       saelite train pump.csv --rows 0:400 -o runs/pump
     """
     columns = options.pop("sensors"), options.pop("exclude"), label
-    drop_constant = options.pop("on_constant") == "drop"
     require_workstation("train")
-    from training.pipeline import check_output_folder, save_run, without_constant_sensors
+    from training.pipeline import check_output_folder, save_run
     from training.pipeline import train as train_detector
     from training.recordings import Columns, read_recording
 
@@ -73,20 +75,25 @@ def train(
     normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing)
     settings = _settings(**options)
     _tell(normal)
-    if drop_constant:
-        normal, dropped = without_constant_sensors(normal, settings)
-        click.echo(f"dropped, they never move: {', '.join(dropped) or 'none'}", err=True)
     with training_progress(settings.training.epochs) as on_epoch:
         run = train_detector(normal, settings, on_epoch)
     save_run(run, output, overwrite=overwrite)
+    for line in run.findings.lines(settings.sensor_policy):
+        click.echo(line, err=True)
     click.echo(_summary(run, output))
 
 
 def _settings(hidden: str, epochs: int, seed: int, **options: Any) -> DetectorSettings:
     from training.pipeline import DetectorSettings
+    from training.recordings.findings import SensorPolicy
     from training.trainer import TrainingSettings
 
-    return DetectorSettings(hidden=_units(hidden), training=TrainingSettings(epochs=epochs, seed=seed), **options)
+    return DetectorSettings(
+        hidden=_units(hidden),
+        training=TrainingSettings(epochs=epochs, seed=seed),
+        sensor_policy=SensorPolicy(*(options.pop(f"{kind}_policy") for kind in ("constant", "duplicate", "drift"))),
+        **options,
+    )
 
 
 def _units(text: str) -> tuple[int, ...]:
@@ -102,6 +109,8 @@ def _tell(recording: Recording) -> None:
         click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
     if recording.repaired:
         click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
+    for note in recording.notes:
+        click.echo(note, err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
     if anomalous:
         click.echo(

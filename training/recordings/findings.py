@@ -1,0 +1,149 @@
+"""Sensors that spoil a detector: they never move, say the same as another, or drift."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.preprocessing import FloatArray
+from training.recordings.recording import Recording
+from training.recordings.windows import Stretches
+
+DRIFT_BLOCK_ROWS = 50
+DRIFT_LIMIT = 20.0
+CONSTANT_POLICIES = ("error", "drop")
+POLICIES = ("keep", "drop", "error")
+
+
+@dataclass(frozen=True)
+class SensorPolicy:
+    """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never moves cannot be kept."""
+
+    constant: str = "error"
+    duplicate: str = "keep"
+    drift: str = "keep"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found in the training rows.
+
+    Parameters
+    ----------
+    constant : tuple of str
+        Sensors that never move, beyond what float32 rounds off.
+    duplicate : mapping of str to str
+        Sensors with the very values of an earlier one, and that one.
+    drift : mapping of str to float
+        Sensors that drift, and how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
+        independent readings and grows with slow movement; from 20 on a sensor counts as drifting.
+    """
+
+    constant: tuple[str, ...]
+    duplicate: dict[str, str]
+    drift: dict[str, float]
+
+    def lines(self, policy: SensorPolicy) -> list[str]:
+        """Return what to tell people, one line per kind."""
+        found = (
+            (policy.constant, "never move", self.constant),
+            (policy.duplicate, "repeat another sensor", [f"{name} (as {of})" for name, of in self.duplicate.items()]),
+            (policy.drift, "drift", [f"{name} ({ratio:.0f})" for name, ratio in self.drift.items()]),
+        )
+        done = {"drop": "dropped", "keep": "kept"}
+        return [f"{done.get(what, what)}, they {why}: {', '.join(names)}" for what, why, names in found if names]
+
+
+def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
+    """Look at the training rows, in one pass and bounded memory; labels are not needed."""
+    seen = _Seen(len(sensors))
+    for block in train.blocks():
+        seen.add(block)
+    constant = seen.constant()
+    duplicate: dict[str, str] = {}
+    first: dict[bytes, str] = {}
+    for name, digest, still in zip(sensors, seen.digests(), constant, strict=True):
+        if not still and first.setdefault(digest, name) != name:
+            duplicate[name] = first[digest]
+    drift = zip(sensors, seen.drift().tolist(), strict=True)
+    return Findings(
+        constant=tuple(name for name, still in zip(sensors, constant, strict=True) if still),
+        duplicate=duplicate,
+        drift={name: ratio for name, ratio in drift if ratio >= DRIFT_LIMIT},
+    )
+
+
+def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Recording:
+    """Return the recording without the sensors that are to be dropped.
+
+    Raises
+    ------
+    RecordingError
+        If there are sensors that are refused, or none is left.
+    """
+    dropped: list[str] = []
+    for what, names, kind, why in (
+        (policy.constant, findings.constant, "constant", "never move"),
+        (policy.duplicate, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
+        (policy.drift, tuple(findings.drift), "drift", "drift"),
+    ):
+        if what == "error" and names:
+            raise RecordingError(
+                f"{len(names)} sensor(s) {why} in the training rows: {', '.join(names)}. Expected sensors that do "
+                f"not. Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
+            )
+        dropped += [name for name in names if what == "drop" and name not in dropped]
+    return recording.without(dropped)
+
+
+class _Seen:
+    """Sums over all rows so far, one per sensor, in float64 around the first row."""
+
+    def __init__(self, sensors: int) -> None:
+        self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(sensors)]
+        self._low = np.full(sensors, np.inf)
+        self._high = np.full(sensors, -np.inf)
+        self._rows = _Moments(sensors)
+        self._means = _Moments(sensors)
+        self._origin: np.ndarray | None = None
+
+    def add(self, block: FloatArray) -> None:
+        by_sensor = np.ascontiguousarray(block.T)
+        for digest, column in zip(self._hashes, by_sensor, strict=True):
+            digest.update(column.data)
+        self._low = np.minimum(self._low, by_sensor.min(axis=1))
+        self._high = np.maximum(self._high, by_sensor.max(axis=1))
+        if self._origin is None:
+            self._origin = block[0].astype(np.float64)
+        moved = block - self._origin
+        self._rows.add(moved)
+        whole = len(moved) - len(moved) % DRIFT_BLOCK_ROWS
+        self._means.add(moved[:whole].reshape(-1, DRIFT_BLOCK_ROWS, block.shape[1]).mean(axis=1))
+
+    def constant(self) -> np.ndarray:
+        return (self._high - self._low) <= 1e-6 * np.maximum(np.abs(self._low), np.abs(self._high))
+
+    def digests(self) -> list[bytes]:
+        return [digest.digest() for digest in self._hashes]
+
+    def drift(self) -> np.ndarray:
+        if self._means.count < 2:
+            return np.zeros(len(self._low))
+        return DRIFT_BLOCK_ROWS * self._means.variance() / np.maximum(self._rows.variance(), 1e-300)
+
+
+class _Moments:
+    def __init__(self, sensors: int) -> None:
+        self.count, self._sum, self._squares = 0, np.zeros(sensors), np.zeros(sensors)
+
+    def add(self, values: np.ndarray) -> None:
+        self.count += len(values)
+        self._sum += values.sum(axis=0)
+        self._squares += np.square(values).sum(axis=0)
+
+    def variance(self) -> np.ndarray:
+        mean = self._sum / self.count
+        return np.asarray(np.maximum(self._squares / self.count - mean**2, 0.0))

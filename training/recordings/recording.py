@@ -1,0 +1,114 @@
+"""What training learns from: rows over time, and which columns they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.sources.table import Header
+from training.recordings.store import select_columns
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns to use.
+
+    Parameters
+    ----------
+    sensors : tuple of str
+        The sensors, in order; empty takes all columns that are not time, label, annotation or excluded.
+    exclude : tuple of str
+        Columns that are no sensors.
+    label : str, optional
+        Column that says whether a row is anomalous; never trained on. Default: one called ``anomaly``,
+        ``label`` …
+    """
+
+    sensors: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Rows over time, of one file or of several one after the other.
+
+    Parameters
+    ----------
+    name : str
+        Name of file or folder without endings.
+    sensors : tuple of str
+    values : ndarray of shape (n, sensors), float32
+        In memory, or mapped from disk when there are many.
+    labels : ndarray of shape (n,), bool, or None
+        True where a row is anomalous.
+    kept_out : tuple of str
+        Columns that were there and are no sensors.
+    repaired : int
+        Rows skipped or held for a missing value.
+    sha256 : str
+        Of the file's bytes; of several files, of their digests.
+    starts : tuple of int
+        First row of each file, in order.
+    breaks : tuple of int
+        Other rows that no window may reach over: before them time is missing or goes back.
+    notes : tuple of str
+        What was found odd about the rows, for people.
+    """
+
+    name: str
+    sensors: tuple[str, ...]
+    values: FloatArray
+    labels: npt.NDArray[np.bool_] | None = None
+    kept_out: tuple[str, ...] = ()
+    repaired: int = 0
+    sha256: str = ""
+    starts: tuple[int, ...] = (0,)
+    breaks: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def without(self, sensors: Sequence[str]) -> Recording:
+        """Return the recording with some sensors left out.
+
+        Raises
+        ------
+        RecordingError
+            If none is left.
+        """
+        if not sensors:
+            return self
+        kept = [number for number, name in enumerate(self.sensors) if name not in sensors]
+        if not kept:
+            raise RecordingError(f"{self.name} has no sensor left without {', '.join(sensors)}.")
+        return replace(
+            self,
+            sensors=tuple(self.sensors[number] for number in kept),
+            values=select_columns(self.values, kept),
+            kept_out=(*self.kept_out, *sensors),
+        )
+
+
+def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ...]:
+    """Return the sensor columns.
+
+    Raises
+    ------
+    RecordingError
+        If a named column is not there, or none is left.
+    """
+    named = {*columns.sensors, *columns.exclude, *([columns.label] if columns.label else [])}
+    unknown = sorted(named - set(header.names))
+    if unknown:
+        raise RecordingError(f"{name} has no column {', '.join(unknown)}. Columns there: {', '.join(header.names)}.")
+    left_out = {*columns.exclude, columns.label}
+    sensors = columns.sensors or tuple(column for column in header.candidates if column not in left_out)
+    if not sensors:
+        raise RecordingError(f"{name} has no sensor column left. Columns there: {', '.join(header.names)}.")
+    if len(set(sensors)) < len(sensors):
+        raise RecordingError(f"--sensors names a column twice. Received: {', '.join(sensors)}.")
+    return tuple(sensors)

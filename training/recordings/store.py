@@ -1,0 +1,109 @@
+"""Rows by the hundred million: in memory while they are few, in an unnamed file on disk when they are many."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+
+from edge_runtime.errors import OutputError
+from edge_runtime.preprocessing import FloatArray
+
+_MEMORY_BYTES = 2**27
+_BLOCK_BYTES = 2**24
+
+
+class RowStore:
+    """Takes blocks of rows, gives one array.
+
+    Beyond 128 MB the rows go to a temporary file without a name, in the folder TMPDIR says, and the array is a
+    map of it: it goes away with the array, even when the process is killed.
+
+    Parameters
+    ----------
+    sensors : int
+    memory_bytes : int
+        Rows are kept in memory up to so many.
+    """
+
+    def __init__(self, sensors: int, memory_bytes: int = _MEMORY_BYTES) -> None:
+        self._sensors, self._memory_bytes = sensors, memory_bytes
+        self._blocks: list[FloatArray] = []
+        self._file: IO[bytes] | None = None
+        self.rows = 0
+
+    def append(self, block: FloatArray) -> None:
+        """Add rows of shape (n, sensors), float32.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full.
+        """
+        self.rows += len(block)
+        if self._file is not None:
+            self._write(block)
+            return
+        self._blocks.append(block)
+        if 4 * self.rows * self._sensors > self._memory_bytes:
+            self._file = tempfile.TemporaryFile(prefix="saelite-")  # noqa: SIM115 - lives as long as the array
+            for kept in self._blocks:
+                self._write(kept)
+            self._blocks = []
+
+    def cut(self, rows: int) -> None:
+        """Keep the first so many rows only."""
+        if self._file is not None:
+            self._file.truncate(4 * rows * self._sensors)
+            self._file.seek(0, os.SEEK_END)
+        else:
+            self._blocks = [self.array()[:rows]]
+        self.rows = rows
+
+    def array(self) -> FloatArray:
+        """Return all rows, shape (rows, sensors), read-only when they are on disk."""
+        if self._file is None:
+            return np.concatenate([np.empty((0, self._sensors), np.float32), *self._blocks])
+        self._file.flush()
+        return np.memmap(self._file, np.float32, "r", shape=(self.rows, self._sensors))
+
+    def _write(self, block: FloatArray) -> None:
+        try:
+            np.ascontiguousarray(block, np.float32).tofile(self._file)  # type: ignore[arg-type]
+        except OSError as error:
+            raise OutputError(
+                f"no room for the recording's rows in {tempfile.gettempdir()}: {error}. Expected "
+                f"{4 * self._sensors} bytes per row. Choose a larger disk with TMPDIR=/folder, or fewer --rows."
+            ) from error
+
+
+def blocks_of(values: FloatArray, start: int = 0, stop: int | None = None) -> Iterator[FloatArray]:
+    """Yield consecutive rows in blocks of 16 MB; those on disk leave memory again once they are used."""
+    rows = max(1, _BLOCK_BYTES // (4 * values.shape[1]))
+    stop = len(values) if stop is None else stop
+    for first in range(start, stop, rows):
+        yield values[first : min(first + rows, stop)]
+        forget(values)
+
+
+def forget(values: FloatArray) -> None:
+    """Let the pages of rows on disk leave memory; the next use reads them again."""
+    base = values
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+        base.madvise(mmap.MADV_DONTNEED)
+
+
+def select_columns(values: FloatArray, columns: list[int]) -> FloatArray:
+    """Return some columns; rows on disk stay on disk."""
+    if not isinstance(values, np.memmap):
+        return values[:, columns]
+    store = RowStore(len(columns))
+    for block in blocks_of(values):
+        store.append(block[:, columns])
+    return store.array()
