@@ -87,10 +87,11 @@ class _Rows:
 
     def split(self, breaks: Iterable[int]) -> Iterator[_Rows]:
         """Yield the rows before, between and after breaks."""
-        edges = [0, *breaks, len(self.numbers)]
+        starts = [int(row) for row in breaks]
+        edges = [*([0] if 0 not in starts else []), *starts, len(self.numbers)]
         for start, stop in itertools.pairwise(edges):
             chosen = slice(start, stop)
-            yield _Rows(self.values[chosen], self.numbers[chosen], self.texts[chosen], start != 0 or edges[1] == 0)
+            yield _Rows(self.values[chosen], self.numbers[chosen], self.texts[chosen], start in starts)
 
 
 def score_recording(detector: Detector, recording: str, output: str, request: ScoreRequest) -> Summary:

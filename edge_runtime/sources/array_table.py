@@ -41,7 +41,9 @@ class ArrayTable(Table):
         self._columns = _columns(arrays, self.name)
         lengths = {len(column) for column in self._columns.values()}
         if len(lengths) > 1:
-            raise RecordingError(f"{self.name}: its arrays have {sorted(lengths)} rows. Expected the same number in each.")
+            raise RecordingError(
+                f"{self.name}: its arrays have {sorted(lengths)} rows. Expected the same number in each."
+            )
         self._rows = lengths.pop() if lengths else 0
         self.header = Header(tuple(self._columns))
 
@@ -60,7 +62,6 @@ class ArrayTable(Table):
             words = [self._columns[name][chosen].astype(str).tolist() for name in texts]
             yield Block(values, [list(row) for row in zip(*words, strict=True)])
 
-
     def mapped(self, names: Sequence[str]) -> FloatArray | None:
         """Return an NPY file's rows as they lie on disk, where they are these columns in float32; else None."""
         array = self._array
@@ -71,11 +72,14 @@ class ArrayTable(Table):
 def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a file by name; the one of an NPY file has no name."""
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        # numpy leaves the file open where the ZIP is damaged, so it gets one that closes by itself.
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"PK"
+            file.seek(0)
+            if zipped:
+                with np.load(file, allow_pickle=False) as archive:
+                    return {name: archive[name] for name in archive.files}
+        return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
     except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
         raise RecordingError(
             f"cannot read {path}: {error}. Expected an NPY or NPZ file of numbers, without Python objects."

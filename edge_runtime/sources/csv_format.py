@@ -10,6 +10,7 @@ from edge_runtime.sources.table import Header
 
 SEPARATORS = ",;\t|"
 
+
 @dataclass(frozen=True)
 class CsvFormat:
     """The form of a CSV text.

@@ -26,14 +26,34 @@ if TYPE_CHECKING:
 @click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
 @label_option
 @on_missing_option
-@click.option("--constant-policy", type=click.Choice(["error", "drop"]), default="error", show_default=True,
-              help="Sensors that never move in the training rows: refuse, or leave out.")
-@click.option("--duplicate-policy", type=click.Choice(["keep", "drop", "error"]), default="keep", show_default=True,
-              help="Sensors with the very values of an earlier one.")
-@click.option("--drift-policy", type=click.Choice(["keep", "drop", "error"]), default="keep", show_default=True,
-              help="Sensors that drift in the training rows: 50 * Var(means of 50 rows) / Var is 20 or more.")
-@click.option("--scaling", type=click.Choice(["standard", "robust"]), default="standard", show_default=True,
-              help="Mean and standard deviation, or median and interquartile range.")
+@click.option(
+    "--constant-policy",
+    type=click.Choice(["error", "drop"]),
+    default="error",
+    show_default=True,
+    help="Sensors that never move in the training rows: refuse, or leave out.",
+)
+@click.option(
+    "--duplicate-policy",
+    type=click.Choice(["keep", "drop", "error"]),
+    default="keep",
+    show_default=True,
+    help="Sensors with the very values of an earlier one.",
+)
+@click.option(
+    "--drift-policy",
+    type=click.Choice(["keep", "drop", "error"]),
+    default="keep",
+    show_default=True,
+    help="Sensors that drift in the training rows: 50 * Var(means of 50 rows) / Var is 20 or more.",
+)
+@click.option(
+    "--scaling",
+    type=click.Choice(["standard", "robust"]),
+    default="standard",
+    show_default=True,
+    help="Mean and standard deviation, or median and interquartile range.",
+)
 @click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
 @click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
@@ -51,8 +71,13 @@ if TYPE_CHECKING:
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
 @click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
-@click.option("--max-windows", default=200_000, show_default=True, type=click.IntRange(2),
-              help="Learn from so many at most, spread evenly over the time; the others are not used.")
+@click.option(
+    "--max-windows",
+    default=200_000,
+    show_default=True,
+    type=click.IntRange(2),
+    help="Learn from so many at most, spread evenly over the time; the others are not used.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
 def train(
     recording: Path, output: Path, rows: slice, label: str | None, on_missing: str, overwrite: bool, **options: Any

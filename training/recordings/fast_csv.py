@@ -33,6 +33,9 @@ def fast_blocks(table: Table, names: Sequence[str], texts: Sequence[str]) -> Ite
         return
     try:
         for batch in _scan(table, names, texts).collect_batches(chunk_size=_BLOCK_ROWS, maintain_order=True):
+            # polars fills short and blank lines with nulls, so the last column tells whether a line was whole.
+            if batch[table.header.names[-1]].has_nulls():
+                raise FastCsvUnfitError("a short or blank line, or an empty last cell")
             values = batch.select(names).to_numpy()
             yield Block(np.asarray(values, np.float64), _rows(batch.select(texts)))
     except pl.exceptions.PolarsError as error:
@@ -45,6 +48,7 @@ def _rows(texts: pl.DataFrame) -> list[list[str]]:
 
 def _scan(table: CsvRows, names: Sequence[str], texts: Sequence[str]) -> pl.LazyFrame:
     header = table.header.names
+    wanted = dict.fromkeys([*names, *texts, header[-1]])
     schema = {name: pl.Float64 if name in names else pl.String for name in header}
     return pl.scan_csv(
         Path(table.name),
@@ -53,4 +57,4 @@ def _scan(table: CsvRows, names: Sequence[str], texts: Sequence[str]) -> pl.Lazy
         schema=schema,
         null_values=sorted({form for word in NO_VALUE for form in (word, word.upper(), word.capitalize())}),
         low_memory=True,
-    ).select([*names, *(name for name in texts if name not in names)])
+    ).select(list(wanted))

@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
 from training.recordings.windows import Stretches
 
+Floats = npt.NDArray[np.float64]
 DRIFT_BLOCK_ROWS = 50
 DRIFT_LIMIT = 20.0
 CONSTANT_POLICIES = ("error", "drop")
@@ -108,7 +110,7 @@ class _Seen:
         self._high = np.full(sensors, -np.inf)
         self._rows = _Moments(sensors)
         self._means = _Moments(sensors)
-        self._origin: np.ndarray | None = None
+        self._origin: Floats | None = None
 
     def add(self, block: FloatArray) -> None:
         by_sensor = np.ascontiguousarray(block.T)
@@ -123,27 +125,27 @@ class _Seen:
         whole = len(moved) - len(moved) % DRIFT_BLOCK_ROWS
         self._means.add(moved[:whole].reshape(-1, DRIFT_BLOCK_ROWS, block.shape[1]).mean(axis=1))
 
-    def constant(self) -> np.ndarray:
-        return (self._high - self._low) <= 1e-6 * np.maximum(np.abs(self._low), np.abs(self._high))
+    def constant(self) -> npt.NDArray[np.bool_]:
+        return np.asarray((self._high - self._low) <= 1e-6 * np.maximum(np.abs(self._low), np.abs(self._high)))
 
     def digests(self) -> list[bytes]:
         return [digest.digest() for digest in self._hashes]
 
-    def drift(self) -> np.ndarray:
+    def drift(self) -> Floats:
         if self._means.count < 2:
             return np.zeros(len(self._low))
-        return DRIFT_BLOCK_ROWS * self._means.variance() / np.maximum(self._rows.variance(), 1e-300)
+        return np.asarray(DRIFT_BLOCK_ROWS * self._means.variance() / np.maximum(self._rows.variance(), 1e-300))
 
 
 class _Moments:
     def __init__(self, sensors: int) -> None:
         self.count, self._sum, self._squares = 0, np.zeros(sensors), np.zeros(sensors)
 
-    def add(self, values: np.ndarray) -> None:
+    def add(self, values: Floats) -> None:
         self.count += len(values)
         self._sum += values.sum(axis=0)
         self._squares += np.square(values).sum(axis=0)
 
-    def variance(self) -> np.ndarray:
+    def variance(self) -> Floats:
         mean = self._sum / self.count
         return np.asarray(np.maximum(self._squares / self.count - mean**2, 0.0))

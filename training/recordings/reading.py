@@ -28,7 +28,7 @@ _MAX_BACKWARD_SHARE = 0.01
 
 
 def read_recording(
-    path: Path, columns: Columns = Columns(), *, rows: slice = slice(None), on_missing: str = "error"
+    path: Path, columns: Columns | None = None, *, rows: slice = slice(None), on_missing: str = "error"
 ) -> Recording:
     """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
 
@@ -48,6 +48,7 @@ def read_recording(
         If a file cannot be read, a column is missing, a cell is no number, no row is left, time is in
         disorder, or the files' sampling rates differ.
     """
+    columns = columns or Columns()
     files = recording_files(Path(path))
     parts: list[_Part] = []
     for file in files:

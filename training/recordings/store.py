@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from typing import IO
 
@@ -51,6 +52,7 @@ class RowStore:
         self._blocks.append(block)
         if 4 * self.rows * self._sensors > self._memory_bytes:
             self._file = tempfile.TemporaryFile(prefix="saelite-")  # noqa: SIM115 - lives as long as the array
+            weakref.finalize(self, self._file.close)
             for kept in self._blocks:
                 self._write(kept)
             self._blocks = []
@@ -92,7 +94,7 @@ def blocks_of(values: FloatArray, start: int = 0, stop: int | None = None) -> It
 
 def forget(values: FloatArray) -> None:
     """Let the pages of rows on disk leave memory; the next use reads them again."""
-    base = values
+    base: object = values
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
     if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):

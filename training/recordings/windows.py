@@ -107,7 +107,9 @@ def split(recording: Recording, window: int, stride: int, fraction: float) -> tu
 
 
 def _too_few(recording: Recording, window: int, fraction: float) -> RecordingError:
-    without_gap = "" if not recording.breaks else f", in stretches without a gap (there are {len(recording.breaks)} gaps)"
+    without_gap = (
+        "" if not recording.breaks else f", in stretches without a gap (there are {len(recording.breaks)} gaps)"
+    )
     return RecordingError(
         f"the recording has {len(recording.values)} row(s), too few to learn from: a window of {window} needs at "
         f"least {round((window + 1) / min(fraction, 1 - fraction)) + 1}{without_gap}. "
