@@ -48,7 +48,7 @@ def bad_recordings(folder):
         ("nan.csv", ["row 7", "current", "--on-missing"]),
         ("one.csv", ["too few"]),
         ("constant.csv", ["pressure", "never move", "--constant-policy drop"]),
-        (".", ["cannot read"]),
+        (".", ["empty.csv is empty"]),
     ],
 )
 def test_train_refuses_bad_recordings(saelite, tmp_path, name, words):
