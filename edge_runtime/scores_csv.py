@@ -171,7 +171,7 @@ def _rows(
         wanted = (numbers >= start) & (numbers < (stop if stop is not None else position))
         if not wanted.any():
             continue
-        chosen = [text for text, keep in zip(block.texts, wanted, strict=False) if keep]
+        chosen = [list(text) for text, keep in zip(zip(*block.texts, strict=True), wanted, strict=False) if keep]
         rows, count = _repaired(
             _Rows(block.values[wanted], numbers[wanted], chosen), request.on_missing, detector, last
         )

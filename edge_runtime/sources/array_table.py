@@ -59,8 +59,7 @@ class ArrayTable(Table):
         for start in range(0, self._rows, _BLOCK_ROWS):
             chosen = slice(start, start + _BLOCK_ROWS)
             values = np.stack([self._columns[name][chosen].astype(np.float64) for name in names], axis=1)
-            words = [self._columns[name][chosen].astype(str).tolist() for name in texts]
-            yield Block(values, [list(row) for row in zip(*words, strict=True)])
+            yield Block(values, tuple(self._columns[name][chosen].astype(str).tolist() for name in texts))
 
     def mapped(self, names: Sequence[str]) -> FloatArray | None:
         """Return an NPY file's rows as they lie on disk, where they are these columns in float32; else None."""

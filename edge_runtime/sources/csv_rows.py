@@ -74,7 +74,7 @@ class CsvRows(Table):
         first_row = 0
         while lines := self._next_lines():
             values = self._numbers(lines, number_columns, first_row)
-            yield Block(values, self._texts(lines, text_columns, first_row) if text_columns else [])
+            yield Block(values, self._texts(lines, text_columns, first_row) if text_columns else ())
             first_row += len(lines)
 
     def _next_lines(self) -> list[str]:
@@ -92,14 +92,14 @@ class CsvRows(Table):
         except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
             raise _unreadable(self.name, error) from error
 
-    def _texts(self, lines: list[str], columns: list[int], first_row: int) -> list[list[str]]:
+    def _texts(self, lines: list[str], columns: list[int], first_row: int) -> tuple[list[str], ...]:
         separator, last = self.format.separator, max(columns)
         # csv.reader on every line would take three times as long as the numbers do; it is for quotes only.
         rows = [self.format.split(line) if '"' in line else line.split(separator, last + 1) for line in lines]
         short = next((number for number, cells in enumerate(rows) if len(cells) <= last), None)
         if short is not None:
             raise self._too_short(first_row + short, lines[short])
-        return [[cells[column] for column in columns] for cells in rows]
+        return tuple([cells[column] for cells in rows] for column in columns)
 
     def _numbers(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
         if self.format.decimal_comma:

@@ -53,8 +53,8 @@ class ParquetTable(Table):
             for batch in self._frame.select([*columns, *words]).collect_batches(
                 chunk_size=_BLOCK_ROWS, maintain_order=True
             ):
-                rows = batch.select(f"text {name}" for name in texts).rows()
-                yield Block(batch.select(names).to_numpy(), [list(row) for row in rows])
+                columns_of_text = tuple(batch[f"text {name}"].to_list() for name in texts)
+                yield Block(batch.select(names).to_numpy(), columns_of_text)
         except pl.exceptions.PolarsError as error:
             raise self._unreadable(error) from error
 

@@ -63,12 +63,12 @@ class Block:
     ----------
     values : ndarray of shape (n, columns), float64
         NaN where a cell is empty.
-    texts : list of list of str
-        The text columns asked for, per row; empty where none was.
+    texts : tuple of list of str
+        The text columns asked for, each of length n.
     """
 
     values: FloatArray
-    texts: list[list[str]]
+    texts: tuple[list[str], ...] = ()
 
 
 class Table(ABC):

@@ -47,7 +47,7 @@ class WavTable(Table):
         self.columns(texts)
         self._file.rewind()
         while data := self._read():
-            yield Block(_samples(data, self._file.getsampwidth(), len(self.header.names))[:, positions], [])
+            yield Block(_samples(data, self._file.getsampwidth(), len(self.header.names))[:, positions])
 
     def _read(self) -> bytes:
         try:

@@ -36,14 +36,10 @@ def fast_blocks(table: Table, names: Sequence[str], texts: Sequence[str]) -> Ite
             # polars fills short and blank lines with nulls, so the last column tells whether a line was whole.
             if batch[table.header.names[-1]].has_nulls():
                 raise FastCsvUnfitError("a short or blank line, or an empty last cell")
-            values = batch.select(names).to_numpy()
-            yield Block(np.asarray(values, np.float64), _rows(batch.select(texts)))
+            words = tuple(batch[name].cast(pl.String).fill_null("").to_list() for name in texts)
+            yield Block(np.asarray(batch.select(names).to_numpy(), np.float64), words)
     except pl.exceptions.PolarsError as error:
         raise FastCsvUnfitError(str(error)) from error
-
-
-def _rows(texts: pl.DataFrame) -> list[list[str]]:
-    return [list(row) for row in texts.cast(pl.String).fill_null("").rows()] if texts.width else []
 
 
 def _scan(table: CsvRows, names: Sequence[str], texts: Sequence[str]) -> pl.LazyFrame:

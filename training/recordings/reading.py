@@ -153,11 +153,11 @@ def _add(
     repaired, count = repair_missing(
         values[positions], on_missing, part.sensors, first_row=int(numbers[positions[0]]), last=part.last
     )
-    texts = [block.texts[position] for position in positions] if block.texts else []
+    texts = [column if chosen.all() else [column[position] for position in positions] for column in block.texts]
     if part.table.header.time_column:
-        part.breaks += (part.store.rows + part.clock.breaks([row[0] for row in texts])).tolist()
+        part.breaks += (part.store.rows + part.clock.breaks(texts[0])).tolist()
     if part.label:
-        part.labels.append(np.array([is_anomalous(row[-1]) for row in texts], bool))
+        part.labels.append(np.array([is_anomalous(text) for text in texts[-1]], bool))
     part.repaired += count
     part.last = repaired[-1]
     part.store.append(repaired)
