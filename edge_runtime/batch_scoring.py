@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.detector import Detector
-from edge_runtime.preprocessing import FloatArray, sliding_windows
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.smoothing import Smoother
 
 
@@ -48,25 +49,15 @@ def score_blocks(
         Also give the contributions.
     """
     preprocessing = detector.manifest.spec.preprocessing
-    window, stride = preprocessing.window, preprocessing.stride
+    rolling = RollingWindows(preprocessing.window, preprocessing.stride, preprocessing.sensors)
     smoother = Smoother(detector.manifest.spec.scoring.smoothing_span)
-    kept = np.empty((0, preprocessing.sensors), np.float32)
-    start = 0  # row at which the next window starts
-    ahead = 0  # rows still to come before it, where the stride is longer than the window
     fed = 0
     for block in blocks:
         if block is None:
-            kept, start, ahead = kept[:0], fed, 0
+            rolling.reset()
             continue
-        fed += len(block)
-        rows = np.concatenate([kept, np.asarray(block[ahead:], np.float32)])
-        ahead -= min(ahead, len(block))
-        windows = sliding_windows(rows, window, stride)
-        n = len(windows)
-        ends = start + window - 1 + stride * np.arange(n)
+        windows, ends = rolling.push(np.asarray(block, np.float32))
         scores = smoother.update_many(detector.score_many(windows))
         contributions = detector.explain_many(windows) if explain else None
-        yield ScoredRows(ends, scores, scores > detector.threshold, contributions)
-        kept = rows[n * stride :]
-        ahead += max(0, n * stride - len(rows))
-        start += n * stride
+        yield ScoredRows(fed + ends, scores, scores > detector.threshold, contributions)
+        fed += len(block)

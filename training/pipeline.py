@@ -16,7 +16,6 @@ import numpy as np
 from edge_runtime.atomic import unwritable
 from edge_runtime.errors import OutputError
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.heads import fit_head

@@ -57,11 +57,11 @@ class CsvDecoder:
             self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
             return lines[1:]
         separator = max(SEPARATORS, key=lines[0].count)
-        self._use(CsvFormat(separator, separator != "," and "," in lines[0], self._sensors))
+        self._use(CsvFormat(separator, separator != "," and "," in lines[0], Header(self._sensors)))
         return lines
 
     def _use(self, form: CsvFormat) -> None:
-        names = form.header
+        names = form.header.names
         missing = [name for name in self._sensors if name not in names]
         if missing:
             raise InputShapeError(
@@ -72,7 +72,7 @@ class CsvDecoder:
         self._format = form
         self._separator = form.separator
         self._columns = [names.index(name) for name in self._sensors]
-        time_column = form.time_column
+        time_column = form.header.time_column
         self._time = names.index(time_column) if time_column and time_column not in self._sensors else None
         self._width = len(names)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.sources.csv_format import TIME_NAMES
+from edge_runtime.sources.table import TIME_NAMES
 
 Times = npt.NDArray[np.float64]
 Values = npt.NDArray[np.float64]
