@@ -11,6 +11,7 @@ from edge_runtime.errors import InputShapeError
 from edge_runtime.sources.clock import seconds
 from edge_runtime.sources.csv_format import SEPARATORS, CsvFormat, sniff_csv
 from edge_runtime.sources.source import Readings, Values, no_readings, number
+from edge_runtime.sources.table import Header
 
 _SNIFF_LINES = 20
 
