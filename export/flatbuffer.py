@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import flatbuffers
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelFileError
@@ -24,9 +25,21 @@ def parse(flatbuffer: bytes) -> Any:
         If it is no TFLite flatbuffer.
     """
     try:
-        return schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+        return _with_buffers_inside(schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0)), flatbuffer)
     except Exception as error:  # the generated reader raises whatever random bytes lead it to
         raise ModelFileError(f"not a readable TFLite flatbuffer ({type(error).__name__}: {error}).") from error
+
+
+def _with_buffers_inside(model: Any, content: bytes) -> Any:
+    """Return the tree with buffers that lie behind the flatbuffer read into it: they move when it changes size.
+
+    The quantiser puts large constants there; ``offset`` counts from the file's first byte.
+    """
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def serialize(model: Any) -> bytes:

@@ -16,7 +16,8 @@ from edge_runtime.smoothing import Smoother
 from export import flatbuffer
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import run_in
-from training.pipeline import head_parts, save_run
+from training.parts import head_parts
+from training.pipeline import save_run
 
 INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",
                  "SUM", "CONCATENATION", "SLICE", "STRIDED_SLICE", "MINIMUM", "MAXIMUM"}  # fmt: skip

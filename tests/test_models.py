@@ -10,10 +10,13 @@ from edge_runtime.errors import RecordingError, UsageError
 from edge_runtime.heads import Head
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.preprocessing import Preprocessing
+from export.flatbuffer import name_tensors
 from export.inference_graph import build_float_graph
+from export.quantization import quantize, representative_dataset
 from export.runtime_check import run_in
 from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
+from training.heads import fit_head
 from training.parts import head_parts
 from training.trainer import TrainingSettings, fit
 
@@ -56,14 +59,8 @@ def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
     head = Head("t2", np.zeros(8, np.float32), np.ones(8, np.float32))
     preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
     graph = build_float_graph(plain_network(model), preprocessing, head)
-    output = run_in(installed_runtimes()[0], graph_with_names(graph), windows[:50, None])
+    output = run_in(installed_runtimes()[0], name_tensors(graph, graph), windows[:50, None])
     np.testing.assert_allclose(output.codes, np.asarray(model.encoder(windows[:50])), atol=1e-5)
-
-
-def graph_with_names(graph):
-    from export.flatbuffer import name_tensors
-
-    return name_tensors(graph, graph)
 
 
 def test_penalty_and_its_gradient_are_those_of_the_formula():
@@ -174,3 +171,17 @@ def test_training_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(windows
 def test_weights_that_are_no_numbers_are_never_kept(windows):
     with pytest.raises(RecordingError, match="finite loss"):
         trained(np.full_like(windows, np.nan))
+
+
+def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
+    keras.utils.set_random_seed(0)
+    windows = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
+    model = SparseAutoencoder(20, 128, (128,))
+    fit(model, windows, windows, TrainingSettings(epochs=3))
+    parts = head_parts(model, windows)
+    head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
+    graph = build_float_graph(plain_network(model), preprocessing, head)
+    representative = representative_dataset(windows[:, None], preprocessing)
+    file = name_tensors(quantize(graph, "int8", representative), graph)
+    scores = run_in(installed_runtimes()[0], file, windows[:, None]).scores
+    assert np.corrcoef(scores, head.score(parts))[0, 1] > 0.99
