@@ -72,6 +72,10 @@ class Threshold:
         False-alarm rate it was fitted for, per window.
     n_windows : int
         Normal windows it was fitted on.
+    measured_far : float or None
+        False-alarm rate on normal windows it was not fitted on, None where there were none.
+    n_measured : int
+        How many these were.
     """
 
     value: float
@@ -79,6 +83,8 @@ class Threshold:
     target_far: float
     n_windows: int
     comparison: str = ">"
+    measured_far: float | None = None
+    n_measured: int = 0
 
 
 @dataclass(frozen=True)

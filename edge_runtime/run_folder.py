@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.errors import ModelFileError
+from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.heads import Head
 from edge_runtime.json_codec import DecodeError, from_json, to_json
 from edge_runtime.manifest import DetectorSpec, Provenance
@@ -32,6 +32,7 @@ from edge_runtime.preprocessing import FloatArray
 SCHEMA = 1
 RUN_JSON = "run.json"
 KERAS_FILE = "model.keras"
+THRESHOLD_METHODS = ("quantile", "far", "pot")
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,52 @@ class NormalWindows:
 
 @dataclass(frozen=True)
 class ThresholdRule:
-    """How export fits the threshold on the exported file's own scores: a quantile times a factor."""
+    """How export fits the threshold on the exported file's own scores of held-out normal windows.
 
+    Parameters
+    ----------
+    method : str
+        One of `THRESHOLD_METHODS`: ``quantile`` (times `factor`), ``far`` (the quantile that leaves
+        `target_far`), ``pot`` (the same read off a generalised Pareto distribution of the peaks).
+    quantile, factor : float
+        Of ``quantile``.
+    target_far : float
+        Of ``far`` and ``pot``: false alarms per normal window.
+    check_fraction : float
+        Share of the windows, the last in time, that are not fitted on: the false alarms are counted there.
+    """
+
+    method: str = "quantile"
     quantile: float = 0.999
     factor: float = 4 / 3
+    target_far: float = 0.001
+    check_fraction: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        if self.method not in THRESHOLD_METHODS:
+            raise UsageError(
+                f"unknown threshold method: expected one of {', '.join(THRESHOLD_METHODS)}. Received: {self.method!r}"
+            )
+        if not (
+            0 < self.quantile <= 1 and self.factor > 0 and 0 < self.target_far < 1 and 0 <= self.check_fraction < 1
+        ):
+            raise UsageError(
+                "the threshold's quantile and target false-alarm rate lie between 0 and 1, its factor is above 0. "
+                f"Received: quantile {self.quantile}, target {self.target_far}, factor {self.factor}"
+            )
+
+    @property
+    def nominal_far(self) -> float:
+        """False-alarm rate aimed at, per window."""
+        return 1.0 - self.quantile if self.method == "quantile" else self.target_far
+
+    def text(self) -> str:
+        """Return the rule in words."""
+        return {
+            "quantile": f"{self.quantile:g} quantile of held-out normal scores x {self.factor:.4g}",
+            "far": f"{self.target_far:g} of held-out normal scores above",
+            "pot": f"{self.target_far:g} of the generalised Pareto tail of held-out normal scores above",
+        }[self.method]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from saelite.progress import step_progress
-from saelite.tables import size
+from saelite.tables import false_alarms, size
 from saelite.workstation import require_workstation
 
 
@@ -44,6 +44,7 @@ def export(run: Path, output: Path, quantize: str) -> None:
         f"{output}: {size(len(model.to_bytes()))}, {quantize}, threshold {model.manifest.threshold.value:.4g}, "
         f"run in {', '.join(f'{check.runtime} {check.version}' for check in model.manifest.runtimes)}"
     )
+    click.echo(f"threshold: {false_alarms(model.manifest.threshold)}")
     if parity is not None:
         click.echo(
             f"against the full model on {parity.n_windows} held-out windows: score correlation "

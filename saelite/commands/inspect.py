@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from saelite.tables import size, table
+from saelite.tables import false_alarms, size, table
 
 if TYPE_CHECKING:
     from edge_runtime.model_file import ModelFile
@@ -52,7 +52,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
         (
             "fitted on",
-            f"{manifest.threshold.n_windows} windows, for false alarms of {manifest.threshold.target_far:.2%}",
+            f"{manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}",
         ),
         ("quantisation", quantization.scheme),
     ]
