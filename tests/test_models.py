@@ -184,4 +184,4 @@ def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     representative = representative_dataset(windows[:, None], preprocessing)
     file = name_tensors(quantize(graph, "int8", representative), graph)
     scores = run_in(installed_runtimes()[0], file, windows[:, None]).scores
-    assert np.corrcoef(scores, head.score(parts))[0, 1] > 0.99
+    assert np.corrcoef(scores, head.score(parts))[0, 1] > 0.95

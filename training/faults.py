@@ -14,12 +14,16 @@ _BIAS, _DRIFT, _SPIKE, _NOISE = 2.0, 4.0, 6.0, 2.0
 _SPIKE_SHARE = 0.1
 
 
+def _sign(rng: np.random.Generator) -> float:
+    return float(rng.choice((-1.0, 1.0)))
+
+
 def _bias(sensor: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return sensor + _BIAS * rng.choice((-1.0, 1.0))
+    return sensor + _BIAS * _sign(rng)
 
 
 def _drift(sensor: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return sensor + rng.choice((-1.0, 1.0)) * np.linspace(0.0, _DRIFT, len(sensor))[:, None]
+    return sensor + _sign(rng) * np.linspace(0.0, _DRIFT, len(sensor))[:, None]
 
 
 def _spike(sensor: FloatArray, rng: np.random.Generator) -> FloatArray:
