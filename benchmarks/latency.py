@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from benchmarks.contenders import Contender
 from benchmarks.result import Latency
 from benchmarks.worker_process import WorkerProcess
+from edge_runtime.json_codec import to_json
 
 OnStep = Callable[[str], None]
 
@@ -32,12 +34,17 @@ def measure(
         workers = []
         for contender in contenders:
             on_step(f"starting {contender.title}")
-            workers.append(stack.enter_context(WorkerProcess(contender)))
+            told = [json.dumps(to_json(contender))]
+            worker = WorkerProcess(contender.title, "benchmarks.worker", told, contender.threads)
+            workers.append(stack.enter_context(worker))
         for number in range(rounds):
             for worker, answers in zip(workers, results, strict=True):
-                on_step(f"round {number + 1} of {rounds}: {worker.contender.title}")
+                on_step(f"round {number + 1} of {rounds}: {worker.title}")
                 answers.append(worker.round(round_s))
-    return [_summary(worker, answers) for worker, answers in zip(workers, results, strict=True)]
+    return [
+        _summary(contender, worker.start["cold_start_s"], answers)
+        for contender, worker, answers in zip(contenders, workers, results, strict=True)
+    ]
 
 
 def ratio_interval(row: Latency, baseline: Latency, *, level: float = 0.95, draws: int = 2000) -> tuple[float, float]:
@@ -57,10 +64,10 @@ def ratio_interval(row: Latency, baseline: Latency, *, level: float = 0.95, draw
     return float(low), float(high)
 
 
-def _summary(worker: WorkerProcess, rounds: Sequence[dict[str, Any]]) -> Latency:
+def _summary(contender: Contender, cold_start_s: float, rounds: Sequence[dict[str, Any]]) -> Latency:
     percentiles = np.median([entry["us"] for entry in rounds], axis=0)
     return Latency(
-        worker.contender,
+        contender,
         p50_us=float(percentiles[50]),
         p90_us=float(percentiles[90]),
         p99_us=float(percentiles[99]),
@@ -68,7 +75,7 @@ def _summary(worker: WorkerProcess, rounds: Sequence[dict[str, Any]]) -> Latency
         min_us=float(np.min([entry["us"][0] for entry in rounds])),
         calls=sum(entry["calls"] for entry in rounds),
         round_p50_us=tuple(entry["us"][50] for entry in rounds),
-        cold_start_s=worker.start["cold_start_s"],
+        cold_start_s=cold_start_s,
         resident_bytes=rounds[-1].get("resident", 0),
         peak_bytes=rounds[-1].get("peak", 0),
     )

@@ -49,9 +49,8 @@ def throughput_lineup(path: Path, run: Path | None) -> list[Contender]:
     ]
     kinds = [("predict", "Keras predict"), ("function", "Keras tf.function")] if run else []
     return found + [
-        Contender(f"{kind}x{batch}t1", title, kind, str(run), covers=_RECONSTRUCTION, batch=batch)
+        Contender(f"{kind}x{_BATCHES[-1]}t1", title, kind, str(run), covers=_RECONSTRUCTION, batch=_BATCHES[-1])
         for kind, title in kinds
-        for batch in _BATCHES
     ]
 
 

@@ -83,12 +83,12 @@ def _float_graph(layers: tuple[DenseLayer, ...], inputs: int, batch: int = 1) ->
 
 
 def _onnx_variants(layers: tuple[DenseLayer, ...], windows: FloatArray, folder: Path) -> list[Contender]:
-    from benchmarks.onnx_files import write_onnx
+    from benchmarks.onnx_files import write_encoder
 
     return [
         Contender(f"onnx_{numbers}", f"encoder only, ONNX Runtime {numbers}", "onnx", str(path), "", _CODES,
                   macs(layers), numbers, path.stat().st_size)
-        for numbers, path in write_onnx(layers, windows, folder).items()
+        for numbers, path in write_encoder(layers, windows, folder).items()
     ]  # fmt: skip
 
 

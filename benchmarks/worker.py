@@ -22,8 +22,7 @@ _STABLE = 0.03
 
 def main(contender: str, cores: str, started_ns: str) -> None:
     """Build the contender, warm it up, and time rounds until standard input ends."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, json.loads(cores))
+    pin(cores)
     from benchmarks.contenders import BUILDERS, Contender
     from edge_runtime.json_codec import from_json
 
@@ -31,9 +30,20 @@ def main(contender: str, cores: str, started_ns: str) -> None:
     call = BUILDERS[told.kind](told)
     call()
     cold_start_s = (time.monotonic_ns() - int(started_ns)) / 1e9
+    serve(call, {"cold_start_s": cold_start_s})
+
+
+def pin(cores: str) -> None:
+    """Keep this process on some cores, where the system can."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, json.loads(cores))
+
+
+def serve(call: object, start: dict[str, object]) -> None:
+    """Warm up, say what is known from the start, then time a round for every line read."""
     samples = np.zeros(_MAX_SAMPLES, np.int64)
     warm_up_s = warm_up(call, samples)
-    say({"cold_start_s": cold_start_s, "warm_up_s": warm_up_s})
+    say({**start, "warm_up_s": warm_up_s})
     for line in sys.stdin:
         count = time_calls(call, samples, float(line))
         say({"us": (np.percentile(samples[:count], range(101)) / 1e3).tolist(), "calls": count,

@@ -1,0 +1,43 @@
+"""Our own training in a process of its own: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
+
+Trains, exports, and writes the files the runtimes are given.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.peers.task import make_task
+from benchmarks.whole_loop import SETTINGS
+from benchmarks.worker import memory, pin, say
+from training.pipeline import save_run, train
+from training.recordings import Columns, read_recording
+
+
+def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None:
+    """Train with the demo's recipe and write run, model file, ONNX files and task."""
+    pin(cores)
+    out, rows = Path(folder), int(n_normal)
+    started = time.monotonic()
+    normal = read_recording(Path(recording), Columns(), rows=slice(0, rows))
+    run = train(normal, SETTINGS)
+    fit_s = time.monotonic() - started
+    from export.pipeline import ExportSettings, export_run
+
+    save_run(run, out / "run", overwrite=True)
+    export_run(run.folder, ExportSettings("int8")).write(out / "model.tflite")
+    export_s = time.monotonic() - started - fit_s
+    whole = read_recording(Path(recording), Columns(sensors=run.folder.spec.sensor_names))
+    make_task(whole, rows, run.folder.spec.preprocessing).write(out / "task.npz")
+    if find_spec("onnx") and find_spec("onnxruntime"):
+        from benchmarks.onnx_files import write_detector
+
+        write_detector(run.folder, out)
+    say({"fit_s": fit_s, "export_s": export_s, **memory()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:6])

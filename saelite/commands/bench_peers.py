@@ -1,0 +1,73 @@
+"""``saelite bench peers``."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from saelite.progress import step_progress
+from saelite.tables import table
+from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from benchmarks.peers.comparison import PeerBenchmark, PeerRow
+
+_HEAD = ("what", "ROC AUC", "fit s", "p50 us", "windows/s", "peak MB", "installed MB")
+
+
+@click.command()
+@click.option("--recording", type=click.Path(path_type=Path), metavar="CSV",
+              help="Labelled recording.  [default: the bundled one]")  # fmt: skip
+@click.option("--normal-rows", default=2400, show_default=True, type=click.IntRange(100),
+              help="So many first rows are normal and learned from; the rest is scored.")  # fmt: skip
+@click.option("--rounds", default=6, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+@click.option("--round-s", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds per round.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON as well.")
+def peers(recording: Path | None, normal_rows: int, rounds: int, round_s: float, json_file: Path | None) -> None:
+    """Compare with other detectors and runtimes: same windows, same machine, one thread each, one run.
+
+    ONNX Runtime and PyTorch run our own trained detector; the others learn for themselves. Those that are not
+    installed are named: pip install 'saelite[peers]'.
+
+    \b
+    Example:
+      saelite bench peers --json peers.json
+    """
+    require_workstation("bench peers")
+    from benchmarks.peers.comparison import compare_peers
+
+    bundled = resources.files("saelite") / "data" / "host.csv.gz"
+    with resources.as_file(bundled) as default, step_progress() as on_step:
+        found = compare_peers(recording or default, normal_rows, rounds=rounds, round_s=round_s, on_step=on_step)
+    show_peers(found)
+    if json_file is not None:
+        import json
+
+        from benchmarks.result import rounded
+        from edge_runtime.atomic import write_atomically
+        from edge_runtime.json_codec import to_json
+
+        write_atomically(json_file, json.dumps(rounded(to_json(found)), indent=1).encode() + b"\n")
+
+
+def show_peers(found: PeerBenchmark) -> None:
+    """Print the table."""
+    click.echo(f"{found.recording}\n{found.machine.processor}, one thread, {found.machine.date}\n")
+    click.echo(table([_HEAD, *map(_cells, found.rows)], header=True))
+    if found.missing:
+        click.echo(f"not installed: {', '.join(found.missing)}. Add them with: pip install 'saelite[peers]'")
+
+
+def _cells(row: PeerRow) -> tuple[str, ...]:
+    return (
+        row.title,
+        f"{row.roc_auc:.3f}",
+        "-" if row.fit_s is None else f"{row.fit_s:.2f}",
+        f"{row.p50_us:,.1f}",
+        f"{row.windows_per_s:,.0f}",
+        f"{row.peak_bytes / 1e6:.0f}",
+        f"{row.installed_bytes / 1e6:.0f}",
+    )
