@@ -8,7 +8,8 @@
     ├── RecordingError         a recording cannot be read or does not fit
     │   └── InputShapeError    sensors or window do not match the model
     ├── ModelFileError         a model file cannot be used
-    │   └── IntegrityError     a model file was changed, or is not signed as demanded
+    │   ├── IntegrityError     a model file was changed, or is not signed as demanded
+    │   └── ParityError        a file does not do what the full model does
     ├── RuntimeUnavailableError  no interpreter package fits, or it refused the file
     └── OutputError            a file cannot be written
 
@@ -44,6 +45,10 @@ class ModelFileError(SaeliteError):
 
 class IntegrityError(ModelFileError):
     """A model file does not match its own SHA-256 or signature."""
+
+
+class ParityError(ModelFileError):
+    """An exported file is farther from the full model than the limits allow."""
 
 
 class RuntimeUnavailableError(SaeliteError):

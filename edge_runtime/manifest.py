@@ -127,13 +127,17 @@ class Parity:
     ----------
     n_windows : int
     codes_max_difference : float
-        Largest absolute difference of one code.
+        Largest absolute difference of one code; relative to the largest code where that is above 1.
     codes_correlation : float
         Pearson correlation over all codes.
     score_correlation, score_rank_correlation : float
         Pearson and Spearman.
     alarm_agreement : float
         Share of windows on which both alarm or neither does, each at its own threshold.
+    score_max_difference : float
+        Largest absolute difference of one score, relative to the full model's threshold.
+    roc_auc_full, roc_auc : float or None
+        On labelled windows, where there were any.
     """
 
     n_windows: int
@@ -142,6 +146,20 @@ class Parity:
     score_correlation: float
     score_rank_correlation: float
     alarm_agreement: float
+    score_max_difference: float = 0.0
+    roc_auc_full: float | None = None
+    roc_auc: float | None = None
+
+
+@dataclass(frozen=True)
+class ParityLimits:
+    """How far a file may be from the full model, in the terms of `Parity`."""
+
+    codes_difference: float = 0.1
+    score_correlation: float = 0.97
+    score_rank_correlation: float = 0.95
+    alarm_agreement: float = 0.99
+    auc_loss: float = 0.01
 
 
 @dataclass(frozen=True)
@@ -180,6 +198,14 @@ class RuntimeCheck:
 
 
 @dataclass(frozen=True)
+class NotRun:
+    """Something the file was not run in before it was written, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Op:
     """One kind of op in the flatbuffer."""
 
@@ -199,11 +225,15 @@ class Provenance:
     data_sha256 : str
         Of the training recording's bytes.
     seed : int
+    source_date_epoch : str
+        What SOURCE_DATE_EPOCH said; empty where it was not set. No other date is kept, so that the same run
+        folder gives the same bytes.
     """
 
     packages: Mapping[str, str] = field(default_factory=dict)
     data_sha256: str = ""
     seed: int = 0
+    source_date_epoch: str = ""
 
 
 @dataclass(frozen=True)
@@ -215,7 +245,13 @@ class Manifest:
     graph : str
         ``detector``: raw window in, codes and score out. ``network``: the host scales (and quantises) the
         inputs, shape (1, inputs), and computes the score from the outputs named in `outputs` (``codes``,
-        ``reconstruction``) with the head in the file's arrays ``head_mean`` and ``head_whitening``.
+        ``reconstruction``, ``hidden_0`` …) with the head in the file's arrays ``head_mean`` and ``head_whitening``.
+    parity_float32 : Parity or None
+        Of the float32 graph that was then quantised: what the rebuilding alone costs.
+    parity_limits, parity_failures
+        What was demanded, and what was not kept: empty, unless the export was told to go on.
+    not_run : tuple of NotRun
+        What the file should be run in and was not.
     """
 
     schema: int
@@ -233,6 +269,10 @@ class Manifest:
     graph: str = "detector"
     outputs: tuple[QuantizedTensor, ...] = ()
     drift: DriftLimit | None = None
+    not_run: tuple[NotRun, ...] = ()
+    parity_float32: Parity | None = None
+    parity_limits: ParityLimits = field(default_factory=ParityLimits)
+    parity_failures: tuple[str, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

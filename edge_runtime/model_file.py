@@ -1,9 +1,8 @@
 """The one file a device needs: a TFLite flatbuffer with a ZIP appended that holds the manifest.
 
 The ZIP follows the TFLite Metadata convention for associated files, so ``unzip -l`` lists it and every
-TFLite runtime passes over it. Its members are stored, not compressed, in a fixed order and with a fixed date:
-the same model gives the same bytes, and a file whose ZIP is not byte for byte what we would have written is
-refused. So there is no byte that neither the SHA-256 of the flatbuffer nor a member's CRC nor this rule covers.
+TFLite runtime passes over it. Its members stand in a fixed order with a fixed date: the same model gives the
+same bytes, and a file whose headers are not byte for byte what we would have written is refused.
 
 ===================  ==========================================================================================
 ``saelite.json``     the manifest
@@ -17,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,11 +26,9 @@ from edge_runtime.errors import IntegrityError, ModelFileError
 from edge_runtime.manifest import Manifest
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.signature import SIGNATURE_BYTES, sign, verify
+from edge_runtime.zip_tail import MANIFEST_NAME, SIGNATURE_NAME, Member, join, pack, split
 
-MANIFEST_NAME = "saelite.json"
-SIGNATURE_NAME = "saelite.sig"
 _FLATBUFFER_MAGIC = b"TFL3"
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class ModelFile:
         members |= {f"{name}.npy": _npy_bytes(array) for name, array in self.arrays.items()}
         if self.signature:
             members[SIGNATURE_NAME] = self.signature
-        return self.flatbuffer + _zip_bytes(members)
+        return self.flatbuffer + join(pack(name, content) for name, content in members.items())
 
     def signed(self, private_key: Path) -> ModelFile:
         """Return the file with a signature by `private_key` (see `edge_runtime.signature.sign`)."""
@@ -100,27 +96,21 @@ def read_model_file(path: str | Path, *, trusted_key: str | Path | None = None) 
         raise ModelFileError(
             f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
         )
-    signature = members.get(SIGNATURE_NAME, b"")
-    _check_bytes(content, flatbuffer, members, path)
+    signature = members.pop(SIGNATURE_NAME, None)
     if trusted_key is not None:
-        unsigned = {name: data for name, data in members.items() if name != SIGNATURE_NAME}
-        verify(flatbuffer + _zip_bytes(unsigned), signature, Path(trusted_key), path)
-    model = ModelFile(flatbuffer, _manifest(members, path), _arrays(members, path), signature)
+        # Before anything in the file is unpacked.
+        claim = signature.packed if signature else b""
+        verify(flatbuffer + join(members.values()), claim, Path(trusted_key), path)
+    contents = _unpacked(members, path)
+    model = ModelFile(
+        flatbuffer, _manifest(contents, path), _arrays(contents, path), signature.packed if signature else b""
+    )
     if model.sha256 != model.manifest.flatbuffer_sha256:
         raise IntegrityError(
             f"{path} was changed after it was written: expected SHA-256 {model.manifest.flatbuffer_sha256}. "
             f"Received: {model.sha256}. Copy or export the file again."
         )
     return model
-
-
-def _check_bytes(content: bytes, flatbuffer: bytes, members: dict[str, bytes], path: Path) -> None:
-    """Raise unless writing the parts again gives the very bytes that were read."""
-    if flatbuffer + _zip_bytes(members) != content or len(members.get(SIGNATURE_NAME, b"")) not in (0, SIGNATURE_BYTES):
-        raise IntegrityError(
-            f"{path} was changed after it was written: its ZIP is not as `saelite export` writes it. "
-            "Copy or export the file again."
-        )
 
 
 def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
@@ -149,33 +139,31 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, bytes]]:
-    """Return the flatbuffer and the ZIP's members."""
+def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
+    """Return the flatbuffer and the ZIP's members, still packed."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            infos = archive.infolist()
-            start = min((info.header_offset for info in infos), default=len(content))
-            return content[:start], {info.filename: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, RuntimeError, EOFError, zlib.error) as error:
+        flatbuffer, members = split(content)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
         raise ModelFileError(
             f"{path} has no readable manifest ({error}): it is truncated, damaged, or was not written by "
             "`saelite export`. Copy or export it again."
         ) from error
+    signature = members.get(SIGNATURE_NAME)
+    if flatbuffer + join(members.values()) != content or (signature and len(signature.packed) != SIGNATURE_BYTES):
+        raise IntegrityError(
+            f"{path} was changed after it was written: its ZIP is not as `saelite export` writes it. "
+            "Copy or export the file again."
+        )
+    return flatbuffer, members
 
 
-def _zip_bytes(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in sorted(members.items(), key=lambda member: _place(member[0])):
-            info = zipfile.ZipInfo(name, _ZIP_EPOCH)
-            info.create_system, info.external_attr = 3, 0o644 << 16
-            archive.writestr(info, content)
-    return buffer.getvalue()
-
-
-def _place(name: str) -> tuple[int, str]:
-    """Return where a member stands: the manifest first, the signature last."""
-    return {MANIFEST_NAME: 0, SIGNATURE_NAME: 2}.get(name, 1), name
+def _unpacked(members: dict[str, Member], path: Path) -> dict[str, bytes]:
+    try:
+        return {name: member.unpack() for name, member in members.items()}
+    except ValueError as error:
+        raise IntegrityError(
+            f"{path} was changed after it was written: {error}. Copy or export the file again."
+        ) from error
 
 
 def _npy_bytes(array: FloatArray) -> bytes:

@@ -13,6 +13,9 @@ from edge_runtime.errors import InputShapeError
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
+UNLIMITED = 1e30
+"""As `Preprocessing.limit`: scaled values are left as they are."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -22,7 +25,7 @@ class Preprocessing:
     ----------
     scaling : str
         Where `center` and `scale` come from: ``standard`` (mean, standard deviation) or ``robust``
-        (median, interquartile range / 1.349).
+        (median, interquartile range / 1.349), or ``none`` for a model that takes raw values (0 and 1).
     center, scale : tuple of float
         One per sensor, in the sensor's own unit; ``(value - center) / scale`` is what the network sees.
     window : int

@@ -10,7 +10,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.manifest import Op
+from edge_runtime.manifest import Op, QuantizedTensor
 
 _OP_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 _FILE_IDENTIFIER = b"TFL3"
@@ -89,23 +89,48 @@ def name_tensors(flatbuffer: bytes, float_graph: bytes) -> bytes:
     return serialize(model)
 
 
-def inputs_of(flatbuffer: bytes, name: str) -> list[str]:
-    """Return the names of the tensors that go into ops called `name`."""
+def signature_inputs(flatbuffer: bytes) -> list[str]:
+    """Return the names of the inputs in the signature."""
+    (signature,) = parse(flatbuffer).signatureDefs
+    return [entry.name.decode() for entry in signature.inputs]
+
+
+def sole_inputs_of(flatbuffer: bytes, name: str) -> list[str]:
+    """Return the names of the tensors that go into an op called `name` and nowhere else."""
     model = parse(flatbuffer)
-    return [
-        graph.tensors[operator.inputs[0]].name.decode()
-        for graph in model.subgraphs
-        for operator in graph.operators
-        if op_name(model.operatorCodes[operator.opcodeIndex]) == name
-    ]
+    names = []
+    for graph in model.subgraphs:
+        uses = Counter([*(index for op in graph.operators for index in op.inputs), *graph.outputs])
+        names += [
+            graph.tensors[operator.inputs[0]].name.decode()
+            for operator in graph.operators
+            if op_name(model.operatorCodes[operator.opcodeIndex]) == name and uses[operator.inputs[0]] == 1
+        ]
+    return names
 
 
 def quantized_input(flatbuffer: bytes) -> tuple[float, int] | None:
-    """Return scale and zero point of the network's quantised input; None where nothing is quantised."""
+    """Return scale and zero point of the network's quantised input; None where it takes float32."""
     model = parse(flatbuffer)
     (graph, *_) = model.subgraphs
+    entry = _scale(graph.tensors[graph.inputs[0]])
+    if entry is not None:
+        return entry
     for operator in graph.operators:
         if op_name(model.operatorCodes[operator.opcodeIndex]) == "QUANTIZE":
-            quantization = graph.tensors[operator.outputs[0]].quantization
-            return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+            return _scale(graph.tensors[operator.outputs[0]])
     return None
+
+
+def network_outputs(flatbuffer: bytes) -> tuple[QuantizedTensor, ...]:
+    """Return name, scale and zero point of every output."""
+    (graph, *_) = parse(flatbuffer).subgraphs
+    tensors = [graph.tensors[index] for index in graph.outputs]
+    return tuple(QuantizedTensor(tensor.name.decode(), *(_scale(tensor) or ())) for tensor in tensors)
+
+
+def _scale(tensor: Any) -> tuple[float, int] | None:
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return None
+    return float(quantization.scale[0]), int(quantization.zeroPoint[0])

@@ -6,6 +6,7 @@ head has them, ``contributions``. Nothing of training is left: no penalty, no op
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +16,13 @@ import tensorflow as tf
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.heads import Head, needs_decoder
-from edge_runtime.preprocessing import Preprocessing, gain
+from edge_runtime.preprocessing import UNLIMITED, Preprocessing, gain
 from edge_runtime.run_folder import DenseLayer, Network
 from edge_runtime.silence import silent_stderr
 
-HEAD_SCOPE = "head"
-"""Name scope of the head's ops, which stay float."""
+HEAD_SCOPE, SCALING_SCOPE = "head", "scaling"
+FLOAT_SCOPES = (HEAD_SCOPE, SCALING_SCOPE)
+"""Name scopes of the ops before and after the network, which stay float."""
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "linear": lambda x: x,
@@ -31,28 +33,51 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "tanh": tf.nn.tanh,
     "sigmoid": tf.nn.sigmoid,
     "softplus": tf.nn.softplus,
+    "swish": lambda x: x * tf.nn.sigmoid(x),
 }
+_LEAKY_RELU = re.compile(r"leaky_relu\((.+)\)")
 
 
-def build_float_graph(network: Network, preprocessing: Preprocessing, head: Head) -> bytes:
-    """Return the detector as a float32 flatbuffer with the signature ``serving_default``.
+def build_detector_graph(network: Network, preprocessing: Preprocessing, head: Head) -> bytes:
+    """Return the whole detector as a float32 flatbuffer with the signature ``serving_default``.
 
-    The batch size is left open. Tensors keep the converter's names until `export.tensor_names` gives them
-    their own.
+    The batch size is left open. Tensors keep the converter's names until `export.flatbuffer.name_tensors`
+    gives them their own.
 
     Raises
     ------
     ModelFileError
         If an activation has no TFLite form here.
     """
-    module = tf.Module()
     shape = [None, preprocessing.window, preprocessing.sensors]
-    module.detect = tf.function(
-        lambda window: _detect(window, network, preprocessing, head),
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="window")],
+    return _convert(
+        lambda window: _detect(window, network, preprocessing, head), tf.TensorSpec(shape, tf.float32, name="window")
     )
+
+
+def build_network_graph(network: Network, head: Head) -> bytes:
+    """Return the network alone, ``inputs`` (1, inputs) → ``codes`` and what else the head needs: ``reconstruction``, ``hidden_0`` ….
+
+    For targets whose host scales and scores. The batch is 1: the Edge TPU knows fixed shapes only.
+    """
+
+    def run(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        hidden, codes = _encode(inputs, network)
+        outputs = {"codes": codes}
+        if "hidden" in head.parts:
+            outputs |= {f"hidden_{number}": layer for number, layer in enumerate(hidden)}
+        if needs_decoder(head.kind):
+            outputs["reconstruction"] = _layers(codes, network.decoder, "decoder")[-1]
+        return outputs
+
+    return _convert(run, tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs"))
+
+
+def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) -> bytes:
+    module = tf.Module()
+    module.run = tf.function(function, input_signature=[entry])
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={"serving_default": module.detect})
+        tf.saved_model.save(module, folder, signatures={"serving_default": module.run})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         # The converter's C++ chatter goes past Python's logging.
         with silent_stderr():
@@ -60,12 +85,9 @@ def build_float_graph(network: Network, preprocessing: Preprocessing, head: Head
 
 
 def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, head: Head) -> dict[str, tf.Tensor]:
-    scaled = (window - np.asarray(preprocessing.center, np.float32)) * gain(preprocessing.scale)
-    limited = tf.clip_by_value(scaled, -preprocessing.limit, preprocessing.limit)
-    inputs = tf.reshape(limited, (-1, preprocessing.inputs))
-    *hidden, codes = _layers(inputs, network.encoder, "encoder")
-    if network.kept:
-        codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], tf.float32)
+    with tf.name_scope(f"{SCALING_SCOPE}/"):
+        inputs = tf.reshape(_scaled(window, preprocessing), (-1, preprocessing.inputs))
+    hidden, codes = _encode(inputs, network)
     parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}
     if needs_decoder(head.kind):
         parts["residual"] = [inputs - _layers(codes, network.decoder, "decoder")[-1]]
@@ -78,19 +100,42 @@ def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, h
     return outputs
 
 
+def _scaled(window: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
+    if preprocessing.scaling != "none":
+        window = (window - np.asarray(preprocessing.center, np.float32)) * gain(preprocessing.scale)
+    if preprocessing.limit >= UNLIMITED:
+        return window
+    return tf.clip_by_value(window, -preprocessing.limit, preprocessing.limit)
+
+
+def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Return what the hidden layers give, and the codes."""
+    *hidden, codes = _layers(inputs, network.encoder, "encoder")
+    if network.kept:
+        codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], tf.float32)
+    return hidden, codes
+
+
 def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[tf.Tensor]:
     """Return what each layer gives, the last one last."""
     outputs = []
     for number, layer in enumerate(layers):
-        if layer.activation not in ACTIVATIONS:
-            raise ModelFileError(
-                f"{part} layer {number} has the activation {layer.activation!r}. "
-                f"Expected one of: {', '.join(ACTIVATIONS)}."
-            )
+        activation = _activation(layer.activation, f"{part} layer {number}")
         with tf.name_scope(f"{part}_{number}/"):
-            x = ACTIVATIONS[layer.activation](tf.matmul(x, layer.kernel) + layer.bias)
+            x = activation(tf.matmul(x, layer.kernel) + layer.bias)
         outputs.append(x)
     return outputs
+
+
+def _activation(name: str, where: str) -> Callable[[Any], Any]:
+    if name in ACTIVATIONS:
+        return ACTIVATIONS[name]
+    if leaky := _LEAKY_RELU.fullmatch(name):
+        slope = float(leaky[1])
+        return lambda x: tf.nn.leaky_relu(x, slope)
+    raise ModelFileError(
+        f"{where} has the activation {name!r}. Expected one of: {', '.join(ACTIVATIONS)}, leaky_relu(SLOPE)."
+    )
 
 
 def _whiten(z: tf.Tensor, head: Head) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Quantising the network inside a detector graph; scaling and head stay float."""
+"""Quantising the network inside a graph. In a whole-detector graph scaling and head stay float."""
 
 from __future__ import annotations
 
@@ -7,68 +7,90 @@ import warnings
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 
-from edge_runtime.errors import UsageError
-from edge_runtime.preprocessing import FloatArray, Preprocessing
+from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
 from edge_runtime.silence import silent_stderr
 from export import flatbuffer
-from export.inference_graph import HEAD_SCOPE
+from export.inference_graph import FLOAT_SCOPES
+from export.targets import NETWORK, Target
 
-SCHEMES = ("int8", "float32")
+SCHEMES = {
+    "int8": "weights and activations in 8 bits",
+    "int16x8": "weights in 8 bits, activations in 16",
+    "dynamic": "weights in 8 bits, activations quantised anew for each window",
+    "float16": "weights in 16-bit float, arithmetic in float32",
+    "float32": "nothing is quantised",
+}
 _SIGNATURE = "serving_default"
 # sigmoid(8) is less than a tenth of an int8 step away from 1.
 _SIGMOID_REACH = 8.0
-_QUANTIZED_OPS = (
-    qtyping.TFLOperationName.FULLY_CONNECTED,
-    qtyping.TFLOperationName.LOGISTIC,
-    qtyping.TFLOperationName.TANH,
+_MARGIN = 0.25
+_NETWORK_OPS = f"^(?!.*({'|'.join(FLOAT_SCOPES)})/)"
+_OP = qtyping.TFLOperationName
+_STATIC_OPS = (_OP.FULLY_CONNECTED, _OP.LOGISTIC, _OP.TANH)
+_GRANULARITY = {"tensor": qtyping.QuantGranularity.TENSORWISE, "channel": qtyping.QuantGranularity.CHANNELWISE}
+_FLOAT16 = qtyping.OpQuantizationConfig(
+    weight_tensor_config=qtyping.TensorQuantizationConfig(num_bits=16, dtype=qtyping.TensorDataType.FLOAT),
+    compute_precision=qtyping.ComputePrecision.FLOAT,
+    explicit_dequantize=True,
 )
 
 
-def quantize(float_graph: bytes, scheme: str, representative: FloatArray) -> bytes:
+def quantize(float_graph: bytes, scheme: str, target: Target, representative: FloatArray) -> bytes:
     """Return the graph with its network quantised.
 
     Parameters
     ----------
     float_graph : bytes
-        From `export.inference_graph.build_float_graph`.
+        From `export.inference_graph`.
     scheme : str
-        One of `SCHEMES`.
-    representative : ndarray of shape (n, window, sensors), float32
-        See `representative_dataset`.
+        A key of `SCHEMES`.
+    target : Target
+        Says whether weights have a scale per tensor or per channel; a network graph is quantised up to its
+        inputs and outputs.
+    representative : ndarray of shape (n, …), float32
+        What the graph's input is given: see `representative_dataset`.
     """
-    if scheme not in SCHEMES:
-        raise UsageError(f"unknown quantisation scheme: expected one of {', '.join(SCHEMES)}. Received: {scheme!r}")
     if scheme == "float32":
         return float_graph
     tool = quantizer.Quantizer(float_graph)
-    for name in _QUANTIZED_OPS:
-        # One scale per tensor: the per-channel kernels of tflite-runtime 2.14 accept such files and score wrongly.
-        tool.add_static_config(
-            f"^(?!.*{HEAD_SCOPE}/)", name, 8, 8, weight_granularity=qtyping.QuantGranularity.TENSORWISE
-        )
-    # All windows as one sample: over several the tool would average the ranges instead of taking the widest.
+    granularity = _GRANULARITY[target.granularity]
+    if scheme == "dynamic":
+        tool.add_dynamic_config(_NETWORK_OPS, _OP.FULLY_CONNECTED, 8, granularity=granularity)
+    elif scheme == "float16":
+        tool.update_quantization_recipe(_NETWORK_OPS, _OP.FULLY_CONNECTED, _FLOAT16, "float_casting")
+    else:
+        bits = {"int8": 8, "int16x8": 16}[scheme]
+        for name in _STATIC_OPS:
+            tool.add_static_config(_NETWORK_OPS, name, bits, 8, weight_granularity=granularity)
+        for name in (_OP.INPUT, _OP.OUTPUT) if target.graph == NETWORK else ():
+            tool.add_static_config(".*", name, bits, 8)
     with silent_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        ranges = tool.calibrate({_SIGNATURE: [{"window": representative}]}, num_threads=1)
-        _narrow_before_sigmoids(ranges, float_graph)
+        ranges = _ranges(tool, float_graph, representative) if tool.need_calibration else None
         result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     return bytes(result.quantized_model)
 
 
-def _narrow_before_sigmoids(ranges: dict[str, dict[str, FloatArray]], float_graph: bytes) -> None:
-    """Limit the range of each sigmoid's input to where the sigmoid still moves.
-
-    Int8 steps spread over a range of ± 40 would be 0.3 wide, and a code could not be told from the next.
-    """
-    for name in flatbuffer.inputs_of(float_graph, "LOGISTIC"):
-        ranges[name]["min"] = np.maximum(ranges[name]["min"], -_SIGMOID_REACH)
-        ranges[name]["max"] = np.minimum(ranges[name]["max"], _SIGMOID_REACH)
+def _ranges(
+    tool: quantizer.Quantizer, float_graph: bytes, representative: FloatArray
+) -> dict[str, dict[str, FloatArray]]:
+    """Return the range of each tensor over the representative dataset."""
+    (name,) = flatbuffer.signature_inputs(float_graph)
+    # All windows as one sample: over several the tool would average the ranges instead of taking the widest.
+    ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({_SIGNATURE: [{name: representative}]}, num_threads=1)
+    # Int8 steps spread over a range of ± 40 would be 0.3 wide, and a code could not be told from the next:
+    # what goes into a sigmoid, and nowhere else, needs no range beyond where the sigmoid still moves.
+    for tensor in flatbuffer.sole_inputs_of(float_graph, "LOGISTIC"):
+        ranges[tensor]["min"] = np.maximum(ranges[tensor]["min"], -_SIGMOID_REACH)
+        ranges[tensor]["max"] = np.minimum(ranges[tensor]["max"], _SIGMOID_REACH)
+    return ranges
 
 
 def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) -> FloatArray:
-    """Return normal windows plus, for each sensor, two windows with that sensor at its limit on either side.
+    """Return normal windows plus, for each sensor, two windows with that sensor far out on either side.
 
-    Normal windows alone would clip anomalies at the quantised input.
+    Normal windows alone would clip anomalies at the quantised input. Far out is the preprocessing's limit;
+    for raw values, which have none, a quarter of the sensor's own range beyond what was seen.
 
     Parameters
     ----------
@@ -79,11 +101,14 @@ def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) ->
     ndarray of shape (n + 2 * sensors, window, sensors), float32
     """
     center, scale = np.asarray(preprocessing.center, np.float32), np.asarray(preprocessing.scale, np.float32)
+    low, high = center - preprocessing.limit * scale, center + preprocessing.limit * scale
+    if preprocessing.limit >= UNLIMITED:
+        lowest, highest = windows.min(axis=(0, 1)), windows.max(axis=(0, 1))
+        center, margin = windows.mean(axis=(0, 1)), _MARGIN * (highest - lowest)
+        low, high = lowest - margin, highest + margin
     sensors = preprocessing.sensors
     far = np.tile(center, (2 * sensors, preprocessing.window, 1))
     for sensor in range(sensors):
-        reach = preprocessing.limit * scale[sensor]
-        far[2 * sensor, :, sensor] += reach
-        far[2 * sensor + 1, :, sensor] -= reach
-    dataset: FloatArray = np.concatenate([windows, far]).astype(np.float32)
-    return dataset
+        far[2 * sensor, :, sensor] = high[sensor]
+        far[2 * sensor + 1, :, sensor] = low[sensor]
+    return np.concatenate([windows, far], dtype=np.float32)

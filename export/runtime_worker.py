@@ -1,4 +1,4 @@
-"""Run a flatbuffer on windows in a process of its own: ``runtime_worker.py MODULE GRAPH WINDOWS OUTPUTS``.
+"""Run a flatbuffer on inputs in a process of its own: ``runtime_worker.py MODULE GRAPH INPUTS OUTPUTS``.
 
 It stands alone (numpy and one interpreter), so that it also runs with the Python of an environment in which
 saelite is not installed. tflite_runtime cannot be loaded beside tensorflow, hence a process per runtime.
@@ -7,26 +7,28 @@ saelite is not installed. tflite_runtime cannot be loaded beside tensorflow, hen
 from __future__ import annotations
 
 import importlib
+import platform
 import sys
 
 import numpy as np
 import numpy.typing as npt
 
 
-def main(module: str, graph: str, windows_path: str, outputs_path: str) -> None:
-    """Write every output of the graph for every window to an .npz file."""
+def main(module: str, graph: str, inputs_path: str, outputs_path: str) -> None:
+    """Write every output of the graph for every input to an .npz file; print the machine's architecture."""
     interpreter = importlib.import_module(module).Interpreter(model_path=graph, num_threads=1)
-    windows = np.load(windows_path, allow_pickle=False)
+    inputs = np.load(inputs_path, allow_pickle=False)
     entry = interpreter.get_input_details()[0]["index"]
     interpreter.allocate_tensors()
     outputs = {details["name"]: details["index"] for details in interpreter.get_output_details()}
     results: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in outputs}
-    for window in windows:
-        interpreter.set_tensor(entry, window[None])
+    for row in inputs:
+        interpreter.set_tensor(entry, row[None])
         interpreter.invoke()
         for name, index in outputs.items():
             results[name].append(interpreter.get_tensor(index)[0])
     np.savez(outputs_path, **{name: np.asarray(rows) for name, rows in results.items()})
+    print(platform.machine())
 
 
 if __name__ == "__main__":

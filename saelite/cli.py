@@ -18,6 +18,7 @@ from saelite.commands.record import record
 from saelite.commands.run import run
 from saelite.commands.score import score
 from saelite.commands.train import train
+from saelite.commands.verify import verify
 
 
 def _version() -> str:
@@ -52,5 +53,5 @@ def main() -> None:
     """
 
 
-for command in (demo, record, train, export, inspect, keygen, score, run, bench, doctor):
+for command in (demo, record, train, export, inspect, verify, keygen, score, run, bench, doctor):
     main.add_command(command)

@@ -10,12 +10,12 @@ import pytest
 
 from edge_runtime import Detector
 from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.model_file import MANIFEST_NAME
 from edge_runtime.run_folder import read_run_folder
 from edge_runtime.smoothing import Smoother
+from edge_runtime.zip_tail import MANIFEST_NAME
 from export import flatbuffer
 from export.pipeline import ExportSettings, export_run
-from export.runtime_check import run_in
+from export.runtime_check import InstalledRuntime, run_in
 from training.parts import head_parts
 from training.pipeline import save_run
 
@@ -34,12 +34,12 @@ def held_out(trained):
 
 
 def codes_in(model, windows):
-    return run_in(installed_runtimes()[0], model.flatbuffer, windows).codes
+    return run_in(InstalledRuntime.here(installed_runtimes()[0]), model, windows).codes
 
 
 def test_float_codes_and_scores_are_those_of_keras(trained, float32, held_out):
     parts = head_parts(trained.model, trained.folder.spec.preprocessing.transform(held_out))
-    outputs = run_in(installed_runtimes()[0], float32.flatbuffer, held_out)
+    outputs = run_in(InstalledRuntime.here(installed_runtimes()[0]), float32, held_out)
     np.testing.assert_allclose(outputs.codes, parts["codes"], atol=1e-5)
     np.testing.assert_allclose(outputs.scores, trained.folder.head.score(parts), rtol=2e-3)
 
@@ -70,8 +70,8 @@ def test_inputs_and_outputs_have_plain_names(exported):
 
 @pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
 def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
-    first = run_in(installed_runtimes()[0], exported.flatbuffer, held_out)
-    here = run_in(runtime, exported.flatbuffer, held_out)
+    first = run_in(InstalledRuntime.here(installed_runtimes()[0]), exported, held_out)
+    here = run_in(InstalledRuntime.here(runtime), exported, held_out)
     # The runtimes' kernels may round a sigmoid's input to neighbouring steps of 16/255.
     np.testing.assert_allclose(here.codes, first.codes, atol=16 / 255 / 4 + 1 / 256)
     assert np.isclose(here.scores, first.scores, rtol=1e-3).mean() > 0.8
@@ -81,7 +81,7 @@ def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
 
 def test_threshold_is_fitted_on_the_files_own_scores(exported, trained):
     windows = trained.folder.windows.held_out
-    scores = run_in(installed_runtimes()[0], exported.flatbuffer, windows).scores
+    scores = run_in(InstalledRuntime.here(installed_runtimes()[0]), exported, windows).scores
     smoothed = Smoother(trained.folder.spec.scoring.smoothing_span).update_many(scores)
     rule = trained.folder.threshold_rule
     expected = np.quantile(smoothed.astype(np.float64), rule.quantile) * rule.factor
@@ -109,7 +109,8 @@ def test_file_is_a_flatbuffer_with_a_zip_that_unzip_lists(model_path):
     assert MANIFEST_NAME in listing.stdout
     assert model_path.read_bytes()[4:8] == b"TFL3"
     with zipfile.ZipFile(model_path) as archive:
-        assert archive.namelist() == [MANIFEST_NAME]
+        assert archive.namelist()[0] == MANIFEST_NAME
+        assert archive.testzip() is None
 
 
 def test_manifest_hash_is_that_of_the_flatbuffer(exported):
@@ -142,6 +143,6 @@ def test_same_seed_gives_the_same_weights(trained, train_again):
 
 def test_detector_scores_as_the_runtime_does(exported, model_path, held_out):
     detector = Detector.load(model_path)
-    outputs = run_in(detector.runtime, exported.flatbuffer, held_out)
+    outputs = run_in(InstalledRuntime.here(detector.runtime), exported, held_out)
     np.testing.assert_allclose(detector.score_many(held_out), outputs.scores, rtol=1e-4)
     np.testing.assert_allclose([detector.score(window) for window in held_out], outputs.scores, rtol=1e-6)

@@ -11,9 +11,10 @@ from edge_runtime.heads import Head
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.preprocessing import Preprocessing
 from export.flatbuffer import name_tensors
-from export.inference_graph import build_float_graph
+from export.inference_graph import build_detector_graph
 from export.quantization import quantize, representative_dataset
-from export.runtime_check import run_in
+from export.runtime_check import InstalledRuntime, run_graph
+from export.targets import TARGETS
 from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
 from training.heads import fit_head
@@ -58,9 +59,10 @@ def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
     model, _ = trained(windows, **options)
     head = Head("t2", np.zeros(8, np.float32), np.ones(8, np.float32))
     preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
-    graph = build_float_graph(plain_network(model), preprocessing, head)
-    output = run_in(installed_runtimes()[0], name_tensors(graph, graph), windows[:50, None])
-    np.testing.assert_allclose(output.codes, np.asarray(model.encoder(windows[:50])), atol=1e-5)
+    graph = build_detector_graph(plain_network(model), preprocessing, head)
+    runtime = InstalledRuntime.here(installed_runtimes()[0])
+    outputs, _ = run_graph(runtime, name_tensors(graph, graph), windows[:50, None])
+    np.testing.assert_allclose(outputs["codes"], np.asarray(model.encoder(windows[:50])), atol=1e-5)
 
 
 def test_penalty_and_its_gradient_are_those_of_the_formula():
@@ -180,8 +182,8 @@ def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     fit(model, windows, windows, TrainingSettings(epochs=3))
     parts = head_parts(model, windows)
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
-    graph = build_float_graph(plain_network(model), preprocessing, head)
+    graph = build_detector_graph(plain_network(model), preprocessing, head)
     representative = representative_dataset(windows[:, None], preprocessing)
-    file = name_tensors(quantize(graph, "int8", representative), graph)
-    scores = run_in(installed_runtimes()[0], file, windows[:, None]).scores
-    assert np.corrcoef(scores, head.score(parts))[0, 1] > 0.95
+    file = name_tensors(quantize(graph, "int8", TARGETS["cpu"], representative), graph)
+    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), file, windows[:, None])
+    assert np.corrcoef(outputs["score"], head.score(parts))[0, 1] > 0.95

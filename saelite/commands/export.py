@@ -3,51 +3,122 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from saelite.progress import step_progress
-from saelite.tables import false_alarms, size
+from saelite.tables import false_alarms, size, table
 from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from edge_runtime.manifest import Parity
+    from edge_runtime.model_file import ModelFile
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Model file to write (.tflite).")
+@click.argument("source", type=_PATH)
+@click.option("-o", "--output", type=_PATH, required=True, help="Model file to write (.tflite).")
+@click.option(
+    "--target",
+    type=click.Choice(["cpu", "litert", "tflite-runtime", "edgetpu", "micro"]),
+    default="cpu",
+    show_default=True,
+    help="Where the file will run; cpu is both litert and tflite-runtime.",
+)
 @click.option(
     "--quantize",
-    type=click.Choice(["int8", "float32"]),
-    default="int8",
-    show_default=True,
-    help="Numbers the network computes in; scaling and head stay float.",
+    type=click.Choice(["int8", "int16x8", "dynamic", "float16", "float32"]),
+    help="Numbers the network computes in; scaling and head stay float.  [default: int8]",
 )
-def export(run: Path, output: Path, quantize: str) -> None:
-    """Turn a run folder into one quantised, verified model file.
+@click.option("--representative", type=_PATH, help="Normal data for a Keras model: .csv, .npy or .npz, unscaled.")
+@click.option("--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense]")
+@click.option("--labelled", type=_PATH, help="Labelled recording (.csv, or .npz with windows and labels) for ROC-AUC.")
+@click.option("--runtime-python", type=_PATH, multiple=True,
+              help="Python of another environment whose runtimes shall run the file too; may be repeated.")  # fmt: skip
+@click.option("--codes-difference", default=0.1, show_default=True, help="Limit: largest difference of one code.")
+@click.option("--score-correlation", default=0.97, show_default=True, help="Limit: Pearson correlation of scores.")
+@click.option("--score-rank-correlation", default=0.95, show_default=True, help="Limit: Spearman correlation.")
+@click.option("--alarm-agreement", default=0.99, show_default=True, help="Limit: share of windows with equal alarm.")
+@click.option("--auc-loss", default=0.01, show_default=True, help="Limit: loss of ROC-AUC on labelled windows.")
+@click.option("--allow-parity-failure", is_flag=True, help="Write the file beyond the limits; its manifest says so.")
+@click.option("--sign", "key", type=_PATH, help="Private key to sign the file with (see saelite keygen).")
+def export(source: Path, output: Path, key: Path | None, **options: Any) -> None:
+    """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
-    The file is run in every installed runtime before it is written; its threshold is fitted on its own scores.
+    Before it is written the file is run in every installed runtime of its target and compared with the full model;
+    beyond the limits nothing is written. Its threshold is fitted on its own scores.
 
     \b
-    Example:
+    Examples:
       saelite export runs/pump -o pump.tflite
+      saelite export autoencoder.keras --representative normal.csv -o pump.tflite
+      saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
-    from edge_runtime.run_folder import read_run_folder
-
-    source = read_run_folder(run)
     require_workstation("export")
-    from export.pipeline import ExportSettings, export_run
+    from export.keras_source import read_source
+    from export.labelled import read_labelled
+    from export.pipeline import export_run
 
     with step_progress() as on_step:
-        model = export_run(source, ExportSettings(scheme=quantize), on_step)
+        on_step("reading the model")
+        run = read_source(source, options.pop("representative"), options.pop("encoder_output"))
+        labelled_path = options.pop("labelled")
+        labelled = read_labelled(labelled_path, run.spec) if labelled_path else None
+        model = export_run(run, _settings(**options), on_step, labelled)
+        if key is not None:
+            model = model.signed(key)
     model.write(output)
-    parity = model.manifest.parity
-    click.echo(
-        f"{output}: {size(len(model.to_bytes()))}, {quantize}, threshold {model.manifest.threshold.value:.4g}, "
-        f"run in {', '.join(f'{check.runtime} {check.version}' for check in model.manifest.runtimes)}"
-    )
-    click.echo(f"threshold: {false_alarms(model.manifest.threshold)}")
-    if parity is not None:
-        click.echo(
-            f"against the full model on {parity.n_windows} held-out windows: score correlation "
-            f"{parity.score_correlation:.4f}, rank correlation {parity.score_rank_correlation:.4f}, "
-            f"alarms agree on {parity.alarm_agreement:.2%}"
-        )
+    click.echo(_summary(model, output))
+
+
+def _settings(
+    target: str,
+    quantize: str | None,
+    runtime_python: tuple[Path, ...],
+    *,
+    allow_parity_failure: bool,
+    **limits: float,
+) -> Any:
+    from edge_runtime.manifest import ParityLimits
+    from export.pipeline import ExportSettings
+
+    return ExportSettings(quantize, target, runtime_python, ParityLimits(**limits), allow_parity_failure)
+
+
+def _summary(model: ModelFile, output: Path) -> str:
+    manifest = model.manifest
+    lines = [
+        f"{output}: {size(len(model.to_bytes()))}{', signed' if model.signature else ''}",
+        f"{manifest.quantization.scheme} for {manifest.target}, threshold {manifest.threshold.value:.4g}",
+        f"threshold: {false_alarms(manifest.threshold)}",
+        f"run in {', '.join(f'{check.runtime} {check.version}' for check in manifest.runtimes)}",
+        *(f"not run in {one.name}: {one.reason}" for one in manifest.not_run),
+        f"{manifest.quantization.input_saturation:.2%} of held-out values saturate the quantised input",
+    ]
+    if manifest.parity and manifest.parity_float32:
+        lines += ["", parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme)]
+    lines += [f"BEYOND THE LIMITS: {failure}" for failure in manifest.parity_failures]
+    return "\n".join(lines)
+
+
+def parity_table(rebuilt: Parity, parity: Parity, scheme: str) -> str:
+    """Return the float32 and the finished file beside each other, each against the full model."""
+    sides = (rebuilt, parity)
+    rows = [("against the full model", "float32 graph", f"{scheme} file")]
+    for name, title, form in (
+        ("n_windows", "held-out windows", "d"),
+        ("codes_correlation", "codes, correlation", ".5f"),
+        ("codes_max_difference", "codes, largest difference", ".2g"),
+        ("score_correlation", "scores, correlation", ".5f"),
+        ("score_rank_correlation", "scores, rank correlation", ".5f"),
+        ("score_max_difference", "scores, largest difference / threshold", ".2g"),
+        ("alarm_agreement", "alarms agree", ".2%"),
+    ):
+        left, right = (format(getattr(side, name), form) for side in sides)
+        rows.append((title, left, right))
+    if parity.roc_auc is not None:
+        rows.append(("ROC-AUC on labelled windows", f"{parity.roc_auc_full:.4f}", f"{parity.roc_auc:.4f}"))
+    return table(rows, header=True)

@@ -1,0 +1,89 @@
+"""Scaling and scoring on the host, around a graph that holds the network alone (`Manifest.graph` ``network``)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.heads import Head
+from edge_runtime.manifest import Quantization, QuantizedTensor
+from edge_runtime.model_file import ModelFile
+from edge_runtime.preprocessing import FloatArray, Preprocessing
+
+Array = npt.NDArray[Any]
+
+
+class HostScoring:
+    """What the host does before and after the network.
+
+    ``inputs`` are scaled as in training; the graph gets them as float32 or int8; its outputs come back as
+    numbers; ``residual = inputs - reconstruction`` is taken from the inputs before they were quantised.
+
+    Parameters
+    ----------
+    quantization : Quantization
+        Scale 0 where the graph takes float32.
+    outputs : tuple of QuantizedTensor
+    """
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        head: Head,
+        quantization: Quantization,
+        outputs: tuple[QuantizedTensor, ...],
+    ) -> None:
+        self._preprocessing, self._head, self._quantization = preprocessing, head, quantization
+        self._outputs = {output.name: output for output in outputs}
+
+    @classmethod
+    def of(cls, model: ModelFile) -> HostScoring:
+        """Return the host's part of a model file."""
+        manifest = model.manifest
+        head = Head(manifest.spec.scoring.head, model.arrays["head_mean"], model.arrays["head_whitening"])
+        return cls(manifest.spec.preprocessing, head, manifest.quantization, manifest.outputs)
+
+    def inputs(self, windows: FloatArray) -> Array:
+        """Return what the graph takes, shape (n, inputs), int8 or float32, for raw windows (n, window, sensors)."""
+        scaled = self._preprocessing.transform(windows)
+        scale, zero_point = self._quantization.input_scale, self._quantization.input_zero_point
+        return quantize(scaled, scale, zero_point) if scale else scaled
+
+    def codes(self, outputs: Mapping[str, Array]) -> FloatArray:
+        """Return the codes, shape (n, units), from the graph's outputs by name."""
+        return self._value("codes", outputs)
+
+    def score(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
+        """Return one raw score per window, shape (n,)."""
+        parts = {"inputs": self._preprocessing.transform(windows), "codes": self.codes(outputs)}
+        if "hidden" in self._head.parts:
+            names = sorted(name for name in self._outputs if name.startswith("hidden_"))
+            parts["hidden"] = np.concatenate([self._value(name, outputs) for name in names], axis=1)
+        if "reconstruction" in self._outputs:
+            parts["residual"] = parts["inputs"] - self._value("reconstruction", outputs)
+        return self._head.score(parts)
+
+    def _value(self, name: str, outputs: Mapping[str, Array]) -> FloatArray:
+        tensor = self._outputs[name]
+        return dequantize(outputs[name], tensor.scale, tensor.zero_point)
+
+
+def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
+    """Return values as int8: rounded half to even, moved by the zero point, then limited to what int8 holds.
+
+    >>> quantize(np.float32([-9, 0.0, 0.6, 99]), scale=0.5, zero_point=10)
+    array([ -8,  10,  11, 127], dtype=int8)
+    """
+    steps: FloatArray = np.rint(values / np.float32(scale)) + zero_point
+    return np.clip(steps, -128, 127).astype(np.int8)
+
+
+def dequantize(values: Array, scale: float, zero_point: int) -> FloatArray:
+    """Return what int8 values stand for; scale 0 means that they are float32 already."""
+    if not scale:
+        return np.asarray(values, np.float32)
+    # Widened first: int8 minus a zero point does not fit int8.
+    return (values.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

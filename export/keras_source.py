@@ -1,0 +1,91 @@
+"""A Keras autoencoder of anyone's, plus normal data, as a run that can be exported.
+
+The model's inputs are taken as they are: no scaling is put before it. Its score is the squared prediction
+error (head ``spe``), which is what such models are trained for.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.errors import UsageError
+from edge_runtime.heads import Head
+from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
+from edge_runtime.run_folder import RUN_JSON, NormalWindows, RunFolder, ThresholdRule, read_run_folder
+from export.dense_layers import read_network
+from export.normal_data import read_normal_data
+from export.traced_graph import check_source, trace_model
+
+_PACKAGES = ("tensorflow", "keras", "numpy")
+# The last part in time, as in training: the threshold is fitted on it.
+_HELD_OUT = 0.25
+_REPRESENTATIVE_WINDOWS = 1000
+
+
+def read_source(path: Path, representative: Path | None = None, encoder_output: str | None = None) -> RunFolder:
+    """Return the run that `path` holds: a run folder as it is, a Keras model with its normal data.
+
+    Raises
+    ------
+    UsageError
+        If an option does not go with the source.
+    ModelFileError
+        If the source cannot be read, or holds a layer that cannot be exported.
+    RecordingError
+        If the normal data do not fit the model.
+    """
+    check_source(path)
+    if (path / RUN_JSON).is_file():
+        if representative or encoder_output:
+            raise UsageError(
+                "--representative and --encoder-output are for Keras models. A run folder brings its own windows, and "
+                f"its code layer is known. Received: the run folder {path}"
+            )
+        return read_run_folder(path)
+    if representative is None:
+        raise UsageError(
+            "a Keras model needs normal data to quantise with and to fit the threshold on: "
+            "--representative normal.csv (or .npy, .npz)"
+        )
+    return run_from_keras(path, representative, encoder_output)
+
+
+def run_from_keras(path: Path, representative: Path, encoder_output: str | None = None) -> RunFolder:
+    """Return a run made of a Keras model and of normal data (see `read_source`)."""
+    data = read_normal_data(representative)
+    traced = trace_model(path, data.values.shape[1:])
+    found = read_network(traced, encoder_output)
+    inputs = len(found.network.encoder[0].kernel)
+    readings = traced.input_shape[0] if len(traced.input_shape) == 2 else 1
+    windows = data.windows(inputs, readings)
+    split = round(len(windows) * (1 - _HELD_OUT))
+    held_out = windows[split:]
+    codes, reconstruction = traced.run([found.codes_op, traced.exit], held_out.reshape(-1, *traced.input_shape))
+    head = Head("spe", np.zeros(inputs, np.float32), np.full(inputs, inputs**-0.5, np.float32))
+    residual = held_out.reshape(len(held_out), -1) - reconstruction.reshape(len(held_out), -1)
+    sensors = inputs // readings
+    names = data.sensors if len(data.sensors) == sensors else tuple(f"x{number}" for number in range(sensors))
+    return RunFolder(
+        name=path.stem,
+        spec=DetectorSpec(
+            tuple(Sensor(name) for name in names),
+            Preprocessing("none", (0.0,) * sensors, (1.0,) * sensors, readings, limit=UNLIMITED),
+            Scoring(head.kind),
+        ),
+        network=found.network,
+        head=head,
+        windows=NormalWindows(
+            _sample(windows[:split]), held_out, codes.reshape(len(codes), -1), head.score({"residual": residual})
+        ),
+        threshold_rule=ThresholdRule(),
+        provenance=Provenance({name: importlib.metadata.version(name) for name in _PACKAGES}, data.sha256),
+        training={},
+    )
+
+
+def _sample(windows: FloatArray) -> FloatArray:
+    return windows[:: -(-len(windows) // _REPRESENTATIVE_WINDOWS)]

@@ -1,0 +1,66 @@
+"""Labelled windows, where there are any: what detection is worth before and after quantisation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.errors import RecordingError
+from edge_runtime.manifest import DetectorSpec
+from edge_runtime.preprocessing import FloatArray, as_windows, sliding_windows
+from edge_runtime.sources.open_table import open_table
+from edge_runtime.sources.table import is_anomalous
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Windows of shape (n, window, sensors) and whether each is anomalous."""
+
+    windows: FloatArray
+    labels: npt.NDArray[np.bool_]
+
+
+def read_labelled(path: Path, spec: DetectorSpec) -> Labelled:
+    """Read an .npz with ``windows`` and ``labels``, or a recording with a label column.
+
+    A window of a recording is anomalous if its last reading is.
+
+    Raises
+    ------
+    RecordingError
+        If labels are missing, or all the same.
+    """
+    found = _npz(path, spec) if path.suffix == ".npz" else _recording(path, spec)
+    if len(found.windows) != len(found.labels) or found.labels.all() or not found.labels.any():
+        raise RecordingError(
+            f"{path}: expected one label per window, some normal and some anomalous. Received: "
+            f"{len(found.windows)} windows, {len(found.labels)} labels, {int(found.labels.sum())} of them anomalous."
+        )
+    return found
+
+
+def _npz(path: Path, spec: DetectorSpec) -> Labelled:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            windows, labels = archive["windows"], archive["labels"]
+    except (OSError, KeyError, ValueError) as error:
+        raise RecordingError(f"{path}: expected an .npz with the arrays windows and labels ({error}).") from error
+    preprocessing = spec.preprocessing
+    flat = windows.reshape(len(windows), -1)
+    return Labelled(as_windows(flat, preprocessing.window, preprocessing.sensors), labels.astype(bool))
+
+
+def _recording(path: Path, spec: DetectorSpec) -> Labelled:
+    window, stride = spec.preprocessing.window, spec.preprocessing.stride
+    with open_table(path) as rows:
+        label = rows.header.label_column
+        if label is None:
+            raise RecordingError(f"{path} has no label column. Columns there: {', '.join(rows.header.names)}.")
+        blocks = list(rows.blocks(spec.sensor_names, [label]))
+    values: FloatArray = np.concatenate([block.values for block in blocks], dtype=np.float32)
+    labels = np.array([is_anomalous(text) for block in blocks for text in block.texts[0]], bool)
+    windows = np.ascontiguousarray(sliding_windows(values, window, stride))
+    return Labelled(windows, labels[window - 1 :: stride][: len(windows)])

@@ -1,0 +1,107 @@
+"""Where an exported file will run, and what that place can do. A new target is one more entry in `TARGETS`.
+
+The ops and their newest versions are those the runtime registers (``tensorflow/lite/core/kernels/register.cc``
+of TensorFlow 2.14 for tflite-runtime) or its documentation lists (https://coral.ai/docs/edgetpu/models-intro for
+the Edge TPU; ``all_ops_resolver`` of tflite-micro). A version that fits is no proof: the exporter also runs the
+file in every runtime of the target that it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from edge_runtime.errors import UsageError
+from edge_runtime.interpreter import RUNTIMES
+
+DETECTOR, NETWORK = "detector", "network"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One place to run in.
+
+    Parameters
+    ----------
+    name : str
+        What ``--target`` calls it.
+    graph : str
+        ``detector``: float32 window in, score out. ``network``: batch 1, the host scales and scores.
+    schemes : tuple of str
+        Of `export.quantization.SCHEMES`; the first is the default.
+    granularity : str
+        ``tensor`` or ``channel``: what one weight scale covers.
+    runtimes : tuple of str
+        Runtimes that open the file. Each that is installed must run it.
+    ops : mapping of str to int
+        Allowed ops with their newest version.
+    max_rank : int
+        Most dimensions of a tensor.
+    never_run : tuple of str
+        What the exporter cannot check for want of the device, for the manifest.
+    """
+
+    name: str
+    graph: str
+    schemes: tuple[str, ...]
+    granularity: str
+    runtimes: tuple[str, ...]
+    ops: Mapping[str, int]
+    max_rank: int = 8
+    never_run: tuple[str, ...] = ()
+
+
+_FLOAT_PARTS = {"ABS": 5, "ADD": 5, "CONCATENATION": 4, "DEQUANTIZE": 5, "DIV": 2, "ELU": 1, "EXP": 2, "CAST": 5, "GREATER": 2, "GREATER_EQUAL": 3, "TOPK_V2": 3,
+                "LEAKY_RELU": 2, "LOG": 2, "MAXIMUM": 4, "MEAN": 3, "MINIMUM": 4, "MUL": 7, "NEG": 1, "QUANTIZE": 3,
+                "RELU": 3, "RELU6": 3, "RESHAPE": 1, "SELECT": 4, "SELECT_V2": 2, "SLICE": 6, "SQRT": 1, "SQUARE": 1,
+                "SQUARED_DIFFERENCE": 2, "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2, "TRANSPOSE": 6}  # fmt: skip
+_TFLITE_OPS = {**_FLOAT_PARTS, "FULLY_CONNECTED": 10, "LOGISTIC": 3, "TANH": 3}
+_LITERT_OPS = {**_TFLITE_OPS, "FULLY_CONNECTED": 12}
+# Only what the compiler maps and a dense network can hold; versions as converters of its time wrote them.
+EDGETPU_OPS = {"ADD": 2, "CONCATENATION": 2, "FULLY_CONNECTED": 5, "LOGISTIC": 2, "MAXIMUM": 2, "MINIMUM": 2, "MUL": 2,
+               "QUANTIZE": 2, "RELU": 2, "RELU6": 2, "RELU_N1_TO_1": 1, "RESHAPE": 1, "SUB": 2, "TANH": 2}  # fmt: skip
+_MICRO_OPS = {"ADD": 5, "DEQUANTIZE": 5, "ELU": 1, "EXP": 2, "FULLY_CONNECTED": 10, "LEAKY_RELU": 2, "LOG": 2,
+              "LOGISTIC": 3, "MAXIMUM": 4, "MINIMUM": 4, "MUL": 7, "QUANTIZE": 3, "RELU": 3, "RELU6": 3, "RESHAPE": 1,
+              "SUB": 5, "TANH": 3}  # fmt: skip
+_ALL_SCHEMES = ("int8", "int16x8", "dynamic", "float16", "float32")
+_EVERY_RUNTIME = tuple(RUNTIMES)
+
+TARGETS: Mapping[str, Target] = {
+    target.name: target
+    for target in (
+        # Per tensor: tflite-runtime 2.14 opens dynamic-range files with a scale per channel and scores wrongly.
+        Target("cpu", DETECTOR, _ALL_SCHEMES, "tensor", _EVERY_RUNTIME, _TFLITE_OPS),
+        Target("litert", DETECTOR, _ALL_SCHEMES, "channel", ("ai-edge-litert",), _LITERT_OPS),
+        Target("tflite-runtime", DETECTOR, _ALL_SCHEMES, "tensor", ("tflite-runtime",), _TFLITE_OPS),
+        Target(
+            "edgetpu",
+            NETWORK,
+            ("int8",),
+            "tensor",
+            _EVERY_RUNTIME,
+            EDGETPU_OPS,
+            3,
+            ("no Edge TPU: run on the CPU, before compilation",),
+        ),
+        Target("micro", NETWORK, ("int8", "float32"), "tensor", _EVERY_RUNTIME, _MICRO_OPS, never_run=("no board",)),
+    )
+}
+
+
+def find_target(name: str, scheme: str | None) -> tuple[Target, str]:
+    """Return the target called `name` and the scheme, by default the target's first.
+
+    Raises
+    ------
+    UsageError
+        If there is no such target, or it does not know the scheme.
+    """
+    if name not in TARGETS:
+        raise UsageError(f"unknown target: expected one of {', '.join(TARGETS)}. Received: {name!r}")
+    target = TARGETS[name]
+    chosen = scheme or target.schemes[0]
+    if chosen not in target.schemes:
+        raise UsageError(
+            f"target {name} cannot be quantised so: expected one of {', '.join(target.schemes)}. Received: {chosen!r}"
+        )
+    return target, chosen
