@@ -56,9 +56,10 @@ def build_detector_graph(network: Network, preprocessing: Preprocessing, head: H
 
 
 def build_network_graph(network: Network, head: Head) -> bytes:
-    """Return the network alone, ``inputs`` (1, inputs) → ``codes`` and what else the head needs: ``reconstruction``, ``hidden_0`` ….
+    """Return the network alone: ``inputs`` (1, inputs) → ``codes``.
 
-    For targets whose host scales and scores. The batch is 1: the Edge TPU knows fixed shapes only.
+    If the head needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales and
+    scores. The batch is 1: the Edge TPU knows fixed shapes only.
     """
 
     def run(inputs: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -24,12 +24,14 @@ from edge_runtime.run_folder import RUN_JSON
 from edge_runtime.silence import silent_stderr
 
 
-class SparseLayer(keras.layers.Dense):  # type: ignore[misc]
-    """What `training.SparseLayer` is at inference: a sigmoid dense layer. Lets its models load without training."""
+class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
+    """What `training.SparseLayer` is at inference: a dense layer. Lets its models load without training."""
 
-    def __init__(self, units: int, rho: float = 0.05, alpha: float = 0.1, **kwargs: Any) -> None:
-        super().__init__(units, **{**kwargs, "activation": "sigmoid"})
-        self.rho, self.alpha = rho, alpha
+    def __init__(self, units: int, *, penalty: str = "kl", activation: Any = "sigmoid", **kwargs: Any) -> None:
+        if penalty == "topk":
+            raise ValueError("SparseLayer with the penalty topk is exported from its run folder only")
+        kept = {name: value for name, value in kwargs.items() if name in ("name", "use_bias", "dtype")}
+        super().__init__(units, activation=activation, **kept)
 
 
 _NUMBER = re.compile(r"_\d+$")
