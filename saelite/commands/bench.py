@@ -15,6 +15,7 @@ bench = DefaultGroup(
     default="latency",
     commands={
         "latency": "saelite.commands.bench_latency:latency",
+        "accuracy": "saelite.commands.bench_accuracy:accuracy",
         "peers": "saelite.commands.bench_peers:peers",
         "digits": "saelite.commands.bench_digits:digits",
     },

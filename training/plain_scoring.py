@@ -1,0 +1,42 @@
+"""Scores of plain weights in float64: the same for a row whatever stands beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.heads import Head
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.run_folder import DenseLayer, Network
+
+Array = npt.NDArray[np.float64]
+_ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
+    "sigmoid": lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)),
+    "tanh": np.tanh,
+}
+
+
+def plain_scores(network: Network, head: Head, inputs: FloatArray) -> Array:
+    """Return one score per row of scaled inputs, shape (n, inputs); higher is more anomalous."""
+    outputs = _outputs(inputs.astype(np.float64), network.encoder)
+    parts = {
+        "inputs": outputs[0],
+        "hidden": np.concatenate([outputs[0][:, :0], *outputs[1:-1]], axis=1),
+        "codes": outputs[-1],
+        "residual": outputs[0] - _outputs(outputs[-1], network.decoder)[-1],
+    }
+    z = np.concatenate([parts[name] for name in head.parts], axis=1) - head.mean
+    whitened = z * head.whitening if head.whitening.ndim == 1 else np.einsum("nd,de->ne", z, head.whitening)
+    return np.asarray((whitened**2).sum(axis=1))
+
+
+def _outputs(x: Array, layers: tuple[DenseLayer, ...]) -> list[Array]:
+    outputs = [x]
+    for layer in layers:
+        # einsum adds up each row by itself, where a matrix product rounds by how many rows there are.
+        outputs.append(_ACTIVATIONS[layer.activation](np.einsum("nd,de->ne", outputs[-1], layer.kernel) + layer.bias))
+    return outputs
