@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,3 +53,24 @@ def step_progress() -> Iterator[Callable[[str], None]]:
         return
     with console.status("") as status:
         yield status.update
+
+
+@contextmanager
+def curves(folder: Path | None) -> Iterator[Callable[[Epoch], None]]:
+    """Write TensorBoard's event files into a folder, if there is one; yield what to call after each epoch."""
+    if folder is None:
+        yield lambda _: None
+        return
+    import tensorflow as tf
+
+    # tf.summary.scalar would need the tensorboard package; this writes the same events without it.
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "scalars"
+    with tf.summary.create_file_writer(str(folder)).as_default():
+
+        def write(epoch: Epoch) -> None:
+            for name, value in vars(epoch).items():
+                if name != "epoch":
+                    tf.summary.write(name, tf.constant(value, tf.float32), step=epoch.epoch, metadata=metadata)
+
+        yield write

@@ -31,14 +31,14 @@ def test_a_stuck_sensor_does_not_move_and_a_broken_correlation_keeps_the_values(
 
 
 def choice(make_parts, windows):
-    inputs = windows.reshape(len(windows), -1)
-    return choose_head(make_parts, make_parts(inputs[:200]), inputs[200:], PREPROCESSING, smoothing_span=5)
+    return choose_head(make_parts, make_parts(windows[:200]), windows[200:], PREPROCESSING, smoothing_span=5)
 
 
 def parts_seen_by(*seeing):
     """Return parts of which only some hold the inputs; the others are noise."""
 
-    def make_parts(inputs):
+    def make_parts(windows):
+        inputs = windows.reshape(len(windows), -1)
         noise = np.random.default_rng(len(inputs)).normal(size=inputs.shape).astype(np.float32)
         return {name: inputs if name in seeing else noise for name in ("inputs", "hidden", "codes", "residual")}
 

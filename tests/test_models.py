@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import rel_entr
 
-from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.heads import Head
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.preprocessing import Preprocessing
@@ -17,6 +17,7 @@ from export.runtime_check import InstalledRuntime, run_graph
 from export.targets import TARGETS
 from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
+from training.checkpoint import Checkpoint, CheckpointFile
 from training.heads import fit_head
 from training.parts import head_parts
 from training.trainer import TrainingSettings, fit
@@ -161,13 +162,28 @@ def test_training_goes_on_from_its_checkpoint_as_if_it_had_never_stopped(windows
         if epoch.epoch == 4:
             raise SystemExit
 
-    whole, history = trained(windows, epochs=9, noise=0.1, momentum=0.5)
+    options = {"epochs": 9, "noise": 0.1, "momentum": 0.5}
+    file = CheckpointFile(tmp_path / "checkpoint.npz", interval_s=0.0)
+    whole, history = trained(windows, **options)
     with pytest.raises(SystemExit):
-        trained(windows, epochs=9, noise=0.1, momentum=0.5, on_epoch=stop, checkpoint=tmp_path / "c.npz")
-    resumed, resumed_history = trained(windows, epochs=9, noise=0.1, momentum=0.5, checkpoint=tmp_path / "c.npz")
+        trained(windows, **options, on_epoch=stop, checkpoint=file)
+    resumed, resumed_history = trained(windows, **options, checkpoint=file)
     assert resumed_history == history
     for one, other in zip(whole.get_weights(), resumed.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+    assert not file.path.exists()
+
+
+def test_checkpoint_of_another_training_is_refused(tmp_path):
+    CheckpointFile(tmp_path / "c.npz", "one").write(Checkpoint(((1.0,) * 5,), (), (), ()))
+    with pytest.raises(UsageError, match="other data or with other options"):
+        CheckpointFile(tmp_path / "c.npz", "two").read()
+
+
+def test_damaged_checkpoint_says_so(tmp_path):
+    (tmp_path / "c.npz").write_bytes(b"PK\3\4 no")
+    with pytest.raises(ModelFileError, match="is damaged"):
+        CheckpointFile(tmp_path / "c.npz").read()
 
 
 def test_weights_that_are_no_numbers_are_never_kept(windows):

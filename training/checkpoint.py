@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.atomic import write_atomically
-from edge_runtime.errors import ModelFileError
+from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.preprocessing import FloatArray
 
 _GROUPS = ("weights", "best_weights", "optimizer")
@@ -33,34 +35,63 @@ class Checkpoint:
     optimizer: tuple[FloatArray, ...]
 
 
-def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the file atomically: a process killed at any moment leaves this state or the one before."""
-    arrays = {
-        f"{group}_{number}": array for group in _GROUPS for number, array in enumerate(getattr(checkpoint, group))
-    }
-    buffer = io.BytesIO()
-    np.savez(buffer, history=np.asarray(checkpoint.history), **arrays)
-    write_atomically(path, buffer.getvalue())
+class CheckpointFile:
+    """Where a training keeps its state.
 
-
-def read_checkpoint(path: Path) -> Checkpoint:
-    """Read the file.
-
-    Raises
-    ------
-    ModelFileError
-        If it is damaged.
+    Parameters
+    ----------
+    path : Path
+    fingerprint : str
+        Of data and settings: another training does not go on from it.
+    interval_s : float
+        Written at most so often; what a crash costs.
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            groups = [
-                tuple(archive[f"{group}_{number}"] for number in range(_count(archive.files, group)))
-                for group in _GROUPS
-            ]
-            return Checkpoint(tuple(map(tuple, archive["history"].tolist())), *groups)
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelFileError(f"{path} is damaged ({error}). Delete it to begin the training anew.") from error
+
+    def __init__(self, path: Path, fingerprint: str = "", interval_s: float = 2.0) -> None:
+        self.path, self._fingerprint, self._interval_s = path, fingerprint, interval_s
+        self._written = -np.inf
+
+    def is_due(self) -> bool:
+        """Return whether the interval since the last writing is over."""
+        return time.monotonic() - self._written >= self._interval_s
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Write the file atomically: a process killed at any moment leaves this state or the one before."""
+        arrays = {
+            f"{group}_{number}": array for group in _GROUPS for number, array in enumerate(getattr(checkpoint, group))
+        }
+        buffer = io.BytesIO()
+        np.savez(buffer, history=np.asarray(checkpoint.history), fingerprint=np.asarray(self._fingerprint), **arrays)
+        write_atomically(self.path, buffer.getvalue())
+        self._written = time.monotonic()
+
+    def read(self) -> Checkpoint | None:
+        """Read the file; None where there is none.
+
+        Raises
+        ------
+        ModelFileError
+            If it is damaged.
+        UsageError
+            If it belongs to other data or settings.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
+                found = str(archive["fingerprint"])
+                groups = [_group(archive, name) for name in _GROUPS]
+                checkpoint = Checkpoint(tuple(map(tuple, archive["history"].tolist())), *groups)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to begin the training anew.") from error
+        if found != self._fingerprint:
+            raise UsageError(
+                f"{self.path} is the state of a training on other data or with other options. Expected the same as "
+                "when it stopped. Repeat the options of that time, or leave out --resume to begin anew."
+            )
+        return checkpoint
 
 
-def _count(names: list[str], group: str) -> int:
-    return sum(name.rpartition("_")[0] == group for name in names)
+def _group(archive: Mapping[str, FloatArray], group: str) -> tuple[FloatArray, ...]:
+    count = sum(name.rpartition("_")[0] == group for name in archive)
+    return tuple(archive[f"{group}_{number}"] for number in range(count))

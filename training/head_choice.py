@@ -65,23 +65,24 @@ def choose_head(
     Parameters
     ----------
     make_parts : callable
-        From scaled inputs, shape (n, inputs), to the arrays a head takes.
+        From raw windows, shape (n, window, sensors), to the arrays a head takes.
     train_parts : mapping
         The same of the training windows.
-    held_out : ndarray of shape (n, inputs), float32
-        Scaled inputs of held-out normal windows, in time order.
+    held_out : ndarray of shape (n, window, sensors), float32
+        Raw held-out normal windows, in time order.
     """
     heads = {kind: fit_head(kind, train_parts) for kind in PARTS}
     rng = np.random.default_rng(0)
     held_out = held_out[-_WINDOWS:]
     normal = _scores(heads, make_parts(held_out), smoothing_span)
-    windows = held_out.reshape(len(held_out), preprocessing.window, -1)
-    sensors = rng.permutation(windows.shape[2])[:_SENSORS]
+    center, scale = np.array(preprocessing.center), np.array(preprocessing.scale)
+    windows = (held_out - center) / scale
+    sensors = rng.permutation(len(center))[:_SENSORS]
     figures: dict[str, dict[str, list[float]]] = {kind: {fault: [] for fault in FAULTS} for kind in heads}
     for fault in FAULTS:
         for sensor in sensors:
-            faulty = np.clip(with_fault(fault, windows, sensor, rng), -preprocessing.limit, preprocessing.limit)
-            scores = _scores(heads, make_parts(faulty.reshape(held_out.shape).astype(np.float32)), smoothing_span)
+            faulty = with_fault(fault, windows, sensor, rng) * scale + center
+            scores = _scores(heads, make_parts(faulty.astype(np.float32)), smoothing_span)
             for kind in heads:
                 figures[kind][fault].append(_roc_auc(normal[kind], scores[kind]))
     means = {kind: {fault: float(np.mean(values)) for fault, values in row.items()} for kind, row in figures.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.metadata
 import io
 import shutil
@@ -15,12 +16,17 @@ import numpy as np
 
 from edge_runtime.atomic import unwritable
 from edge_runtime.errors import OutputError
+from edge_runtime.heads import Head
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.preprocessing import FloatArray, Preprocessing
 from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
 from training.autoencoder import SparseAutoencoder, plain_network
+from training.checkpoint import CheckpointFile
+from training.head_choice import HeadChoice, choose_head
 from training.heads import fit_head
 from training.parts import head_parts
 from training.preprocessing import fit_preprocessing
+from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
 from training.recordings.windows import Stretches, split
@@ -28,6 +34,9 @@ from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
 _REPRESENTATIVE_WINDOWS = 1000
 _WINDOW_BYTES = 2**27
+_MODEL_OPTIONS = (
+    "code_size", "hidden", "rho", "alpha", "penalty", "momentum", "code_activation", "tied", "noise",
+)  # fmt: skip
 _PACKAGES = ("saelite", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -39,15 +48,18 @@ class DetectorSettings:
     ----------
     window, stride : int
         Readings the network sees at once, readings between two windows.
-    code_size, hidden, rho, alpha
+    code_size, hidden, rho, alpha, penalty, momentum, code_activation, tied, noise
         See `training.autoencoder.SparseAutoencoder`.
+    preset : str, optional
+        Sizes for a budget instead of `hidden` and `code_size`, see `training.presets`.
     head : str
-        See `edge_runtime.heads`.
+        See `edge_runtime.heads`; ``auto`` chooses one, see `training.head_choice`.
     smoothing_span : int
         Windows of the scores' moving average.
     validation_fraction : float
         Share of the recording, its last part in time, that training never sees: it stops the training, and
-        the threshold is fitted on it.
+        the threshold is fitted on it. With 0 the training windows serve for both, for recordings too short to
+        hold some back.
     scaling : str
         See `edge_runtime.preprocessing.Preprocessing`.
     max_windows : int
@@ -63,6 +75,12 @@ class DetectorSettings:
     hidden: tuple[int, ...] = ()
     rho: float = 0.05
     alpha: float = 0.1
+    penalty: str = "kl"
+    momentum: float = 0.0
+    code_activation: str = "sigmoid"
+    tied: bool = False
+    noise: float = 0.0
+    preset: str | None = None
     head: str = "t2x"
     smoothing_span: int = 30
     validation_fraction: float = 0.25
@@ -85,10 +103,21 @@ class TrainedRun:
     model: SparseAutoencoder
     history: list[Epoch]
     findings: Findings
+    head_choice: HeadChoice | None = None
 
 
-def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = lambda _: None) -> TrainedRun:
+def train(
+    recording: Recording,
+    settings: DetectorSettings,
+    on_epoch: OnEpoch = lambda _: None,
+    checkpoint: Path | None = None,
+) -> TrainedRun:
     """Learn what normal looks like: every row of `recording` is taken as normal, labels are never used.
+
+    Parameters
+    ----------
+    checkpoint : Path, optional
+        See `training.trainer.fit`.
 
     Raises
     ------
@@ -104,11 +133,10 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
     inputs, held_out_inputs = preprocessing.transform(windows), preprocessing.transform(held_out)
 
     keras.utils.set_random_seed(settings.training.seed)
-    model = SparseAutoencoder(
-        inputs.shape[1], settings.code_size, settings.hidden, rho=settings.rho, alpha=settings.alpha
-    )
-    history = fit(model, inputs, held_out_inputs, settings.training, on_epoch)
-    head = fit_head(settings.head, head_parts(model, inputs))
+    model = _model(inputs.shape[1], settings)
+    kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(recording, settings))
+    history = fit(model, inputs, held_out_inputs, settings.training, on_epoch, kept)
+    choice, head = _head(model, inputs, held_out, preprocessing, settings)
     parts = head_parts(model, held_out_inputs)
     chosen = np.sort(rng.permutation(len(windows))[:_REPRESENTATIVE_WINDOWS])
     folder = RunFolder(
@@ -116,7 +144,7 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
         spec=DetectorSpec(
             tuple(Sensor(name) for name in recording.sensors),
             preprocessing,
-            Scoring(settings.head, settings.smoothing_span),
+            Scoring(head.kind, settings.smoothing_span),
         ),
         network=plain_network(model),
         head=head,
@@ -130,9 +158,39 @@ def train(recording: Recording, settings: DetectorSettings, on_epoch: OnEpoch = 
             "windows_there_were": len(train_part),
             "epochs": len(history),
             "findings": asdict(findings),
+            "head_choice": None if choice is None else asdict(choice),
         },
     )
-    return TrainedRun(folder, model, history, findings)
+    return TrainedRun(folder, model, history, findings, choice)
+
+
+def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
+    options = {name: getattr(settings, name) for name in _MODEL_OPTIONS}
+    if settings.preset:
+        options["hidden"], options["code_size"] = preset_sizes(settings.preset, inputs)
+    return SparseAutoencoder(inputs, **options)
+
+
+def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
+    text = f"{recording.sha256} {recording.sensors} {len(recording.values)} {asdict(settings)}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _head(
+    model: SparseAutoencoder,
+    inputs: FloatArray,
+    held_out: FloatArray,
+    preprocessing: Preprocessing,
+    settings: DetectorSettings,
+) -> tuple[HeadChoice | None, Head]:
+    parts = head_parts(model, inputs)
+    if settings.head != "auto":
+        return None, fit_head(settings.head, parts)
+
+    def make_parts(windows: FloatArray) -> dict[str, FloatArray]:
+        return head_parts(model, preprocessing.transform(windows))
+
+    return choose_head(make_parts, parts, held_out, preprocessing, settings.smoothing_span)
 
 
 def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:

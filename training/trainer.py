@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.adam import Adam
 from training.autoencoder import SparseAutoencoder
-from training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from training.checkpoint import Checkpoint, CheckpointFile
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     validation: FloatArray,
     settings: TrainingSettings,
     on_epoch: OnEpoch = lambda _: None,
-    checkpoint: Path | None = None,
+    checkpoint: CheckpointFile | None = None,
 ) -> list[Epoch]:
     """Train until the validation loss stops falling; the model ends with its best weights.
 
@@ -79,9 +78,9 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
         Scaled windows.
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
-    checkpoint : Path, optional
-        File to keep the state of the training in after each epoch, and to go on from where it exists: the
-        weights then come out as if it had never stopped.
+    checkpoint : CheckpointFile, optional
+        Where to keep the state of the training, and to go on from if it is there: the weights then come out as
+        if it had never stopped. Gone when the training is over.
 
     Raises
     ------
@@ -89,13 +88,13 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
         If the loss is not finite from the first epoch on.
     """
     fitting = _Fitting(model, train, validation, settings)
-    if checkpoint is not None and checkpoint.exists():
-        fitting.restore(read_checkpoint(checkpoint))
+    if checkpoint is not None and (state := checkpoint.read()) is not None:
+        fitting.restore(state)
     try:
         while fitting.goes_on():
             fitting.epoch()
-            if checkpoint is not None:
-                write_checkpoint(checkpoint, fitting.state())
+            if checkpoint is not None and checkpoint.is_due():
+                checkpoint.write(fitting.state())
             on_epoch(fitting.history[-1])
     except KeyboardInterrupt:
         if not fitting.history:
@@ -107,6 +106,8 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
             "Look for extreme values in the recording, or choose a smaller learning rate or --alpha."
         )
     model.set_weights(fitting.best_weights)
+    if checkpoint is not None:
+        checkpoint.path.unlink(missing_ok=True)
     return fitting.history
 
 

@@ -31,12 +31,12 @@ NORMAL_ROWS = 1150
 RECIPE = Recipe(
     DetectorSettings(
         window=3,
-        head="t2x",
+        head="t2",
         alpha=0.5,
         smoothing_span=30,
         # 400 rows are too few to hold some back: the threshold is fitted on them, and its factor makes up for it.
         validation_fraction=0.0,
-        threshold_rule=ThresholdRule(quantile=0.999, factor=1.6, check_fraction=0.0),
+        threshold_rule=ThresholdRule(quantile=0.999, factor=4 / 3, check_fraction=0.0),
         sensor_policy=SensorPolicy(constant="drop", drift="drop"),
         training=TrainingSettings(epochs=300, batch_size=100, learning_rate=1e-2, decay=True, patience=300),
     ),

@@ -9,13 +9,18 @@ import click
 
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
+from edge_runtime.run_folder import THRESHOLD_METHODS
 from saelite.options import NamesType, label_option, on_missing_option, rows_option
-from saelite.progress import training_progress
+from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
     from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Recording
+    from training.trainer import Epoch
+
+
+_TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 
 
 @click.command()
@@ -56,19 +61,50 @@ if TYPE_CHECKING:
 )
 @click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
+@click.option(
+    "--preset",
+    type=click.Choice(["tiny", "small", "medium"]),
+    help="Hidden layer and codes for 1,000, 10,000 or 100,000 multiply-accumulates; instead of --hidden and "
+    "--code-size.",
+)
 @click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
 @click.option("--hidden", default="", metavar="UNITS", help="Layers before the codes, such as 64 or 128,64.")
 @click.option("--rho", default=0.05, show_default=True, help="Target mean activation of each code.")
 @click.option("--alpha", default=0.1, show_default=True, help="Weight of the sparsity penalty.")
 @click.option(
+    "--penalty",
+    type=click.Choice(["kl", "l1", "topk", "none"]),
+    default="kl",
+    show_default=True,
+    help="What keeps codes sparse: mean activation drawn to --rho, mean size, or only the largest kept.",
+)
+@click.option("--code-activation", default="sigmoid", show_default=True, help="Of the codes; kl needs the sigmoid.")
+@click.option("--momentum", default=0.0, show_default=True, help="Of the codes' mean activation from batch to batch.")
+@click.option("--tied", is_flag=True, help="Decode with the encoder's weights, transposed.")
+@click.option("--noise", default=0.0, show_default=True, help="Gaussian noise on the inputs in training, in scales.")
+@click.option(
     "--head",
-    type=click.Choice(list(PARTS)),
+    type=click.Choice([*PARTS, "auto"]),
     default="t2x",
     show_default=True,
     help="What makes the score: codes (t2), inputs and codes (t2x), these and the layers between (deep), squared "
-    "error (spe), residual, or residual and codes (joint).",
+    "error (spe), residual, or residual and codes (joint); auto takes the one that sees synthetic faults best.",
 )
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
+@click.option(
+    "--threshold",
+    "threshold_method",
+    type=click.Choice(THRESHOLD_METHODS),
+    default="quantile",
+    show_default=True,
+    help="Fitted on export: a quantile times a factor, a false-alarm rate, or peaks over threshold.",
+)
+@click.option("--quantile", default=0.999, show_default=True, help="Of held-out normal scores.")
+@click.option("--factor", default=4 / 3, show_default="4/3", help="On the quantile.")
+@click.option("--target-far", default=0.001, show_default=True, help="False alarms per window, for far and pot.")
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Windows per step.")
+@click.option("--learning-rate", default=2e-3, show_default=True, help="Of Adam.")
+@click.option("--weight-decay", default=0.0, show_default=True, help="Of Adam, on kernels.")
 @click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
 @click.option(
@@ -78,9 +114,19 @@ if TYPE_CHECKING:
     type=click.IntRange(2),
     help="Learn from so many at most, spread evenly over the time; the others are not used.",
 )
+@click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
+@click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
-def train(
-    recording: Path, output: Path, rows: slice, label: str | None, on_missing: str, overwrite: bool, **options: Any
+def train(  # the options are listed above; here are those that are no settings of the detector
+    recording: Path,
+    output: Path,
+    rows: slice,
+    label: str | None,
+    on_missing: str,
+    overwrite: bool,
+    resume: bool,
+    tensorboard: Path | None,
+    **options: Any,
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
@@ -100,22 +146,38 @@ def train(
     normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing)
     settings = _settings(**options)
     _tell(normal)
-    with training_progress(settings.training.epochs) as on_epoch:
-        run = train_detector(normal, settings, on_epoch)
+    checkpoint = output.with_name(f".{output.name}.checkpoint.npz")
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    with training_progress(settings.training.epochs) as show, curves(tensorboard) as draw:
+
+        def on_epoch(epoch: Epoch) -> None:
+            show(epoch)
+            draw(epoch)
+
+        run = train_detector(normal, settings, on_epoch, checkpoint)
     save_run(run, output, overwrite=overwrite)
+    if run.head_choice is not None:
+        click.echo(run.head_choice.reason(), err=True)
     for line in run.findings.lines(settings.sensor_policy):
         click.echo(line, err=True)
     click.echo(_summary(run, output))
 
 
-def _settings(hidden: str, epochs: int, seed: int, **options: Any) -> DetectorSettings:
+def _settings(hidden: str, **options: Any) -> DetectorSettings:
+    from edge_runtime.run_folder import ThresholdRule
     from training.pipeline import DetectorSettings
     from training.recordings.findings import SensorPolicy
     from training.trainer import TrainingSettings
 
     return DetectorSettings(
         hidden=_units(hidden),
-        training=TrainingSettings(epochs=epochs, seed=seed),
+        training=TrainingSettings(**{name: options.pop(name) for name in _TRAINING}),
+        threshold_rule=ThresholdRule(
+            options.pop("threshold_method"),
+            **{name: options.pop(name) for name in ("quantile", "factor", "target_far")},
+        ),
         sensor_policy=SensorPolicy(*(options.pop(f"{kind}_policy") for kind in ("constant", "duplicate", "drift"))),
         **options,
     )

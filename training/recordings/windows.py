@@ -86,6 +86,8 @@ class Stretches:
 def split(recording: Recording, window: int, stride: int, fraction: float) -> tuple[Stretches, Stretches]:
     """Cut each file of a recording in time: the first part to learn from, the last `fraction` to check with.
 
+    With a fraction of 0 both parts are the whole.
+
     No window reaches over the cut, from one file into the next, or over a gap.
 
     Raises
@@ -100,7 +102,8 @@ def split(recording: Recording, window: int, stride: int, fraction: float) -> tu
     edges = np.unique(np.concatenate([starts, stops, cuts, breaks]))
     bounds = np.stack([edges[:-1], edges[1:]], axis=1)
     held_out = bounds[:, 0] >= cuts[np.searchsorted(starts, bounds[:, 0], side="right") - 1]
-    parts = tuple(Stretches(recording.values, bounds[chosen], window, stride) for chosen in (~held_out, held_out))
+    chosen = (~held_out, held_out if fraction else ~held_out)
+    parts = tuple(Stretches(recording.values, bounds[rows], window, stride) for rows in chosen)
     if min(map(len, parts)) < 2:
         raise _too_few(recording, window, fraction)
     return parts[0], parts[1]
@@ -112,6 +115,6 @@ def _too_few(recording: Recording, window: int, fraction: float) -> RecordingErr
     )
     return RecordingError(
         f"the recording has {len(recording.values)} row(s), too few to learn from: a window of {window} needs at "
-        f"least {round((window + 1) / min(fraction, 1 - fraction)) + 1}{without_gap}. "
+        f"least {round((window + 1) / min(fraction or 1.0, 1 - fraction)) + 1}{without_gap}. "
         "Record more, or choose a smaller --window."
     )
