@@ -13,25 +13,39 @@ from edge_runtime.run_folder import DenseLayer, Network
 
 Array = npt.NDArray[np.float64]
 _ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))),
     "linear": lambda x: x,
     "relu": lambda x: np.maximum(x, 0.0),
     "sigmoid": lambda x: 0.5 * (1.0 + np.tanh(0.5 * x)),
+    "softplus": lambda x: np.logaddexp(0.0, x),
     "tanh": np.tanh,
 }
 
 
-def plain_scores(network: Network, head: Head, inputs: FloatArray) -> Array:
-    """Return one score per row of scaled inputs, shape (n, inputs); higher is more anomalous."""
+def plain_parts(network: Network, inputs: FloatArray) -> dict[str, Array]:
+    """Return the arrays a head takes, of scaled inputs of shape (n, inputs)."""
     outputs = _outputs(inputs.astype(np.float64), network.encoder)
-    parts = {
+    codes = _largest(outputs[-1], network.kept)
+    return {
         "inputs": outputs[0],
         "hidden": np.concatenate([outputs[0][:, :0], *outputs[1:-1]], axis=1),
-        "codes": outputs[-1],
-        "residual": outputs[0] - _outputs(outputs[-1], network.decoder)[-1],
+        "codes": codes,
+        "residual": outputs[0] - _outputs(codes, network.decoder)[-1],
     }
+
+
+def plain_scores(network: Network, head: Head, inputs: FloatArray) -> Array:
+    """Return one score per row of scaled inputs, shape (n, inputs); higher is more anomalous."""
+    parts = plain_parts(network, inputs)
     z = np.concatenate([parts[name] for name in head.parts], axis=1) - head.mean
     whitened = z * head.whitening if head.whitening.ndim == 1 else np.einsum("nd,de->ne", z, head.whitening)
     return np.asarray((whitened**2).sum(axis=1))
+
+
+def _largest(codes: Array, count: int) -> Array:
+    if not count:
+        return codes
+    return codes * (codes >= np.partition(codes, -count, axis=1)[:, [-count]])
 
 
 def _outputs(x: Array, layers: tuple[DenseLayer, ...]) -> list[Array]:

@@ -117,6 +117,26 @@ class FileSize:
 
 
 @dataclass(frozen=True)
+class Learnt:
+    """What a training made, on held-out normal windows.
+
+    Parameters
+    ----------
+    mean_activations, firing_shares : ndarray of shape (units,)
+        Of each code: mean, and share of windows in which it is above one half.
+    errors : tuple of (str, float)
+        Root mean squared error of each sensor's reconstruction, in scales.
+    findings : tuple of (str, str)
+        Kind of finding in the training rows, and the sensors.
+    """
+
+    mean_activations: Array
+    firing_shares: Array
+    errors: tuple[tuple[str, float], ...]
+    findings: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Report:
     """All a report shows; an empty part drops its section.
 
@@ -140,6 +160,8 @@ class Report:
         Target activation the training aimed at.
     benchmark : Benchmark or None
         Where the latencies come from: memory, start, machine.
+    learnt : Learnt or None
+        What the training made.
     """
 
     title: str
@@ -154,3 +176,4 @@ class Report:
     facts: tuple[tuple[str, str], ...]
     rho: float | None = None
     benchmark: Benchmark | None = None
+    learnt: Learnt | None = None

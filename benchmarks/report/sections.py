@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.report import benchmark_tables, plots, tables
+from benchmarks.report import benchmark_tables, learnt, plots, tables
 from benchmarks.report.formats import number
 from benchmarks.report.model import Report
 from benchmarks.report.tables import Table
@@ -107,6 +107,18 @@ def _training(report: Report) -> Section | None:
     return Section("training", "How was it trained?", text, plot, (tables.training_table(report),))
 
 
+def _learnt(report: Report) -> Section | None:
+    if report.learnt is None:
+        return None
+    text = "A code that never fires is a unit too many; a sensor with an error near 1 was not learnt at all."
+    shown = (
+        learnt.findings_table(report.learnt),
+        learnt.sensors_table(report.learnt),
+        learnt.codes_table(report.learnt),
+    )
+    return Section("learnt", "What did it learn?", text, learnt.codes_plot(report.learnt, report.rho), shown)
+
+
 def _facts(report: Report) -> Section | None:
     table = tables.facts_table(report)
     return Section("model", "What is in the model?", "", tables=(table,)) if table.rows else None
@@ -121,5 +133,6 @@ _SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     _resources,
     _sizes,
     _training,
+    _learnt,
     _facts,
 )

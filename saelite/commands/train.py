@@ -116,6 +116,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 )
 @click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
 def train(  # the options are listed above; here are those that are no settings of the detector
     recording: Path,
@@ -126,6 +127,7 @@ def train(  # the options are listed above; here are those that are no settings 
     overwrite: bool,
     resume: bool,
     tensorboard: Path | None,
+    report: Path | None,
     **options: Any,
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
@@ -158,6 +160,11 @@ def train(  # the options are listed above; here are those that are no settings 
 
         run = train_detector(normal, settings, on_epoch, checkpoint)
     save_run(run, output, overwrite=overwrite)
+    if report is not None:
+        from benchmarks.report.html import write_report
+        from benchmarks.training_report import training_report
+
+        write_report(training_report(output), report)
     if run.head_choice is not None:
         click.echo(run.head_choice.reason(), err=True)
     for line in run.findings.lines(settings.sensor_policy):

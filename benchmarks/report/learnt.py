@@ -1,0 +1,63 @@
+"""What a training made: which codes fire, how well each sensor is reconstructed, which sensors spoil it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.report.drawing import INK, NORMAL, WIDTH, axes_at, render
+from benchmarks.report.formats import number, percent
+from benchmarks.report.model import Learnt
+from benchmarks.report.tables import Column, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MAX_ROWS = 24
+
+
+def codes_plot(learnt: Learnt, rho: float | None) -> str:
+    """Return the mean activation of every code, the busiest first."""
+    activations = np.sort(learnt.mean_activations)[::-1]
+
+    def paint(figure: Figure) -> None:
+        axes = axes_at(figure, 0.75, 0.45, WIDTH - 0.9, 1.5)
+        axes.bar(np.arange(len(activations)), activations, color=NORMAL, width=0.8)
+        if rho is not None:
+            axes.axhline(rho, color=INK, linewidth=0.9, linestyle=":", label="target ρ")
+            axes.legend(loc="upper right")
+        axes.set_xlabel("codes, the busiest first")
+        axes.set_ylabel("mean activation")
+        axes.set_xticks([])
+
+    silent = int((learnt.firing_shares == 0).sum())
+    alt = (
+        f"Mean activation of {len(activations)} codes, from {number(activations[0])} down to "
+        f"{number(activations[-1])}; {silent} never fire."
+    )
+    return render("codes", alt, (WIDTH, 2.1), paint)
+
+
+def codes_table(learnt: Learnt) -> Table:
+    """Return mean activation and share of windows with an activation above one half, the busiest codes first."""
+    order = np.argsort(-learnt.mean_activations, kind="stable")[:_MAX_ROWS]
+    rows = ((str(code), learnt.mean_activations[code], learnt.firing_shares[code]) for code in order)
+    return Table(
+        "Codes",
+        (Column("code"), Column("mean activation"), Column("windows it fires in")),
+        tuple((code, number(float(mean)), percent(float(share))) for code, mean, share in rows),
+    )
+
+
+def sensors_table(learnt: Learnt) -> Table:
+    """Return each sensor's error of reconstruction on held-out windows, the largest first."""
+    rows = sorted(learnt.errors, key=lambda row: -row[1])[:_MAX_ROWS]
+    columns = (Column("sensor", is_number=False), Column("root mean squared error, in scales"))
+    return Table("Reconstruction", columns, tuple((name, number(error)) for name, error in rows))
+
+
+def findings_table(learnt: Learnt) -> Table:
+    """Return the sensors that never move, repeat another, or drift."""
+    columns = (Column("finding", is_number=False), Column("sensors", is_number=False))
+    return Table("Findings in the training rows", columns, learnt.findings)
