@@ -27,9 +27,11 @@ def training_report(folder: Path) -> Report:
     nothing = np.empty(0)
     return Report(
         title=f"Training of {run.name}",
-        recording=run.name,
-        figures=Figures(None, None, None, None, len(scores), 0),
-        trace=ScoreTrace(np.arange(len(scores), dtype=float), scores, threshold.value, None, None),
+        recording="its held-out normal windows, drawn as one a second",
+        figures=Figures(None, None, float((scores > threshold.value).mean()), None, len(scores), 0),
+        trace=ScoreTrace(
+            np.arange(len(scores), dtype=float), scores, threshold.value, np.zeros(len(scores), bool), None
+        ),
         faults=(),
         history=_history(folder / "history.csv"),
         normal_scores=nothing,
