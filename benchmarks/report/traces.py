@@ -73,7 +73,7 @@ def envelope(x: Array, y: Array, points: int) -> tuple[Array, Array]:
     >>> spike = np.zeros(1000)
     >>> spike[777] = 5.0
     >>> x, y = envelope(np.arange(1000.0), spike, 100)
-    >>> len(x) <= 100, y.max(), x[y.argmax()]
+    >>> len(x) <= 100, float(y.max()), float(x[y.argmax()])
     (True, 5.0, 777.0)
     """
     if len(x) <= points:

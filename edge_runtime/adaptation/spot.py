@@ -106,9 +106,9 @@ class Spot:
     >>> scores = np.random.default_rng(0).exponential(size=50_000).astype(np.float32)
     >>> spot = Spot(SpotSettings(target_far=0.001), fitted=8.0)
     >>> thresholds = spot.update_many(scores)
-    >>> thresholds[0], -np.log(0.001)
+    >>> float(thresholds[0]), float(-np.log(0.001))
     (8.0, 6.908)
-    >>> abs(thresholds[-1] - 6.9) < 0.5
+    >>> bool(abs(thresholds[-1] - 6.9) < 0.5)
     True
     """
 
