@@ -215,6 +215,16 @@ class Op:
 
 
 @dataclass(frozen=True)
+class OpPlace:
+    """Where some ops of a graph for the Edge TPU run, and why: expected, or as the compiler said."""
+
+    op: str
+    count: int
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Provenance:
     """Where the model comes from: no paths, no host names.
 
@@ -252,6 +262,8 @@ class Manifest:
         What was demanded, and what was not kept: empty, unless the export was told to go on.
     not_run : tuple of NotRun
         What the file should be run in and was not.
+    op_places : tuple of OpPlace
+        For the Edge TPU alone.
     """
 
     schema: int
@@ -273,6 +285,7 @@ class Manifest:
     parity_float32: Parity | None = None
     parity_limits: ParityLimits = field(default_factory=ParityLimits)
     parity_failures: tuple[str, ...] = ()
+    op_places: tuple[OpPlace, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

@@ -90,7 +90,7 @@ def read_model_file(path: str | Path, *, trusted_key: str | Path | None = None) 
         If any byte was changed; with `trusted_key` also if the file is not signed, or by another key.
     """
     path = Path(path)
-    content = _content(path)
+    content = read_content(path)
     flatbuffer, members = _split(content, path)
     if MANIFEST_NAME not in members:
         raise ModelFileError(
@@ -124,7 +124,8 @@ def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
     return {name[:-4]: _npy_array(data, path) for name, data in members.items() if name.endswith(".npy")}
 
 
-def _content(path: Path) -> bytes:
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a TFLite file, ours or not; raise ModelFileError if it is none."""
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

@@ -113,12 +113,12 @@ def quantized_input(flatbuffer: bytes) -> tuple[float, int] | None:
     """Return scale and zero point of the network's quantised input; None where it takes float32."""
     model = parse(flatbuffer)
     (graph, *_) = model.subgraphs
-    entry = _scale(graph.tensors[graph.inputs[0]])
+    entry = scale_of(graph.tensors[graph.inputs[0]])
     if entry is not None:
         return entry
     for operator in graph.operators:
         if op_name(model.operatorCodes[operator.opcodeIndex]) == "QUANTIZE":
-            return _scale(graph.tensors[operator.outputs[0]])
+            return scale_of(graph.tensors[operator.outputs[0]])
     return None
 
 
@@ -126,10 +126,11 @@ def network_outputs(flatbuffer: bytes) -> tuple[QuantizedTensor, ...]:
     """Return name, scale and zero point of every output."""
     (graph, *_) = parse(flatbuffer).subgraphs
     tensors = [graph.tensors[index] for index in graph.outputs]
-    return tuple(QuantizedTensor(tensor.name.decode(), *(_scale(tensor) or ())) for tensor in tensors)
+    return tuple(QuantizedTensor(tensor.name.decode(), *(scale_of(tensor) or ())) for tensor in tensors)
 
 
-def _scale(tensor: Any) -> tuple[float, int] | None:
+def scale_of(tensor: Any) -> tuple[float, int] | None:
+    """Return scale and zero point of a tensor, of its first channel if it has several; None if it has none."""
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None or not len(quantization.scale):
         return None

@@ -31,6 +31,7 @@ from edge_runtime.smoothing import Smoother
 from edge_runtime.verification import reference_arrays
 from export import flatbuffer
 from export.audit import audit
+from export.edgetpu import expected_places
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.labelled import Labelled
 from export.quantization import quantize, representative_dataset
@@ -153,6 +154,7 @@ def _model(run: RunFolder, target: Target, scheme: str, float_graph: bytes) -> M
         mean_activation=(),
         flatbuffer_sha256="",
         ops=flatbuffer.ops(graph),
+        op_places=expected_places(graph) if target.name == "edgetpu" else (),
         provenance=_provenance(run.provenance),
         graph=target.graph,
         outputs=() if target.graph == DETECTOR else flatbuffer.network_outputs(graph),

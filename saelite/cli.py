@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_runtime.errors import SaeliteError, UsageError
+from saelite.commands.attach import attach
 from saelite.commands.bench import bench
 from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
@@ -53,5 +54,5 @@ def main() -> None:
     """
 
 
-for command in (demo, record, train, export, inspect, verify, keygen, score, run, bench, doctor):
+for command in (demo, record, train, export, attach, inspect, verify, keygen, score, run, bench, doctor):
     main.add_command(command)

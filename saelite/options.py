@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -83,4 +84,14 @@ def on_missing_option(function: F) -> F:
         default="error",
         show_default=True,
         help="Rows with an empty, NaN or infinite value: refuse, leave out, or repeat the sensor's last value.",
+    )(function)
+
+
+def sign_option(function: F) -> F:
+    """``--sign KEY``."""
+    return click.option(
+        "--sign",
+        "key",
+        type=click.Path(path_type=Path),
+        help="Private key to sign the file with (see saelite keygen).",
     )(function)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 
 
-def train_pump():
+def train_pump(head="t2x"):
     """Return a detector of windows of three readings, trained for a second."""
     from training.pipeline import DetectorSettings, train
     from training.recordings import Recording
@@ -20,13 +21,22 @@ def train_pump():
 
     recording = Recording("pump", SENSORS, pump_rows(2000))
     training = TrainingSettings(epochs=20, seed=1)
-    return train(recording, DetectorSettings(window=3, code_size=12, hidden=(16,), smoothing_span=5, training=training))
+    return train(
+        recording,
+        DetectorSettings(window=3, code_size=12, hidden=(16,), head=head, smoothing_span=5, training=training),
+    )
 
 
 @pytest.fixture(scope="session")
 def trained():
     """The pump's detector."""
     return train_pump()
+
+
+@pytest.fixture(scope="session")
+def train_head():
+    """The pump's run folder with a scoring head of choice."""
+    return cache(lambda head: train_pump(head).folder)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saelite.options import sign_option
 from saelite.progress import step_progress
 from saelite.tables import false_alarms, size, table
 from saelite.workstation import require_workstation
@@ -44,7 +45,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--alarm-agreement", default=0.99, show_default=True, help="Limit: share of windows with equal alarm.")
 @click.option("--auc-loss", default=0.01, show_default=True, help="Limit: loss of ROC-AUC on labelled windows.")
 @click.option("--allow-parity-failure", is_flag=True, help="Write the file beyond the limits; its manifest says so.")
-@click.option("--sign", "key", type=_PATH, help="Private key to sign the file with (see saelite keygen).")
+@sign_option
 def export(source: Path, output: Path, key: Path | None, **options: Any) -> None:
     """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
@@ -58,8 +59,10 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")
+    from export.edgetpu import command, compile_model
     from export.keras_source import read_source
     from export.labelled import read_labelled
+    from export.micro import write_c_sources
     from export.pipeline import export_run
 
     with step_progress() as on_step:
@@ -68,10 +71,22 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
         labelled_path = options.pop("labelled")
         labelled = read_labelled(labelled_path, run.spec) if labelled_path else None
         model = export_run(run, _settings(**options), on_step, labelled)
+        compiled = None
+        if model.manifest.target == "edgetpu":
+            on_step("compiling for the Edge TPU")
+            compiled = compile_model(model)
+        model = compiled or model
         if key is not None:
             model = model.signed(key)
     model.write(output)
+    sources = write_c_sources(model, output) if model.manifest.target == "micro" else []
     click.echo(_summary(model, output))
+    if model.manifest.target == "edgetpu" and compiled is None:
+        click.echo("edgetpu_compiler is not on PATH. Compile elsewhere, then attach the manifest:")
+        click.echo(f"  {command(output)}")
+        click.echo(f"  saelite attach {output} {output.stem}_edgetpu.tflite -o {output.stem}_tpu.tflite")
+    for path in sources:
+        click.echo(f"wrote {path}")
 
 
 def _settings(
@@ -100,6 +115,9 @@ def _summary(model: ModelFile, output: Path) -> str:
     ]
     if manifest.parity and manifest.parity_float32:
         lines += ["", parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme)]
+    if manifest.op_places:
+        rows = [(one.op, str(one.count), one.place, one.reason) for one in manifest.op_places]
+        lines += ["", table([("op", "count", "runs on", "why"), *rows], header=True)]
     lines += [f"BEYOND THE LIMITS: {failure}" for failure in manifest.parity_failures]
     return "\n".join(lines)
 

@@ -2,71 +2,122 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.signature import key_name
 from saelite.tables import false_alarms, size, table
 
 if TYPE_CHECKING:
+    from edge_runtime.manifest import Manifest
     from edge_runtime.model_file import ModelFile
+    from export.inspection import Inspection
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print manifest and graph as JSON.")
 def inspect(model: Path, as_json: bool) -> None:
-    """Show what is in a model file.
+    """Show what is in a model file, or in any TFLite file.
+
+    Ours: manifest, threshold, parity and the runtimes it was run in. Of every file: ops with versions, tensors with
+    types and scales, sizes and multiplications; for these ai-edge-litert must be installed.
 
     \b
     Example:
       saelite inspect pump.tflite
     """
-    from edge_runtime.model_file import read_model_file
+    from edge_runtime.errors import missing_extra
+    from edge_runtime.model_file import read_content, read_model_file
 
-    file = read_model_file(model)
+    content = read_content(model)
+    file = None if is_foreign(content) else read_model_file(model)
+    graph = _graph(file.flatbuffer if file else content)
+    if file is None and graph is None:
+        raise missing_extra("ai-edge-litert", "workstation", "a file without a saelite manifest")
     if as_json:
-        click.echo(json.dumps(json.loads(file.manifest.to_bytes()), indent=1, ensure_ascii=False))
+        click.echo(json.dumps(_json(file, graph), indent=1, ensure_ascii=False))
         return
-    click.echo(table(_facts(file)))
-    click.echo()
-    click.echo(table(_sensors(file), header=True))
-    click.echo()
-    click.echo(table([("op", "version", "count"), *_ops(file)], header=True))
+    click.echo("\n\n".join([*(_manifest_tables(file) if file else _foreign(content)), *_graph_tables(file, graph)]))
+
+
+def is_foreign(content: bytes) -> bool:
+    """Return whether a file has no manifest at all; a damaged one is not foreign."""
+    return b"saelite.json" not in content
+
+
+def _graph(flatbuffer: bytes) -> Inspection | None:
+    if find_spec("ai_edge_litert") is None or find_spec("flatbuffers") is None:
+        return None
+    from export.inspection import inspect_flatbuffer
+
+    return inspect_flatbuffer(flatbuffer)
+
+
+def _json(file: ModelFile | None, graph: Inspection | None) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.manifest.to_bytes()) if file else {}
+    if graph is not None:
+        found["flatbuffer"] = {**dataclasses.asdict(graph), "macs": graph.macs}
+    return found
+
+
+def _foreign(content: bytes) -> list[str]:
+    return [table([("manifest", "none: not written by saelite"), ("size", size(len(content)))])]
+
+
+def _manifest_tables(file: ModelFile) -> list[str]:
+    from saelite.commands.export import parity_table
+
+    manifest, tables = file.manifest, [table(_facts(file)), table(_sensors(file), header=True)]
+    if manifest.parity and manifest.parity_float32:
+        tables.append(parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme))
+    if manifest.op_places:
+        rows = [(one.op, str(one.count), one.place, one.reason) for one in manifest.op_places]
+        tables.append(table([("op", "count", "runs on", "why"), *rows], header=True))
+    return tables
 
 
 def _facts(file: ModelFile) -> list[tuple[str, str]]:
     manifest = file.manifest
-    preprocessing, quantization = manifest.spec.preprocessing, manifest.quantization
-    facts = [
+    preprocessing, scoring = manifest.spec.preprocessing, manifest.spec.scoring
+    return [
         ("name", manifest.name),
-        ("target", manifest.target),
+        ("target", f"{manifest.target}, {'whole detector' if manifest.graph == 'detector' else 'network alone'}"),
         ("size", f"{size(len(file.to_bytes()))} (graph {size(len(file.flatbuffer))})"),
         ("window", f"{preprocessing.window} readings, stride {preprocessing.stride}"),
         ("scaling", preprocessing.scaling),
         ("codes", f"{len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
-        ("head", manifest.spec.scoring.head),
-        ("smoothing", f"moving average, span {manifest.spec.scoring.smoothing_span}"),
+        ("head", scoring.head),
+        ("smoothing", f"moving average, span {scoring.smoothing_span}"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
-        (
-            "fitted on",
-            f"{manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}",
-        ),
-        ("quantisation", quantization.scheme),
+        ("fitted on", f"{manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}"),
+        *_quantization_facts(manifest),
+        *(("BEYOND LIMITS", failure) for failure in manifest.parity_failures),
+        *(("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes),
+        *(("not run in", f"{one.name}: {one.reason}") for one in manifest.not_run),
+        *(("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()),
+        ("data", f"SHA-256 {manifest.provenance.data_sha256}"),
+        ("graph", f"SHA-256 {file.sha256}"),
+        ("signature", f"{key_name(file.signature)} (check it with saelite verify)" if file.signature else "none"),
     ]
+
+
+def _quantization_facts(manifest: Manifest) -> list[tuple[str, str]]:
+    quantization = manifest.quantization
+    facts = [("quantisation", f"{quantization.scheme}, one scale per {quantization.granularity}")]
     if quantization.input_scale:
         steps = f"scale {quantization.input_scale:.6g}, zero point {quantization.input_zero_point}"
         facts.append(("input", f"{steps}, {quantization.input_saturation:.2%} of held-out values saturate"))
-    if manifest.parity:
-        parity = manifest.parity
-        scores = f"score correlation {parity.score_correlation:.4f}, rank {parity.score_rank_correlation:.4f}"
-        alarms = f"alarms agree on {parity.alarm_agreement:.2%} of {parity.n_windows} windows"
-        facts.append(("parity", f"{scores}, {alarms}"))
-    facts += [("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes]
-    facts += [("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()]
-    return [*facts, ("data", f"SHA-256 {manifest.provenance.data_sha256}"), ("graph", f"SHA-256 {file.sha256}")]
+    facts += [
+        (output.name, f"scale {output.scale:.6g}, zero point {output.zero_point}" if output.scale else "float32")
+        for output in manifest.outputs
+    ]
+    return facts
 
 
 def _sensors(file: ModelFile) -> list[tuple[str, str, str]]:
@@ -75,8 +126,21 @@ def _sensors(file: ModelFile) -> list[tuple[str, str, str]]:
     return [("sensor", "centre", "scale"), *((name, f"{center:.6g}", f"{scale:.6g}") for name, center, scale in rows)]
 
 
-def _ops(file: ModelFile) -> list[tuple[str, str, str]]:
-    return [(op.name, str(op.version), str(op.count)) for op in file.manifest.ops]
+def _graph_tables(file: ModelFile | None, graph: Inspection | None) -> list[str]:
+    if graph is None:
+        rows = [(op.name, str(op.version), str(op.count)) for op in file.manifest.ops] if file else []
+        return [table([("op", "version", "count"), *rows], header=True)]
+    ops = [(op.op, str(op.version), op.inputs, op.output, str(op.macs)) for op in graph.ops]
+    tensors = [
+        (one.name, one.shape, one.type, str(one.n_bytes), one.granularity,
+         "" if one.scale is None else f"{one.scale:.6g}", "" if one.zero_point is None else str(one.zero_point))
+        for one in graph.tensors
+    ]  # fmt: skip
+    return [
+        table([("signatures", "; ".join(graph.signatures) or "none"), ("multiplications", f"{graph.macs} per window")]),
+        table([("op", "version", "inputs", "output", "multiplications"), *ops], header=True),
+        table([("tensor", "shape", "type", "bytes", "scale per", "scale", "zero point"), *tensors], header=True),
+    ]
 
 
 def _mean(values: tuple[float, ...]) -> float:

@@ -1,0 +1,141 @@
+"""The Edge TPU: what of a graph will run on it, its compiler, and the manifest that the compiler drops.
+
+References
+----------
+https://coral.ai/docs/edgetpu/models-intro (supported operations), https://coral.ai/docs/edgetpu/compiler (usage, log)
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.errors import ModelFileError
+from edge_runtime.manifest import NotRun, OpPlace
+from edge_runtime.model_file import ModelFile
+from export import flatbuffer
+from export.targets import EDGETPU_OPS
+
+COMPILER = "edgetpu_compiler"
+CUSTOM_OP = "CUSTOM:edgetpu-custom-op"
+TPU, CPU = "Edge TPU", "CPU"
+_TIMEOUT_S = 300
+_LOG_LINE = re.compile(r"^(\w+)\s+(\d+)\s+(\S.*)$", re.MULTILINE)
+_VERSION = re.compile(r"^Edge TPU Compiler version (\S+)", re.MULTILINE)
+
+
+def expected_places(content: bytes) -> tuple[OpPlace, ...]:
+    """Return where each op of an uncompiled graph is expected to run, in the graph's order.
+
+    The compiler maps one run of ops from the start; what follows the first op it does not know stays on the CPU.
+    """
+    model = flatbuffer.parse(content)
+    (graph,) = model.subgraphs
+    places, stopped_at = [], ""
+    for operator in graph.operators:
+        name = flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex])
+        if not stopped_at and name not in EDGETPU_OPS:
+            stopped_at = name
+        if not stopped_at:
+            places.append(OpPlace(name, 1, TPU, "documented as supported"))
+        elif name == stopped_at:
+            places.append(OpPlace(name, 1, CPU, "not among the supported operations"))
+        else:
+            places.append(OpPlace(name, 1, CPU, f"comes after {stopped_at}, where the TPU's part ends"))
+    return tuple(places)
+
+
+def read_log(text: str) -> tuple[OpPlace, ...]:
+    """Return the compiler's own table.
+
+    >>> read_log('''Edge TPU Compiler version 16.0.384591198
+    ... Operator                       Count      Status
+    ...
+    ... FULLY_CONNECTED                2          Mapped to Edge TPU
+    ... ELU                            1          Operation not supported
+    ... ''')
+    (OpPlace(op='FULLY_CONNECTED', count=2, place='Edge TPU', reason='Mapped to Edge TPU'),
+     OpPlace(op='ELU', count=1, place='CPU', reason='Operation not supported'))
+    """
+    return tuple(
+        OpPlace(name, int(count), TPU if status.startswith("Mapped to Edge TPU") else CPU, status.strip())
+        for name, count, status in _LOG_LINE.findall(text)
+    )
+
+
+def command(path: Path) -> str:
+    """Return the command line that compiles a file."""
+    return f"{COMPILER} --show_operations --out_dir . {path}"
+
+
+def compile_model(model: ModelFile) -> ModelFile | None:
+    """Return the model compiled, if the compiler is on PATH; else None.
+
+    Raises
+    ------
+    ModelFileError
+        If the compiler refuses the graph, or leaves all of it to the CPU.
+    """
+    compiler = shutil.which(COMPILER)
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        path.write_bytes(model.flatbuffer)
+        process = subprocess.run(
+            [compiler, "--show_operations", "--out_dir", folder, str(path)],
+            capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
+        )  # fmt: skip
+        output, log = (path.with_name(f"model_edgetpu.{ending}") for ending in ("tflite", "log"))
+        if process.returncode or not output.is_file():
+            reason = (process.stderr.strip() or process.stdout.strip() or "no reason given").splitlines()[-1]
+            raise ModelFileError(f"{COMPILER} refuses the graph: {reason}")
+        text = f"{process.stdout}\n{log.read_text() if log.is_file() else ''}"
+        return attach(model, output.read_bytes(), text)
+
+
+def attach(model: ModelFile, compiled: bytes, log: str = "") -> ModelFile:
+    """Return a compiled graph with the manifest and arrays of the model it was compiled from, unsigned.
+
+    Raises
+    ------
+    ModelFileError
+        If the graph holds no part for the Edge TPU, or its inputs and outputs are not the model's.
+    """
+    # The compiler leaves nothing after the flatbuffer; a ZIP that is there all the same is not part of it.
+    ops = flatbuffer.ops(compiled)
+    if CUSTOM_OP not in {op.name for op in ops}:
+        raise ModelFileError(
+            f"the compiled file holds no edgetpu-custom-op: nothing of it would run on the Edge TPU. "
+            f"Received ops: {', '.join(op.name for op in ops)}."
+        )
+    if _ends(compiled) != _ends(model.flatbuffer):
+        raise ModelFileError(
+            f"the compiled file was not made from this model: expected inputs and outputs {_ends(model.flatbuffer)}. "
+            f"Received: {_ends(compiled)}."
+        )
+    version = _VERSION.search(log)
+    packages = dict(model.manifest.provenance.packages) | ({COMPILER: version[1]} if version else {})
+    whole = ModelFile(compiled, model.manifest, model.arrays)
+    manifest = replace(
+        model.manifest,
+        flatbuffer_sha256=whole.sha256,
+        ops=ops,
+        op_places=read_log(log) or model.manifest.op_places,
+        not_run=(NotRun("edgetpu", "no Edge TPU: scores and parity are those of the graph before compilation"),),
+        provenance=replace(model.manifest.provenance, packages=packages),
+    )
+    return replace(whole, manifest=manifest)
+
+
+def _ends(content: bytes) -> list[tuple[Any, ...]]:
+    (graph, *_) = flatbuffer.parse(content).subgraphs
+    tensors = [graph.tensors[index] for index in [*graph.inputs, *graph.outputs]]
+    return [
+        (tensor.name.decode(), list(map(int, tensor.shape)), *(flatbuffer.scale_of(tensor) or ())) for tensor in tensors
+    ]

@@ -1,0 +1,119 @@
+"""C sources for a microcontroller: compiled with gcc, they say what the Python host says."""
+
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from machines import pump_rows
+
+from edge_runtime.host_scoring import HostScoring
+from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.preprocessing import sliding_windows
+from edge_runtime.smoothing import Smoother
+from export.micro import c_sources, write_c_sources
+from export.pipeline import ExportSettings, export_run
+from export.runtime_check import InstalledRuntime, run_graph
+
+# Windows and the graph's outputs in, inputs and smoothed scores out; all as binary float32 or int8.
+HARNESS = """
+#include <stdio.h>
+#include "pump_detector.h"
+typedef {type} value;
+int main(void) {{
+  float window[PUMP_INPUTS], level = 0;
+  value inputs[PUMP_INPUTS]{declarations};
+  for (int n = 0; fread(window, sizeof window, 1, stdin) == 1; ++n) {{
+    {reads}
+    pump_inputs(window, inputs);
+    const float score = pump_score(window{arguments});
+    level = n ? pump_smooth(level, score) : score;
+    const float results[3] = {{score, level, (float)pump_is_anomaly(level)}};
+    fwrite(inputs, sizeof inputs, 1, stdout);
+    fwrite(results, sizeof results, 1, stdout);
+  }}
+  return 0;
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def windows():
+    rows = pump_rows(600, seed=9)
+    rows[300:340, 1] += 20_000
+    rows[400:420] *= 1.5
+    return np.ascontiguousarray(sliding_windows(rows, 3))
+
+
+def compiled(model, outputs, folder):
+    write_c_sources(model, folder / "pump.tflite")
+    names = [output.name for output in model.manifest.outputs]
+    text = HARNESS.format(
+        type="int8_t" if outputs[names[0]].dtype == np.int8 else "float",
+        declarations="".join(f", {name}[{outputs[name][0].size}]" for name in names),
+        reads="\n    ".join(f"if (fread({name}, sizeof {name}, 1, stdin) != 1) return 1;" for name in names),
+        arguments="".join(f", {name}" for name in names),
+    )
+    (folder / "harness.c").write_text(text)
+    command = [
+        "gcc",
+        "-std=c99",
+        "-O2",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-pedantic",
+        "harness.c",
+        "-o",
+        "harness",
+        "-lm",
+    ]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder / "harness"
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+@pytest.mark.parametrize("head", ["t2x", "spe", "joint", "deep"])
+def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, scheme, head):
+    model = export_run(train_head(head), ExportSettings(scheme, "micro", allow_parity_failure=True))
+    host = HostScoring.of(model)
+    inputs = host.inputs(windows)
+    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), model.flatbuffer, inputs)
+    program = compiled(model, outputs, tmp_path)
+    stream = b"".join(
+        window.tobytes() + b"".join(outputs[output.name][number].tobytes() for output in model.manifest.outputs)
+        for number, window in enumerate(windows)
+    )
+    answer = subprocess.run([program], input=stream, capture_output=True, check=True).stdout
+    kind = np.dtype([("inputs", inputs.dtype, inputs.shape[1]), ("results", np.float32, 3)])
+    said = np.frombuffer(answer, kind)
+    assert len(said) == len(windows)
+    np.testing.assert_array_equal(said["inputs"], inputs)
+    scores = host.score(windows, outputs)
+    np.testing.assert_allclose(said["results"][:, 0], scores, rtol=1e-3, atol=1e-4)
+    smoothed = Smoother(model.manifest.spec.scoring.smoothing_span).update_many(scores)
+    np.testing.assert_allclose(said["results"][:, 1], smoothed, rtol=1e-3, atol=1e-4)
+    alarms = smoothed > model.manifest.threshold.value
+    np.testing.assert_array_equal(said["results"][:, 2] > 0, alarms)
+    assert alarms.any()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
+def test_array_is_the_graph_and_aligned(trained, tmp_path):
+    model = export_run(trained.folder, ExportSettings(target="micro"))
+    write_c_sources(model, tmp_path / "pump.tflite")
+    (tmp_path / "main.cc").write_text(
+        '#include <cstdint>\n#include <cstdio>\n#include "pump_model.h"\n'
+        "int main() { fwrite(pump_model, 1, pump_model_size, stdout);"
+        " return reinterpret_cast<std::uintptr_t>(pump_model) % 16; }\n"
+    )
+    subprocess.run(["g++", "-Wall", "-Werror", "main.cc", "pump_model.cc", "-o", "main"], cwd=tmp_path, check=True)
+    assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == model.flatbuffer
+
+
+def test_names_are_c_names(trained):
+    model = export_run(trained.folder, ExportSettings(target="micro"))
+    assert list(c_sources(model, "2nd-pump v1.0")) == [
+        "_2nd_pump_v1_0_model.h", "_2nd_pump_v1_0_model.cc", "_2nd_pump_v1_0_detector.h",
+    ]  # fmt: skip
