@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import InputShapeError
+from edge_runtime.features import (
+    SPECTRA,
+    STATISTICS,
+    FloatArray,
+    band_matrix,
+    dft_matrix,
+    log_power,
+    rows_of,
+    slope_weights,
+)
 
-FloatArray = npt.NDArray[np.floating[Any]]
+__all__ = ["FloatArray", "Preprocessing", "WindowBuffer", "as_windows", "gain", "sliding_windows"]
+
+_STEP_VALUES = 2**21
 
 UNLIMITED = 1e30
 """As `Preprocessing.limit`: scaled values are left as they are."""
@@ -21,13 +32,15 @@ UNLIMITED = 1e30
 class Preprocessing:
     """How raw values become network inputs.
 
+    Values are scaled and limited, summed up to `features`, and these scaled and limited once more.
+
     Parameters
     ----------
     scaling : str
         Where `center` and `scale` come from: ``standard`` (mean, standard deviation) or ``robust``
         (median, interquartile range / 1.349), or ``none`` for a model that takes raw values (0 and 1).
     center, scale : tuple of float
-        One per sensor, in the sensor's own unit; ``(value - center) / scale`` is what the network sees.
+        One per sensor, in the sensor's own unit; ``(value - center) / scale`` is the scaled value.
     window : int
         Consecutive readings the network sees at once.
     stride : int
@@ -35,6 +48,14 @@ class Preprocessing:
     limit : float
         Scaled values are limited to ± `limit`, in scales: farther out is far out, and int8 has steps to spare
         for what lies between.
+    features : tuple of str
+        See `edge_runtime.features`; ``("values",)`` is the scaled values as they are.
+    bands : int
+        Of the spectra, per sensor.
+    rate_hz : float
+        Readings per second, which ``logmel`` needs; 0 where unknown.
+    feature_center, feature_scale : tuple of float
+        One per network input; empty without features other than ``values``.
     """
 
     scaling: str
@@ -43,6 +64,11 @@ class Preprocessing:
     window: int = 1
     stride: int = 1
     limit: float = 8.0
+    features: tuple[str, ...] = ("values",)
+    bands: int = 0
+    rate_hz: float = 0.0
+    feature_center: tuple[float, ...] = ()
+    feature_scale: tuple[float, ...] = ()
 
     @property
     def sensors(self) -> int:
@@ -50,9 +76,14 @@ class Preprocessing:
         return len(self.center)
 
     @property
+    def inputs_per_sensor(self) -> int:
+        """Number of network inputs each sensor has."""
+        return sum(rows_of(feature, self.window, self.bands) for feature in self.features)
+
+    @property
     def inputs(self) -> int:
-        """Number of network inputs."""
-        return self.window * self.sensors
+        """Number of network inputs; sensors vary fastest."""
+        return self.inputs_per_sensor * self.sensors
 
     @cached_property
     def _center(self) -> FloatArray:
@@ -61,6 +92,23 @@ class Preprocessing:
     @cached_property
     def _gain(self) -> FloatArray:
         return gain(self.scale)
+
+    @cached_property
+    def _feature_center(self) -> FloatArray:
+        return np.asarray(self.feature_center, np.float32)
+
+    @cached_property
+    def _feature_gain(self) -> FloatArray:
+        return gain(self.feature_scale)
+
+    @cached_property
+    def spectra(self) -> dict[str, tuple[FloatArray, FloatArray]]:
+        """DFT and band matrix of each spectrum among the features; see `edge_runtime.features`."""
+        return {
+            feature: (dft_matrix(self.window), band_matrix(feature, self.window, self.bands, self.rate_hz))
+            for feature in self.features
+            if feature in SPECTRA
+        }
 
     def transform(self, windows: FloatArray) -> FloatArray:
         """Return network inputs.
@@ -73,10 +121,38 @@ class Preprocessing:
         Returns
         -------
         ndarray of shape (n, inputs), float32
-            Scaled and limited values; sensors vary fastest.
+            Sensors vary fastest.
         """
-        scaled = (windows - self._center) * self._gain
-        return np.clip(scaled, -self.limit, self.limit).reshape(len(windows), self.inputs)
+        inputs = self.raw_features(windows)
+        if self.feature_scale:
+            return np.asarray(np.clip((inputs - self._feature_center) * self._feature_gain, -self.limit, self.limit))
+        return inputs
+
+    def raw_features(self, windows: FloatArray) -> FloatArray:
+        """Return the features before their own scaling, shape (n, inputs)."""
+        if self.features == ("values",):
+            return self._scaled(windows).reshape(len(windows), self.inputs)
+        features = np.empty((len(windows), self.inputs), np.float32)
+        # Spectra need several times the windows' memory on the way.
+        step = max(1, _STEP_VALUES // (self.window * self.sensors))
+        for start in range(0, len(windows), step):
+            scaled = self._scaled(windows[start : start + step])
+            rows = np.concatenate([self._feature(name, scaled) for name in self.features], axis=1)
+            features[start : start + step] = rows.reshape(len(scaled), self.inputs)
+        return features
+
+    def _scaled(self, windows: FloatArray) -> FloatArray:
+        return np.asarray(np.clip((windows - self._center) * self._gain, -self.limit, self.limit))
+
+    def _feature(self, name: str, scaled: FloatArray) -> FloatArray:
+        """Return one feature of scaled windows, shape (n, rows, sensors)."""
+        if name == "values":
+            return scaled
+        if name in SPECTRA:
+            return log_power(scaled, *self.spectra[name])
+        if name == "slope":
+            return np.matmul(slope_weights(self.window), scaled)
+        return np.asarray(STATISTICS[name](scaled))
 
 
 def gain(scale: tuple[float, ...]) -> FloatArray:

@@ -16,11 +16,12 @@ import tensorflow as tf
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.heads import Head, needs_decoder
-from edge_runtime.preprocessing import UNLIMITED, Preprocessing, gain
+from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.run_folder import DenseLayer, Network
 from edge_runtime.silence import silent_stderr
+from export.preprocessing_graph import SCALING_SCOPE, network_inputs
 
-HEAD_SCOPE, SCALING_SCOPE = "head", "scaling"
+HEAD_SCOPE = "head"
 FLOAT_SCOPES = (HEAD_SCOPE, SCALING_SCOPE)
 """Name scopes of the ops before and after the network, which stay float."""
 
@@ -86,8 +87,7 @@ def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) ->
 
 
 def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, head: Head) -> dict[str, tf.Tensor]:
-    with tf.name_scope(f"{SCALING_SCOPE}/"):
-        inputs = tf.reshape(_scaled(window, preprocessing), (-1, preprocessing.inputs))
+    inputs = network_inputs(window, preprocessing)
     hidden, codes = _encode(inputs, network)
     parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}
     if needs_decoder(head.kind):
@@ -96,17 +96,10 @@ def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, h
         squares = tf.square(_whiten(tf.concat([part for name in head.parts for part in parts[name]], axis=1), head))
     outputs = {"codes": codes, "score": tf.reduce_sum(squares, axis=1)}
     if head.parts[0] != "codes":
-        by_reading = tf.reshape(squares[:, : preprocessing.inputs], (-1, preprocessing.window, preprocessing.sensors))
+        shape = (-1, preprocessing.inputs_per_sensor, preprocessing.sensors)
+        by_reading = tf.reshape(squares[:, : preprocessing.inputs], shape)
         outputs["contributions"] = tf.reduce_sum(by_reading, axis=1)
     return outputs
-
-
-def _scaled(window: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
-    if preprocessing.scaling != "none":
-        window = (window - np.asarray(preprocessing.center, np.float32)) * gain(preprocessing.scale)
-    if preprocessing.limit >= UNLIMITED:
-        return window
-    return tf.clip_by_value(window, -preprocessing.limit, preprocessing.limit)
 
 
 def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Tensor]:

@@ -87,7 +87,7 @@ def _ranges(
 
 
 def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) -> FloatArray:
-    """Return normal windows plus, for each sensor, two windows with that sensor far out on either side.
+    """Return normal windows plus, for each sensor, windows with that sensor far out on either side.
 
     Normal windows alone would clip anomalies at the quantised input. Far out is the preprocessing's limit;
     for raw values, which have none, a quarter of the sensor's own range beyond what was seen.
@@ -98,7 +98,8 @@ def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) ->
 
     Returns
     -------
-    ndarray of shape (n + 2 * sensors, window, sensors), float32
+    ndarray of shape (n + m, window, sensors), float32
+        m is 2 * sensors, and more with features: see `_shapes`.
     """
     center, scale = np.asarray(preprocessing.center, np.float32), np.asarray(preprocessing.scale, np.float32)
     low, high = center - preprocessing.limit * scale, center + preprocessing.limit * scale
@@ -106,9 +107,24 @@ def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) ->
         lowest, highest = windows.min(axis=(0, 1)), windows.max(axis=(0, 1))
         center, margin = windows.mean(axis=(0, 1)), _MARGIN * (highest - lowest)
         low, high = lowest - margin, highest + margin
-    sensors = preprocessing.sensors
-    far = np.tile(center, (2 * sensors, preprocessing.window, 1))
-    for sensor in range(sensors):
-        far[2 * sensor, :, sensor] = high[sensor]
-        far[2 * sensor + 1, :, sensor] = low[sensor]
+    shapes = _shapes(preprocessing)
+    far = np.tile(center, (len(shapes) * preprocessing.sensors, preprocessing.window, 1))
+    for sensor in range(preprocessing.sensors):
+        chosen = slice(sensor * len(shapes), (sensor + 1) * len(shapes))
+        far[chosen, :, sensor] = (high[sensor] + low[sensor]) / 2 + shapes * (high[sensor] - low[sensor]) / 2
     return np.concatenate([windows, far], dtype=np.float32)
+
+
+def _shapes(preprocessing: Preprocessing) -> FloatArray:
+    """Return courses of one sensor that are as far out as can be, shape (n, window), from -1 to 1.
+
+    Levels for values; for features also slopes, alternation, and a tone in each band of a spectrum.
+    """
+    time = np.arange(preprocessing.window)
+    courses = [np.ones(len(time)), -np.ones(len(time))]
+    if preprocessing.features != ("values",):
+        rise = 2.0 * time / max(1, len(time) - 1) - 1.0
+        courses += [rise, -rise, (-1.0) ** time]
+    for _, weights in preprocessing.spectra.values():
+        courses += [np.sin(2 * np.pi * (band.argmax() * time / len(time) + 0.125)) for band in weights]
+    return np.array(courses)

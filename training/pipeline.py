@@ -25,7 +25,7 @@ from training.checkpoint import CheckpointFile
 from training.head_choice import HeadChoice, choose_head
 from training.heads import fit_head
 from training.parts import head_parts
-from training.preprocessing import fit_preprocessing
+from training.preprocessing import PreprocessingSettings, fit_preprocessing
 from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
@@ -60,8 +60,8 @@ class DetectorSettings:
         Share of the recording, its last part in time, that training never sees: it stops the training, and
         the threshold is fitted on it. With 0 the training windows serve for both, for recordings too short to
         hold some back.
-    scaling : str
-        See `edge_runtime.preprocessing.Preprocessing`.
+    preprocessing : PreprocessingSettings
+        Scaling and features.
     max_windows : int
         Windows to learn from, and to check with, at most, and no more than 128 MB of them. Of more, these are
         taken evenly over the time.
@@ -84,7 +84,7 @@ class DetectorSettings:
     head: str = "t2x"
     smoothing_span: int = 30
     validation_fraction: float = 0.25
-    scaling: str = "standard"
+    preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     max_windows: int = 200_000
     sensor_policy: SensorPolicy = field(default_factory=SensorPolicy)
     threshold_rule: ThresholdRule = field(default_factory=ThresholdRule)
@@ -126,8 +126,8 @@ def train(
     """
     recording, findings = without_spoilers(recording, settings)
     train_part, held_out_part = _split(recording, settings)
-    preprocessing = fit_preprocessing(train_part, settings.scaling)
     rng = np.random.default_rng(settings.training.seed)
+    preprocessing = fit_preprocessing(train_part, settings.preprocessing, rng, recording.rate_hz)
     windows = train_part.sample(settings.window_limit(len(recording.sensors)), rng)
     held_out = held_out_part.runs(settings.window_limit(len(recording.sensors)))
     inputs, held_out_inputs = preprocessing.transform(windows), preprocessing.transform(held_out)

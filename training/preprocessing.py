@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 
+from edge_runtime.errors import UsageError
+from edge_runtime.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.preprocessing import FloatArray, Preprocessing
 from training.recordings.windows import Stretches
 
 SCALINGS = ("standard", "robust")
 # Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
 _QUANTILE_ROWS = 100_000
+_FEATURE_WINDOWS = 20_000
+_FEATURE_BYTES = 2**26
+# In scaled units: a feature that hardly ever moves is not blown up beyond this.
+_FEATURE_FLOOR = 1e-3
+_LEAST_WINDOW = 4
 # Interquartile range of a normal distribution, in standard deviations.
 _NORMAL_IQR = 1.349
 
@@ -44,7 +53,79 @@ def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
     return np.asarray(center), np.sqrt(squares / train.rows)
 
 
-def fit_preprocessing(train: Stretches, scaling: str) -> Preprocessing:
-    """Return the preprocessing of windows like the training ones."""
-    center, scale = fit_scaling(train, scaling)
-    return Preprocessing(scaling, tuple(center.tolist()), tuple(scale.tolist()), train.window, train.stride)
+@dataclass(frozen=True)
+class PreprocessingSettings:
+    """What to make of the values.
+
+    Parameters
+    ----------
+    scaling : str
+        One of `SCALINGS`.
+    features : tuple of str
+        Of `edge_runtime.features.FEATURES`.
+    bands : int
+        Of each spectrum; fewer where the window has fewer frequencies.
+    """
+
+    scaling: str = "standard"
+    features: tuple[str, ...] = ("values",)
+    bands: int = 16
+
+
+def fit_preprocessing(
+    train: Stretches, settings: PreprocessingSettings, rng: np.random.Generator, rate_hz: float = 0.0
+) -> Preprocessing:
+    """Return the preprocessing of windows like the training ones.
+
+    Raises
+    ------
+    UsageError
+        If a feature is unknown, or cannot be made of such windows.
+    """
+    _check_features(settings, train.window, rate_hz)
+    center, scale = fit_scaling(train, settings.scaling)
+    has_spectra = any(feature in SPECTRA for feature in settings.features)
+    preprocessing = Preprocessing(
+        settings.scaling,
+        tuple(center.tolist()),
+        tuple(scale.tolist()),
+        train.window,
+        train.stride,
+        features=settings.features,
+        bands=min(settings.bands, train.window // 2) if has_spectra else 0,
+        rate_hz=rate_hz,
+    )
+    if settings.features == ("values",):
+        return preprocessing
+    limit = max(2, min(_FEATURE_WINDOWS, _FEATURE_BYTES // (4 * train.window * train.values.shape[1])))
+    features = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
+    return replace(
+        preprocessing,
+        feature_center=tuple(features.mean(axis=0).tolist()),
+        feature_scale=tuple(np.maximum(features.std(axis=0), _FEATURE_FLOOR).tolist()),
+    )
+
+
+def _check_features(settings: PreprocessingSettings, window: int, rate_hz: float) -> None:
+    unknown = [feature for feature in settings.features if feature not in FEATURES]
+    if unknown or not settings.features or len(set(settings.features)) < len(settings.features):
+        raise UsageError(
+            f"--features: expected some of {', '.join(FEATURES)}, each once. Received: {', '.join(settings.features)!r}"
+        )
+    needs_window = [feature for feature in settings.features if feature not in ("values", "mean", "min", "max")]
+    if window < _LEAST_WINDOW and needs_window:
+        raise UsageError(
+            f"--features {','.join(needs_window)} need a --window of {_LEAST_WINDOW} or more readings. "
+            f"Received: {window}."
+        )
+    spectra = [feature for feature in settings.features if feature in SPECTRA]
+    if spectra and window > MAX_SPECTRUM_WINDOW:
+        raise UsageError(
+            f"--features {','.join(spectra)} take a --window of up to {MAX_SPECTRUM_WINDOW} readings: the file holds "
+            f"a matrix of window x window numbers. Received: {window}. Choose a smaller --window with a --stride."
+        )
+    if "logmel" in spectra and not rate_hz:
+        raise UsageError(
+            "--features logmel needs readings per second, and the recording does not say them. Expected a WAV file, "
+            "or a time column in seconds. Take --features spectrum instead."
+        )

@@ -91,6 +91,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("size", f"{size(len(file.to_bytes()))} (graph {size(len(file.flatbuffer))})"),
         ("window", f"{preprocessing.window} readings, stride {preprocessing.stride}"),
         ("scaling", preprocessing.scaling),
+        ("features", f"{', '.join(preprocessing.features)}: {preprocessing.inputs} network inputs"),
         ("codes", f"{len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
         ("head", scoring.head),
         ("smoothing", f"moving average, span {scoring.smoothing_span}"),

@@ -59,6 +59,14 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
     show_default=True,
     help="Mean and standard deviation, or median and interquartile range.",
 )
+@click.option(
+    "--features",
+    type=NamesType(),
+    default="values",
+    show_default=True,
+    help="What the network sees of each window: values, mean, std, min, max, slope, spectrum, logmel, or several.",
+)
+@click.option("--bands", default=16, show_default=True, type=click.IntRange(1), help="Bands of each spectrum.")
 @click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
 @click.option(
@@ -175,6 +183,7 @@ def train(  # the options are listed above; here are those that are no settings 
 def _settings(hidden: str, **options: Any) -> DetectorSettings:
     from edge_runtime.run_folder import ThresholdRule
     from training.pipeline import DetectorSettings
+    from training.preprocessing import PreprocessingSettings
     from training.recordings.findings import SensorPolicy
     from training.trainer import TrainingSettings
 
@@ -185,6 +194,7 @@ def _settings(hidden: str, **options: Any) -> DetectorSettings:
             options.pop("threshold_method"),
             **{name: options.pop(name) for name in ("quantile", "factor", "target_far")},
         ),
+        preprocessing=PreprocessingSettings(*(options.pop(name) for name in ("scaling", "features", "bands"))),
         sensor_policy=SensorPolicy(*(options.pop(f"{kind}_policy") for kind in ("constant", "duplicate", "drift"))),
         **options,
     )

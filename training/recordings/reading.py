@@ -228,6 +228,7 @@ def _recording(path: Path, files: list[Path], parts: list[_Part], values: FloatA
         starts=tuple(part.start for part in parts),
         breaks=tuple(row for part in parts for row in part.breaks),
         notes=_notes(parts),
+        rate_hz=1.0 / parts[0].period_s if np.isfinite(parts[0].period_s) else 0.0,
     )
 
 

@@ -59,6 +59,8 @@ class Recording:
         Other rows that no window may reach over: before them time is missing or goes back.
     notes : tuple of str
         What was found odd about the rows, for people.
+    rate_hz : float
+        Rows per second, as the file says or its time column in seconds; 0 where unknown.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Recording:
     starts: tuple[int, ...] = (0,)
     breaks: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    rate_hz: float = 0.0
 
     def without(self, sensors: Sequence[str]) -> Recording:
         """Return the recording with some sensors left out.
