@@ -151,7 +151,7 @@ class Preprocessing:
         if name in SPECTRA:
             return log_power(scaled, *self.spectra[name])
         if name == "slope":
-            return np.matmul(slope_weights(self.window), scaled)
+            return np.asarray(np.matmul(slope_weights(self.window), scaled))
         return np.asarray(STATISTICS[name](scaled))
 
 
