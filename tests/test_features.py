@@ -124,7 +124,7 @@ def test_spectra_and_statistics_stay_float_in_the_int8_file(shaken, tmp_path):
     detector = Detector.load(tmp_path / "hum.tflite")
     assert detector.score(rattle) > 5 * detector.threshold
     blame = detector.explain(rattle)
-    assert blame["right"] > 3 * blame["left"]
+    assert max(blame, key=blame.get) == "right"
 
 
 def test_robust_scaling_does_not_see_a_few_wild_readings():
