@@ -17,7 +17,7 @@ from edge_runtime.json_codec import from_json, to_json
 from edge_runtime.preprocessing import Preprocessing, WindowBuffer, sliding_windows
 from edge_runtime.run_folder import DenseLayer, Network
 from export import flatbuffer
-from export.inference_graph import build_float_graph
+from export.inference_graph import build_detector_graph
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import run_in
 from training.pipeline import DetectorSettings, train
@@ -94,7 +94,7 @@ def test_graph_gives_the_inputs_of_numpy(runtime, features):
     preprocessing = fitted(features=features)
     inputs = preprocessing.inputs
     head = Head("t2", np.zeros(inputs, np.float32), np.ones(inputs, np.float32))
-    graph = build_float_graph(network_that_passes_on(inputs), preprocessing, head)
+    graph = build_detector_graph(network_that_passes_on(inputs), preprocessing, head)
 
     windows = np.ascontiguousarray(sliding_windows(ROWS, 16)[::20])
     outputs = run_in(runtime, flatbuffer.name_tensors(graph, graph), windows)
