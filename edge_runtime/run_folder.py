@@ -153,7 +153,14 @@ class RunFolder:
     training: dict[str, Any]
 
     def write(self, folder: Path) -> None:
-        """Write the files into an existing folder."""
+        """Write the files into an existing folder.
+
+        Raises
+        ------
+        ModelFileError
+            If a weight is not a finite number; then nothing is written.
+        """
+        _check_finite(self)
         record = {
             "schema": SCHEMA,
             "name": self.name,
@@ -207,6 +214,16 @@ def read_run_folder(folder: str | Path) -> RunFolder:
         ) from error
     except (OSError, KeyError, TypeError, ValueError, DecodeError, zipfile.BadZipFile) as error:
         raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}). Train it again.") from error
+
+
+def _check_finite(run: RunFolder) -> None:
+    arrays = {**_layer_arrays(run.network), "head_mean": run.head.mean, "head_whitening": run.head.whitening}
+    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    if broken:
+        raise ModelFileError(
+            f"the training ended with weights that are no finite numbers: {', '.join(broken)}. Nothing was saved. "
+            "Look for extreme values in the recording (--scaling robust), or choose a smaller --alpha."
+        )
 
 
 def _layer_arrays(network: Network) -> dict[str, FloatArray]:

@@ -19,7 +19,7 @@ from edge_runtime.run_folder import DenseLayer, Network
 from export import flatbuffer
 from export.inference_graph import build_detector_graph
 from export.pipeline import ExportSettings, export_run
-from export.runtime_check import run_in
+from export.runtime_check import InstalledRuntime, run_graph, run_in
 from training.pipeline import DetectorSettings, train
 from training.preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
 from training.recordings import Recording
@@ -97,8 +97,8 @@ def test_graph_gives_the_inputs_of_numpy(runtime, features):
     graph = build_detector_graph(network_that_passes_on(inputs), preprocessing, head)
 
     windows = np.ascontiguousarray(sliding_windows(ROWS, 16)[::20])
-    outputs = run_in(runtime, flatbuffer.name_tensors(graph, graph), windows)
-    np.testing.assert_allclose(outputs.codes, preprocessing.transform(windows), atol=1e-4)
+    outputs, _ = run_graph(InstalledRuntime.here(runtime), flatbuffer.name_tensors(graph, graph), windows)
+    np.testing.assert_allclose(outputs["codes"], preprocessing.transform(windows), atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +125,16 @@ def test_spectra_and_statistics_stay_float_in_the_int8_file(shaken, tmp_path):
     assert detector.score(rattle) > 5 * detector.threshold
     blame = detector.explain(rattle)
     assert max(blame, key=blame.get) == "right"
+
+
+def test_host_of_a_bare_network_makes_the_same_features(shaken):
+    run, rattle = shaken
+    whole, bare = (export_run(run.folder, ExportSettings(target=target)) for target in ("cpu", "edgetpu"))
+    windows = np.concatenate([run.folder.windows.held_out[:50], rattle[None]])
+    runtime = InstalledRuntime.here(installed_runtimes()[0])
+    one, other = (run_in(runtime, model, windows) for model in (whole, bare))
+    assert np.corrcoef(one.scores, other.scores)[0, 1] > 0.99
+    np.testing.assert_allclose(one.codes, other.codes, atol=16 / 255 / 4 + 1 / 256)
 
 
 def test_robust_scaling_does_not_see_a_few_wild_readings():

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import wave
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
-from edge_runtime.errors import RecordingError
+from edge_runtime.errors import ModelFileError, RecordingError
 from edge_runtime.sources.clock import Clock, seconds
 from edge_runtime.sources.open_table import open_table
+from training.pipeline import DetectorSettings, save_run, train
 from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module
 from training.recordings.findings import Findings, SensorPolicy, apply, find
 from training.recordings.store import RowStore, blocks_of
 from training.recordings.windows import split
+from training.trainer import TrainingSettings
 
 ROWS = pump_rows(300)
 
@@ -348,3 +351,31 @@ def test_scoring_takes_the_formats_that_training_takes(saelite, model_path, tmp_
     for form in ("csv", "npz", "parquet"):
         assert saelite("score", model_path, write(tmp_path, form), "-o", f"{form}.scores").returncode == 0
     assert len({(tmp_path / f"{form}.scores").read_text() for form in ("csv", "npz", "parquet")}) == 1
+
+
+def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
+    head = replace(trained.folder.head, mean=trained.folder.head.mean * np.float32(np.nan))
+    with pytest.raises(ModelFileError, match=r"no finite numbers: head_mean. Nothing was saved"):
+        save_run(replace(trained, folder=replace(trained.folder, head=head)), tmp_path / "run")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("columns", [1, 2000])
+def test_one_sensor_and_two_thousand_are_learnt(columns, tmp_path):
+    rows = np.random.default_rng(0).normal(size=(300, columns)).astype(np.float32)
+    settings = DetectorSettings(code_size=4, head="t2", training=TrainingSettings(epochs=1))
+    assert len(train(Recording("r", tuple(map(str, range(columns))), rows), settings).folder.spec.sensors) == columns
+
+
+def test_mixed_dtypes_are_numbers_and_text_is_named(tmp_path):
+    frame = pl.DataFrame({"whole": [1, 2], "half": [0.5, 1.5], "on": [True, False], "word": ["a", "b"]})
+    frame.write_parquet(tmp_path / "r.parquet")
+    with pytest.raises(RecordingError, match=r"column 'word': expected numbers. Received: String"):
+        read_recording(tmp_path / "r.parquet")
+    recording = read_recording(tmp_path / "r.parquet", Columns(exclude=("word",)))
+    assert recording.values.tolist() == [[1, 0.5, 1], [2, 1.5, 0]]
+
+
+def test_labels_that_are_all_normal_are_read_as_such(tmp_path):
+    recording = read_recording(write_csv(tmp_path / "r.csv", ROWS, label=["normal"] * 300))
+    assert not recording.labels.any()
