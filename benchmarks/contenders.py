@@ -72,9 +72,10 @@ def _graph(contender: Contender) -> Call:
     """Return set, invoke, get of a bare flatbuffer with one input and one output."""
     from pathlib import Path
 
-    from edge_runtime.interpreter import find_runtime
+    from edge_runtime.interpreter import Options, find_runtime
 
-    interpreter = find_runtime(contender.runtime).open(Path(contender.path).read_bytes(), contender.threads)
+    options = Options(num_threads=contender.threads)
+    interpreter = find_runtime(contender.runtime).open(Path(contender.path).read_bytes(), options)
     entry, result = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
     values, index = np.zeros(entry["shape"], entry["dtype"]), entry["index"]
 

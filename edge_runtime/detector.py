@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.errors import InputShapeError, UsageError
-from edge_runtime.interpreter import Runtime, find_runtime
+from edge_runtime.errors import UsageError
+from edge_runtime.inputs import InputReader, Reading
+from edge_runtime.interpreter import Options, Runtime, find_runtime
 from edge_runtime.manifest import Manifest
 from edge_runtime.model_file import ModelFile, read_model_file
 from edge_runtime.preprocessing import FloatArray, WindowBuffer, as_windows
+from edge_runtime.scorer import Scorer, scorer_of
 from edge_runtime.smoothing import Smoother
 
-_BATCH = 256
-Values = Mapping[str, Any] | Sequence[float] | npt.NDArray[Any]
+if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
+    from edge_runtime.accelerators import Accelerator
+
+
+_ndarray, _FLOAT32 = np.ndarray, np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +67,39 @@ class Detector:
                 print(result.score, detector.explain())
     """
 
-    def __init__(self, model: ModelFile, runtime: Runtime, num_threads: int = 1) -> None:
+    def __init__(self, model: ModelFile, runtime: Runtime, options: Options | None = None) -> None:
         self.manifest: Manifest = model.manifest
-        self.runtime = runtime
-        self._flatbuffer, self._num_threads = model.flatbuffer, num_threads
+        self.runtime, self.options = runtime, options or Options()
         spec = model.manifest.spec
         self.sensor_names = spec.sensor_names
         self._window, self._sensors = spec.preprocessing.window, len(spec.sensors)
+        self._window_shape = (self._window, self._sensors)
+        self._inputs = InputReader(self.sensor_names, self._window)
         self._buffer = WindowBuffer(self._window, spec.preprocessing.stride, self._sensors)
         self._smoother = Smoother(spec.scoring.smoothing_span)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
-        self._single = _Graph(runtime.open(model.flatbuffer, num_threads), 1)
-        self._single.check(self._window, self._sensors)
-        self._batched: _Graph | None = None
+        self._make_scorer: Callable[[], Scorer] = partial(
+            scorer_of,
+            model,
+            partial(runtime.open, model.flatbuffer, self.options),
+            may_resize=self.options.accelerator is None,
+        )
+        self._scorer = self._make_scorer()
         self._last_window: FloatArray | None = None
+        _alive.add(self)
 
     @classmethod
-    def load(cls, path: str | Path, *, num_threads: int = 1, runtime: str = "auto") -> Detector:
+    def load(  # noqa: PLR0913 - each is an option of its own
+        cls,
+        path: str | Path,
+        *,
+        num_threads: int = 1,
+        accelerator: str | None = None,
+        runtime: str = "auto",
+        xnnpack: bool | None = None,
+        trusted_key: str | Path | None = None,
+    ) -> Detector:
         """Open a model file.
 
         Parameters
@@ -83,8 +107,15 @@ class Detector:
         path : str or Path
         num_threads : int
             Threads of the interpreter; one is fastest for small networks.
+        accelerator : str, optional
+            ``edgetpu``, ``edgetpu:usb``, ``edgetpu:pci``, ``edgetpu:0`` …, or the path of an external delegate
+            with its options, ``libdelegate.so;key=value``.
         runtime : str
-            ``auto``, ``ai-edge-litert`` or ``tflite-runtime``; ``auto`` follows SAELITE_RUNTIME.
+            ``auto``, ``ai-edge-litert``, ``tflite-runtime`` or ``numpy``; ``auto`` follows SAELITE_RUNTIME.
+        xnnpack : bool, optional
+            Whether the runtime may use XNNPACK; by default as SAELITE_XNNPACK says (0 or 1), else yes.
+        trusted_key : str or Path, optional
+            Public key that must have signed the file.
 
         Raises
         ------
@@ -92,10 +123,13 @@ class Detector:
             If the file is missing, damaged, changed, not ours, or refused by the runtime.
         RuntimeUnavailableError
             If no such runtime is installed.
+        AcceleratorError
+            If the accelerator cannot be used; the message says which of its parts is missing.
         """
         if num_threads < 1:
             raise UsageError(f"num_threads must be at least 1. Received: {num_threads}")
-        return cls(read_model_file(path), find_runtime(runtime), num_threads)
+        options = Options(num_threads, xnnpack, _accelerator(accelerator))
+        return cls(read_model_file(path, trusted_key=trusted_key), find_runtime(runtime), options)
 
     @property
     def threshold(self) -> float:
@@ -110,8 +144,14 @@ class Detector:
         window : array-like of shape (window, sensors), or (sensors,) where the window is one reading
             Raw sensor values in the manifest's order.
         """
+        # The usual case without a call: an array that is as it should be. `InputReader` knows all others.
+        if type(window) is _ndarray and window.dtype is _FLOAT32 and window.shape == self._window_shape:
+            flat = window.ravel()
+            values = window[None] if isfinite(flat.dot(flat)) else self._inputs.one_window(window)
+        else:
+            values = self._inputs.one_window(window)
         with self._lock:
-            return float(self._single.run(self._one_window(window), "score")[0])
+            return self._scorer.score(values)
 
     def encode(self, windows: npt.ArrayLike) -> FloatArray:
         """Return the codes, shape (n, units), of windows of shape (n, window, sensors)."""
@@ -138,7 +178,7 @@ class Detector:
         """
         if window is None and self._last_window is None:
             raise UsageError("nothing to explain yet: no window was scored by update(). Pass a window.")
-        windows = self._last_window[None] if window is None else self._one_window(window)  # type: ignore[index]
+        windows = self._last_window[None] if window is None else self._inputs.one_window(window)  # type: ignore[index]
         return dict(zip(self.sensor_names, self.explain_many(windows)[0].tolist(), strict=True))
 
     def explain_many(self, windows: npt.ArrayLike) -> FloatArray:
@@ -149,7 +189,7 @@ class Detector:
         sensor is set to its centre.
         """
         array = as_windows(windows, self._window, self._sensors)
-        if self._single.has("contributions"):
+        if "contributions" in self._scorer.outputs:
             return self._run_many(array, "contributions")
         scores = self._run_many(array, "score")
         contributions = np.empty((len(array), self._sensors), np.float32)
@@ -159,7 +199,7 @@ class Detector:
             contributions[:, sensor] = scores - self._run_many(without, "score")
         return contributions
 
-    def update(self, reading: Values) -> Result | None:
+    def update(self, reading: Reading) -> Result | None:
         """Add one reading of a stream; return the result of the window it completes, else None.
 
         Parameters
@@ -167,17 +207,11 @@ class Detector:
         reading : sequence of float in the manifest's order, or mapping by sensor name
         """
         with self._lock:
-            try:
-                row = np.asarray(self._row(reading), np.float32)
-            except (TypeError, ValueError) as error:
-                raise self._not_a_reading(reading) from error
-            if row.shape != (self._sensors,) or not np.isfinite(row).all():
-                raise self._not_a_reading(reading)
-            window = self._buffer.push(row)
+            window = self._buffer.push(self._inputs.row(reading))
             if window is None:
                 return None
             self._last_window = window
-            score = self._smoother.update(float(self._single.run(window[None], "score")[0]))
+            score = self._smoother.update(self._scorer.score(window[None]))
         return Result(score, self._threshold, score > self._threshold)
 
     def reset(self) -> None:
@@ -198,85 +232,47 @@ class Detector:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Detector cannot be pickled: send the path of its file, and load it on the other side.")
 
-    def _row(self, reading: Values) -> Values:
-        if not isinstance(reading, Mapping):
-            return reading
-        missing = [name for name in self.sensor_names if name not in reading]
-        if missing:
-            raise InputShapeError(
-                f"the reading lacks {len(missing)} of the model's sensors: {', '.join(missing)}. "
-                f"Received: {', '.join(map(str, reading))}."
-            )
-        return [reading[name] for name in self.sensor_names]
-
-    def _not_a_reading(self, reading: object) -> InputShapeError:
-        return InputShapeError(
-            f"expected {self._sensors} finite numbers, one per sensor ({', '.join(self.sensor_names)}). "
-            f"Received: {reading!r:.200}"
-        )
-
-    def _one_window(self, window: npt.ArrayLike) -> FloatArray:
-        array = np.ascontiguousarray(window, np.float32)
-        return as_windows(array.reshape(1, *array.shape), self._window, self._sensors)
-
     def _run_many(self, windows: npt.ArrayLike, output: str) -> FloatArray:
         array = as_windows(windows, self._window, self._sensors)
-        if len(array) <= 1:
-            return self._run_singly(array, output)
         with self._lock:
-            if self._batched is None:
-                interpreter = self.runtime.open(self._flatbuffer, self._num_threads)
-                self._batched = _Graph(interpreter, _BATCH)
-            return self._batched.run_many(array, output)
+            return self._scorer.run(array, output)
 
-    def _run_singly(self, windows: FloatArray, output: str) -> FloatArray:
-        with self._lock:
-            empty = np.empty((0, *self._single.shape(output)[1:]), np.float32)
-            return np.concatenate([empty, *(self._single.run(window[None], output) for window in windows)])
+    def _after_fork(self) -> None:
+        # Another thread of the parent may have held the lock; in the child it will never let go of it.
+        self._lock = threading.RLock()
+        self._scorer.abandon()
+        self._scorer = cast("Scorer", _OpenedLater(self))
 
 
-class _Graph:
-    """An interpreter at one batch size, its outputs by name."""
+def _accelerator(text: str | None) -> Accelerator | None:
+    if text is None:
+        return None
+    from edge_runtime.accelerators import parse_accelerator
 
-    def __init__(self, interpreter: Any, batch: int) -> None:
-        self._interpreter, self._batch = interpreter, batch
-        details = interpreter.get_input_details()[0]
-        self._input = details["index"]
-        self._input_shape = (batch, *(int(size) for size in details["shape"][1:]))
-        if batch > 1:
-            interpreter.resize_tensor_input(self._input, self._input_shape)
-            interpreter.allocate_tensors()
-        self._outputs = {output["name"]: output["index"] for output in interpreter.get_output_details()}
+    return parse_accelerator(text)
 
-    def check(self, window: int, sensors: int) -> None:
-        """Raise InputShapeError unless the graph takes windows of this shape."""
-        if self._input_shape[1:] != (window, sensors):
-            raise InputShapeError(
-                f"the graph takes windows of shape {self._input_shape[1:]}, its manifest says ({window}, {sensors})."
-            )
 
-    def has(self, output: str) -> bool:
-        return output in self._outputs
+class _OpenedLater:
+    """Stands for a detector's scorer in a forked process until it is needed: many never need it."""
 
-    def shape(self, output: str) -> tuple[int, ...]:
-        details = self._interpreter.get_output_details()
-        return next(tuple(item["shape"]) for item in details if item["name"] == output)
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
 
-    def run(self, windows: FloatArray, output: str) -> FloatArray:
-        interpreter = self._interpreter
-        interpreter.set_tensor(self._input, windows)
-        interpreter.invoke()
-        result: FloatArray = interpreter.get_tensor(self._outputs[output])
-        return result
+    def abandon(self) -> None:
+        """Nothing is open."""
 
-    def run_many(self, windows: FloatArray, output: str) -> FloatArray:
-        """Run any number of windows; the last batch is filled up with its own last window."""
-        batch, n = self._batch, len(windows)
-        results = np.empty((n, *self.shape(output)[1:]), np.float32)
-        for start in range(0, n - n % batch, batch):
-            results[start : start + batch] = self.run(windows[start : start + batch], output)
-        if n % batch:
-            rest = windows[n - n % batch :]
-            filled = np.concatenate([rest, np.repeat(rest[-1:], batch - len(rest), axis=0)])
-            results[n - len(rest) :] = self.run(filled, output)[: len(rest)]
-        return results
+    def __getattr__(self, name: str) -> Any:
+        self._detector._scorer = scorer = self._detector._make_scorer()  # noqa: SLF001 - a part of the detector
+        return getattr(scorer, name)
+
+
+_alive: WeakSet[Detector] = WeakSet()
+
+
+def _renew_in_forked_process() -> None:
+    for detector in list(_alive):
+        detector._after_fork()  # noqa: SLF001 - the other half of the class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_in_forked_process)

@@ -9,6 +9,7 @@ import platform
 import sys
 from dataclasses import dataclass
 
+from edge_runtime.accelerators import edge_tpus
 from edge_runtime.errors import SaeliteError
 from edge_runtime.interpreter import NUMPY, RUNTIMES, Runtime, find_runtime, installed_runtimes
 
@@ -47,6 +48,7 @@ def examine() -> Diagnosis:
     except ImportError as error:
         names = ", ".join(runtime.name for runtime in installed_runtimes())
         problems.append(f"{names} is installed but cannot be imported: {error}. Install it again.")
+    facts.append(("Edge TPU", ", ".join(f"{device.kind}, {device.node}" for device in edge_tpus()) or "none"))
     facts += [(f"extra {extra}", _extra(packages)) for extra, packages in _EXTRAS.items()]
     return Diagnosis(tuple(facts), tuple(problems))
 

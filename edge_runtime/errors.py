@@ -11,6 +11,7 @@
     │   ├── IntegrityError     a model file was changed, or is not signed as demanded
     │   └── ParityError        a file does not do what the full model does
     ├── RuntimeUnavailableError  no interpreter package fits, or it refused the file
+    ├── AcceleratorError       an accelerator cannot be used
     └── OutputError            a file cannot be written
 
 Each message says what is wrong, what was expected, what came, and what to do.
@@ -53,6 +54,10 @@ class ParityError(ModelFileError):
 
 class RuntimeUnavailableError(SaeliteError):
     """No TFLite interpreter can open the file here."""
+
+
+class AcceleratorError(SaeliteError):
+    """An accelerator's library, device or driver is missing or does not fit, or takes no op of the graph."""
 
 
 class OutputError(SaeliteError):

@@ -58,13 +58,25 @@ class HostScoring:
 
     def score(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
         """Return one raw score per window, shape (n,)."""
-        parts = {"inputs": self._preprocessing.transform(windows), "codes": self.codes(outputs)}
+        return self._head.score(self._parts(windows, outputs))
+
+    def contributions(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
+        """Return each sensor's part of the raw scores, shape (n, sensors), of a head that begins with sensors."""
+        components = self._head.components(self._parts(windows, outputs))[:, : self._preprocessing.inputs]
+        shape = (len(windows), self._preprocessing.window, self._preprocessing.sensors)
+        contributions: FloatArray = components.reshape(shape).sum(axis=1, dtype=np.float32)
+        return contributions
+
+    def _parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:
+        parts = {"inputs": self._preprocessing.transform(windows)}
+        if "codes" in self._outputs:
+            parts["codes"] = self.codes(outputs)
         if "hidden" in self._head.parts:
             names = sorted(name for name in self._outputs if name.startswith("hidden_"))
             parts["hidden"] = np.concatenate([self._value(name, outputs) for name in names], axis=1)
         if "reconstruction" in self._outputs:
             parts["residual"] = parts["inputs"] - self._value("reconstruction", outputs)
-        return self._head.score(parts)
+        return parts
 
     def _value(self, name: str, outputs: Mapping[str, Array]) -> FloatArray:
         tensor = self._outputs[name]

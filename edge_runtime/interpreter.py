@@ -6,16 +6,41 @@ import importlib
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge_runtime.errors import ModelFileError, RuntimeUnavailableError
+from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError
 from edge_runtime.silence import silent_stderr
+
+if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
+    from edge_runtime.accelerators import Accelerator
 
 # Fastest first: the order in which "auto" looks for them.
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 NUMPY = "numpy"
 _NUMPY_MODULE = "edge_runtime.numpy_executor"
 _SHORT = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to open a graph.
+
+    Parameters
+    ----------
+    num_threads : int
+    xnnpack : bool, optional
+        Whether the runtime may use XNNPACK; None asks SAELITE_XNNPACK (0 or 1), and means yes.
+    accelerator : Accelerator, optional
+    """
+
+    num_threads: int = 1
+    xnnpack: bool | None = None
+    accelerator: Accelerator | None = None
+
+    @property
+    def uses_xnnpack(self) -> bool:
+        """Whether XNNPACK may be used."""
+        return os.environ.get("SAELITE_XNNPACK", "1") != "0" if self.xnnpack is None else self.xnnpack
 
 
 @dataclass(frozen=True)
@@ -38,25 +63,72 @@ class Runtime:
 
         return importlib.metadata.version(self.name)
 
-    def open(self, flatbuffer: bytes, num_threads: int = 1) -> Any:
+    def open(self, flatbuffer: bytes, options: Options | None = None) -> Any:
         """Return an interpreter over a flatbuffer, its tensors allocated.
 
         Raises
         ------
         ModelFileError
             If this runtime refuses the graph.
+        AcceleratorError
+            If the accelerator cannot be used, or takes no op of the graph.
         """
+        options = options or Options()
         module = importlib.import_module(RUNTIMES.get(self.name, _NUMPY_MODULE))
         try:
             with silent_stderr():
-                interpreter = module.Interpreter(model_content=flatbuffer, num_threads=num_threads)
-                interpreter.allocate_tensors()
+                interpreter = self._open(module, flatbuffer, options)
         except (ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"{self.name} {self.version} refuses the graph: {str(error).strip()} "
                 "Export it again for this runtime, or install another one (`saelite doctor` lists them)."
             ) from error
         return interpreter
+
+    def _open(self, module: Any, flatbuffer: bytes, options: Options) -> Any:
+        if self.name == NUMPY:
+            if options.accelerator:
+                raise AcceleratorError(
+                    f"the numpy executor has no accelerators. Received: {options.accelerator.library}. "
+                    "Install a TFLite runtime, or run on the CPU."
+                )
+            return _allocated(module.Interpreter(model_content=flatbuffer))
+        if options.accelerator:
+            return _accelerated(module, flatbuffer, options, options.accelerator)
+        kinds = module.OpResolverType
+        resolver = kinds.AUTO if options.uses_xnnpack else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+        return _allocated(
+            module.Interpreter(
+                model_content=flatbuffer,
+                num_threads=options.num_threads,
+                experimental_op_resolver_type=resolver,
+            )
+        )
+
+
+def _allocated(interpreter: Any) -> Any:
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _accelerated(module: Any, flatbuffer: bytes, options: Options, accelerator: Accelerator) -> Any:
+    """Return an interpreter whose ops run on an accelerator, at least one of them."""
+    from edge_runtime.accelerators import load_delegate, not_prepared, nothing_delegated
+
+    delegate = load_delegate(module, accelerator)
+    # Without the default delegate, XNNPACK: it would take the ops that the accelerator leaves, and hide that.
+    resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    arguments = {"num_threads": options.num_threads, "experimental_op_resolver_type": resolver}
+    ops = len(module.Interpreter(model_content=flatbuffer, **arguments)._get_ops_details())  # noqa: SLF001 - no other way
+    try:
+        interpreter = module.Interpreter(model_content=flatbuffer, experimental_delegates=[delegate], **arguments)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise not_prepared(accelerator, str(error)) from error
+    # Every part that a delegate takes is one more op, at the end.
+    if len(interpreter._get_ops_details()) == ops:  # noqa: SLF001 - no other way
+        raise nothing_delegated(accelerator)
+    return interpreter
 
 
 def installed_runtimes() -> list[Runtime]:

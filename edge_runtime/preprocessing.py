@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 
 import numpy as np
 import numpy.typing as npt
@@ -204,7 +205,7 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
     if array.ndim == 2 and array.shape[1] == window * sensors:
         array = array.reshape(-1, window, sensors)
     if array.shape[1:] == (window, sensors):
-        if not np.isfinite(array).all():
+        if not all_finite(array):
             raise InputShapeError(
                 "windows must hold finite numbers. Received: NaN or infinite values. Leave such readings out, "
                 "or repeat the sensor's last value."
@@ -214,6 +215,19 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
         f"expected windows of shape (n, {window}, {sensors}) or (n, {window * sensors}): {window} reading(s) of "
         f"{sensors} sensor(s). Received: shape {array.shape}. `saelite inspect` lists the model's sensors in order."
     )
+
+
+def all_finite(array: FloatArray) -> bool:
+    """Return whether all values are finite.
+
+    The sum of squares is finite only if they are: one fast pass without a temporary array. Where it overflows
+    the values are looked at one by one.
+
+    >>> all_finite(np.float32([1.0, 3e38])), all_finite(np.float32([1.0, np.nan]))
+    (True, False)
+    """
+    flat = array.ravel()
+    return isfinite(flat.dot(flat)) or bool(np.isfinite(array).all())
 
 
 class WindowBuffer:

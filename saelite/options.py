@@ -76,6 +76,25 @@ def label_option(function: F) -> F:
     )(function)
 
 
+def detector_options(function: F) -> F:
+    """``--runtime``, ``--threads``, ``--accelerator``, ``--accelerator-fallback``; see `saelite.loading`."""
+    for option in reversed(
+        (
+            click.option("--runtime", default="auto", show_default=True,
+                         help="auto, ai-edge-litert, tflite-runtime or numpy."),
+            click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
+                         help="Threads of the interpreter; one is fastest for small networks."),
+            click.option("--accelerator", metavar="NAME",
+                         help="edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or the library of an external delegate "
+                         "with options: libx.so;key=value. [default: the CPU]"),
+            click.option("--accelerator-fallback", type=click.Choice(["cpu"]),
+                         help="Where to go on if the accelerator cannot be used. [default: nowhere, it is an error]"),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
 def on_missing_option(function: F) -> F:
     """``--on-missing error|skip|hold``."""
     return click.option(

@@ -210,6 +210,16 @@ def test_exported_detector_gives_the_scores_of_the_runtime(model_path):
     np.testing.assert_array_equal(plain.encode(windows), fast.encode(windows))
 
 
+def test_many_windows_go_through_the_graph_at_once(model_path):
+    detector = Detector.load(model_path, runtime="numpy")
+    batches = []
+    invoke = Interpreter.invoke
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Interpreter, "invoke", lambda self: (batches.append(len(self._values[0])), invoke(self)))
+        detector.score_many(np.zeros((3000, 3, 4)))
+    assert max(batches) > 100
+
+
 def test_numpy_is_used_where_no_runtime_is_installed(monkeypatch):
     monkeypatch.delenv("SAELITE_RUNTIME", raising=False)
     monkeypatch.setattr("edge_runtime.interpreter.installed_runtimes", list)

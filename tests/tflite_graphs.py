@@ -26,6 +26,7 @@ class Tensor:
     zero_points: tuple = ()
     data: object = None
     axis: int = 0
+    name: str = ""
 
 
 @dataclass
@@ -46,8 +47,8 @@ class GraphBuilder:
     tensors: list = field(default_factory=list)
     ops: list = field(default_factory=list)
 
-    def tensor(self, shape, dtype="float32", scales=(), zero_points=(), data=None, axis=0):
-        self.tensors.append(Tensor(tuple(shape), dtype, tuple(scales), tuple(zero_points), data, axis))
+    def tensor(self, shape, dtype="float32", scales=(), zero_points=(), data=None, axis=0, name=""):
+        self.tensors.append(Tensor(tuple(shape), dtype, tuple(scales), tuple(zero_points), data, axis, name))
         return len(self.tensors) - 1
 
     def constant(self, array, scales=(), zero_points=(), axis=0):
@@ -70,7 +71,7 @@ class GraphBuilder:
     @staticmethod
     def _tensor(model, number, entry):
         tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = f"t{number}", list(entry.shape), _TYPES[entry.dtype]
+        tensor.name, tensor.shape, tensor.type = entry.name or f"t{number}", list(entry.shape), _TYPES[entry.dtype]
         tensor.buffer = 0
         if entry.data is not None:
             buffer = schema.BufferT()

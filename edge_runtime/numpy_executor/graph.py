@@ -114,15 +114,25 @@ def read_graph(content: bytes, dense_rounding: Rounding) -> Graph:
     ModelFileError
         If any offset, type, size or tensor number does not fit.
     """
-    model = Reader(content).root()
+    reader = Reader(content)
+    model = reader.root()
     subgraphs = model.tables(2)
     if not subgraphs:
         raise ModelFileError("the graph is damaged: it has no subgraph. Copy or export the file again.")
-    buffers, codes = model.tables(4), [_builtin(code) for code in model.tables(1)]
+    buffers, codes = [_buffer(table, reader) for table in model.tables(4)], [_builtin(code) for code in model.tables(1)]
     tensors = tuple(_tensor(table, buffers) for table in subgraphs[0].tables(0))
     operators = tuple(_operator(table, codes, len(tensors)) for table in subgraphs[0].tables(3))
     inputs, outputs = (_numbers(subgraphs[0], field, len(tensors)) for field in (1, 2))
     return Graph(tensors, operators, inputs, outputs, dense_rounding)
+
+
+def _buffer(table: Table, reader: Reader) -> bytes:
+    offset, size = (int(table.scalar(field, "Q")) for field in (1, 2))
+    if offset <= 1:
+        return table.bytes(0)
+    # Large constants lie behind the flatbuffer.
+    reader.check(offset, size)
+    return reader.content[offset : offset + size]
 
 
 def _builtin(code: Table) -> int:
@@ -156,7 +166,7 @@ def _numbers(table: Table, field: int, n_tensors: int, lowest: int = 0) -> tuple
     return numbers
 
 
-def _tensor(table: Table, buffers: list[Table]) -> Tensor:
+def _tensor(table: Table, buffers: list[bytes]) -> Tensor:
     name, kind, shape = table.bytes(3).decode(errors="replace"), int(table.scalar(1, "b")), table.scalars(0, "i")
     if kind not in _DTYPES or table.table(6) is not None:
         raise ModelFileError(f"tensor {name!r} is sparse or of type {kind}, which the numpy executor cannot read.")
@@ -187,11 +197,11 @@ def _quantization(table: Table | None, name: str) -> tuple[npt.NDArray[np.float3
     return scales, zero_points, int(table.scalar(6, "i"))
 
 
-def _constant(table: Table, buffers: list[Table], kind: int, shape: tuple[int, ...], name: str) -> Array | None:
+def _constant(table: Table, buffers: list[bytes], kind: int, shape: tuple[int, ...], name: str) -> Array | None:
     number = int(table.scalar(2, "I"))
     if number >= len(buffers):
         raise ModelFileError(f"tensor {name!r} has no buffer {number}.")
-    content = buffers[number].bytes(0)
+    content = buffers[number]
     if not content:
         return None
     data = _int4(content, _elements(shape)) if kind == _INT4 else _plain(content, np.dtype(_DTYPES[kind]))

@@ -25,8 +25,6 @@ class Interpreter:
     ----------
     model_content : bytes
         The flatbuffer.
-    num_threads : int, optional
-        Taken for the sake of the other runtimes' signature; numpy decides on threads itself.
     dense_rounding : Rounding
         Whose int8 dense layers to follow, bit for bit: LiteRT's, or those of tflite-runtime.
 
@@ -36,10 +34,7 @@ class Interpreter:
         If the flatbuffer is damaged, or holds an op or type that is not here.
     """
 
-    def __init__(
-        self, model_content: bytes, num_threads: int | None = None, *, dense_rounding: Rounding = Rounding.ONCE
-    ) -> None:
-        del num_threads
+    def __init__(self, model_content: bytes, *, dense_rounding: Rounding = Rounding.ONCE) -> None:
         self._graph: Graph = read_graph(model_content, dense_rounding)
         self._shapes = {number: self._graph.tensors[number].shape for number in self._graph.inputs}
         # One place more than tensors: an absent optional input has the number -1 and finds None there.
@@ -128,12 +123,12 @@ class Interpreter:
         self._program.append((run, operator.inputs, operator.output))
 
     def _details(self, number: int) -> dict[str, Any]:
-        tensor = self._graph.tensors[number]
+        tensor, value = self._graph.tensors[number], self._values[number]
         one = len(tensor.scales) == 1
         return {
             "name": tensor.name,
             "index": number,
-            "shape": np.asarray(self._shapes.get(number, tensor.shape), np.int32),
+            "shape": np.asarray(tensor.shape if value is None else np.shape(value), np.int32),
             "dtype": tensor.dtype.type,
             "quantization": (float(tensor.scales[0]), tensor.zero_point) if one else (0.0, 0),
         }

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from saelite.options import DurationType
+from saelite.loading import load_detector
+from saelite.options import DurationType, detector_options
+
+if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+    from edge_runtime.detector import Detector
 
 
 class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
@@ -56,7 +60,7 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
               help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
 @click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How often it is saved.")
 @click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
-@click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
+@detector_options
 def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
     """Watch a stream of readings: results and alarms out, for as long as it lasts.
 
@@ -70,15 +74,16 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
       saelite run host.tflite --source host --debounce 3/5 --min-duration 10s
       tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
     """
-    from edge_runtime.detector import Detector
     from edge_runtime.runner import Runner, RunSettings
     from edge_runtime.sinks.sink import Sinks, StreamInfo
     from edge_runtime.sinks.spec import open_sink
     from edge_runtime.sources.spec import open_source
     from edge_runtime.stream import Stream
 
+    chosen = {name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback")}
+
     def load() -> Detector:
-        return Detector.load(model, runtime=options["runtime"])
+        return load_detector(model, **chosen)
 
     stream = Stream(load(), _settings(options), _tell)
     manifest = stream.detector.manifest

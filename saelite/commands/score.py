@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from saelite.options import label_option, on_missing_option, rows_option
+from saelite.loading import load_detector
+from saelite.options import detector_options, label_option, on_missing_option, rows_option
 
 
 @click.command()
@@ -18,7 +19,7 @@ from saelite.options import label_option, on_missing_option, rows_option
 @label_option
 @on_missing_option
 @click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
-@click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
+@detector_options
 def score(
     model: Path,
     recording: Path,
@@ -28,6 +29,9 @@ def score(
     on_missing: str,
     explain: bool,
     runtime: str,
+    threads: int,
+    accelerator: str | None,
+    accelerator_fallback: str | None,
 ) -> None:
     """Score a recording: one row per window with score and anomaly.
 
@@ -39,10 +43,15 @@ def score(
       saelite score pump.tflite log.csv -o scores.csv
       cat log.csv | saelite score pump.tflite - -o - | head
     """
-    from edge_runtime.detector import Detector
     from edge_runtime.scores_csv import ScoreRequest, score_recording
 
-    detector = Detector.load(model, runtime=runtime)
+    detector = load_detector(
+        model,
+        runtime=runtime,
+        threads=threads,
+        accelerator=accelerator,
+        accelerator_fallback=accelerator_fallback,
+    )
     summary = score_recording(
         detector, str(recording), str(output), ScoreRequest(rows, label, on_missing, explain=explain)
     )

@@ -1,0 +1,155 @@
+"""One interpreter at one batch size, and a set of them for any number of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+OpenInterpreter = Callable[[], Any]
+
+_FEW = 4
+_SMALL_BATCH = 32
+_LARGE_BATCH = 1024
+_LARGE_BATCH_BYTES = 1 << 19
+
+
+class Graph:
+    """An interpreter at one batch size, its outputs by name.
+
+    Parameters
+    ----------
+    open_interpreter : callable
+        Returns a fresh interpreter, its tensors allocated.
+    batch : int
+        Rows it takes at once.
+    """
+
+    def __init__(self, open_interpreter: OpenInterpreter, batch: int = 1) -> None:
+        self._interpreter = interpreter = open_interpreter()
+        details = interpreter.get_input_details()[0]
+        self.batch, self._input = batch, details["index"]
+        self.input_shape = (batch, *(int(size) for size in details["shape"][1:]))
+        if batch > 1:
+            interpreter.resize_tensor_input(self._input, self.input_shape)
+            interpreter.allocate_tensors()
+        outputs = interpreter.get_output_details()
+        self.outputs = {output["name"]: output["index"] for output in outputs}
+        self.shapes = {output["name"]: tuple(int(size) for size in output["shape"]) for output in outputs}
+        self.dtypes = {output["name"]: np.dtype(output["dtype"]) for output in outputs}
+        self._set, self._invoke, self._get = _innermost_calls(interpreter)
+
+    def invoke(self, values: Array) -> None:
+        """Run the graph on `values`, shape (batch, …)."""
+        self._set(self._input, values)
+        self._invoke()
+
+    def get(self, output: str) -> Array:
+        """Return a copy of an output of the last `invoke`."""
+        values: Array = self._get(self.outputs[output], 0)
+        return values
+
+    def scalar(self, output: str) -> Callable[[Array], float]:
+        """Return the function from `values` to an output of one number, with nothing left to look up."""
+        entry, result = self._input, self.outputs[output]
+        set_tensor, invoke, get_tensor = self._set, self._invoke, self._get
+
+        def call(values: Array) -> float:
+            set_tensor(entry, values)
+            invoke()
+            number: float = get_tensor(result, 0).item()
+            return number
+
+        return call
+
+    def abandon(self) -> None:
+        """Keep the interpreter's destructor from ever running: in a forked process it waits for threads long gone."""
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))
+
+
+class BatchedGraph:
+    """A graph for any number of rows: large batches, small batches, and single rows for what is left.
+
+    Parameters
+    ----------
+    open_interpreter : callable
+        Returns a fresh interpreter.
+    may_resize : bool
+        False where the batch size is fixed, as with compiled graphs of accelerators.
+    """
+
+    def __init__(self, open_interpreter: OpenInterpreter, *, may_resize: bool = True) -> None:
+        self._open = open_interpreter
+        self.single = Graph(open_interpreter)
+        self._graphs = {1: self.single}
+        row_bytes = 4 * int(np.prod(self.single.input_shape))
+        largest = max(_SMALL_BATCH, min(_LARGE_BATCH, _power_of_two(_LARGE_BATCH_BYTES // row_bytes)))
+        self._sizes: tuple[int, ...] = tuple(sorted({largest, _SMALL_BATCH}, reverse=True)) if may_resize else ()
+
+    def run(self, values: Array, names: tuple[str, ...]) -> dict[str, Array]:
+        """Return outputs by name, each of shape (n, …), for `values` of shape (n, …)."""
+        n, single = len(values), self.single
+        results = {name: np.empty((n, *single.shapes[name][1:]), single.dtypes[name]) for name in names}
+        start = 0
+        while start < n:
+            graph = self._fitting(n - start)
+            rows = values[start : start + graph.batch]
+            count = len(rows)
+            graph.invoke(rows if count == graph.batch else _filled_up(rows, graph.batch))
+            for name, result in results.items():
+                result[start : start + count] = graph.get(name)[:count]
+            start += count
+        return results
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+        for graph in self._graphs.values():
+            graph.abandon()
+
+    def _fitting(self, rows: int) -> Graph:
+        """Return the largest graph that `rows` fill; the small one also for a part of it."""
+        for size in self._sizes:
+            if rows >= size or (size == _SMALL_BATCH and rows > _FEW):
+                return self._of_size(size)
+        return self.single
+
+    def _of_size(self, size: int) -> Graph:
+        if size not in self._graphs:
+            try:
+                self._graphs[size] = _checked(Graph(self._open, size))
+            except (ValueError, RuntimeError):
+                # The batch size is fixed in the graph, by a reshape to constants.
+                self._sizes = ()
+                return self.single
+        return self._graphs[size]
+
+
+def _innermost_calls(interpreter: Any) -> tuple[Callable[..., Any], ...]:
+    """Return set, invoke and get of the C++ object inside a TFLite interpreter, or the interpreter's own.
+
+    The Python methods around them cost a third of a small graph's time. What they add is a check that nobody
+    holds a view of the interpreter's memory, and nobody here ever takes one.
+    """
+    inside = getattr(interpreter, "_interpreter", None)
+    if all(hasattr(inside, name) for name in ("SetTensor", "Invoke", "GetTensor")):
+        return inside.SetTensor, inside.Invoke, inside.GetTensor  # type: ignore[union-attr]  # checked just above
+    return interpreter.set_tensor, interpreter.invoke, lambda index, _: interpreter.get_tensor(index)
+
+
+def _checked(graph: Graph) -> Graph:
+    if any(shape[0] != graph.batch for shape in graph.shapes.values()):
+        raise ValueError("an output did not follow the input's batch size.")
+    return graph
+
+
+def _filled_up(rows: Array, batch: int) -> Array:
+    return np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+
+
+def _power_of_two(limit: int) -> int:
+    return 1 << max(0, limit.bit_length() - 1)

@@ -1,0 +1,118 @@
+"""Windows in, scores out: with the whole detector in the graph, or the network alone and the rest on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+
+from edge_runtime.errors import InputShapeError, ModelFileError
+from edge_runtime.graph import Array, BatchedGraph, OpenInterpreter
+from edge_runtime.heads import PARTS
+from edge_runtime.host_scoring import HostScoring
+from edge_runtime.model_file import ModelFile
+from edge_runtime.preprocessing import FloatArray
+
+_CHUNK = 4096
+
+
+class Scorer(Protocol):
+    """What a detector asks: raw windows of finite float32 values, shape (n, window, sensors), always."""
+
+    outputs: frozenset[str]
+    """Of ``score``, ``codes`` and ``contributions``."""
+
+    @property
+    def score(self) -> Callable[[FloatArray], float]:
+        """The raw score of one window, shape (1, window, sensors)."""
+
+    def run(self, windows: FloatArray, output: str) -> FloatArray:
+        """Return an output for every window, shape (n, …)."""
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+
+
+def scorer_of(model: ModelFile, open_interpreter: OpenInterpreter, *, may_resize: bool) -> Scorer:
+    """Return the scorer that the manifest's `graph` asks for.
+
+    Raises
+    ------
+    ModelFileError
+        If graph and manifest do not fit together.
+    """
+    graph = BatchedGraph(open_interpreter, may_resize=may_resize)
+    if model.manifest.graph == "detector":
+        return WholeDetector(model, graph)
+    if model.manifest.graph == "network":
+        return NetworkOnly(model, graph)
+    raise ModelFileError(f"the manifest says graph {model.manifest.graph!r}. Expected detector or network.")
+
+
+class WholeDetector:
+    """Scaling, network and head are in the graph."""
+
+    def __init__(self, model: ModelFile, graph: BatchedGraph) -> None:
+        preprocessing = model.manifest.spec.preprocessing
+        expected, found = (preprocessing.window, preprocessing.sensors), graph.single.input_shape[1:]
+        if found != expected:
+            raise InputShapeError(f"the graph takes windows of shape {found}, its manifest says {expected}.")
+        self._graph = graph
+        self.outputs = frozenset(graph.single.outputs)
+        if not {"score", "codes"} <= self.outputs:
+            raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
+        self.score = graph.single.scalar("score")
+
+    def run(self, windows: FloatArray, output: str) -> FloatArray:
+        """See `Scorer.run`."""
+        return self._graph.run(windows, (output,))[output]
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+        self._graph.abandon()
+
+
+class NetworkOnly:
+    """The network is in the graph; the host scales and quantises before it and computes the score after it."""
+
+    def __init__(self, model: ModelFile, graph: BatchedGraph) -> None:
+        manifest = model.manifest
+        inputs, found = manifest.spec.preprocessing.inputs, graph.single.input_shape[1:]
+        if int(np.prod(found)) != inputs:
+            raise InputShapeError(f"the graph takes inputs of shape {found}, its manifest says {inputs} values.")
+        self._names = tuple(output.name for output in manifest.outputs)
+        missing = [name for name in self._names if name not in graph.single.outputs]
+        if missing or not self._names:
+            raise ModelFileError(
+                f"the manifest names the outputs {', '.join(self._names) or 'none'}. "
+                f"Received: a graph with {', '.join(graph.single.outputs)}."
+            )
+        self._graph, self._host, self._shape = graph, HostScoring.of(model), found
+        by_sensor = PARTS[manifest.spec.scoring.head][0] in ("inputs", "residual")
+        known = {"score", "contributions"} if by_sensor else {"score"}
+        self.outputs = frozenset(known | ({"codes"} & set(self._names)))
+
+    def score(self, window: FloatArray) -> float:
+        """See `Scorer.score`."""
+        return float(self.run(window, "score")[0])
+
+    def run(self, windows: FloatArray, output: str) -> FloatArray:
+        """See `Scorer.run`."""
+        if output not in self.outputs:
+            raise ModelFileError(f"this model gives no {output}. Expected one of: {', '.join(sorted(self.outputs))}.")
+        if len(windows) <= _CHUNK:
+            return self._run(windows, output)
+        starts = range(0, len(windows), _CHUNK)
+        return np.concatenate([self._run(windows[start : start + _CHUNK], output) for start in starts])
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+        self._graph.abandon()
+
+    def _run(self, windows: FloatArray, output: str) -> FloatArray:
+        inputs = self._host.inputs(windows).reshape(len(windows), *self._shape)
+        outputs: dict[str, Array] = self._graph.run(inputs, self._names)
+        if output == "codes":
+            return self._host.codes(outputs)
+        return self._host.score(windows, outputs) if output == "score" else self._host.contributions(windows, outputs)

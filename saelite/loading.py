@@ -1,0 +1,27 @@
+"""Opening a detector as the options of a command say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+    from edge_runtime.detector import Detector
+
+
+def load_detector(
+    model: Path, *, runtime: str, threads: int, accelerator: str | None, accelerator_fallback: str | None
+) -> Detector:
+    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, said on stderr."""
+    from edge_runtime.detector import Detector
+    from edge_runtime.errors import AcceleratorError
+
+    try:
+        return Detector.load(model, runtime=runtime, num_threads=threads, accelerator=accelerator)
+    except AcceleratorError as error:
+        if accelerator_fallback is None:
+            raise
+        click.echo(f"going on on the CPU: {error}", err=True)
+        return Detector.load(model, runtime=runtime, num_threads=threads)

@@ -1,0 +1,158 @@
+"""Files whose graph holds the network alone: the host scales, quantises and scores, whatever runs the graph."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from machines import SENSORS, pump_rows
+from tflite_graphs import GraphBuilder
+
+from edge_runtime import Detector
+from edge_runtime.errors import InputShapeError, ModelFileError
+from edge_runtime.heads import Head
+from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.manifest import (
+    SCHEMA,
+    DetectorSpec,
+    Manifest,
+    Quantization,
+    QuantizedTensor,
+    Scoring,
+    Sensor,
+    Threshold,
+)
+from edge_runtime.model_file import ModelFile
+from edge_runtime.preprocessing import Preprocessing, sliding_windows
+
+WINDOW, UNITS = 2, 6
+INPUT_SCALE, INPUT_ZERO = 16 / 255, -1
+RNG = np.random.default_rng(3)
+ROWS = pump_rows(300, seed=8)
+WEIGHTS = RNG.normal(size=(UNITS, WINDOW * 4)).astype(np.float32) * 0.4
+BIAS = RNG.normal(size=UNITS).astype(np.float32)
+PREPROCESSING = Preprocessing("standard", tuple(ROWS.mean(0).tolist()), tuple(ROWS.std(0).tolist()), WINDOW)
+HEAD = Head("t2x", np.zeros(WINDOW * 4 + UNITS, np.float32), np.ones(WINDOW * 4 + UNITS, np.float32))
+
+
+def float_graph():
+    builder = GraphBuilder()
+    x = builder.tensor((1, WINDOW * 4), name="inputs")
+    w, b = builder.constant(WEIGHTS), builder.constant(BIAS)
+    before, codes = builder.tensor((1, UNITS)), builder.tensor((1, UNITS), name="codes")
+    builder.op("FULLY_CONNECTED", [x, w, b], before, schema.FullyConnectedOptionsT())
+    builder.op("LOGISTIC", [before], codes)
+    return builder.build([x], [codes]), Quantization("float32"), (QuantizedTensor("codes"),)
+
+
+def int8_graph():
+    w_scale = np.abs(WEIGHTS).max() / 127
+    builder = GraphBuilder()
+    x = builder.tensor((1, WINDOW * 4), "int8", [INPUT_SCALE], [INPUT_ZERO], name="inputs")
+    w = builder.constant(np.rint(WEIGHTS / w_scale).astype(np.int8), [w_scale], [0])
+    b_scale = np.float32(INPUT_SCALE) * np.float32(w_scale)
+    b = builder.constant(np.rint(BIAS / b_scale).astype(np.int32), [b_scale], [0])
+    before = builder.tensor((1, UNITS), "int8", [16 / 255], [0])
+    codes = builder.tensor((1, UNITS), "int8", [1 / 256], [-128], name="codes")
+    builder.op("FULLY_CONNECTED", [x, w, b], before, schema.FullyConnectedOptionsT(), version=4)
+    builder.op("LOGISTIC", [before], codes, version=2)
+    quantization = Quantization("int8", "tensor", INPUT_SCALE, INPUT_ZERO)
+    return builder.build([x], [codes]), quantization, (QuantizedTensor("codes", 1 / 256, -128),)
+
+
+def model_file(parts, **changes):
+    flatbuffer, quantization, outputs = parts
+    spec = DetectorSpec(tuple(map(Sensor, SENSORS)), PREPROCESSING, Scoring(HEAD.kind))
+    manifest = Manifest(
+        schema=SCHEMA,
+        name="network",
+        target="edgetpu",
+        spec=spec,
+        threshold=Threshold(30.0, "given", 0.0, 0),
+        quantization=quantization,
+        mean_activation=(0.5,) * UNITS,
+        flatbuffer_sha256="",
+        graph="network",
+        outputs=outputs,
+    )
+    model = ModelFile(flatbuffer, manifest, {"head_mean": HEAD.mean, "head_whitening": HEAD.whitening})
+    return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256, **changes))
+
+
+@pytest.fixture
+def load(tmp_path):
+    def write_and_load(parts, runtime="ai-edge-litert", **changes):
+        path = tmp_path / "network.tflite"
+        model_file(parts, **changes).write(path)
+        return Detector.load(path, runtime=runtime)
+
+    return write_and_load
+
+
+def reference(windows):
+    """Codes, scores and contributions in float64."""
+    inputs = PREPROCESSING.transform(windows).astype(np.float64)
+    codes = 1 / (1 + np.exp(-(inputs @ WEIGHTS.T + BIAS)))
+    squares = np.square(np.concatenate([inputs, codes], axis=1))
+    by_sensor = squares[:, : WINDOW * 4].reshape(-1, WINDOW, 4).sum(axis=1)
+    return codes, squares.sum(axis=1), by_sensor
+
+
+@pytest.mark.parametrize("runtime", ["ai-edge-litert", "numpy"])
+def test_float_network_gives_the_scores_of_the_formula(load, runtime):
+    detector, windows = load(float_graph(), runtime), sliding_windows(ROWS, WINDOW)
+    codes, scores, contributions = reference(windows)
+    np.testing.assert_allclose(detector.encode(windows), codes, rtol=1e-4)
+    np.testing.assert_allclose(detector.score_many(windows), scores, rtol=1e-4)
+    np.testing.assert_allclose(detector.explain_many(windows), contributions, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", ["ai-edge-litert", "numpy"])
+def test_int8_network_is_a_step_from_the_formula(load, runtime):
+    detector, windows = load(int8_graph(), runtime), sliding_windows(ROWS, WINDOW)
+    codes, scores, _ = reference(windows)
+    assert np.abs(detector.encode(windows) - codes).max() < 0.05
+    np.testing.assert_allclose(detector.score_many(windows), scores, rtol=0.05, atol=0.05)
+
+
+def test_both_runtimes_give_the_same_bytes_for_an_int8_network(load):
+    windows = sliding_windows(ROWS, WINDOW)
+    codes = [load(int8_graph(), runtime).encode(windows) for runtime in ("ai-edge-litert", "numpy")]
+    np.testing.assert_array_equal(*codes)
+
+
+def test_stream_single_and_batch_agree(load):
+    detector, windows = load(int8_graph()), sliding_windows(ROWS, WINDOW)
+    streamed = [result.score for result in map(detector.update, ROWS) if result is not None]
+    np.testing.assert_allclose(streamed, detector.score_many(windows), rtol=1e-5)
+    np.testing.assert_allclose([detector.score(window) for window in windows], streamed, rtol=1e-5)
+    assert max(detector.explain().values()) > 0
+
+
+def test_values_far_outside_are_limited_not_wrapped(load):
+    detector = load(int8_graph())
+    assert detector.score(ROWS[:2] + 1e6) > detector.score(ROWS[:2])
+    assert detector.score(ROWS[:2] - 1e6) > detector.score(ROWS[:2])
+
+
+def test_every_runtime_scores_an_int8_network(load, tmp_path):
+    load(int8_graph())
+    for runtime in installed_runtimes():
+        code = (
+            "from edge_runtime import Detector\n"
+            f"detector = Detector.load({str(tmp_path / 'network.tflite')!r}, runtime={runtime.name!r})\n"
+            f"print(detector.score({ROWS[:2].tolist()!r}))"
+        )
+        process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        np.testing.assert_allclose(float(process.stdout), reference(ROWS[None, :2])[1][0], rtol=0.05)
+
+
+def test_graph_that_does_not_fit_its_manifest_is_refused(load):
+    with pytest.raises(ModelFileError, match="names the outputs reconstruction"):
+        load(float_graph(), outputs=(QuantizedTensor("reconstruction"),))
+    with pytest.raises(ModelFileError, match="Expected detector or network"):
+        load(float_graph(), graph="something")
+    with pytest.raises(InputShapeError, match="takes windows of shape"):
+        load(float_graph(), graph="detector")
