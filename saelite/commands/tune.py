@@ -1,0 +1,71 @@
+"""``saelite tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from saelite.options import NamesType, label_option, on_missing_option, rows_option
+from saelite.progress import step_progress
+from saelite.tables import table
+from saelite.workstation import require_workstation
+
+_SHOWN = 10
+
+
+@click.command()
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("--storage", type=click.Path(path_type=Path), default="tuning.sqlite", show_default=True,
+              help="File that keeps the trials; a search goes on where it stopped.")  # fmt: skip
+@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Trials there are to be in all.")
+@click.option("--epochs", default=100, show_default=True, type=click.IntRange(1), help="Of each trial, at most.")
+@rows_option("Readings to learn from; all of them should be normal.")
+@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all that are sensors]")
+@click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
+@label_option
+@on_missing_option
+def tune(
+    recording: Path,
+    storage: Path,
+    trials: int,
+    epochs: int,
+    rows: slice,
+    sensors: tuple[str, ...],
+    exclude: tuple[str, ...],
+    label: str | None,
+    on_missing: str,
+) -> None:
+    """Search for code size, rho, alpha and window, without labels.
+
+    Each trial is trained and tried on synthetic faults in held-out normal windows, as `saelite train --head auto`
+    does. Prints the best ones and the command that trains with the first.
+
+    \b
+    Example:
+      saelite tune pump.csv --trials 40
+    """
+    require_workstation("tune")
+    from training.pipeline import DetectorSettings
+    from training.recordings import Columns, read_recording
+    from training.trainer import TrainingSettings
+    from training.tuning import tune as search
+
+    normal = read_recording(recording, Columns(sensors, exclude, label), rows=rows, on_missing=on_missing)
+    settings = DetectorSettings(training=TrainingSettings(epochs=epochs, learning_rate=4e-3, decay=True))
+    with step_progress() as on_step:
+        found = search(
+            normal, settings, storage, trials, lambda trial: on_step(f"trial {trial.number}: {trial.roc_auc:.3f}")
+        )
+    columns = ("number", "roc_auc", "head", "code_size", "rho", "alpha", "window")
+    cells = [tuple(_text(getattr(trial, name)) for name in columns) for trial in found[:_SHOWN]]
+    click.echo(table([columns, *cells], header=True))
+    best = found[0]
+    click.echo(
+        f"saelite train {recording} --code-size {best.code_size} --rho {best.rho:.3g} --alpha {best.alpha:.3g} "
+        f"--window {best.window} --head {best.head} -o RUN"
+    )
+
+
+def _text(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
