@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.accuracy.baselines import BASELINES
+from benchmarks.accuracy.baselines import BASELINES, baseline_alarms
 from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, part_of, relative_scores
 from edge_runtime.errors import RecordingError
@@ -98,23 +98,24 @@ def outcomes(
         normal = part_of(recording, TRAIN_ROWS)
         labels = np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
         for seed in seeds:
-            alarms = _recipe_alarms(recording, normal, seed)
-            alarms |= {name: make(normal.values, recording.values, seed) for name, make in BASELINES.items()}
-            alarms[ALWAYS] = np.ones(len(recording.values), bool)
+            alarms = _alarms(recording, normal, seed)
             results += [Outcome(method, seed, is_normal, _count(labels, alarm)) for method, alarm in alarms.items()]
     return results
 
 
-def _recipe_alarms(recording: Recording, normal: Recording, seed: int) -> dict[str, npt.NDArray[np.bool_]]:
+def _alarms(recording: Recording, normal: Recording, seed: int) -> dict[str, npt.NDArray[np.bool_]]:
     made = detectors(normal, RECIPE.with_seed(seed))
     chosen = [recording.sensors.index(name) for name in made[SCHEMES[0]].sensor_names]
     rows = np.ascontiguousarray(recording.values[:, chosen])
-    return {
-        f"saelite {scheme}": _alarms(relative_scores(made[scheme], rows, RECIPE.mean_rate), rows) for scheme in made
+    alarms = {
+        f"saelite {scheme}": _one_per_row(relative_scores(made[scheme], rows, RECIPE.mean_rate), rows)
+        for scheme in made
     }
+    alarms |= {name: baseline_alarms(name, rows[:TRAIN_ROWS], rows, seed) for name in BASELINES}
+    return alarms | {ALWAYS: np.ones(len(rows), bool)}
 
 
-def _alarms(relative: FloatArray, rows: FloatArray) -> npt.NDArray[np.bool_]:
+def _one_per_row(relative: FloatArray, rows: FloatArray) -> npt.NDArray[np.bool_]:
     """Return one alarm per row; the rows before the first full window are training rows."""
     return np.concatenate([np.zeros(len(rows) - len(relative), bool), relative > 1.0])
 

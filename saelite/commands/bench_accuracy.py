@@ -18,12 +18,19 @@ from saelite.workstation import require_workstation
 @click.command()
 @click.option("--skab", type=click.Path(path_type=Path), metavar="DIR", help="Folder of SKAB's CSV files.")
 @click.option("--adbench", type=click.Path(path_type=Path), metavar="DIR", help="Folder of ADBench's .npz files.")
+@click.option("--fit-times", is_flag=True, help="Time the fits on --adbench beside PyOD's autoencoder instead.")
 @click.option("--csv", type=click.Path(path_type=Path), metavar="DIR", help="Folder of labelled CSV recordings.")
 @click.option("--label", metavar="COLUMN", help="Column of --csv that says whether a row is anomalous.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Trainings of each, seeds 0, 1, …")
 @click.option("--heads", type=NamesType(), default=(), help="Heads to try on --adbench.  [default: all]")
 def accuracy(
-    skab: Path | None, adbench: Path | None, csv: Path | None, label: str | None, seeds: int, heads: tuple[str, ...]
+    skab: Path | None,
+    adbench: Path | None,
+    fit_times: bool,
+    csv: Path | None,
+    label: str | None,
+    seeds: int,
+    heads: tuple[str, ...],
 ) -> None:
     """Measure detection on a collection, by the files a device would run.
 
@@ -49,6 +56,11 @@ def accuracy(
             from benchmarks.accuracy import skab as protocol
 
             rows = protocol.table(protocol.outcomes(protocol.recordings(skab), range(seeds), on_step))
+        elif adbench is not None and fit_times:
+            from benchmarks.accuracy import adbench as sets
+            from benchmarks.accuracy import fit_speed
+
+            rows = fit_speed.table(fit_speed.fit_times(sets.splits(adbench), on_step))
         elif adbench is not None:
             from benchmarks.accuracy import adbench as sets
 
