@@ -4,6 +4,7 @@ import gzip
 import itertools
 import wave
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -133,6 +134,11 @@ def test_sound_of_two_rates_is_refused(tmp_path):
 def test_empty_folder_is_no_recording(tmp_path):
     with pytest.raises(RecordingError, match="holds no recording"):
         read_recording(tmp_path)
+
+
+def test_training_from_standard_input_is_refused():
+    with pytest.raises(RecordingError, match="Save the rows into a file first"):
+        read_recording(Path("-"))
 
 
 def test_label_is_read_and_kept_out(tmp_path):

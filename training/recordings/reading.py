@@ -70,11 +70,17 @@ def recording_files(path: Path) -> list[Path]:
     Raises
     ------
     RecordingError
-        If a folder holds no recording.
+        If a folder holds no recording, or the recording is standard input.
     """
+    if str(path) == "-":
+        raise RecordingError(
+            "training reads its recording more than once, which standard input does not allow. "
+            "Expected a file or a folder. Save the rows into a file first."
+        )
     if not path.is_dir():
         return [path]
-    files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+    files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
+    files = [file for file in files if not file.name.startswith(".")]
     if not files:
         raise RecordingError(f"{path} holds no recording. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
     return sorted(files, key=_natural)
