@@ -63,7 +63,7 @@ class HostScoring:
     def contributions(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
         """Return each sensor's part of the raw scores, shape (n, sensors), of a head that begins with sensors."""
         components = self._head.components(self._parts(windows, outputs))[:, : self._preprocessing.inputs]
-        shape = (len(windows), self._preprocessing.window, self._preprocessing.sensors)
+        shape = (len(windows), self._preprocessing.inputs_per_sensor, self._preprocessing.sensors)
         contributions: FloatArray = components.reshape(shape).sum(axis=1, dtype=np.float32)
         return contributions
 

@@ -42,6 +42,17 @@ def fully_connected(operator: Operator, graph: Graph) -> Run:
     return shaped
 
 
+def batch_matmul(operator: Operator, _: Graph) -> Run:
+    """BATCH_MATMUL on floats, either side transposed or not."""
+    first, second = (bool(operator.option(field, "B")) for field in (0, 1))
+
+    def run(x: Array, y: Array) -> Array:
+        product: Array = (x.swapaxes(-1, -2) if first else x) @ (y.swapaxes(-1, -2) if second else y)
+        return product
+
+    return run
+
+
 def _float(operator: Operator) -> Run:
     bound = bounded(*limits(operator, _ACTIVATION))
 

@@ -81,6 +81,7 @@ class Operator:
     inputs : tuple of int
         Tensor numbers; -1 stands for an optional input that is absent.
     output : int
+        The first; the others, such as the indices of TOPK_V2, are not computed.
     options : Table or None
         Its builtin options.
     """
@@ -149,9 +150,9 @@ def _builtin(code: Table) -> int:
 
 def _operator(table: Table, codes: list[int], n_tensors: int) -> Operator:
     code, outputs = int(table.scalar(0, "I")), _numbers(table, 2, n_tensors)
-    if code >= len(codes) or len(outputs) != 1:
+    if code >= len(codes) or not outputs:
         raise ModelFileError(
-            f"an op does not fit: expected one of {len(codes)} op codes and one output. "
+            f"an op does not fit: expected one of {len(codes)} op codes and an output. "
             f"Received: op code {code} with {len(outputs)} outputs."
         )
     return Operator(codes[code], _numbers(table, 1, n_tensors, lowest=-1), outputs[0], table.table(4))

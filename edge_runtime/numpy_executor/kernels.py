@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edge_runtime.numpy_executor import pointwise, shapes
-from edge_runtime.numpy_executor.dense import fully_connected
+from edge_runtime.numpy_executor.dense import batch_matmul, fully_connected
 from edge_runtime.numpy_executor.kernel import Prepare
 from edge_runtime.numpy_executor.pointwise import arithmetic, elu, extreme, logistic, nearest, relu, unary
 from edge_runtime.numpy_executor.shapes import reduction
@@ -36,7 +36,13 @@ KERNELS: Mapping[int, tuple[str, Prepare]] = {
     57: ("MINIMUM", extreme(np.minimum)),
     58: ("LESS", arithmetic(np.less)),
     59: ("NEG", arithmetic(np.negative)),
+    48: ("TOPK_V2", shapes.top_k),
     61: ("GREATER", arithmetic(np.greater)),
+    62: ("GREATER_EQUAL", arithmetic(np.greater_equal)),
+    63: ("LESS_EQUAL", arithmetic(np.less_equal)),
+    76: ("RSQRT", arithmetic(lambda x: np.float32(1) / np.sqrt(x))),
+    89: ("REDUCE_MIN", reduction(np.min)),
+    126: ("BATCH_MATMUL", batch_matmul),
     65: ("SLICE", shapes.slice_),
     70: ("EXPAND_DIMS", shapes.expand_dims),
     73: ("LOG", unary(np.log, nearest(np.log))),

@@ -89,6 +89,12 @@ def strided_slice(operator: Operator, graph: Graph) -> Run:
     return lambda x, *_: x[tuple(where)]
 
 
+def top_k(operator: Operator, graph: Graph) -> Run:
+    """TOPK_V2: the largest values of the last axis, falling."""
+    k = int(constant(graph, operator, 1).reshape(-1)[0])
+    return lambda x, _: np.sort(x, axis=-1)[..., ::-1][..., :k]
+
+
 def shape(operator: Operator, graph: Graph) -> Run:
     """SHAPE."""
     dtype = graph.tensors[operator.output].dtype
