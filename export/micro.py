@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_runtime.atomic import write_atomically
+from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
 from edge_runtime.manifest import QuantizedTensor
 from edge_runtime.model_file import ModelFile
@@ -143,7 +144,19 @@ static inline int @n@_is_anomaly(float smoothed) {{ return smoothed > @N@_THRESH
 
 
 def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
-    """Return the contents of ``NAME_model.h``, ``NAME_model.cc`` and ``NAME_detector.h`` by file name."""
+    """Return the contents of ``NAME_model.h``, ``NAME_model.cc`` and ``NAME_detector.h`` by file name.
+
+    Raises
+    ------
+    UsageError
+        If the network's inputs are features other than the scaled values, which the C header cannot compute.
+    """
+    features = model.manifest.spec.preprocessing.features
+    if features != ("values",):
+        raise UsageError(
+            f"the C header scales values and computes no features: expected a detector of the feature 'values' alone. "
+            f"Received: {', '.join(features)}. Train it without --features."
+        )
     c_name = re.sub(r"\W", "_", f"_{name}" if name[:1].isdigit() else name)
     fields = {"title": _comment(model.manifest.name), "sha256": model.sha256,
               "bytes": _bytes(model.flatbuffer), "size": len(model.flatbuffer), **_detector_fields(model)}  # fmt: skip

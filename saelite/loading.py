@@ -11,17 +11,25 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.detector import Detector
 
 
-def load_detector(
-    model: Path, *, runtime: str, threads: int, accelerator: str | None, accelerator_fallback: str | None
+def load_detector(  # noqa: PLR0913 - each is an option of its own
+    model: Path,
+    *,
+    runtime: str,
+    threads: int,
+    accelerator: str | None,
+    accelerator_fallback: str | None,
+    trusted_key: Path | None,
 ) -> Detector:
     """Return the detector; on the CPU where the accelerator fails and the fallback allows it, said on stderr."""
     from edge_runtime.detector import Detector
     from edge_runtime.errors import AcceleratorError
 
     try:
-        return Detector.load(model, runtime=runtime, num_threads=threads, accelerator=accelerator)
+        return Detector.load(
+            model, runtime=runtime, num_threads=threads, accelerator=accelerator, trusted_key=trusted_key
+        )
     except AcceleratorError as error:
         if accelerator_fallback is None:
             raise
         click.echo(f"going on on the CPU: {error}", err=True)
-        return Detector.load(model, runtime=runtime, num_threads=threads)
+        return Detector.load(model, runtime=runtime, num_threads=threads, trusted_key=trusted_key)

@@ -77,7 +77,7 @@ def label_option(function: F) -> F:
 
 
 def detector_options(function: F) -> F:
-    """``--runtime``, ``--threads``, ``--accelerator``, ``--accelerator-fallback``; see `saelite.loading`."""
+    """``--runtime``, ``--threads``, ``--accelerator``, ``--accelerator-fallback``, ``--trusted-key``; see `saelite.loading`."""
     for option in reversed(
         (
             click.option("--runtime", default="auto", show_default=True,
@@ -89,6 +89,8 @@ def detector_options(function: F) -> F:
                          "with options: libx.so;key=value. [default: the CPU]"),
             click.option("--accelerator-fallback", type=click.Choice(["cpu"]),
                          help="Where to go on if the accelerator cannot be used. [default: nowhere, it is an error]"),
+            click.option("--trusted-key", type=click.Path(path_type=Path),
+                         help="Public key that must have signed the file; any other file is refused."),
         )
     ):  # fmt: skip
         function = option(function)

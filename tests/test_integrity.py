@@ -134,3 +134,12 @@ def test_what_is_no_key_is_named(signed, small_model, keys, tmp_path):
         small_model.signed(keys[1])
     with pytest.raises(UsageError, match="cannot read the public key"):
         read_model_file(signed, trusted_key=tmp_path / "absent.pem")
+
+
+def test_score_and_verify_refuse_a_file_that_no_trusted_key_signed(saelite, model_path, keys, tmp_path):
+    (tmp_path / "log.csv").write_text("flow,pressure,current,vibration\n1,2,3,4\n")
+    for command in (("score", model_path, "log.csv", "-o", "scores.csv"), ("verify", model_path)):
+        refused = saelite(*command, "--trusted-key", keys[1])
+        assert refused.returncode == 1
+        assert "is not signed" in refused.stderr
+    assert not (tmp_path / "scores.csv").exists()

@@ -18,5 +18,6 @@ bench = DefaultGroup(
         "accuracy": "saelite.commands.bench_accuracy:accuracy",
         "peers": "saelite.commands.bench_peers:peers",
         "digits": "saelite.commands.bench_digits:digits",
+        "quantization": "saelite.commands.bench_quantization:quantization",
     },
 )

@@ -78,8 +78,8 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
         model = compiled or model
         if key is not None:
             model = model.signed(key)
-    model.write(output)
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []
+    model.write(output)
     click.echo(_summary(model, output))
     if model.manifest.target == "edgetpu" and compiled is None:
         click.echo("edgetpu_compiler is not on PATH. Compile elsewhere, then attach the manifest:")

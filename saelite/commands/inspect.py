@@ -88,15 +88,15 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
     return [
         ("name", manifest.name),
         ("target", f"{manifest.target}, {'whole detector' if manifest.graph == 'detector' else 'network alone'}"),
-        ("size", f"{size(len(file.to_bytes()))} (graph {size(len(file.flatbuffer))})"),
-        ("window", f"{preprocessing.window} readings, stride {preprocessing.stride}"),
+        ("size", f"graph {size(len(file.flatbuffer))}, whole file {size(len(file.to_bytes()))}"),
+        ("window", f"of {preprocessing.window} readings, stride {preprocessing.stride}"),
         ("scaling", preprocessing.scaling),
         ("features", f"{', '.join(preprocessing.features)}: {preprocessing.inputs} network inputs"),
-        ("codes", f"{len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
+        ("code layer", f"of {len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
         ("head", scoring.head),
         ("smoothing", f"moving average, span {scoring.smoothing_span}"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
-        ("fitted on", f"{manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}"),
+        ("fitted", f"on {manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}"),
         *_quantization_facts(manifest),
         *(("BEYOND LIMITS", failure) for failure in manifest.parity_failures),
         *(("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes),
@@ -138,7 +138,7 @@ def _graph_tables(file: ModelFile | None, graph: Inspection | None) -> list[str]
         for one in graph.tensors
     ]  # fmt: skip
     return [
-        table([("signatures", "; ".join(graph.signatures) or "none"), ("multiplications", f"{graph.macs} per window")]),
+        table([("signatures", "; ".join(graph.signatures) or "none"), ("multiplications", f"per window {graph.macs}")]),
         table([("op", "version", "inputs", "output", "multiplications"), *ops], header=True),
         table([("tensor", "shape", "type", "bytes", "scale per", "scale", "zero point"), *tensors], header=True),
     ]

@@ -80,7 +80,9 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     from edge_runtime.sources.spec import open_source
     from edge_runtime.stream import Stream
 
-    chosen = {name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback")}
+    chosen = {
+        name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
+    }
 
     def load() -> Detector:
         return load_detector(model, **chosen)

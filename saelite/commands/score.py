@@ -32,6 +32,7 @@ def score(
     threads: int,
     accelerator: str | None,
     accelerator_fallback: str | None,
+    trusted_key: Path | None,
 ) -> None:
     """Score a recording: one row per window with score and anomaly.
 
@@ -51,6 +52,7 @@ def score(
         threads=threads,
         accelerator=accelerator,
         accelerator_fallback=accelerator_fallback,
+        trusted_key=trusted_key,
     )
     summary = score_recording(
         detector, str(recording), str(output), ScoreRequest(rows, label, on_missing, explain=explain)
