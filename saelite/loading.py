@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.detector import Detector
 
 
-def load_detector(  # noqa: PLR0913 - each is an option of its own
+def load_detector(
     model: Path,
     *,
     runtime: str,

@@ -77,7 +77,7 @@ def label_option(function: F) -> F:
 
 
 def detector_options(function: F) -> F:
-    """``--runtime``, ``--threads``, ``--accelerator``, ``--accelerator-fallback``, ``--trusted-key``; see `saelite.loading`."""
+    """``--runtime``, ``--threads``, ``--accelerator`` and its fallback, ``--trusted-key``; see `saelite.loading`."""
     for option in reversed(
         (
             click.option("--runtime", default="auto", show_default=True,
