@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +20,8 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     OutputError
         If the folder does not exist or cannot be written; then nothing is left behind.
     """
+    import tempfile  # with random and shutil, which a reader of model files never needs
+
     path = Path(path)
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.preprocessing import FloatArray
 
@@ -31,11 +34,14 @@ class Smoother:
     def __init__(self, span: int = 1) -> None:
         self.alpha = 2.0 / (span + 1.0)
         self.level: float | None = None
-        # Row i weighs the scores 0..i of a block; powers of at most _BLOCK stay inside float64.
+
+    @cached_property
+    def _block(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Weights of a block's scores, row i for the scores 0..i, and of the level before it."""
+        # Made when first needed: a stream never does. Powers of at most _BLOCK stay inside float64.
         decay = (1.0 - self.alpha) ** np.arange(_BLOCK + 1)
         lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
-        self._weights = np.where(lag >= 0, self.alpha * decay[np.abs(lag)], 0.0)
-        self._carry = decay[1:]
+        return np.where(lag >= 0, self.alpha * decay[np.abs(lag)], 0.0), decay[1:]
 
     def update(self, score: float) -> float:
         """Return the smoothed score after one more."""
@@ -50,11 +56,12 @@ class Smoother:
             self.level = float(scores[-1]) if len(scores) else self.level
             return scores
         level = float(scores[0]) if self.level is None else self.level
+        weights, carry = self._block
         smoothed = np.empty(len(scores), np.float32)
         for start in range(0, len(scores), _BLOCK):
             block = scores[start : start + _BLOCK].astype(np.float64)
             n = len(block)
-            out = self._weights[:n, :n] @ block + self._carry[:n] * level
+            out = weights[:n, :n] @ block + carry[:n] * level
             smoothed[start : start + n] = out
             level = float(out[-1])
         self.level = level
