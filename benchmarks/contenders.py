@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 Call = Callable[[], object]
+PEAK_UNITS = 1024
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,13 @@ def _yardstick(_: Contender) -> Call:
     return lambda: np.tanh(np.maximum(window @ wide, 0.0) @ narrow)
 
 
+def _matrices(_: Contender) -> Call:
+    """Return numpy's product of large matrices: what one core can do in float32."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(PEAK_UNITS, PEAK_UNITS)).astype(np.float32) for _ in range(2))
+    return lambda: a @ b
+
+
 BUILDERS: dict[str, Callable[[Contender], Call]] = {
     "detector": _detector,
     "graph": _graph,
@@ -149,4 +157,5 @@ BUILDERS: dict[str, Callable[[Contender], Call]] = {
     "function": _function,
     "xla": _xla,
     "yardstick": _yardstick,
+    "matrices": _matrices,
 }

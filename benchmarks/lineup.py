@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contenders import Contender
-from edge_runtime.interpreter import find_runtime, installed_runtimes
+from edge_runtime.interpreter import NUMPY, find_runtime, installed_runtimes
 from edge_runtime.model_file import ModelFile, read_model_file
 from edge_runtime.run_folder import KERAS_FILE
 
 _RECONSTRUCTION = "scaled window to reconstruction, without scaling and score"
 _DETECTOR = "raw window to score"
+_BARE = "raw window to score: set, invoke, get"
 _BATCHES = (16, 256)
 _KERAS = {
     "predict": "Keras predict",
@@ -26,7 +28,10 @@ YARDSTICK = Contender("yardstick", "yardstick: two layers in numpy", "yardstick"
 def device_lineup(path: Path) -> list[Contender]:
     """Return what a device can measure: the detector in each runtime, the fastest first, and the yardstick."""
     file = read_model_file(path)
-    return [*(_detector(path, file, runtime.name) for runtime in installed_runtimes()), YARDSTICK]
+    names = [*(runtime.name for runtime in installed_runtimes()), NUMPY]
+    detectors = [_detector(path, file, name) for name in names]
+    bare = replace(detectors[0], key="graph", title="its graph alone, without our Python", kind="graph", covers=_BARE)
+    return [*detectors, bare, YARDSTICK]
 
 
 def keras_lineup(run: Path, macs: int) -> list[Contender]:
@@ -68,7 +73,7 @@ def graph_macs(flatbuffer: bytes) -> int:
 
 def _detector(path: Path, file: ModelFile, runtime: str, batch: int = 1, threads: int = 1) -> Contender:
     name = find_runtime(runtime).name
-    is_first = batch == threads == 1 and name == installed_runtimes()[0].name
+    is_first = batch == threads == 1 and name == find_runtime().name
     return Contender(
         "detector" if is_first else f"detector:{name}x{batch}t{threads}",
         f"device detector, {name}",

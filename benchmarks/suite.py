@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.contenders import Contender
+from benchmarks.contenders import PEAK_UNITS, Contender
 from benchmarks.latency import OnStep, measure
 from benchmarks.lineup import device_lineup, keras_lineup, throughput_lineup
 from benchmarks.machine import conditions, this_machine
 from benchmarks.result import Benchmark, Latency, Peaks
 from edge_runtime.model_file import read_model_file
 from edge_runtime.run_folder import read_run_folder
-
-_PEAK_SIZE, _PEAK_CALLS = 1024, 5
 
 
 @dataclass(frozen=True)
@@ -92,23 +87,11 @@ def _lineup(
 
 
 def _peaks(int8: Contender | None, on_step: OnStep) -> Peaks:
+    """Return the best of many calls: what else the machine does must not make it look weak."""
     on_step("measuring the machine's matrix peak")
-    if int8 is None:
-        return Peaks(_float32_peak())
-    (row,) = measure([int8], rounds=1, round_s=0.5)
-    return Peaks(_float32_peak(), row.macs_per_s)
-
-
-def _float32_peak() -> float:
-    """Return multiplications per second of numpy's matrix product, one thread where the environment says so."""
-    rng = np.random.default_rng(0)
-    a, b = (rng.normal(size=(_PEAK_SIZE, _PEAK_SIZE)).astype(np.float32) for _ in range(2))
-    durations = []
-    for _ in range(_PEAK_CALLS + 1):
-        start = time.perf_counter()
-        a @ b
-        durations.append(time.perf_counter() - start)
-    return float(_PEAK_SIZE**3 / min(durations[1:]))
+    float32 = Contender("peak_float32", "float32 matrix peak", "matrices", macs=PEAK_UNITS**3)
+    rows = measure([float32, *([int8] if int8 else [])], rounds=2)
+    return Peaks(*(row.contender.macs * 1e6 / row.min_us for row in rows))
 
 
 def _describe(model: Path, run: Path | None) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.contenders import Contender
+from benchmarks.contenders import PEAK_UNITS, Contender
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import DenseLayer, RunFolder
@@ -24,7 +24,7 @@ from export.quantization import quantize
 from export.targets import TARGETS
 
 _CODES = "scaled window to codes"
-_PEAK_UNITS, PEAK_ROWS = 1024, 256
+_PEAK_ROWS = 256
 
 
 def variants(run: RunFolder, folder: Path) -> list[Contender]:
@@ -49,12 +49,12 @@ def variants(run: RunFolder, folder: Path) -> list[Contender]:
 def peak_layer(folder: Path) -> Contender:
     """Return a contender that multiplies int8 matrices, and nothing else worth mentioning."""
     rng = np.random.default_rng(0)
-    kernel = rng.normal(size=(_PEAK_UNITS, _PEAK_UNITS)).astype(np.float32)
-    layer = DenseLayer(kernel, np.zeros(_PEAK_UNITS, np.float32), "linear")
-    rows = rng.normal(size=(PEAK_ROWS, _PEAK_UNITS)).astype(np.float32)
-    graph = quantize(_float_graph((layer,), _PEAK_UNITS, PEAK_ROWS), "int8", TARGETS["cpu"], rows)
+    kernel = rng.normal(size=(PEAK_UNITS, PEAK_UNITS)).astype(np.float32)
+    layer = DenseLayer(kernel, np.zeros(PEAK_UNITS, np.float32), "linear")
+    rows = rng.normal(size=(_PEAK_ROWS, PEAK_UNITS)).astype(np.float32)
+    graph = quantize(_float_graph((layer,), PEAK_UNITS, _PEAK_ROWS), "int8", TARGETS["cpu"], rows)
     path = _write(folder / "peak_int8.tflite", graph)
-    return Contender("peak_int8", "int8 matrix peak", "graph", str(path), macs=macs((layer,)) * PEAK_ROWS,
+    return Contender("peak_int8", "int8 matrix peak", "graph", str(path), macs=macs((layer,)) * _PEAK_ROWS,
                      numbers="int8")  # fmt: skip
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.latency import OnStep
-from benchmarks.machine import Machine, this_machine
+from benchmarks.machine import this_machine
+from benchmarks.peers.result import PeerBenchmark, PeerRow
 from benchmarks.peers.sizes import OWN_PACKAGES, installed_bytes
 from benchmarks.peers.task import read_task
 from benchmarks.worker_process import WorkerProcess
@@ -54,55 +55,6 @@ PEERS = (
     Peer("pyod_ecod", "PyOD ECOD", ("pyod",), ("pyod",)),
     Peer("half_space_trees", "river HalfSpaceTrees", ("river",), ("river",)),
 )
-
-
-@dataclass(frozen=True)
-class PeerRow:
-    """What one peer did.
-
-    Parameters
-    ----------
-    title : str
-    roc_auc : float
-        Of its raw scores, not smoothed.
-    fit_s : float
-        Seconds to learn; None for a runtime that is given our network.
-    p50_us : float
-        Time for one window.
-    windows_per_s : float
-        All windows in one call.
-    peak_bytes : int
-        Memory of its process.
-    installed_bytes : int
-    """
-
-    title: str
-    roc_auc: float
-    fit_s: float | None
-    p50_us: float
-    windows_per_s: float
-    peak_bytes: int
-    installed_bytes: int
-
-
-@dataclass(frozen=True)
-class PeerBenchmark:
-    """One run.
-
-    Parameters
-    ----------
-    recording : str
-        What was learned from and scored.
-    machine : Machine
-    rows : tuple of PeerRow
-    missing : tuple of str
-        Peers that are not installed here.
-    """
-
-    recording: str
-    machine: Machine
-    rows: tuple[PeerRow, ...]
-    missing: tuple[str, ...] = ()
 
 
 def compare_peers(

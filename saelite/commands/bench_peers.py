@@ -13,9 +13,7 @@ from saelite.tables import table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from benchmarks.peers.comparison import PeerBenchmark, PeerRow
-
-_HEAD = ("what", "ROC AUC", "fit s", "p50 us", "windows/s", "peak MB", "installed MB")
+    from benchmarks.peers.result import PeerBenchmark
 
 
 @click.command()
@@ -44,30 +42,15 @@ def peers(recording: Path | None, normal_rows: int, rounds: int, round_s: float,
         found = compare_peers(recording or default, normal_rows, rounds=rounds, round_s=round_s, on_step=on_step)
     show_peers(found)
     if json_file is not None:
-        import json
-
-        from benchmarks.result import rounded
-        from edge_runtime.atomic import write_atomically
-        from edge_runtime.json_codec import to_json
-
-        write_atomically(json_file, json.dumps(rounded(to_json(found)), indent=1).encode() + b"\n")
+        found.write(json_file)
 
 
 def show_peers(found: PeerBenchmark) -> None:
     """Print the table."""
+    from benchmarks.peers.result import peer_table
+
     click.echo(f"{found.recording}\n{found.machine.processor}, one thread, {found.machine.date}\n")
-    click.echo(table([_HEAD, *map(_cells, found.rows)], header=True))
+    figures = peer_table(found)
+    click.echo(table([tuple(column.name for column in figures.columns), *figures.rows], header=True))
     if found.missing:
         click.echo(f"not installed: {', '.join(found.missing)}. Add them with: pip install 'saelite[peers]'")
-
-
-def _cells(row: PeerRow) -> tuple[str, ...]:
-    return (
-        row.title,
-        f"{row.roc_auc:.3f}",
-        "-" if row.fit_s is None else f"{row.fit_s:.2f}",
-        f"{row.p50_us:,.1f}",
-        f"{row.windows_per_s:,.0f}",
-        f"{row.peak_bytes / 1e6:.0f}",
-        f"{row.installed_bytes / 1e6:.0f}",
-    )

@@ -16,7 +16,7 @@ class Install:
     ----------
     name : str
     runtime : str
-        Distribution name of the interpreter in it.
+        Name of the interpreter it is for.
     requirements : tuple of str
     with_dependencies : bool
         Whether pip also fetches what these need; off where Debian brings it.
@@ -93,7 +93,10 @@ ARMHF = Board(
     "armv7l",
     "qemu-arm-static",
     ("python3", "python3-numpy", "libstdc++6"),
-    (Install("tflite", "tflite-runtime", ("click", "tflite-runtime"), with_dependencies=False),),
+    (
+        Install("tflite", "tflite-runtime", ("click", "tflite-runtime"), with_dependencies=False),
+        Install("numpy", "numpy", ("click",), with_dependencies=False),
+    ),
     _CPUINFO.format(
         features="half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32", architecture=7, part="0xc07"
     ),

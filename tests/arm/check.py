@@ -9,12 +9,15 @@ here says nothing about a board.
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -25,9 +28,12 @@ from arm.sysroot import missing_tools, unpack
 
 # The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand. Those
 # that load tflite-runtime come last: on ARM it makes the processor take subnormal numbers for zero.
-DEVICE_TESTS = ("tests/test_csv.py", "tests/test_preprocessing.py", "tests/test_detector.py")
+DEVICE_TESTS = tuple(
+    f"tests/test_{name}.py" for name in ("csv", "preprocessing", "alarm", "mean_tracking", "stream", "detector")
+)
 RECORDING = ROOT / "saelite/data/host.csv.gz"
 NORMAL_ROWS = "0:2400"
+STREAMED_ROWS = slice(2300, 2700)
 _PUMP = """
 import sys
 from pathlib import Path
@@ -55,6 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run what a device runs in emulated ARM interpreters.")
     parser.add_argument("boards", nargs="*", metavar="BOARD", help="arm64, armhf or both")
     parser.add_argument("--folder", type=Path, default=ROOT / ".arm", help="where downloads are kept")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the table as JSON")
     parser.add_argument("--without-tests", action="store_true", help="leave out the test suite")
     arguments = parser.parse_args()
     boards = tuple(board for board in BOARDS if not arguments.boards or board.name in arguments.boards)
@@ -62,19 +69,21 @@ def main() -> int:
         print(f"arm: skipped, this machine lacks {', '.join(missing)} (Debian: apt-get install qemu-user-static)")
         return 0
     try:
-        check(boards, arguments.folder.resolve(), with_tests=not arguments.without_tests)
+        rows = check(boards, arguments.folder.resolve(), with_tests=not arguments.without_tests)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(rows, indent=1) + "\n")
     except (CheckError, subprocess.CalledProcessError) as error:
         print(f"arm: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> None:
-    """Set up, run and compare; raise CheckError if a board disagrees."""
+def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> list[dict[str, Any]]:
+    """Set up, run and compare; return a row for each board and runtime. Raise CheckError if one disagrees."""
     folder.mkdir(exist_ok=True)
     models = make_models(folder / "models")
     ours = install_ours(folder / "saelite")
-    agreements = {}
+    agreements, rows = {}, []
     for board in boards:
         root = unpack(board, folder / board.name)
         for entry in board.installs:
@@ -84,11 +93,14 @@ def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> None:
             print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
             tests = install(board, TEST_PACKAGES, root.parent / "tests")
             interpreter = python(board, entry, root.parent, (ours, wheels, tests))
-            run_commands(interpreter, models)
-            agreements[board.name, entry.runtime] = run_outputs(interpreter, entry, models)
+            run_commands(interpreter, entry, models)
+            agreement = agreements[board.name, entry.runtime] = run_outputs(interpreter, entry, models)
+            rows.append({"board": board.name, "runtime": entry.runtime, "wheels_bytes": size(wheels),
+                         "ours_bytes": size(ours), **asdict(agreement)})  # fmt: skip
             if with_tests:
                 run_tests(interpreter, models)
     report(agreements)
+    return rows
 
 
 def make_models(folder: Path) -> Path:
@@ -99,17 +111,40 @@ def make_models(folder: Path) -> Path:
         learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
         here([*saelite, "train", str(RECORDING), "-o", str(folder / "run"), *learn])
         here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite")])
+        write_stream(folder / "stream.csv")
         here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
         here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", RECORDING, folder / "rows.npy"))])
     return folder
 
 
-def run_commands(interpreter: Path, models: Path) -> None:
-    """Run doctor and score as a user would."""
+def write_stream(path: Path) -> None:
+    """Write the part of the recording that holds the first fault."""
+    with gzip.open(RECORDING, "rt") as file:
+        lines = file.readlines()
+    path.write_text("".join([lines[0], *lines[STREAMED_ROWS]]))
+
+
+def run_commands(interpreter: Path, entry: Install, models: Path) -> None:
+    """Run doctor, score and run as a user would; a stream's alarms must be those of this machine."""
     doctor = json.loads(there(interpreter, "-m", "saelite", "doctor", "--json"))
     print(f"  doctor: {doctor['facts']['machine']}, used: {doctor['facts']['used']}")
-    scores = models / f"{interpreter.parent.name}-{interpreter.name}.csv"
-    print("  score:", there(interpreter, "-m", "saelite", "score", models / "host.tflite", RECORDING, "-o", scores))
+    stem = models / f"{interpreter.parent.name}-{entry.name}"
+    scored = there(interpreter, "-m", "saelite", "score", models / "host.tflite", RECORDING, "-o", f"{stem}.csv")
+    print("  score:", scored)
+    stream = ("-m", "saelite", "run", models / "host.tflite", "--source", f"csv:{models / 'stream.csv'}", "--sink")
+    there(interpreter, *stream, f"jsonl:{stem}.jsonl")
+    ours = models / f"here-{entry.name}.jsonl"
+    here([sys.executable, *map(str, stream), f"jsonl:{ours}"], SAELITE_RUNTIME=runtime_here(entry))
+    differing = [pair for pair in zip(alarms(ours), alarms(Path(f"{stem}.jsonl")), strict=True) if pair[0] != pair[1]]
+    print(f"  run: {len(alarms(ours))} results, {len(differing)} other alarms than here")
+    if differing:
+        raise CheckError(f"{len(differing)} results of `saelite run` alarm on one of the two machines only")
+
+
+def alarms(results: Path) -> list[object]:
+    """Return time and alarm of every result of a stream; other lines are events."""
+    lines = map(json.loads, results.read_text().splitlines())
+    return [(line["time"], line["alarm"]) for line in lines if "score" in line and "alarm" in line]
 
 
 def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
@@ -125,15 +160,15 @@ def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
 
 def runtime_here(entry: Install) -> str:
     """Return the entry's interpreter where this machine has it too, else whichever there is."""
-    from edge_runtime.interpreter import installed_runtimes
+    from edge_runtime.interpreter import NUMPY, installed_runtimes
 
-    return entry.runtime if entry.runtime in {runtime.name for runtime in installed_runtimes()} else "auto"
+    return entry.runtime if entry.runtime in {NUMPY, *(runtime.name for runtime in installed_runtimes())} else "auto"
 
 
 def run_tests(interpreter: Path, models: Path) -> None:
     """Run the device's tests with the board's Python."""
     started = time.monotonic()
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *DEVICE_TESTS]
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", *DEVICE_TESTS]
     output = there(interpreter, *command, SAELITE_TEST_MODEL=str(models / "pump.tflite"))
     print(f"  tests: {output.splitlines()[-1]} ({time.monotonic() - started:.0f} s emulated)")
 

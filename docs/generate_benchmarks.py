@@ -1,0 +1,182 @@
+"""Write docs/benchmarks.md and its plot from the figures committed in docs/benchmarks/.
+
+python docs/generate_benchmarks.py            write the page
+python docs/generate_benchmarks.py --check    exit 1 if the page is not what the figures say
+
+The figures are written by `saelite bench --json`, `saelite bench peers --json` and `tests/arm/check.py --json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.latency import ratio_interval
+from benchmarks.peers.result import PeerBenchmark, peer_table, read_peers
+from benchmarks.report.benchmark_plot import draw
+from benchmarks.report.benchmark_tables import all_tables
+from benchmarks.report.formats import number
+from benchmarks.report.tables import Table
+from benchmarks.result import Benchmark, read_benchmark
+
+FIGURES = Path(__file__).with_name("benchmarks")
+PAGE = Path(__file__).with_name("benchmarks.md")
+PLOT = FIGURES / "latency.svg"
+
+
+@dataclass(frozen=True)
+class Aim:
+    """How many times as fast one row was meant to be as another."""
+
+    text: str
+    fast: str
+    slow: str
+    at_least: float
+
+
+AIMS = (
+    Aim("device detector against Keras `predict`", "detector", "predict", 1000),
+    Aim("device detector against Keras `model(x)`", "detector", "call", 100),
+    Aim("device detector against `tf.function`", "detector", "function", 20),
+    Aim("int8 encoder against ONNX Runtime int8, the same encoder", "encoder_int8", "onnx_int8", 3),
+    Aim("device detector (scaling and score included) against that ONNX Runtime encoder", "detector", "onnx_int8", 3),
+    Aim("int8 encoder against the full model as float32 TFLite", "encoder_int8", "full_float32:ai-edge-litert", 2),
+    Aim("device detector against the full model as float32 TFLite", "detector", "full_float32:ai-edge-litert", 2),
+)
+_HEAD = """\
+# Benchmarks
+
+<!-- Made by `make docs` from the figures in docs/benchmarks: measure again rather than edit this page. -->
+
+"Faster than Keras" is anything from a hundred times to twenty thousand, depending on which call of Keras one means,
+so here are all of them, taken in one run. Everyone runs in a process of its own, pinned to one core, with one thread,
+warmed up until its times are stable, by turns. Times are medians over the rounds; intervals are bootstrapped over them.
+"""
+_REPEAT = """\
+## Repeat it
+
+On a workstation (`pip install 'saelite[workstation,peers]'`):
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits -o digits
+saelite bench digits/digits.tflite --full digits/run --json full.json --plot latency.svg
+saelite bench peers --json peers.json
+```
+
+On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
+board's own and marked as another machine's:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits.tflite --json board.json --import-full full.json
+```
+
+What became slower since an older run, in times work that is the same everywhere (so that a slower machine does not look
+like slower code):
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits.tflite --compare board.json
+```
+
+`make bench` does this in a clone, against the figures of this page. `make test-arm` runs doctor, score, run and the
+device's tests in real ARM interpreters, emulated; how long that takes says nothing about a board, so no time is taken
+from it.
+"""
+
+
+def page(benchmark: Benchmark, peers: PeerBenchmark, boards: list[dict[str, Any]]) -> str:
+    """Return the whole page."""
+    head = ("what", "aim", "measured", "95 % interval", "")
+    tables = all_tables(benchmark)
+    parts = [
+        _HEAD,
+        f"The model: {benchmark.model}. {_noise(benchmark)}",
+        "## What was aimed at\n\n" + _markdown(head, _aims(benchmark)),
+        f"## Figures\n\n![Latency of one window](benchmarks/{PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
+        "## Peers\n\n" + _peers(peers),
+        "## On ARM\n\n" + _boards(boards),
+        _REPEAT,
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _noise(benchmark: Benchmark) -> str:
+    load, cores = benchmark.before.load, benchmark.machine.cores
+    if load is None or load < 0.5:
+        return "The machine had nothing else to do."
+    return f"The machine was in use by others while this was measured (load {load:.1f} on {cores} cores)."
+
+
+def _aims(benchmark: Benchmark) -> list[Sequence[str]]:
+    rows: list[Sequence[str]] = []
+    for aim in AIMS:
+        fast, slow = benchmark.row(aim.fast), benchmark.row(aim.slow)
+        if fast is not None and slow is not None:
+            ratio = slow.p50_us / fast.p50_us
+            low, high = ratio_interval(slow, fast)
+            verdict = "reached" if ratio >= aim.at_least else "not reached"
+            interval = f"{number(low)} to {number(high)}"
+            rows.append((aim.text, f"≥ {aim.at_least:,.0f} ×", f"{number(ratio)} ×", interval, verdict))
+    return rows
+
+
+def _section(table: Table) -> str:
+    return f"### {table.title}\n\n" + _markdown([column.name for column in table.columns], table.rows)
+
+
+def _peers(peers: PeerBenchmark) -> str:
+    table = peer_table(peers)
+    text = (
+        f"Recording: {peers.recording}. ONNX Runtime and PyTorch run our own trained detector, scaling and score "
+        "included; the others learn for themselves. ROC AUC is of raw scores, without our smoothing. Installed size is "
+        f"of the package with all it needs, on {peers.machine.architecture}."
+    )
+    return f"{text}\n\n{_markdown([column.name for column in table.columns], table.rows)}"
+
+
+def _boards(boards: list[dict[str, Any]]) -> str:
+    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms", "code steps, one by one",
+            "many at once", "equal codes")  # fmt: skip
+    rows = [
+        (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",
+         *(f"{board[name]:,.0f}" for name in ("n_windows", "n_alarms", "differing_alarms", "single_steps",
+                                              "batch_steps")), f"{board['equal_codes']:.2%}")
+        for board in boards
+    ]  # fmt: skip
+    text = (
+        "The bundled recording in emulated ARM interpreters against the same runtime on x86_64; codes are int8, and a "
+        "step is 1/256. Sizes are of unpacked wheels, without compiled bytecode; armhf takes numpy from Debian. "
+        "Kernels for many windows at once may round the layer before the sigmoid the other way, which moves a code by "
+        "up to four steps."
+    )
+    return f"{text}\n\n{_markdown(head, rows)}"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
+def generate(*, check: bool) -> None:
+    """Write docs/benchmarks.md from the figures committed beside it."""
+    benchmark = read_benchmark(FIGURES / "benchmark.json")
+    boards = json.loads((FIGURES / "arm.json").read_text(encoding="utf-8"))
+    text = page(benchmark, read_peers(FIGURES / "peers.json"), boards)
+    if not check:
+        PAGE.write_text(text, encoding="utf-8")
+        PLOT.write_bytes(draw(benchmark, "svg"))
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        raise click.ClickException("docs/benchmarks.md is not what its figures say. Write it anew with: make docs")
+
+
+if __name__ == "__main__":
+    generate()
