@@ -24,6 +24,9 @@ from edge_runtime.stream_results import Counters, Notices, Results
 from edge_runtime.stream_scoring import AdaptationSettings, Scored, Scorer
 
 _DRIFT_WINDOW = 512
+# Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
+# warns of it.
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class Stream:
     def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
         with np.errstate(over="ignore", invalid="ignore"):
             # What does not fit into float32 is no value either.
-            narrow = np.where(np.abs(values) < np.finfo(np.float32).max, values, np.nan)
+            narrow = np.where(np.abs(values) < _LARGEST, values, np.nan)
         times, values = self._repair.push(times, narrow)
         if len(values):
             self._watch.look_at(values)

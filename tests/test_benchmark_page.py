@@ -31,7 +31,9 @@ def test_aims_are_judged_by_their_own_figures():
     benchmark, *_ = committed()
     detector, predict = benchmark.row("detector"), benchmark.row("predict")
     verdict = "reached" if predict.p50_us / detector.p50_us >= 1000 else "not reached"
-    line = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if "`predict`" in line and "1,000" in line)
+    line = next(
+        line for line in PAGE.read_text(encoding="utf-8").splitlines() if "`predict`" in line and "1,000" in line
+    )
     assert line.endswith(f"| {verdict} |")
 
 

@@ -17,8 +17,8 @@ from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageE
 from edge_runtime.preprocessing import sliding_windows
 
 # tflite-runtime's ARM kernels for one window and for many may round a code differently, by one int8 step: that is much
-# of the score of the odd window that is close to the mean, and nothing of most others.
-SHARE_OF_ODD_SCORES, ODD = (0.0, 0.0) if platform.machine() in ("x86_64", "AMD64") else (0.15, 0.25)
+# of the score of the odd window that is close to the mean, and smoothing spreads it over its neighbours.
+SHARE_OF_ODD_SCORES, ODD = (0.0, 0.0) if platform.machine() in ("x86_64", "AMD64") else (0.4, 0.25)
 
 
 @pytest.fixture
