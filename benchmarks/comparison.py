@@ -8,6 +8,7 @@ from benchmarks.latency import ratio_interval
 from benchmarks.result import Benchmark, Latency
 
 TOLERANCE = 1.25
+_FEWEST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Change:
     ratio : float
         After by before: above 1 is slower.
     verdict : str
-        ``slower`` or ``faster`` where the ratio is beyond the tolerance and its interval says so too, else ``same``.
+        ``slower`` or ``faster`` where the ratio is beyond the tolerance and its interval says so too, else ``same``;
+        ``too few rounds to tell`` of a run with fewer than three.
     """
 
     title: str
@@ -53,7 +55,9 @@ def _change(before: Latency, old_yardstick: Latency, after: Latency, new_yardsti
     old_low, old_high = ratio_interval(before, old_yardstick)
     new_low, new_high = ratio_interval(after, new_yardstick)
     verdict = "same"
-    if new_low > old_high and new > TOLERANCE * old:
+    if len(after.round_p50_us) < _FEWEST_ROUNDS:
+        verdict = "too few rounds to tell"
+    elif new_low > old_high and new > TOLERANCE * old:
         verdict = "slower"
     elif new_high < old_low and new * TOLERANCE < old:
         verdict = "faster"

@@ -20,7 +20,7 @@ from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import DenseLayer, RunFolder
 from edge_runtime.silence import silent_stderr
 from export.inference_graph import ACTIVATIONS
-from export.quantization import quantize
+from export.quantization import SCHEMES, quantize
 from export.targets import TARGETS
 
 _CODES = "scaled window to codes"
@@ -37,7 +37,7 @@ def variants(run: RunFolder, folder: Path) -> list[Contender]:
         "scaled window to reconstruction", macs(whole), n_bytes=full.stat().st_size,
     ) for name in _runtimes()]  # fmt: skip
     encoder_graph = _float_graph(encoder, windows.shape[1])
-    for scheme in ("int8", "float32"):
+    for scheme in SCHEMES:
         path = _write(folder / f"encoder_{scheme}.tflite", quantize(encoder_graph, scheme, TARGETS["cpu"], windows))
         found.append(Contender(
             f"encoder_{scheme}", f"encoder only, {scheme}", "graph", str(path), "auto", _CODES, macs(encoder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.report.formats import latency, ratio
@@ -24,19 +25,23 @@ def write_plot(benchmark: Benchmark, path: Path) -> None:
     MissingExtraError
         If matplotlib is not installed.
     """
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in _FORMATS:
+    check_plot(path)
+    write_atomically(path, draw(benchmark, path.suffix.removeprefix(".").lower()))
+
+
+def check_plot(path: Path) -> None:
+    """Raise what `write_plot` would, before minutes of measuring."""
+    if path.suffix.removeprefix(".").lower() not in _FORMATS:
         raise UsageError(f"a plot is written as .png or .svg. Received: {path}")
-    write_atomically(path, draw(benchmark, kind))
+    if find_spec("matplotlib") is None:
+        raise missing_extra("matplotlib", "workstation", "the plot")
 
 
 def draw(benchmark: Benchmark, kind: str) -> bytes:
     """Return the picture's bytes; those of an SVG are the same for the same figures."""
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "workstation", "the plot") from error
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     rows = sorted(benchmark.latency, key=lambda row: -row.p50_us)
     with mpl.rc_context({"svg.hashsalt": "saelite", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(9, 0.7 + 0.32 * len(rows)), layout="constrained")

@@ -42,10 +42,13 @@ def latency(
     """
     from dataclasses import replace
 
+    from benchmarks.report.benchmark_plot import check_plot, write_plot
     from benchmarks.result import read_benchmark
     from benchmarks.suite import Effort, run_benchmark
     from edge_runtime.run_folder import read_run_folder
 
+    if plot is not None:
+        check_plot(plot)
     old = read_benchmark(compare) if compare else None
     imported = read_benchmark(import_full) if import_full else None
     if full is not None:
@@ -67,8 +70,6 @@ def latency(
     if json_file is not None:
         benchmark.write(json_file)
     if plot is not None:
-        from benchmarks.report.benchmark_plot import write_plot
-
         write_plot(benchmark, plot)
 
 
