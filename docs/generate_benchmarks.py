@@ -142,11 +142,11 @@ def _peers(peers: PeerBenchmark) -> str:
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
-    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms", "code steps, one by one",
+    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms in a stream", "many at once", "code steps, one by one",
             "many at once", "equal codes")  # fmt: skip
     rows = [
         (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",
-         *(f"{board[name]:,.0f}" for name in ("n_windows", "n_alarms", "differing_alarms", "single_steps",
+         *(f"{board[name]:,.0f}" for name in ("n_windows", "n_alarms", "stream_alarms", "batch_alarms", "single_steps",
                                               "batch_steps")), f"{board['equal_codes']:.2%}")
         for board in boards
     ]  # fmt: skip
@@ -154,7 +154,7 @@ def _boards(boards: list[dict[str, Any]]) -> str:
         "The bundled recording in emulated ARM interpreters against the same runtime on x86_64; codes are int8, and a "
         "step is 1/256. Sizes are of unpacked wheels, without compiled bytecode; armhf takes numpy from Debian. "
         "Kernels for many windows at once may round the layer before the sigmoid the other way, which moves a code by "
-        "up to four steps."
+        "up to four steps and a score that is next to the threshold to its other side."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 
