@@ -142,7 +142,8 @@ def _peers(peers: PeerBenchmark) -> str:
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
-    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms in a stream", "many at once", "code steps, one by one",
+    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms in a stream",
+            "many at once", "code steps, one by one",
             "many at once", "equal codes")  # fmt: skip
     rows = [
         (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",

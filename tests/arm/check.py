@@ -177,10 +177,12 @@ def run_tests(interpreter: Path, models: Path) -> None:
 
 def report(agreements: dict[tuple[str, str], Agreement]) -> None:
     """Print the table; raise CheckError if anything differs by more than it may."""
-    head = ("board", "runtime", "windows", "alarms", "other in a stream", "many at once", "max steps, one by one", "many at once", "equal",
+    head = ("board", "runtime", "windows", "alarms", "other in a stream", "many at once",
+            "max steps, one by one", "many at once", "equal",
             "max score difference, stream")  # fmt: skip
     rows = [head] + [
-        (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.stream_alarms), str(it.batch_alarms), f"{it.single_steps:.0f}",
+        (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.stream_alarms),
+         str(it.batch_alarms), f"{it.single_steps:.0f}",
          f"{it.batch_steps:.0f}", f"{it.equal_codes:.2%}", f"{it.stream_difference:.0e}")
         for (board, runtime), it in agreements.items()
     ]  # fmt: skip
