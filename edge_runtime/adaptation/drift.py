@@ -40,9 +40,14 @@ def divergence(train: npt.ArrayLike, live: npt.ArrayLike) -> float:
     >>> divergence([0.05, 0.05], [0.05, 0.5])
     0.49463
     """
-    p = np.clip(np.asarray(train, np.float64), _EPSILON, 1 - _EPSILON)
-    q = np.clip(np.asarray(live, np.float64), _EPSILON, 1 - _EPSILON)
-    return float((p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).sum())
+    return float(_divergences(np.asarray(train, np.float64), np.asarray(live, np.float64)[None])[0])
+
+
+def _divergences(train: npt.NDArray[np.float64], live: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the divergence of each row of `live`, shape (n, units)."""
+    p, q = np.clip(train, _EPSILON, 1 - _EPSILON), np.clip(live, _EPSILON, 1 - _EPSILON)
+    terms = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    return np.asarray(terms.sum(axis=1), np.float64)
 
 
 def fit_drift_limit(codes: FloatArray) -> DriftLimit | None:
@@ -84,11 +89,14 @@ class DriftState:
         Summed codes of the bin being filled.
     count : int
         Windows in it.
+    value : float or None
+        The present drift.
     """
 
     bins: tuple[tuple[float, ...], ...] = ()
     partial: tuple[float, ...] = ()
     count: int = 0
+    value: float | None = None
 
 
 class DriftMeter:
@@ -115,9 +123,9 @@ class DriftMeter:
 
     def reset(self) -> None:
         """Forget all codes."""
-        self._bins = np.zeros((_BINS, len(self._reference)))
-        self._filled = 0
-        self._partial = np.zeros(len(self._reference))
+        units = len(self._reference)
+        self._bins: npt.NDArray[np.float64] = np.empty((0, units))
+        self._partial = np.zeros(units)
         self._count = 0
         self.value = float("nan")
 
@@ -128,38 +136,40 @@ class DriftMeter:
         ----------
         codes : ndarray of shape (n, units), float32
         """
-        drifts = np.empty(len(codes), np.float32)
-        start = 0
-        while start < len(codes):
-            stop = min(len(codes), start + self._per_bin - self._count)
-            self._partial += codes[start:stop].sum(axis=0)
-            self._count += stop - start
-            drifts[start:stop] = self.value
-            if self._count == self._per_bin:
-                self._close_bin()
-                drifts[stop - 1] = self.value
-            start = stop
-        return drifts
+        n, per_bin = len(codes), self._per_bin
+        first = per_bin - self._count
+        if n < first:
+            self._partial += codes.sum(axis=0)
+            self._count += n
+            return np.full(n, self.value, np.float32)
+        whole = (n - first) // per_bin
+        rest = first + whole * per_bin
+        bins = np.empty((1 + whole, len(self._reference)))
+        bins[0] = self._partial + codes[:first].sum(axis=0)
+        bins[1:] = codes[first:rest].reshape(whole, per_bin, codes.shape[1]).sum(axis=1)
+        self._partial = codes[rest:].sum(axis=0, dtype=np.float64)
+        self._count = n - rest
+        values = [self.value, *self._close(bins)]
+        ends = [0, *range(first - 1, rest, per_bin), n]
+        self.value = values[-1]
+        return np.repeat(np.array(values, np.float32), np.diff(ends))
 
-    def _close_bin(self) -> None:
-        self._bins[self._filled % _BINS] = self._partial
-        self._filled += 1
-        self._partial[:] = 0.0
-        self._count = 0
-        self._measure()
-
-    def _measure(self) -> None:
-        if self._filled >= _BINS:
-            live = self._bins.sum(axis=0) / (_BINS * self._per_bin)
-            self.value = divergence(self._reference, live)
+    def _close(self, bins: npt.NDArray[np.float64]) -> list[float]:
+        """Return the drift after each of some complete bins."""
+        together = np.concatenate([self._bins, bins])
+        self._bins = together[1 - _BINS :] if len(together) >= _BINS else together
+        sums = np.cumsum(np.concatenate([np.zeros((1, together.shape[1])), together]), axis=0)
+        live = (sums[_BINS:] - sums[:-_BINS]) / (_BINS * self._per_bin)
+        unknown = len(bins) - len(live)
+        return [float("nan")] * unknown + [float(value) for value in _divergences(self._reference, live)]
 
     @property
     def state(self) -> DriftState:
         """What is remembered; setting it goes on from there."""
-        kept = min(self._filled, _BINS)
-        order = [(self._filled - kept + number) % _BINS for number in range(kept)]
-        bins = tuple(tuple(row) for row in self._bins[order].tolist())
-        return DriftState(bins, tuple(self._partial.tolist()), self._count)
+        bins = tuple(tuple(row) for row in self._bins.tolist())
+        return DriftState(
+            bins, tuple(self._partial.tolist()), self._count, None if self.value != self.value else self.value
+        )
 
     @state.setter
     def state(self, state: DriftState) -> None:
@@ -167,9 +177,7 @@ class DriftMeter:
         units = len(self._reference)
         if len(state.partial) != units or any(len(row) != units for row in state.bins[-_BINS:]):
             return
-        for row in state.bins[-_BINS:]:
-            self._bins[self._filled] = row
-            self._filled += 1
+        self._bins = np.array(state.bins[1 - _BINS :], np.float64).reshape(-1, units)
         self._partial[:] = state.partial
         self._count = min(max(0, state.count), self._per_bin - 1)
-        self._measure()
+        self.value = float("nan") if state.value is None else state.value

@@ -61,6 +61,7 @@ class MqttSink:
         self._tell, self._told = tell, False
         self._next_state_s = self._next_status_s = 0.0
         self._unacknowledged = 0
+        self._counts: dict[str, int] = {}
         self._latest: StreamResult | None = None
         self._client = mqtt_client(address)
         self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
@@ -86,14 +87,16 @@ class MqttSink:
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
+        self._counts = dataclasses.asdict(counters)
         if time.monotonic() >= self._next_status_s:
             self._next_status_s = time.monotonic() + _STATUS_PERIOD_S
-            self._publish("status", json.dumps(dataclasses.asdict(counters)))
+            self._publish("status", json.dumps(self._counts))
 
     def close(self) -> None:
-        """See `Sink.close`: the last state goes out, then ``offline``."""
+        """See `Sink.close`: the last state and counts go out, then ``offline``."""
         if self._interval_s and self._latest is not None:
             self._publish_state(self._latest)
+        self._publish("status", json.dumps(self._counts))
         if self._client.is_connected():
             self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
                 _PATIENCE_S

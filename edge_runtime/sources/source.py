@@ -100,10 +100,11 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
 def number(value: Any) -> float:
     """Return a value as float; NaN for what is no finite number.
 
-    >>> number("12.5"), number(True), number("wet"), number(10**400), number([1])
+    >>> number("12.5"), number(True), number("wet"), number("1_0"), number(10**400)
     (12.5, nan, nan, nan, nan)
     """
-    if isinstance(value, bool):
+    # Python reads 1_000 as a number; a sensor that sends it is broken.
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
         return float("nan")
     try:
         return float(value)

@@ -1,0 +1,148 @@
+"""Anything at all into sources and model loading: an answer or a SaeliteError, never another exception.
+
+    python tests/fuzz.py [INPUTS]
+
+Half of the inputs are bytes into a source (CSV with header, CSV without, JSON, cut into chunks at random) and
+from there through the stream; the other half are damaged model files and manifests.
+"""
+
+import itertools
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from machines import SENSORS
+
+from edge_runtime import Detector
+from edge_runtime.errors import SaeliteError
+from edge_runtime.manifest import Manifest
+from edge_runtime.model_file import ModelFile, read_model_file
+from edge_runtime.sources.csv_decoder import CsvDecoder
+from edge_runtime.sources.json_decoder import JsonDecoder
+from edge_runtime.sources.lines import LineSplitter
+from edge_runtime.sources.source import Readings
+from edge_runtime.stream import Stream, StreamSettings
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["1", "-2.5e3", "", "nan", "inf", "1e400", "x", '"', '"1', "1,5", "0x1f", "1_0", "٣", "\x00", *SENSORS]
+    ),
+    st.floats().map(str),
+    st.text(max_size=8),
+)
+TEXT_LINES = st.one_of(
+    st.lists(CELLS, min_size=3, max_size=6).map(",".join),
+    st.lists(CELLS, min_size=4, max_size=5).map(";".join),
+    st.dictionaries(st.sampled_from([*SENSORS, "time", "x"]), CELLS).map(json.dumps),
+    st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=5), st.lists, max_leaves=8).map(json.dumps),
+    st.text(max_size=40),
+    st.sampled_from(
+        ["[" * 3000, "9" * 5000, ",".join(SENSORS), "time," + ",".join(SENSORS), "1,2,3,4", "2020-01-01,1,2,3,4"]
+    ),
+)
+CONTENT = st.one_of(
+    st.lists(TEXT_LINES, max_size=12).map(lambda lines: "\n".join(lines).encode("utf-8", "surrogatepass")),
+    st.lists(TEXT_LINES, max_size=8).map(lambda lines: "\n".join([",".join(SENSORS), *lines]).encode()),
+    st.binary(max_size=300),
+)
+
+
+def feed(detector, content, cuts, decoder, policy):
+    """Give bytes to a source's parts, in chunks, and its readings to a stream."""
+    splitter, stream = LineSplitter(), Stream(detector, StreamSettings(on_missing=policy))
+    edges = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    batches = [splitter.feed(content[start:stop]) for start, stop in itertools.pairwise(edges)]
+    for lines in [*batches, splitter.end(complete=True)]:
+        if lines:
+            readings: Readings = decoder.decode(lines)
+            assert np.isfinite(stream.push(readings).scores).all()
+    stream.end()
+    counters = stream.counters
+    assert counters.read == counters.scored + counters.filling + counters.skipped
+
+
+def fuzz_sources(detector, examples):
+    """Run `examples` inputs through the sources; return how many were run."""
+    ran = 0
+
+    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(CONTENT, st.lists(st.integers(0, 400), max_size=3), st.integers(0, 2),
+           st.sampled_from(["skip", "hold", "interpolate", "error"]))  # fmt: skip
+    def one(content, cuts, kind, policy):
+        nonlocal ran
+        ran += 1
+        decoder = JsonDecoder(SENSORS) if kind == 2 else CsvDecoder(SENSORS, "fuzz", header=kind == 0)
+        try:
+            feed(detector, content, cuts, decoder, policy)
+        except SaeliteError:
+            pass
+
+    one()
+    return ran
+
+
+def fuzz_models(model: ModelFile, folder, examples):
+    """Load `examples` damaged files; return how many were tried."""
+    content, path, ran = model.to_bytes(), folder / "damaged.tflite", 0
+    manifest = json.loads(model.manifest.to_bytes())
+    values = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+                          lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner), max_leaves=5)  # fmt: skip
+    changes = st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)
+    fields = st.dictionaries(st.sampled_from(sorted(manifest)), values, max_size=2)
+    in_bytes = st.tuples(st.just("bytes"), changes, st.integers(0, 3 * len(content)))
+    in_manifest = st.tuples(st.just("manifest"), fields, st.none())
+    noise = st.tuples(st.just("noise"), st.binary(max_size=200), st.none())
+
+    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @given(st.one_of(in_bytes, in_manifest, noise))
+    def one(damage):
+        nonlocal ran
+        ran += 1
+        kind, what, length = damage
+        try:
+            if kind == "manifest":
+                Manifest.from_bytes(json.dumps(manifest | what).encode())
+                return
+            path.write_bytes(what if kind == "noise" else damaged(content, what, length))
+            read_model_file(path)
+        except SaeliteError:
+            pass
+
+    one()
+    return ran
+
+
+def damaged(content, changes, length):
+    """Return content with some bytes changed, and cut off."""
+    changed = bytearray(content)
+    for position, value in changes:
+        changed[position] = value
+    return bytes(changed[:length])
+
+
+def main(inputs):
+    """Fuzz, and print."""
+    from conftest import train_pump
+
+    from export.pipeline import ExportSettings, export_run
+
+    started = time.perf_counter()
+    model = export_run(train_pump().folder, ExportSettings("int8"))
+    with tempfile.TemporaryDirectory() as name:
+        model.write(Path(name) / "pump.tflite")
+        detector = Detector.load(Path(name) / "pump.tflite")
+        sources = fuzz_sources(detector, inputs // 2)
+        models = fuzz_models(model, Path(name), inputs - inputs // 2)
+    print(f"{sources:,} inputs into sources, {models:,} into model loading: no exception but SaeliteError")
+    print(f"{time.perf_counter() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
