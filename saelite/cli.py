@@ -18,6 +18,7 @@ from saelite.commands.keygen import keygen
 from saelite.commands.record import record
 from saelite.commands.run import run
 from saelite.commands.score import score
+from saelite.commands.service import service
 from saelite.commands.train import train
 from saelite.commands.tune import tune
 from saelite.commands.verify import verify
@@ -55,5 +56,5 @@ def main() -> None:
     """
 
 
-for command in (demo, record, train, tune, export, attach, inspect, verify, keygen, score, run, bench, doctor):
+for command in (demo, record, train, tune, export, attach, inspect, verify, keygen, score, run, service, bench, doctor):
     main.add_command(command)

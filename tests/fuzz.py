@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +79,8 @@ def fuzz_sources(detector, examples):
         nonlocal ran
         ran += 1
         decoder = JsonDecoder(SENSORS) if kind == 2 else CsvDecoder(SENSORS, "fuzz", header=kind == 0)
-        try:
+        with suppress(SaeliteError):
             feed(detector, content, cuts, decoder, policy)
-        except SaeliteError:
-            pass
 
     one()
     return ran
@@ -91,8 +90,9 @@ def fuzz_models(model: ModelFile, folder, examples):
     """Load `examples` damaged files; return how many were tried."""
     content, path, ran = model.to_bytes(), folder / "damaged.tflite", 0
     manifest = json.loads(model.manifest.to_bytes())
-    values = st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
-                          lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner), max_leaves=5)  # fmt: skip
+    leaves = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5)
+    inner = st.dictionaries(st.text(max_size=5), leaves, max_size=3)
+    values = leaves | st.lists(leaves | inner, max_size=3) | inner
     changes = st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=4)
     fields = st.dictionaries(st.sampled_from(sorted(manifest)), values, max_size=2)
     in_bytes = st.tuples(st.just("bytes"), changes, st.integers(0, 3 * len(content)))
@@ -106,14 +106,12 @@ def fuzz_models(model: ModelFile, folder, examples):
         nonlocal ran
         ran += 1
         kind, what, length = damage
-        try:
+        with suppress(SaeliteError):
             if kind == "manifest":
                 Manifest.from_bytes(json.dumps(manifest | what).encode())
                 return
             path.write_bytes(what if kind == "noise" else damaged(content, what, length))
             read_model_file(path)
-        except SaeliteError:
-            pass
 
     one()
     return ran

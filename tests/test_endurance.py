@@ -1,0 +1,28 @@
+"""Small versions of the long measurements: fuzz.py, kill_check.py and csv_pipe_rate.py print the full ones."""
+
+from fuzz import fuzz_models, fuzz_sources
+from kill_check import ALLOWANCE_S, INTERVAL_S, ages_after_kills
+
+from edge_runtime import Detector
+from edge_runtime.sources.lines import LONGEST_LINE, LineSplitter
+
+
+def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path):
+    assert fuzz_sources(Detector.load(model_path), 300) > 100
+
+
+def test_damaged_model_files_give_an_error_of_ours(exported, tmp_path):
+    assert fuzz_models(exported, tmp_path, 300) > 100
+
+
+def test_state_is_whole_and_fresh_after_kills_at_random_moments():
+    assert max(ages_after_kills(5)) < INTERVAL_S + ALLOWANCE_S
+
+
+def test_endless_line_is_dropped_in_bounded_memory():
+    splitter = LineSplitter()
+    for _ in range(160):
+        assert splitter.feed(b"7" * LONGEST_LINE) == []
+        assert len(splitter._rest) <= LONGEST_LINE
+    assert splitter.feed(b"7\n1,2\n") == ["1,2"]
+    assert splitter.lost == 1
