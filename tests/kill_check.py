@@ -42,13 +42,17 @@ def kill_once(folder, lines, wait_s):
          "--state-interval", f"{INTERVAL_S}s"],
         cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    threading.Thread(target=feed, args=(process, lines), daemon=True).start()
+    feeder = threading.Thread(target=feed, args=(process, lines), daemon=True)
+    feeder.start()
     while not state.exists() or read_state(state).saved_s < started_s:
         time.sleep(0.005)
     time.sleep(wait_s)
     process.kill()
     killed_s = time.time()
     process.wait()
+    feeder.join()
+    with suppress(OSError):
+        process.stdin.close()
     return killed_s - read_state(state).saved_s
 
 
