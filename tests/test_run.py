@@ -130,7 +130,7 @@ def test_reader_that_goes_home_is_no_error(model_path, tmp_path):
 def test_several_sinks_get_the_same_results(saelite, model_path, tmp_path):
     write_csv(tmp_path / "log.csv", pump_rows(50))
     (tmp_path / "mine.py").write_text(
-        "def keep(result):\n    if hasattr(result, 'drift'):\n        open('mine.txt', 'a').write(f'{result.score:.6g}\\n')\n"
+        "def keep(it):\n    if hasattr(it, 'drift'):\n        open('mine.txt', 'a').write(f'{it.score:.6g}\\n')\n"
     )
     sinks = ["--sink", "jsonl:a.jsonl", "--sink", "csv:b.csv", "--sink", "mine:keep"]
     result = saelite("run", model_path, "--source", "csv:log.csv", *sinks)
