@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_runtime.errors import InputShapeError
+from edge_runtime.errors import InputShapeError, RecordingError
 from edge_runtime.sources.clock import seconds
 from edge_runtime.sources.csv_format import SEPARATORS, CsvFormat, sniff_csv
 from edge_runtime.sources.source import Readings, Values, no_readings, number
@@ -55,7 +55,12 @@ class CsvDecoder:
 
     def _begin(self, lines: list[str]) -> list[str]:
         if self._header:
-            self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
+            try:
+                self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
+            except csv.Error as error:
+                raise RecordingError(
+                    f"{self._name} is no CSV ({error}). Expected a header with sensor names."
+                ) from error
             return lines[1:]
         separator = max(SEPARATORS, key=lines[0].count)
         self._use(CsvFormat(separator, separator != "," and "," in lines[0], Header(self._sensors)))

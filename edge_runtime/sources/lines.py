@@ -60,6 +60,6 @@ class LineSplitter:
         if not rest.strip():
             return []
         if complete:
-            return [rest.decode("utf-8", "replace").rstrip("\r")]
+            return [rest.decode("utf-8", "replace").replace("\r", "")]
         self.lost += 1
         return []

@@ -1,0 +1,18 @@
+"""The machine itself, with alarms and blamed sensors: python this_machine.py host.tflite."""
+
+import sys
+import time
+
+from edge_runtime import Detector
+from edge_runtime.alarm import AlarmSettings
+from edge_runtime.sources.spec import open_source
+from edge_runtime.stream import Stream, StreamSettings
+
+stream = Stream(Detector.load(sys.argv[1]), StreamSettings(AlarmSettings(needed=3, out_of=5)), print)
+source = open_source("host?rate=20", stream.sensors, print)
+while (readings := source.poll(timeout_s=1)) is not None:
+    results = stream.push(readings)
+    for event in results.events:
+        print(event, flush=True)
+    if len(results):
+        print(time.ctime(results.times[-1]), f"score {results.scores[-1]:.1f}", flush=True)
