@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from broker import MOSQUITTO, mosquitto
-from machines import pump_rows
+from machines import pump_rows, write_csv
 from streaming_machine import rows_of, write_model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -87,3 +87,17 @@ def test_this_machine(tmp_path):
     names = tuple(name for name in HostSource().read().values if name.startswith(("cpu", "memory")))
     write_model(tmp_path / "host.tflite", sensors=names)
     assert first_line("this_machine.py", tmp_path / "host.tflite")
+
+
+def test_coral_stick_that_is_not_there(model_path, tmp_path):
+    rows = write_csv(tmp_path / "log.csv", pump_rows(10)).read_text()
+    result = subprocess.run(
+        [sys.executable, EXAMPLES / "coral.py", model_path],
+        input=rows,
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
+    )
+    assert len(result.stdout.splitlines()) == 8
+    assert "Going on on the processor" in result.stderr
