@@ -150,7 +150,9 @@ class Stream:
         if len(values):
             self._watch.look_at(values)
         windows, ends = self._rolling.push(values.astype(np.float32))
-        scored = self.scorer.score(windows)
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Values near float32's end are finite, their squares are not; the graph limits them.
+            scored = self.scorer.score(windows)
         self.counters.scored += len(windows)
         self.counters.filling += len(values) - len(windows)
         return _Part(times[ends], scored)
