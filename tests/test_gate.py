@@ -8,11 +8,16 @@ import pytest
 
 from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelFileError, ParityError
+from edge_runtime.features import FEATURES
+from edge_runtime.heads import Head
 from edge_runtime.interpreter import find_runtime
 from edge_runtime.manifest import ParityLimits
+from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.run_folder import DenseLayer, Network
 from edge_runtime.verification import verify
 from export import flatbuffer
 from export.audit import audit
+from export.inference_graph import build_detector_graph
 from export.labelled import Labelled
 from export.pipeline import ExportSettings, export_run
 from export.targets import TARGETS
@@ -85,6 +90,17 @@ def test_audit_finds_what_must_not_be_there(exported):
         audit(content, replace(target, ops={**target.ops, "FULLY_CONNECTED": 0}), "int8")
     with pytest.raises(ModelFileError, match="dimensions"):
         audit(content, replace(target, max_rank=1), "int8")
+
+
+@pytest.mark.parametrize("feature", [name for name in FEATURES if name != "values"])
+def test_audit_lets_every_feature_pass(feature):
+    preprocessing = Preprocessing("standard", (0.0,) * 4, (1.0,) * 4, 8, features=(feature,), bands=2, rate_hz=10.0)
+    n = preprocessing.inputs
+    preprocessing = replace(preprocessing, feature_center=(0.0,) * n, feature_scale=(1.0,) * n)
+    layer = DenseLayer(np.ones((n, 3), np.float32), np.ones(3, np.float32), "sigmoid")
+    head = Head("t2", np.zeros(3, np.float32), np.ones(3, np.float32))
+    graph = build_detector_graph(Network((layer,)), preprocessing, head)
+    audit(flatbuffer.name_tensors(graph, graph), TARGETS["cpu"], "float32")
 
 
 def test_audit_finds_weights_that_are_not_in_the_file(exported):
