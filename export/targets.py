@@ -53,7 +53,8 @@ class Target:
 
 _FLOAT_PARTS = {"ABS": 5, "ADD": 5, "CAST": 5, "CONCATENATION": 4, "DEQUANTIZE": 5, "DIV": 2, "ELU": 1, "EXP": 2,
                 "GREATER": 2, "GREATER_EQUAL": 3, "LEAKY_RELU": 2, "LOG": 2, "MAXIMUM": 4, "MEAN": 3, "MINIMUM": 4,
-                "MUL": 7, "NEG": 1, "QUANTIZE": 3, "REDUCE_MAX": 3, "REDUCE_MIN": 3, "RELU": 3, "RELU6": 3, "RESHAPE": 1, "SELECT": 4, "SELECT_V2": 2,
+                "MUL": 7, "NEG": 1, "QUANTIZE": 3, "REDUCE_MAX": 3, "REDUCE_MIN": 3, "RELU": 3, "RELU6": 3,
+                "RESHAPE": 1, "SELECT": 4, "SELECT_V2": 2,
                 "SLICE": 6, "SQRT": 1, "SQUARE": 1, "SQUARED_DIFFERENCE": 2, "STRIDED_SLICE": 8, "SUB": 5, "SUM": 2,
                 "TOPK_V2": 3, "TRANSPOSE": 6}  # fmt: skip
 _TFLITE_OPS = {**_FLOAT_PARTS, "FULLY_CONNECTED": 10, "LOGISTIC": 3, "TANH": 3}
