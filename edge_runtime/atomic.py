@@ -51,7 +51,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def unwritable(path: Path, error: OSError) -> OutputError:
     """Return the error for a path that cannot be written."""
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
         return OutputError(f"cannot write {path}: the folder {path.parent} does not exist. Create it first.")
     reason = error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}. Choose another place, or mend its permissions.")

@@ -27,7 +27,10 @@ def parse(flatbuffer: bytes) -> Any:
     try:
         return _with_buffers_inside(schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0)), flatbuffer)
     except Exception as error:  # the generated reader raises whatever random bytes lead it to
-        raise ModelFileError(f"not a readable TFLite flatbuffer ({type(error).__name__}: {error}).") from error
+        raise ModelFileError(
+            f"not a readable TFLite flatbuffer, it is truncated or damaged ({type(error).__name__}: {error}). "
+            "Copy or export the file again."
+        ) from error
 
 
 def _with_buffers_inside(model: Any, content: bytes) -> Any:

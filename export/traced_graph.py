@@ -155,8 +155,8 @@ def _advice(path: Path) -> str:
 
 
 def check_source(path: Path) -> None:
-    """Raise UsageError unless `path` is there and may be a model."""
+    """Raise unless `path` is there and may be a model."""
     if not path.exists():
-        raise UsageError(f"no such file or folder: {path}. Expected a run folder or a Keras model.")
+        raise ModelFileError(f"no such file or folder: {path}. Expected a run folder or a Keras model.")
     if path.is_file() and path.suffix not in (".keras", ".h5", ".hdf5"):
         raise UsageError(f"{path}: expected a run folder, a .keras or .h5 file, or a SavedModel folder.")

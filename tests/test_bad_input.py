@@ -93,6 +93,8 @@ def test_commands_refuse_files_that_are_no_model(saelite, tmp_path, log, exporte
         "truncated.tflite": (content[: len(content) // 2], "truncated"),
         "foreign.tflite": (exported.flatbuffer, "truncated, damaged, or was not written by"),
     }
+    if command == "inspect":
+        del files["foreign.tflite"]  # it tells what it can of any file
     for name, (data, word) in files.items():
         if data is not None:
             (tmp_path / name).write_bytes(data)
@@ -111,7 +113,7 @@ def test_changed_graph_is_refused(exported, tmp_path):
 
 def test_changed_manifest_is_refused(exported, tmp_path):
     content = bytearray(exported.to_bytes())
-    content[content.index(b'"threshold"') + 40] ^= 1
+    content[len(exported.flatbuffer) + 200] ^= 1
     (tmp_path / "changed.tflite").write_bytes(content)
     with pytest.raises(ModelFileError):
         read_model_file(tmp_path / "changed.tflite")
@@ -141,14 +143,14 @@ def test_score_refuses_bad_recordings_and_writes_nothing(saelite, model_path, tm
 
 def test_unwritable_places_are_named(saelite, model_path, log, tmp_path):
     fails(saelite("score", model_path, log, "-o", "no/such/folder/s.csv"), "no/such/folder", "does not exist")
-    fails(saelite("train", log, "-o", "/proc/run"), "/proc/run")
+    fails(saelite("train", log, "-o", "/proc/run"), "cannot write /proc/")
     fails(saelite("record", "-o", "no/such/folder/r.csv", "--duration", "1s"), "does not exist")
     (tmp_path / "file").write_text("")
     fails(saelite("demo", "-o", "file"), "file")
 
 
 def test_export_refuses_what_is_no_run_folder(saelite, tmp_path):
-    fails(saelite("export", "none", "-o", "m.tflite"), "not a run folder", "run.json")
+    fails(saelite("export", "none", "-o", "m.tflite"), "no such file or folder", "run folder")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{")
     fails(saelite("export", "run", "-o", "m.tflite"), "damaged")
