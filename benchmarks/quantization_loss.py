@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import whole_loop
+from benchmarks.accuracy.adbench import read_split
 from edge_runtime.detector import Detector
 from edge_runtime.interpreter import find_runtime
 from edge_runtime.parity import roc_auc
@@ -26,7 +27,6 @@ from training.recordings import Columns, Recording, read_recording
 
 SCHEMES = ("float32", "int8")
 _SKAB_NORMAL_ROWS = 400
-_MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -107,21 +107,9 @@ def _after(whole: Recording, normal_rows: int, settings: DetectorSettings) -> Ta
 
 
 def _adbench(path: Path, epochs: int) -> Task:
-    with np.load(path, allow_pickle=False) as archive:
-        rows, anomalous = archive["X"].astype(np.float32), archive["y"].astype(bool)
-    rng = np.random.default_rng(0)
-    if len(rows) > _MOST_ROWS:
-        chosen = rng.permutation(len(rows))[:_MOST_ROWS]
-        rows, anomalous = rows[chosen], anomalous[chosen]
-    normal = rng.permutation(np.flatnonzero(~anomalous))
-    half = len(normal) // 2
-    learnt, tested = rows[normal[:half]], np.concatenate([rows[normal[half:]], rows[anomalous]])
-    labels = np.repeat([False, True], [len(normal) - half, int(anomalous.sum())])
-    sensors = tuple(f"x{number}" for number in range(rows.shape[1]))
+    split = read_split(path)
     # Rows without an order have no neighbours to be averaged with.
-    return Task(
-        Recording(path.stem, sensors, learnt), tested, labels, _with(DetectorSettings(smoothing_span=1), epochs)
-    )
+    return Task(split.normal, split.rows, split.labels, _with(DetectorSettings(smoothing_span=1), epochs))
 
 
 def _with(settings: DetectorSettings, epochs: int) -> DetectorSettings:

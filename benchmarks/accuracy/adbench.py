@@ -83,10 +83,11 @@ def splits(folder: Path) -> list[Split]:
     files = sorted(folder.glob("*.npz"))
     if not files:
         raise RecordingError(f"{folder} has no .npz file. Expected ADBench's sets, such as 38_thyroid.npz.")
-    return [_split(file) for file in files]
+    return [read_split(file) for file in files]
 
 
-def _split(file: Path) -> Split:
+def read_split(file: Path) -> Split:
+    """Return a set, cut by the protocol."""
     with np.load(file, allow_pickle=False) as archive:
         rows, labels = archive["X"].astype(np.float32), archive["y"].astype(bool)
     rng = np.random.default_rng(0)
