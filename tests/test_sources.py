@@ -203,5 +203,5 @@ def test_keras_model_needs_normal_data_that_fit(tmp_path):
     np.save(tmp_path / "few.npy", INPUTS[:5])
     with pytest.raises(RecordingError, match="too few"):
         read_source(path, tmp_path / "few.npy")
-    with pytest.raises(UsageError, match="no such file"):
+    with pytest.raises(ModelFileError, match="no such file"):
         read_source(tmp_path / "absent.keras")
