@@ -84,9 +84,26 @@ def build_wheel(folder: Path) -> Path:
 
 def make_model(folder: Path) -> tuple[Path, Path]:
     """Return a model file and the recording it was trained on, made by the workstation's own commands."""
-    recording, model = write_csv(folder / "pump.csv", pump_rows(400)), folder / "pump.tflite"
+    recording, model = write_csv(folder / "pump.csv", pump_rows(2000)), folder / "pump.tflite"
     saelite = [sys.executable, "-m", "saelite"]
-    run([*saelite, "train", str(recording), "--window", "2", "--epochs", "20", "-o", "run"], folder)
+    run(
+        [
+            *saelite,
+            "train",
+            str(recording),
+            "--window",
+            "3",
+            "--code-size",
+            "12",
+            "--hidden",
+            "16",
+            "--epochs",
+            "20",
+            "-o",
+            "run",
+        ],
+        folder,
+    )
     run([*saelite, "export", "run", "-o", str(model)], folder)
     return model, recording
 
