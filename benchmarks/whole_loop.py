@@ -115,11 +115,7 @@ def report(
             for epoch in run.history
         ),
         normal_scores=scores.part(held_out, NORMAL_ROWS).scores,
-        latency=tuple(
-            LatencyRow(row.contender.title, row.p50_us, row.p99_us, row.contender.covers)
-            for row in benchmark.latency
-            if row.contender.kind != "yardstick"
-        ),
+        latency=_latency(benchmark),
         sizes=(
             FileSize("int8 model file", len(int8.to_bytes())),
             FileSize("float32 model file", len(float32.to_bytes())),
@@ -128,6 +124,15 @@ def report(
         facts=_facts(int8),
         rho=SETTINGS.rho,
         benchmark=benchmark,
+    )
+
+
+def _latency(benchmark: Benchmark) -> tuple[LatencyRow, ...]:
+    """Return the device's detector, then the full model's forms."""
+    detector, *others = benchmark.latency
+    full = [row for row in others if row.contender.kind not in ("detector", "graph", "yardstick")]
+    return tuple(
+        LatencyRow(row.contender.title, row.p50_us, row.p99_us, row.contender.covers) for row in (detector, *full)
     )
 
 
