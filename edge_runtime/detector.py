@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from math import isfinite
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 from weakref import WeakSet
 
 import numpy as np
@@ -32,8 +31,7 @@ if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
 _ndarray, _FLOAT32 = np.ndarray, np.dtype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What the detector says of one window.
 
     Parameters

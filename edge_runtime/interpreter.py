@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError
 from edge_runtime.silence import silent_stderr
@@ -21,8 +20,7 @@ _NUMPY_MODULE = "edge_runtime.numpy_executor"
 _SHORT = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """How to open a graph.
 
     Parameters
@@ -43,8 +41,7 @@ class Options:
         return os.environ.get("SAELITE_XNNPACK", "1") != "0" if self.xnnpack is None else self.xnnpack
 
 
-@dataclass(frozen=True)
-class Runtime:
+class Runtime(NamedTuple):
     """An interpreter that is there.
 
     Parameters

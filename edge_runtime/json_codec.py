@@ -1,8 +1,9 @@
-"""Frozen dataclasses to JSON and back, checked field by field."""
+"""Frozen dataclasses and named tuples to JSON and back, checked field by field."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -16,9 +17,9 @@ class DecodeError(ValueError):
 
 
 def to_json(value: Any) -> Any:
-    """Return dataclasses as dicts, tuples as lists, all else as it is."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    """Return dataclasses and named tuples as dicts, other tuples as lists, all else as it is."""
+    if _is_record(value):
+        return {name: to_json(getattr(value, name)) for name in _fields(value)}
     if isinstance(value, (tuple, list)):
         return [to_json(item) for item in value]
     if isinstance(value, Mapping):
@@ -27,7 +28,7 @@ def to_json(value: Any) -> Any:
 
 
 def from_json(kind: type[T], data: Any, where: str = "") -> T:
-    """Return `data` as an instance of the dataclass `kind`.
+    """Return `data` as an instance of the dataclass or named tuple `kind`.
 
     A field without a default must be there; an unknown field is passed over, so that an older reader
     opens a newer file of the same schema version.
@@ -53,8 +54,8 @@ def from_json(kind: type[T], data: Any, where: str = "") -> T:
 
 
 def _decode(kind: Any, data: Any, where: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, data, where)
+    if _is_record(kind):
+        return _decode_record(kind, data, where)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         return _decode_optional(arguments, data, where)
@@ -71,15 +72,31 @@ def _decode(kind: Any, data: Any, where: str) -> Any:
     return _decode_scalar(kind, data, where)
 
 
-def _decode_dataclass(kind: Any, data: Any, where: str) -> Any:
+def _is_record(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind) or hasattr(kind, "_field_defaults")
+
+
+def _fields(record: Any) -> dict[str, bool]:
+    """Return the names of the fields, and whether each has a default."""
+    if dataclasses.is_dataclass(record):
+        missing = dataclasses.MISSING
+        fields = dataclasses.fields(record)
+        return {field.name: (field.default, field.default_factory) != (missing, missing) for field in fields}
+    return {name: name in record._field_defaults for name in record._fields}
+
+
+_hints = functools.cache(typing.get_type_hints)
+
+
+def _decode_record(kind: Any, data: Any, where: str) -> Any:
     if not isinstance(data, dict):
         raise DecodeError(f"{where or kind.__name__}: expected an object. Received: {data!r:.80}")
-    hints, values = typing.get_type_hints(kind), {}
-    for field in dataclasses.fields(kind):
-        path = f"{where}.{field.name}" if where else field.name
-        if field.name in data:
-            values[field.name] = _decode(hints[field.name], data[field.name], path)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+    hints, values = _hints(kind), {}
+    for name, has_default in _fields(kind).items():
+        path = f"{where}.{name}" if where else name
+        if name in data:
+            values[name] = _decode(hints[name], data[name], path)
+        elif not has_default:
             raise DecodeError(f"{path}: missing")
     return kind(**values)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -144,7 +143,7 @@ def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
     """Return the flatbuffer and the ZIP's members, still packed."""
     try:
         flatbuffer, members = split(content)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
+    except ValueError as error:
         raise ModelFileError(
             f"{path} has no readable manifest ({error}): it is truncated, damaged, or was not written by "
             "`saelite export`. Copy or export it again."

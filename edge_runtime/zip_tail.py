@@ -1,8 +1,8 @@
 """The ZIP at the end of a model file, written and taken apart byte for byte.
 
-The standard library reads it; it is written here, so that the packed members of a file that was read can be put
-together again, as they are, and compared with what was there: a changed header byte then shows, and a
-signature covers the packed bytes whatever version of zlib made them.
+Not with `zipfile`, so that the packed members of a file that was read can be put together again, as they are, and
+compared with what was there: a changed header byte then shows, and a signature covers the packed bytes whatever
+version of zlib made them. Only what is written here is read: no comment, no gap, one member after the other.
 
 References
 ----------
@@ -11,23 +11,24 @@ PKWARE (2012), APPNOTE.TXT: .ZIP file format specification, 6.3.3.
 
 from __future__ import annotations
 
-import io
 import struct
-import zipfile
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MANIFEST_NAME, SIGNATURE_NAME = "saelite.json", "saelite.sig"
-_LOCAL_HEADER = 30
+_LOCAL = struct.Struct("<4s5H3L2H")
+_DIRECTORY = struct.Struct("<4sH5H3L2H3H2L")
+_END = struct.Struct("<4s4H2LH")
+_END_MARK = b"PK\5\6"
+_STORED, _DEFLATED = 0, 8
 _VERSION = 20
 _MADE_ON_UNIX = 3 << 8 | _VERSION
 _DATE = 1 << 5 | 1  # 1 January 1980, where ZIP's calendar starts
 _MODE = 0o644 << 16
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(NamedTuple):
     """One packed file.
 
     Parameters
@@ -72,8 +73,8 @@ def pack(name: str, content: bytes) -> Member:
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = packer.compress(content) + packer.flush()
     if len(packed) < len(content):
-        return Member(name, zipfile.ZIP_DEFLATED, zlib.crc32(content), len(content), packed)
-    return Member(name, zipfile.ZIP_STORED, zlib.crc32(content), len(content), content)
+        return Member(name, _DEFLATED, zlib.crc32(content), len(content), packed)
+    return Member(name, _STORED, zlib.crc32(content), len(content), content)
 
 
 def join(members: Iterable[Member]) -> bytes:
@@ -83,9 +84,9 @@ def join(members: Iterable[Member]) -> bytes:
     for member in ordered:
         name = member.name.encode()
         common = (_VERSION, 0, member.method, 0, _DATE, member.crc, len(member.packed), member.size, len(name), 0)
-        directory += struct.pack("<4sH5H3L2H3H2L", b"PK\1\2", _MADE_ON_UNIX, *common, 0, 0, 0, _MODE, len(files)) + name
-        files += struct.pack("<4s5H3L2H", b"PK\3\4", *common) + name + member.packed
-    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(ordered), len(ordered), len(directory), len(files), 0)
+        directory += _DIRECTORY.pack(b"PK\1\2", _MADE_ON_UNIX, *common, 0, 0, 0, _MODE, len(files)) + name
+        files += _LOCAL.pack(b"PK\3\4", *common) + name + member.packed
+    end = _END.pack(_END_MARK, 0, 0, len(ordered), len(ordered), len(directory), len(files), 0)
     return bytes(files + directory + end)
 
 
@@ -94,17 +95,31 @@ def split(content: bytes) -> tuple[bytes, dict[str, Member]]:
 
     Raises
     ------
-    zipfile.BadZipFile, ValueError
-        If there is no ZIP.
+    ValueError
+        If there is no ZIP as `join` writes it.
     """
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        infos = archive.infolist()
-    start = min((info.header_offset for info in infos), default=len(content))
+    try:
+        return _split(content)
+    except struct.error as error:
+        raise ValueError("its ZIP is cut short") from error
+
+
+def _split(content: bytes) -> tuple[bytes, dict[str, Member]]:
+    mark, *_, count, directory_size, files_size, _ = _END.unpack_from(content, -_END.size)
+    place = len(content) - _END.size - directory_size
+    start = offset = place - files_size
+    if mark != _END_MARK or start < 0:
+        raise ValueError("it does not end with a ZIP")
     members = {}
-    for info in infos:
-        first = info.header_offset + _LOCAL_HEADER + len(info.filename.encode())
-        packed = content[first : first + info.compress_size]
-        members[info.filename] = Member(info.filename, info.compress_type, info.CRC, info.file_size, packed)
+    for _ in range(count):
+        entry = _DIRECTORY.unpack_from(content, place)
+        method, crc, packed_size, size, name_size = entry[4], *entry[7:11]
+        name_at = place + _DIRECTORY.size
+        place = name_at + name_size
+        name = content[name_at:place].decode()
+        first = offset + _LOCAL.size + name_size
+        offset = first + packed_size
+        members[name] = Member(name, method, crc, size, content[first:offset])
     return content[:start], members
 
 

@@ -128,7 +128,7 @@ def attach(model: ModelFile, compiled: bytes, log: str = "") -> ModelFile:
         ops=ops,
         op_places=read_log(log) or model.manifest.op_places,
         not_run=(NotRun("edgetpu", "no Edge TPU: scores and parity are those of the graph before compilation"),),
-        provenance=replace(model.manifest.provenance, packages=packages),
+        provenance=model.manifest.provenance._replace(packages=packages),
     )
     return replace(whole, manifest=manifest)
 

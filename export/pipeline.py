@@ -188,7 +188,7 @@ def _with_auc(
 ) -> Parity:
     # The float32 file stands for the full model, which it was just shown to equal.
     full, file = (roc_auc(run_in(runtime, model, labelled.windows).scores, labelled.labels) for model in models)
-    return replace(parity, roc_auc_full=full, roc_auc=file)
+    return parity._replace(roc_auc_full=full, roc_auc=file)
 
 
 def _failures(parities: list[Parity], outputs: list[RuntimeOutputs], settings: ExportSettings) -> tuple[str, ...]:
@@ -232,8 +232,7 @@ def _quantization(
 
 def _provenance(provenance: Provenance) -> Provenance:
     exporters = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    return replace(
-        provenance,
+    return provenance._replace(
         packages={**provenance.packages, **exporters},
         source_date_epoch=os.environ.get("SOURCE_DATE_EPOCH", ""),
     )

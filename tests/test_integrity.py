@@ -92,7 +92,7 @@ def test_member_that_was_exchanged_with_its_crc_is_refused(signed, keys, tmp_pat
 
 def test_threshold_that_was_raised_by_one_who_lacks_the_key_is_refused(small_model, keys, tmp_path):
     signed = small_model.signed(keys[0])
-    threshold = replace(signed.manifest.threshold, value=1e9)
+    threshold = signed.manifest.threshold._replace(value=1e9)
     replace(signed, manifest=replace(signed.manifest, threshold=threshold)).write(tmp_path / "forged.tflite")
     with pytest.raises(IntegrityError, match="changed after it was signed"):
         read_model_file(tmp_path / "forged.tflite", trusted_key=keys[1])

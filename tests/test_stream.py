@@ -260,7 +260,7 @@ def test_model_of_other_sensors_is_refused(detector, exported, tmp_path):
     import dataclasses
 
     spec = exported.manifest.spec
-    other = dataclasses.replace(spec, sensors=tuple(reversed(spec.sensors)))
+    other = spec._replace(sensors=tuple(reversed(spec.sensors)))
     manifest = dataclasses.replace(exported.manifest, spec=other)
     ModelFile(exported.flatbuffer, manifest).write(tmp_path / "other.tflite")
     stream = Stream(detector)
