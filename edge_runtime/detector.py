@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
@@ -81,7 +80,7 @@ class Detector:
             scorer_of,
             model,
             partial(runtime.open, model.flatbuffer, self.options),
-            may_resize=self.options.accelerator is None,
+            accelerated=self.options.accelerator is not None,
         )
         self._scorer = self._make_scorer()
         self._last_window: FloatArray | None = None
@@ -144,10 +143,11 @@ class Detector:
         """
         # The usual case without a call: an array that is as it should be. `InputReader` knows all others.
         if type(window) is _ndarray and window.dtype is _FLOAT32 and window.shape == self._window_shape:
-            flat = window.ravel()
-            values = window[None] if isfinite(flat.dot(flat)) else self._inputs.one_window(window)
-        else:
-            values = self._inputs.one_window(window)
+            with self._lock:
+                score = self._scorer.score(window[None])
+            if score == score:  # noqa: PLR0124 - NaN, what a window with no number in it gets, is unlike itself
+                return score
+        values = self._inputs.one_window(window)
         with self._lock:
             return self._scorer.score(values)
 

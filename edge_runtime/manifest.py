@@ -16,7 +16,7 @@ from edge_runtime.errors import ModelFileError
 from edge_runtime.json_codec import DecodeError, from_json, to_json
 from edge_runtime.preprocessing import Preprocessing
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Sensor(NamedTuple):

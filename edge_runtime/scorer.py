@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import nan
 from typing import Protocol
 
 import numpy as np
@@ -12,48 +13,56 @@ from edge_runtime.graph import Array, BatchedGraph, OpenInterpreter
 from edge_runtime.heads import PARTS
 from edge_runtime.host_scoring import HostScoring
 from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.preprocessing import FloatArray, all_finite
 
 _CHUNK = 4096
 
 
 class Scorer(Protocol):
-    """What a detector asks: raw windows of finite float32 values, shape (n, window, sensors), always."""
+    """What a detector asks: raw windows of float32 values, shape (n, window, sensors), always."""
 
     outputs: frozenset[str]
     """Of ``score``, ``codes`` and ``contributions``."""
 
     @property
     def score(self) -> Callable[[FloatArray], float]:
-        """The raw score of one window, shape (1, window, sensors)."""
+        """The raw score of one window, shape (1, window, sensors); NaN if not all of its values are finite."""
 
     def run(self, windows: FloatArray, output: str) -> FloatArray:
-        """Return an output for every window, shape (n, …)."""
+        """Return an output for every window of finite values, shape (n, …)."""
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
 
 
-def scorer_of(model: ModelFile, open_interpreter: OpenInterpreter, *, may_resize: bool) -> Scorer:
+def scorer_of(model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool) -> Scorer:
     """Return the scorer that the manifest's `graph` asks for.
+
+    Where an accelerator runs the graph its batch size is fixed, and nobody knows what becomes of a NaN in it.
 
     Raises
     ------
     ModelFileError
         If graph and manifest do not fit together.
     """
-    graph = BatchedGraph(open_interpreter, may_resize=may_resize)
+    graph = BatchedGraph(open_interpreter, may_resize=not accelerated)
     if model.manifest.graph == "detector":
-        return WholeDetector(model, graph)
+        return WholeDetector(model, graph, guarded=not accelerated)
     if model.manifest.graph == "network":
         return NetworkOnly(model, graph)
     raise ModelFileError(f"the manifest says graph {model.manifest.graph!r}. Expected detector or network.")
 
 
 class WholeDetector:
-    """Scaling, network and head are in the graph."""
+    """Scaling, network and head are in the graph.
 
-    def __init__(self, model: ModelFile, graph: BatchedGraph) -> None:
+    Parameters
+    ----------
+    guarded : bool
+        Whether the graph, as it is run, scores windows as NaN that hold a value that is no number.
+    """
+
+    def __init__(self, model: ModelFile, graph: BatchedGraph, *, guarded: bool) -> None:
         preprocessing = model.manifest.spec.preprocessing
         expected, found = (preprocessing.window, preprocessing.sensors), graph.single.input_shape[1:]
         if found != expected:
@@ -62,7 +71,8 @@ class WholeDetector:
         self.outputs = frozenset(graph.single.outputs)
         if not {"score", "codes"} <= self.outputs:
             raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
-        self.score = graph.single.scalar("score")
+        score = graph.single.scalar("score")
+        self.score = score if guarded else lambda window: score(window) if all_finite(window) else nan
 
     def run(self, windows: FloatArray, output: str) -> FloatArray:
         """See `Scorer.run`."""
@@ -95,7 +105,7 @@ class NetworkOnly:
 
     def score(self, window: FloatArray) -> float:
         """See `Scorer.score`."""
-        return float(self.run(window, "score")[0])
+        return float(self.run(window, "score")[0]) if all_finite(window) else nan
 
     def run(self, windows: FloatArray, output: str) -> FloatArray:
         """See `Scorer.run`."""

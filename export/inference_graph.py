@@ -94,12 +94,21 @@ def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, h
         parts["residual"] = [inputs - _layers(codes, network.decoder, "decoder")[-1]]
     with tf.name_scope(f"{HEAD_SCOPE}/"):
         squares = tf.square(_whiten(tf.concat([part for name in head.parts for part in parts[name]], axis=1), head))
-    outputs = {"codes": codes, "score": tf.reduce_sum(squares, axis=1)}
+        score = tf.reduce_sum(squares, axis=1) + _nan_unless_finite(window)
+    outputs = {"codes": codes, "score": score}
     if head.parts[0] != "codes":
         shape = (-1, preprocessing.inputs_per_sensor, preprocessing.sensors)
         by_reading = tf.reshape(squares[:, : preprocessing.inputs], shape)
         outputs["contributions"] = tf.reduce_sum(by_reading, axis=1)
     return outputs
+
+
+def _nan_unless_finite(window: tf.Tensor) -> tf.Tensor:
+    """Return 0 for each window of finite values, NaN for all others, shape (n,).
+
+    int8 has no NaN: a missing value would become some code, and the score a number like any other.
+    """
+    return tf.reduce_sum(window - window, axis=(1, 2))
 
 
 def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Tensor]:

@@ -114,13 +114,27 @@ def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -
     Raises
     ------
     ModelFileError
-        If the runtime refuses the graph; with its own words.
+        If the runtime refuses the graph, with its own words; or if it lets a missing value pass for a number.
     """
-    host = None if model.manifest.graph == DETECTOR else HostScoring.of(model)
-    outputs, machine = run_graph(installed, model.flatbuffer, windows if host is None else host.inputs(windows))
-    if host is None:
-        return RuntimeOutputs(installed, machine, outputs["codes"], outputs["score"])
+    if model.manifest.graph == DETECTOR:
+        return _run_detector(installed, model.flatbuffer, windows)
+    host = HostScoring.of(model)
+    outputs, machine = run_graph(installed, model.flatbuffer, host.inputs(windows))
     return RuntimeOutputs(installed, machine, host.codes(outputs), host.score(windows, outputs))
+
+
+def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: FloatArray) -> RuntimeOutputs:
+    """Run a whole detector on the windows, and on one more with a value missing: that one must get no score."""
+    incomplete = windows[:1].copy()
+    incomplete[0, 0, -1] = np.nan
+    outputs, machine = run_graph(installed, flatbuffer, np.concatenate([windows, incomplete]))
+    *_, last = scores = outputs["score"]
+    if not np.isnan(last):
+        raise ModelFileError(
+            f"{installed.title} scores a window with a missing value: expected NaN. Received: {last:g}. "
+            "Nobody could tell such a score from a real one; check the file in another runtime."
+        )
+    return RuntimeOutputs(installed, machine, outputs["codes"][:-1], scores[:-1])
 
 
 def run_graph(installed: InstalledRuntime, flatbuffer: bytes, inputs: FloatArray) -> tuple[dict[str, FloatArray], str]:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from machines import SENSORS, pump_rows
 from edge_runtime import Detector
 from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
+from edge_runtime.graph import Graph
+from edge_runtime.interpreter import find_runtime
+from edge_runtime.model_file import read_model_file
 from edge_runtime.preprocessing import sliding_windows
 
 # tflite-runtime's ARM kernels for one window and for many may round a code differently, by one int8 step: that is much
@@ -133,6 +137,22 @@ def test_a_window_with_no_number_in_it_is_refused(detector, rows, value):
         detector.score(window)
     with pytest.raises(InputShapeError, match="finite numbers"):
         detector.score_many(np.stack([rows[:3], window]))
+
+
+@pytest.mark.parametrize("runtime", ["auto", "numpy"])
+@pytest.mark.parametrize("batch", [1, 32])
+def test_graph_itself_gives_no_score_where_a_value_is_missing(model_path, rows, runtime, batch):
+    # For hosts in other languages, which have the graph alone: int8 would turn NaN into some code.
+    model = read_model_file(model_path)
+    graph = Graph(partial(find_runtime(runtime).open, model.flatbuffer), batch)
+    for reading, sensor in np.ndindex(3, 4):
+        for value in (np.nan, np.inf, -np.inf, 3e38):
+            windows = np.tile(rows[:3], (batch, 1, 1))
+            windows[-1, reading, sensor] = value
+            graph.invoke(windows)
+            scores = graph.get("score")
+            assert np.isnan(scores[-1]) == (not np.isfinite(value))
+            assert np.isfinite(scores[:-1]).all()
 
 
 def test_values_whose_squares_overflow_are_scored_all_the_same(detector, rows):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import IntegrityError, ModelFileError, OutputError, UsageError
-from edge_runtime.manifest import DetectorSpec, Manifest, Quantization, Scoring, Sensor, Threshold
+from edge_runtime.manifest import SCHEMA, DetectorSpec, Manifest, Quantization, Scoring, Sensor, Threshold
 from edge_runtime.model_file import ModelFile, read_model_file
 from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.signature import write_key_pair
@@ -25,7 +25,7 @@ def small_model():
     """A file of 2 kB: nobody looks into its flatbuffer here, so a stand-in of the right form will do."""
     flatbuffer = b"\x1c\x00\x00\x00TFL3" + bytes(range(56))
     spec = DetectorSpec((Sensor("flow"),), Preprocessing("standard", (0.0,), (1.0,)), Scoring("spe"))
-    manifest = Manifest(1, "small", "cpu", spec, Threshold(1.0, "by hand", 0.0, 0), Quantization("int8"), (), "")
+    manifest = Manifest(SCHEMA, "small", "cpu", spec, Threshold(1.0, "by hand", 0.0, 0), Quantization("int8"), (), "")
     model = ModelFile(flatbuffer, manifest, {"head_mean": np.zeros(1, np.float32)})
     return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
