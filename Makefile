@@ -51,7 +51,7 @@ wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environme
 test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
-bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks.md; BENCH_FLAGS makes it short
+bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from edge_runtime.errors import missing_extra
 
 Call = Callable[[], object]
 PEAK_UNITS = 1024
@@ -42,6 +45,8 @@ class Contender:
     batch : int
         Windows per call.
     threads : int
+    accelerator : str
+        As `Detector.load` takes it; empty for the CPU.
     """
 
     key: str
@@ -55,18 +60,20 @@ class Contender:
     n_bytes: int = 0
     batch: int = 1
     threads: int = 1
+    accelerator: str = ""
 
 
 def _detector(contender: Contender) -> Call:
     from edge_runtime import Detector
 
-    detector = Detector.load(contender.path, runtime=contender.runtime, num_threads=contender.threads)
+    detector = Detector.load(contender.path, runtime=contender.runtime, num_threads=contender.threads,
+                             accelerator=contender.accelerator or None)  # fmt: skip
     preprocessing = detector.manifest.spec.preprocessing
     window = np.tile(np.asarray(preprocessing.center, np.float32), (preprocessing.window, 1))
     if contender.batch == 1:
-        return lambda: detector.score(window)
+        return partial(detector.score, window)
     windows = np.tile(window, (contender.batch, 1, 1))
-    return lambda: detector.score_many(windows)
+    return partial(detector.score_many, windows)
 
 
 def _graph(contender: Contender) -> Call:
@@ -89,8 +96,12 @@ def _graph(contender: Contender) -> Call:
 
 
 def _onnx(contender: Contender) -> Call:
-    import onnxruntime
-
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise missing_extra("onnxruntime", "peers", "this row") from error
+    if not contender.path:
+        raise missing_extra("onnx", "peers", "this row")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = contender.threads
     options.log_severity_level = 3
@@ -98,7 +109,7 @@ def _onnx(contender: Contender) -> Call:
     entry = session.get_inputs()[0]
     feeds = {entry.name: np.zeros((1, entry.shape[1]), np.float32)}
     names = [session.get_outputs()[0].name]
-    return lambda: session.run(names, feeds)
+    return partial(session.run, names, feeds)
 
 
 def _keras(contender: Contender) -> tuple[Any, Any]:

@@ -3,79 +3,74 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.contenders import Contender
-from benchmarks.result import Latency
-from benchmarks.worker_process import WorkerProcess
+from benchmarks.result import Failure, Latency
+from benchmarks.rounds import OnStep, Taken, Turns, take_turns
+from benchmarks.worker_process import Job
 from edge_runtime.json_codec import to_json
-
-OnStep = Callable[[str], None]
 
 
 def measure(
-    contenders: Sequence[Contender], *, rounds: int = 6, round_s: float = 0.5, on_step: OnStep = lambda _: None
-) -> list[Latency]:
-    """Time every contender.
-
-    Parameters
-    ----------
-    contenders : sequence of Contender
-    rounds, round_s : int, float
-        Each contender runs `round_s` seconds per round; in a round all run one after the other, so that a
-        slow spell of the machine falls on all of them.
-    """
-    results: list[list[dict[str, Any]]] = [[] for _ in contenders]
-    with ExitStack() as stack:
-        workers = []
-        for contender in contenders:
-            on_step(f"starting {contender.title}")
-            told = [json.dumps(to_json(contender))]
-            worker = WorkerProcess(contender.title, "benchmarks.worker", told, contender.threads)
-            workers.append(stack.enter_context(worker))
-        for number in range(rounds):
-            for worker, answers in zip(workers, results, strict=True):
-                on_step(f"round {number + 1} of {rounds}: {worker.title}")
-                answers.append(worker.round(round_s))
-    return [
-        _summary(contender, worker.start["cold_start_s"], answers)
-        for contender, worker, answers in zip(contenders, workers, results, strict=True)
-    ]
+    contenders: Sequence[Contender], turns: Turns, on_step: OnStep = lambda _: None
+) -> tuple[list[Latency], list[Failure]]:
+    """Time every contender; return those that could be, and why the others could not."""
+    jobs = [Job(it.title, "benchmarks.worker", (json.dumps(to_json(it)),), it.threads) for it in contenders]
+    both = list(zip(contenders, take_turns(jobs, turns, on_step), strict=True))
+    rows = [_summary(contender, taken) for contender, taken in both if not taken.failure]
+    return rows, [_failure(contender, taken.failure) for contender, taken in both if taken.failure]
 
 
 def ratio_interval(row: Latency, baseline: Latency, *, level: float = 0.95, draws: int = 2000) -> tuple[float, float]:
     """Return a bootstrap confidence interval of how many times as long as `baseline` a row takes, at the median.
 
-    Rounds are drawn with replacement, the same ones for both, as both ran in the same spells.
+    Rounds of either are drawn with replacement. Which of them count is not the same for both, so they make no pairs.
 
     Returns
     -------
     tuple of float
         Lower and upper end; both are the ratio itself where there was one round.
     """
-    ours, theirs = np.array(row.round_p50_us), np.array(baseline.round_p50_us)
-    chosen = np.random.default_rng(0).integers(len(ours), size=(draws, len(ours)))
-    ratios = np.median(ours[chosen], axis=1) / np.median(theirs[chosen], axis=1)
+    ratios = _drawn_medians(row, draws) / _drawn_medians(baseline, draws)
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-def _summary(contender: Contender, cold_start_s: float, rounds: Sequence[dict[str, Any]]) -> Latency:
-    percentiles = np.median([entry["us"] for entry in rounds], axis=0)
+def _drawn_medians(row: Latency, draws: int) -> npt.NDArray[np.float64]:
+    # From the same seed for each row: a row is exactly once as slow as itself.
+    medians = np.array(row.round_p50_us)
+    chosen = np.random.default_rng(0).integers(len(medians), size=(draws, len(medians)))
+    drawn: npt.NDArray[np.float64] = np.median(medians[chosen], axis=1)
+    return drawn
+
+
+def _failure(contender: Contender, reason: str) -> Failure:
+    """Return it without the names of this machine's folders: a benchmark may be published."""
+    for path in filter(None, (contender.path, contender.accelerator.partition(";")[0])):
+        reason = reason.replace(path, Path(path).name)
+    several = f", batch {contender.batch}, threads {contender.threads}"
+    return Failure(contender.title + (several if max(contender.batch, contender.threads) > 1 else ""), reason)
+
+
+def _summary(contender: Contender, taken: Taken) -> Latency:
+    us = np.concatenate([one.durations_ns for one in taken.rounds]) / 1e3
+    p50, p90, p99 = np.percentile(us, [50, 90, 99]).tolist()
     return Latency(
         contender,
-        p50_us=float(percentiles[50]),
-        p90_us=float(percentiles[90]),
-        p99_us=float(percentiles[99]),
-        mean_us=float(np.median([entry["mean_us"] for entry in rounds])),
-        min_us=float(np.min([entry["us"][0] for entry in rounds])),
-        calls=sum(entry["calls"] for entry in rounds),
-        round_p50_us=tuple(entry["us"][50] for entry in rounds),
-        cold_start_s=cold_start_s,
-        resident_bytes=rounds[-1].get("resident", 0),
-        peak_bytes=rounds[-1].get("peak", 0),
+        p50_us=p50,
+        p90_us=p90,
+        p99_us=p99,
+        mean_us=float(us.mean()),
+        min_us=float(us.min()),
+        calls=len(us),
+        round_p50_us=tuple(float(np.median(one.durations_ns)) / 1e3 for one in taken.rounds),
+        n_rounds=taken.n_rounds,
+        cold_start_s=taken.start["cold_start_s"],
+        resident_bytes=int(taken.start.get("resident", 0)),
+        peak_bytes=int(taken.start.get("peak", 0)),
     )

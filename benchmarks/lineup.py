@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from benchmarks.contenders import Contender
+from edge_runtime.accelerators import edge_tpus
+from edge_runtime.errors import ModelFileError
 from edge_runtime.interpreter import NUMPY, find_runtime, installed_runtimes
 from edge_runtime.model_file import ModelFile, read_model_file
 from edge_runtime.run_folder import KERAS_FILE
@@ -25,13 +29,22 @@ YARDSTICK = Contender("yardstick", "yardstick: two layers in numpy", "yardstick"
                       covers="two layers, 784-64-32, float32")  # fmt: skip
 
 
-def device_lineup(path: Path) -> list[Contender]:
-    """Return what a device can measure: the detector in each runtime, the fastest first, and the yardstick."""
+def device_lineup(path: Path, accelerators: tuple[str, ...] = ()) -> list[Contender]:
+    """Return what a device can measure: the detector in each runtime, the fastest first, and on each accelerator.
+
+    Parameters
+    ----------
+    path : Path
+        The model file.
+    accelerators : tuple of str
+        To be measured besides the Edge TPUs that the kernel sees.
+    """
     file = read_model_file(path)
     names = [*(runtime.name for runtime in installed_runtimes()), NUMPY]
     detectors = [_detector(path, file, name) for name in names]
     bare = replace(detectors[0], key="graph", title="its graph alone, without our Python", kind="graph", covers=_BARE)
-    return [*detectors, bare, YARDSTICK]
+    found = dict.fromkeys((*(f"edgetpu:{device.kind}" for device in edge_tpus()), *accelerators))
+    return [*detectors, *(_accelerated(detectors[0], name) for name in found), bare, YARDSTICK]
 
 
 def keras_lineup(run: Path, macs: int) -> list[Contender]:
@@ -60,15 +73,24 @@ def throughput_lineup(path: Path, run: Path | None) -> list[Contender]:
 
 
 def graph_macs(flatbuffer: bytes) -> int:
-    """Return the multiplications of weights in a graph for one window; 0 if the runtime does not tell."""
-    interpreter = find_runtime().open(flatbuffer)
-    try:
-        shapes = {details["index"]: details["shape"] for details in interpreter.get_tensor_details()}
-        ops = interpreter._get_ops_details()  # noqa: SLF001 - the only way to ask a runtime for its ops
-    except AttributeError:
-        return 0
+    """Return the multiplications of weights in a graph for one window; 0 if no runtime tells."""
+    for runtime in installed_runtimes():
+        with suppress(ModelFileError):  # its own row says that it refuses the graph
+            return _interpreter_macs(runtime.open(flatbuffer))
+    return 0
+
+
+def _interpreter_macs(interpreter: Any) -> int:
+    shapes = {details["index"]: details["shape"] for details in interpreter.get_tensor_details()}
+    ops = interpreter._get_ops_details()  # noqa: SLF001 - the only way to ask a runtime for its ops
     weights = [shapes[op["inputs"][1]] for op in ops if op["op_name"] in ("FULLY_CONNECTED", "BATCH_MATMUL")]
     return int(sum(shape[-1] * shape[-2] for shape in weights))
+
+
+def _accelerated(detector: Contender, accelerator: str) -> Contender:
+    name = Path(accelerator.partition(";")[0]).name
+    return replace(detector, key=f"detector:{name}", title=f"device detector, {detector.runtime} with {name}",
+                   accelerator=accelerator)  # fmt: skip
 
 
 def _detector(path: Path, file: ModelFile, runtime: str, batch: int = 1, threads: int = 1) -> Contender:

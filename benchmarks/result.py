@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.contenders import Contender
+from benchmarks.json_file import read_json, write_json
 from benchmarks.machine import Conditions, Machine
-from edge_runtime.atomic import write_atomically
-from edge_runtime.errors import SaeliteError
-from edge_runtime.json_codec import DecodeError, from_json, to_json
-
-SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Durations of one call, in microseconds: medians over rounds.
+    """Durations of one call, in microseconds, over all calls of the rounds that count.
 
     Parameters
     ----------
     contender : Contender
     calls : int
-        Over all rounds.
     round_p50_us : tuple of float
-        Median of each round; what confidence intervals are made of.
+        Median of each of these rounds; what confidence intervals are made of.
+    n_rounds : int
+        All that were run: those in which the core itself was slow do not count.
     cold_start_s : float
         From starting the process to the first result.
     resident_bytes, peak_bytes : int
@@ -41,6 +36,7 @@ class Latency:
     min_us: float
     calls: int
     round_p50_us: tuple[float, ...] = ()
+    n_rounds: int = 0
     cold_start_s: float = 0.0
     resident_bytes: int = 0
     peak_bytes: int = 0
@@ -54,6 +50,14 @@ class Latency:
     def macs_per_s(self) -> float:
         """Multiplications of weights per second, at the median."""
         return self.contender.macs * self.contender.batch * 1e6 / self.p50_us
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A contender that could not be measured here, and why."""
+
+    title: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class Benchmark:
     throughput : tuple of Latency
         More windows per call, or more threads.
     peaks : Peaks
+    failures : tuple of Failure
     imported : tuple of Benchmark
         Runs on other machines, shown beside this one and never mixed with it.
     """
@@ -103,8 +108,8 @@ class Benchmark:
     latency: tuple[Latency, ...]
     throughput: tuple[Latency, ...] = ()
     peaks: Peaks = Peaks()
+    failures: tuple[Failure, ...] = ()
     imported: tuple[Benchmark, ...] = ()
-    schema: int = SCHEMA
 
     def row(self, key: str) -> Latency | None:
         """Return the row of a contender, if it was measured."""
@@ -112,7 +117,7 @@ class Benchmark:
 
     def write(self, path: Path) -> None:
         """Write JSON, in full or not at all."""
-        write_atomically(path, json.dumps(rounded(to_json(self)), indent=1).encode() + b"\n")
+        write_json(path, self)
 
 
 def read_benchmark(path: Path) -> Benchmark:
@@ -123,28 +128,4 @@ def read_benchmark(path: Path) -> Benchmark:
     SaeliteError
         If the file is missing or is something else.
     """
-    try:
-        data = json.loads(path.read_text())
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            raise SaeliteError(f"{path} is not a benchmark of this saelite. Expected schema {SCHEMA}. "
-                               "Write one with: saelite bench MODEL --json FILE")  # fmt: skip
-        return from_json(Benchmark, data)
-    except OSError as error:
-        raise SaeliteError(f"no such file: {path}. Expected one written by `saelite bench --json`.") from error
-    except (UnicodeDecodeError, json.JSONDecodeError, DecodeError) as error:
-        raise SaeliteError(f"{path} is damaged ({error}). Expected one written by `saelite bench --json`.") from error
-
-
-def rounded(data: Any, digits: int = 6) -> Any:
-    """Return JSON data with its numbers cut to so many digits.
-
-    >>> rounded({"us": [1.23456789, 7]})
-    {'us': [1.23457, 7]}
-    """
-    if isinstance(data, float):
-        return float(f"{data:.{digits}g}")
-    if isinstance(data, list):
-        return [rounded(item, digits) for item in data]
-    if isinstance(data, dict):
-        return {key: rounded(value, digits) for key, value in data.items()}
-    return data
+    return read_json(path, Benchmark, "saelite bench MODEL --json FILE")

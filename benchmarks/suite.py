@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contenders import PEAK_UNITS, Contender
-from benchmarks.latency import OnStep, measure
+from benchmarks.latency import measure
 from benchmarks.lineup import device_lineup, keras_lineup, throughput_lineup
 from benchmarks.machine import conditions, this_machine
-from benchmarks.result import Benchmark, Latency, Peaks
+from benchmarks.result import Benchmark, Failure, Latency, Peaks
+from benchmarks.rounds import QUICK_TURNS, THOROUGH, OnStep, Turns
+from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file import read_model_file
 from edge_runtime.run_folder import read_run_folder
 
@@ -22,18 +24,26 @@ class Effort:
 
     Parameters
     ----------
-    rounds, round_s : int, float
-        See `benchmarks.latency.measure`; the defaults make three seconds a row.
+    turns : Turns
+        How long each row is measured.
     variants : bool
         Other forms of the full model, and the int8 peak, where there is a run folder.
     throughput : bool
         Other batch sizes and numbers of threads.
+    accelerators : tuple of str
+        Delegates to measure besides the Edge TPUs that are there (see `edge_runtime.accelerators`).
     """
 
-    rounds: int = 6
-    round_s: float = 0.5
+    turns: Turns = THOROUGH
     variants: bool = True
     throughput: bool = True
+    accelerators: tuple[str, ...] = ()
+
+
+QUICK = Effort(QUICK_TURNS, throughput=False)
+# One call is many windows; what counts is the time.
+_FEWEST_BATCHES = 50
+_PEAK_TURNS = Turns(rounds=20, fewest_calls=0)
 
 
 def run_benchmark(
@@ -47,16 +57,24 @@ def run_benchmark(
     run : Path, optional
         Run folder; needs tensorflow.
     effort : Effort
+
+    Raises
+    ------
+    SaeliteError
+        If no runtime can open the model file; any other row that cannot be measured says why.
     """
     before = conditions()
     with tempfile.TemporaryDirectory() as name:
-        lineup, peak = _lineup(model, run, Path(name) if effort.variants else None, on_step)
-        latency = measure(lineup, rounds=effort.rounds, round_s=effort.round_s, on_step=on_step)
+        lineup, peak = _lineup(model, run, effort, Path(name), on_step)
+        latency, failures = measure(lineup, effort.turns, on_step)
         peaks = _peaks(peak, on_step)
+    if not latency or latency[0].contender.kind != "detector":
+        raise SaeliteError(_nothing_measured(model, failures))
     throughput: list[Latency] = []
     if effort.throughput:
-        throughput = measure(throughput_lineup(model, run), rounds=max(1, effort.rounds // 2), round_s=effort.round_s,
-                             on_step=on_step)  # fmt: skip
+        turns = replace(effort.turns, fewest_calls=min(effort.turns.fewest_calls, _FEWEST_BATCHES))
+        throughput, missing = measure(throughput_lineup(model, run), turns, on_step)
+        failures += missing
     return Benchmark(
         model=_describe(model, run),
         machine=this_machine(),
@@ -65,20 +83,21 @@ def run_benchmark(
         latency=tuple(_without_paths(latency)),
         throughput=tuple(_without_paths(throughput)),
         peaks=peaks,
+        failures=tuple(failures),
     )
 
 
 def _lineup(
-    model: Path, run: Path | None, folder: Path | None, on_step: OnStep
+    model: Path, run: Path | None, effort: Effort, folder: Path, on_step: OnStep
 ) -> tuple[list[Contender], Contender | None]:
     """Return who is measured, and the layer that shows the int8 peak where tensorflow can make it."""
-    *detectors, yardstick = device_lineup(model)
+    *detectors, yardstick = device_lineup(model, effort.accelerators)
     if run is None:
         return [*detectors, yardstick], None
     source = read_run_folder(run)
     network = source.network
     full = keras_lineup(run, sum(layer.kernel.size for layer in (*network.encoder, *network.decoder)))
-    if folder is None:
+    if not effort.variants:
         return [*detectors, *full, yardstick], None
     from benchmarks.variants import peak_layer, variants
 
@@ -90,8 +109,15 @@ def _peaks(int8: Contender | None, on_step: OnStep) -> Peaks:
     """Return the best of many calls: what else the machine does must not make it look weak."""
     on_step("measuring the machine's matrix peak")
     float32 = Contender("peak_float32", "float32 matrix peak", "matrices", macs=PEAK_UNITS**3)
-    rows = measure([float32, *([int8] if int8 else [])], rounds=2)
-    return Peaks(*(row.contender.macs * 1e6 / row.min_us for row in rows))
+    rows, _ = measure([float32, *([int8] if int8 else [])], _PEAK_TURNS)
+    return Peaks(**{row.contender.numbers: row.contender.macs * 1e6 / row.min_us for row in rows})
+
+
+def _nothing_measured(model: Path, failures: Sequence[Failure]) -> str:
+    reasons = "; ".join(f"{one.title}: {one.reason}" for one in failures)
+    return (
+        f"no runtime could run {model}, so there is nothing to compare with. {reasons} Look at it with: saelite doctor"
+    )
 
 
 def _describe(model: Path, run: Path | None) -> str:
@@ -109,4 +135,4 @@ def _describe(model: Path, run: Path | None) -> str:
 
 def _without_paths(rows: Sequence[Latency]) -> list[Latency]:
     """Return rows fit for publishing: a benchmark says nothing of this machine's folders."""
-    return [replace(row, contender=replace(row.contender, path="")) for row in rows]
+    return [replace(row, contender=replace(row.contender, path="", accelerator="")) for row in rows]

@@ -7,6 +7,7 @@ layer large enough to show what the machine can do.
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def variants(run: RunFolder, folder: Path) -> list[Contender]:
             f"encoder_{scheme}", f"encoder only, {scheme}", "graph", str(path), "auto", _CODES, macs(encoder),
             "int8" if scheme == "int8" else "float32", path.stat().st_size,
         ))  # fmt: skip
-    return found + (_onnx_variants(encoder, windows, folder) if find_spec("onnxruntime") and find_spec("onnx") else [])
+    return found + _onnx_variants(encoder, windows, folder)
 
 
 def peak_layer(folder: Path) -> Contender:
@@ -84,13 +85,15 @@ def _float_graph(layers: tuple[DenseLayer, ...], inputs: int, batch: int = 1) ->
 
 
 def _onnx_variants(layers: tuple[DenseLayer, ...], windows: FloatArray, folder: Path) -> list[Contender]:
+    """Return two contenders; without the packages they have no files, and say so when they are started."""
+    found = [Contender(f"onnx_{numbers}", f"encoder only, ONNX Runtime {numbers}", "onnx", covers=_CODES,
+                       macs=macs(layers), numbers=numbers) for numbers in ("float32", "int8")]  # fmt: skip
+    if not (find_spec("onnxruntime") and find_spec("onnx")):
+        return found
     from benchmarks.onnx_files import write_encoder
 
-    return [
-        Contender(f"onnx_{numbers}", f"encoder only, ONNX Runtime {numbers}", "onnx", str(path), "", _CODES,
-                  macs(layers), numbers, path.stat().st_size)
-        for numbers, path in write_encoder(layers, windows, folder).items()
-    ]  # fmt: skip
+    files = write_encoder(layers, windows, folder)
+    return [replace(one, path=str(files[one.numbers]), n_bytes=files[one.numbers].stat().st_size) for one in found]
 
 
 def _write(path: Path, content: bytes) -> Path:

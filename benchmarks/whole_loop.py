@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.detection import Scores, fault_rows, figures, read_scores
 from benchmarks.report.model import Epoch, FileSize, LatencyRow, Report, ScoreTrace
 from benchmarks.result import Benchmark
-from benchmarks.suite import Effort, run_benchmark
+from benchmarks.suite import QUICK, run_benchmark
 from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file import ModelFile
 from edge_runtime.run_folder import KERAS_FILE
@@ -28,7 +28,6 @@ NORMAL_ROWS = 2400
 # The load is a one-minute average: it would keep the alarm on long after a fault is over.
 COLUMNS = Columns(exclude=("load1",))
 SETTINGS = DetectorSettings(window=4, head="t2x", alpha=0.05, smoothing_span=8, training=TrainingSettings(epochs=400))
-_LATENCY_ROUNDS = 5
 
 # Scores as a user would from the shell, and tells whether tensorflow came along.
 _SCORE = """
@@ -93,8 +92,7 @@ def score_on_the_device_side(recording: Path, files: Files) -> Scores:
 
 def compare(files: Files, on_step: Callable[[str], None]) -> Benchmark:
     """Time the device's detector beside the full Keras model."""
-    effort = Effort(_LATENCY_ROUNDS, variants=False, throughput=False)
-    return run_benchmark(files.model, files.run, effort, on_step)
+    return run_benchmark(files.model, files.run, replace(QUICK, variants=False), on_step)
 
 
 def report(

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,28 @@ from typing import Any
 from edge_runtime.errors import SaeliteError
 
 _LOOK_S = 0.3
+_ERROR = re.compile(r"^[\w.]+(?:Error|Exception|Interrupt|Exit)\b(?:: )?", re.MULTILINE)
 
 
-class WorkerProcess:
-    """Starts a worker module, tells it when to run, and kills it in the end.
+class WorkerFailedError(SaeliteError):
+    """A worker did not come up, or ended early.
+
+    Parameters
+    ----------
+    title : str
+        The worker's.
+    reason : str
+        Its own last words.
+    """
+
+    def __init__(self, title: str, reason: str) -> None:
+        super().__init__(f"{title} could not be measured: {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is to do.
 
     Parameters
     ----------
@@ -28,28 +47,39 @@ class WorkerProcess:
         Name for people.
     module : str
         Run with ``python -m``; prints a line of JSON when it is ready, then one for each line it reads.
-    arguments : sequence of str
+    arguments : tuple of str
         After them come the cores to run on, as JSON, and when the process was started, by the monotonic clock in ns.
     threads : int
+    """
+
+    title: str
+    module: str
+    arguments: tuple[str, ...]
+    threads: int = 1
+
+
+class WorkerProcess:
+    """Starts a worker module, tells it when to run, and kills it in the end.
 
     Raises
     ------
-    SaeliteError
-        If it does not come up; with its own last words.
+    WorkerFailedError
+        If it does not come up.
     """
 
-    def __init__(self, title: str, module: str, arguments: Sequence[str], threads: int = 1) -> None:
-        self.title = title
-        told = (*arguments, json.dumps(cores(threads)), str(time.monotonic_ns()))
+    def __init__(self, job: Job) -> None:
+        self.title = job.title
+        told = (*job.arguments, json.dumps(cores(job.threads)), str(time.monotonic_ns()))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *told], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=_environment(threads),
+            [sys.executable, "-m", job.module, *told], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=_environment(job.threads),
         )  # fmt: skip
         self.start = self._answer()
 
-    def round(self, seconds: float) -> dict[str, Any]:
-        """Return the durations of the calls of so many seconds."""
-        print(seconds, file=self._process.stdin, flush=True)
+    def ask(self, **told: float) -> dict[str, Any]:
+        """Tell the worker something and return its answer; raise WorkerFailedError if it has ended."""
+        with suppress(BrokenPipeError):  # where it has ended, its last words say why
+            print(json.dumps(told), file=self._process.stdin, flush=True)
         return self._answer()
 
     def close(self) -> None:
@@ -68,11 +98,16 @@ class WorkerProcess:
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline() if self._process.stdout else ""
         if not line:
-            _, errors = self._process.communicate()
-            reason = (errors.strip().splitlines() or ["no reason given"])[-1]
-            raise SaeliteError(f"{self.title} could not be measured: {reason}")
+            raise WorkerFailedError(self.title, self._last_words())
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+    def _last_words(self) -> str:
+        """Return the text of the error that ended the process, or else how it ended."""
+        _, errors = self._process.communicate()
+        if _ERROR.search(errors):
+            return " ".join(_ERROR.split(errors)[-1].split())
+        return f"it ended with exit code {self._process.returncode} and said nothing"
 
 
 def cores(threads: int) -> list[int]:

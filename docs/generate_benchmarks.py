@@ -55,7 +55,12 @@ _HEAD = """\
 
 "Faster than Keras" is anything from a hundred times to twenty thousand, depending on which call of Keras one means,
 so here are all of them, taken in one run. Everyone runs in a process of its own, pinned to one core, with one thread,
-warmed up until its times are stable, by turns. Times are medians over the rounds; intervals are bootstrapped over them.
+warmed up until its times are stable, by turns of a twentieth of a second, for at least three seconds and 1,000 calls.
+Percentiles are of single calls, the clock's own 0.05 us in them; intervals are bootstrapped over the rounds' medians.
+
+A core does not always run at one speed: in a virtual machine it runs for spells at little more than half of it, and
+everything then takes 1.5 to 1.8 times as long. A fixed loop of integers is timed before and after each round, and the
+rounds in which that loop was slow too are left out (column rounds); what other processes do to single calls is not.
 """
 _REPEAT = """\
 ## Repeat it
@@ -69,6 +74,17 @@ saelite bench digits/digits.tflite --full digits/run --json full.json --plot lat
 saelite bench peers --json peers.json
 ```
 
+The first takes some four minutes, most of them for 1,000 calls of Keras `predict`; `--quick` takes half a second a
+row instead. A row that cannot be measured says why, and the others go on. This page is made of such files:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
+saelite bench peers --json docs/benchmarks/peers.json
+python tests/arm/check.py --json docs/benchmarks/arm.json
+make docs
+```
+
 On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
 board's own and marked as another machine's:
 
@@ -76,6 +92,9 @@ board's own and marked as another machine's:
 ```console
 saelite bench digits.tflite --json board.json --import-full full.json
 ```
+
+Edge TPUs that are plugged in get a row of their own, in which it says why if they cannot be used; any other
+accelerator is named with `--accelerator libdelegate.so`.
 
 What became slower since an older run, in times work that is the same everywhere (so that a slower machine does not look
 like slower code):

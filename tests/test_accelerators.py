@@ -149,6 +149,13 @@ def test_edge_tpu_in_use_or_of_another_version_is_told_apart(tmp_path):
     assert "no Edge TPU found on pci" in edge_tpu_trouble("pci", tmp_path)
 
 
+def test_benchmark_shows_why_an_accelerator_has_no_figures(saelite, model_path, library):
+    result = saelite("bench", model_path, "--quick", "--rounds", "1", "--accelerator", library)
+    assert result.returncode == 0, result.stderr
+    (row,) = [line for line in result.stdout.splitlines() if "with libnothing.so" in line]
+    assert "not measured: libnothing.so was loaded but took no op" in row
+
+
 def test_command_falls_back_to_the_cpu_and_says_so_once(saelite, model_path, library, tmp_path):
     from machines import pump_rows, write_csv
 

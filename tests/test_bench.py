@@ -1,5 +1,6 @@
 """Benchmarks: that they work, add up and compare like with like; never how long anything takes."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -8,16 +9,18 @@ from click.testing import CliRunner
 
 from benchmarks.comparison import changes
 from benchmarks.contenders import Contender
-from benchmarks.latency import ratio_interval
+from benchmarks.latency import measure, ratio_interval
 from benchmarks.lineup import graph_macs
 from benchmarks.machine import conditions, this_machine
 from benchmarks.report.benchmark_plot import write_plot
-from benchmarks.report.benchmark_tables import all_tables
+from benchmarks.report.benchmark_tables import all_tables, latency_table
 from benchmarks.result import Benchmark, Latency, Peaks, read_benchmark
+from benchmarks.rounds import Turns
+from benchmarks.suite import Effort, run_benchmark
 from edge_runtime.errors import SaeliteError, UsageError
 from saelite.cli import main
 
-SHORT = ("--rounds", "2", "--round-s", "0.02", "--no-throughput")
+SHORT = ("--rounds", "2", "--round-s", "0.02", "--calls", "0", "--no-throughput")
 
 
 def row(key, p50_us, rounds=(1.0, 1.01, 0.99), **contender):
@@ -26,6 +29,7 @@ def row(key, p50_us, rounds=(1.0, 1.01, 0.99), **contender):
         *(p50_us * factor for factor in (1.0, 1.2, 2.0, 1.1, 0.9)),
         calls=5000,
         round_p50_us=tuple(p50_us * factor for factor in rounds),
+        n_rounds=4,
         cold_start_s=0.2,
         resident_bytes=50_000_000,
         peak_bytes=60_000_000,
@@ -68,8 +72,39 @@ def test_published_figures_name_no_folders(on_the_device, tmp_path):
 def test_nothing_is_slower_than_itself(saelite, on_the_device, model_path, tmp_path):
     result = saelite("bench", model_path, *SHORT, "--compare", "bench.json")
     assert "in times the yardstick's" in result.stdout, result.stderr
-    assert {change.verdict for change in changes(on_the_device[1], on_the_device[1])} == {"too few rounds to tell"}
+    verdicts = {change.verdict for change in changes(on_the_device[1], on_the_device[1])}
+    assert verdicts <= {"same", "too few rounds to tell"}
     assert {change.verdict for change in changes(benchmark(), benchmark())} == {"same"}
+
+
+def test_rows_that_cannot_be_measured_say_why_and_the_others_go_on(model_path, tmp_path):
+    (tmp_path / "broken.tflite").write_bytes(b"no graph")
+    good = Contender("detector", "the detector", "detector", str(model_path))
+    broken = Contender("graph", "a broken graph", "graph", str(tmp_path / "broken.tflite"))
+    absent = Contender("onnx_int8", "an encoder for which there is no file", "onnx")
+    rows, failures = measure([broken, good, absent], Turns(rounds=2, round_s=0.01, fewest_calls=30))
+    assert [row.contender.key for row in rows] == ["detector"]
+    assert [failure.title for failure in failures] == ["a broken graph", "an encoder for which there is no file"]
+    assert "refuses the graph" in failures[0].reason
+    assert "pip install 'saelite[peers]'" in failures[1].reason
+    shown = str(latency_table(replace(benchmark(), failures=tuple(failures))).rows)
+    assert "not measured: " in shown
+    assert str(tmp_path) not in shown
+
+
+def test_model_that_runs_nowhere_is_an_error_with_every_reason(exported, tmp_path):
+    flatbuffer = exported.flatbuffer[:8] + bytes(200)
+    manifest = replace(exported.manifest, flatbuffer_sha256=hashlib.sha256(flatbuffer).hexdigest())
+    replace(exported, flatbuffer=flatbuffer, manifest=manifest).write(tmp_path / "pump.tflite")
+    with pytest.raises(SaeliteError, match=r"no runtime could run .*refuses the graph.*numpy.*saelite doctor"):
+        run_benchmark(tmp_path / "pump.tflite", effort=Effort(Turns(1, 0.01, 0), throughput=False))
+
+
+def test_quick_look_is_short_and_says_so(saelite, model_path):
+    result = saelite("bench", model_path, "--quick")
+    assert result.returncode == 0, result.stderr
+    assert "Throughput" not in result.stdout
+    assert "of 10" in result.stdout or "of 20" in result.stdout
 
 
 def test_figures_of_another_machine_are_shown_with_a_warning(saelite, on_the_device, model_path, tmp_path):
@@ -132,7 +167,7 @@ def test_what_is_no_benchmark_is_refused(tmp_path, content):
 
 def test_tables_show_every_figure():
     text = str([table.rows for table in all_tables(benchmark())]).replace("\\xa0", " ")
-    for expected in ("the detector", "70,000.0", "7,000 x", "60", "1,000", "5 %"):
+    for expected in ("the detector", "70,000.0", "7,000 x", "60", "1,000", "5 %", "3 of 4"):
         assert expected in text
 
 

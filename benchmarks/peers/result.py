@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.json_file import read_json, write_json
 from benchmarks.machine import Machine
 from benchmarks.report.tables import Column, Table
-from benchmarks.result import rounded
-from edge_runtime.atomic import write_atomically
-from edge_runtime.errors import SaeliteError
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from benchmarks.result import Failure
 
 
 @dataclass(frozen=True)
@@ -55,16 +52,19 @@ class PeerBenchmark:
     rows : tuple of PeerRow
     missing : tuple of str
         Peers that are not installed here.
+    failures : tuple of Failure
+        Peers that are installed and could not be measured.
     """
 
     recording: str
     machine: Machine
     rows: tuple[PeerRow, ...]
     missing: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write JSON, in full or not at all."""
-        write_atomically(path, json.dumps(rounded(to_json(self)), indent=1).encode() + b"\n")
+        write_json(path, self)
 
 
 def read_peers(path: Path) -> PeerBenchmark:
@@ -75,18 +75,15 @@ def read_peers(path: Path) -> PeerBenchmark:
     SaeliteError
         If the file is missing or is something else.
     """
-    try:
-        return from_json(PeerBenchmark, json.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, DecodeError) as error:
-        raise SaeliteError(
-            f"{path} cannot be read ({error}). Expected one written by `saelite bench peers --json`."
-        ) from error
+    return read_json(path, PeerBenchmark, "saelite bench peers --json FILE")
 
 
 def peer_table(found: PeerBenchmark) -> Table:
     """Return the figures as text, the same for page and terminal."""
-    names = ("ROC AUC", "fit s", "p50 us", "windows/s", "peak MB", "installed MB")
-    return Table("Peers", (Column("what", is_number=False), *map(Column, names)), tuple(map(_cells, found.rows)))
+    installed = f"installed MB, {found.machine.architecture}"
+    names = ("ROC AUC", "fit s", "p50 us", "windows/s", "peak MB", installed)
+    failed = tuple((f"{one.title}: not measured: {one.reason}", *["-"] * len(names)) for one in found.failures)
+    return Table("Peers", (Column("what", is_number=False), *map(Column, names)), (*map(_cells, found.rows), *failed))
 
 
 def _cells(row: PeerRow) -> tuple[str, ...]:

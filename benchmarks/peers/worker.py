@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.peers import detectors, runtimes
 from benchmarks.peers.detectors import Scorer
 from benchmarks.peers.task import read_task
-from benchmarks.worker import memory, pin, serve
+from benchmarks.worker import pin, serve
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import read_run_folder
 
@@ -55,7 +55,7 @@ def main(key: str, folder: str, cores: str, _: str) -> None:
         durations.append(time.monotonic() - started)
     np.save(Path(folder) / f"{key}.npy", scores)
     window = np.ascontiguousarray(test[:1])
-    serve(lambda: scorer.one(window), {"fit_s": fit_s, "windows_per_s": len(test) / min(durations), **memory()})
+    serve(lambda: scorer.one(window), {"fit_s": fit_s, "windows_per_s": len(test) / min(durations)})
 
 
 if __name__ == "__main__":

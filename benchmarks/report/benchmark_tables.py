@@ -20,11 +20,14 @@ def all_tables(benchmark: Benchmark) -> tuple[Table, ...]:
 
 def latency_table(benchmark: Benchmark) -> Table:
     """Return the times of one call and how many times the detector's each is."""
-    names = ("p50 us", "p90 us", "p99 us", "mean us", "min us", "ratio", "95 % interval", "calls")
+    names = ("p50 us", "p90 us", "p99 us", "mean us", "min us", "ratio", "95 % interval", "calls", "rounds")
     return Table(
         "Latency: one window, one thread",
         (Column("what", is_number=False), *map(Column, names), Column("one call", is_number=False)),
-        tuple(_latency_row(row, benchmark.latency[0]) for row in benchmark.latency),
+        (
+            *(_latency_row(row, benchmark.latency[0]) for row in benchmark.latency),
+            *((one.title, *[_UNKNOWN] * len(names), f"not measured: {one.reason}") for one in benchmark.failures),
+        ),
     )
 
 
@@ -80,6 +83,7 @@ def _latency_row(row: Latency, baseline: Latency) -> tuple[str, ...]:
         f"{number(row.p50_us / baseline.p50_us)} x",
         f"{number(low)} .. {number(high)}",
         f"{row.calls:,}",
+        f"{len(row.round_p50_us)} of {row.n_rounds}",
         row.contender.covers + few,
     )
 

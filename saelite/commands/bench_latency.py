@@ -19,36 +19,56 @@ _FILE = click.Path(path_type=Path)
 @click.command()
 @click.argument("model", type=_FILE)
 @click.option("--full", type=_FILE, metavar="RUN", help="Run folder of the full model to compare.")
-@click.option("--rounds", default=6, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
-@click.option("--round-s", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds per round.")
+@click.option("--quick", is_flag=True, help="Half a second a row, whatever the next three say, and no throughput.")
+@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+@click.option("--round-s", default=0.05, show_default=True, type=click.FloatRange(0.001), help="Seconds per round.")
+@click.option("--calls", default=1000, show_default=True, type=click.IntRange(0), help="Calls per row at least.")
+@click.option(
+    "--accelerator",
+    "accelerators",
+    multiple=True,
+    metavar="NAME",
+    help="Also measure the detector on this one, as in saelite run; may be given again. Edge TPUs that are "
+    "plugged in are measured without it.",
+)
 @click.option("--throughput/--no-throughput", default=True, help="Measure batch sizes and numbers of threads too.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all figures as JSON.")
 @click.option("--plot", type=_FILE, metavar="FILE", help="Write a plot (.png or .svg).")
 @click.option("--compare", type=_FILE, metavar="FILE", help="Say what became slower since this JSON was written.")
 @click.option("--import-full", type=_FILE, metavar="FILE", help="Show the figures of another machine's JSON as well.")
 def latency(
-    model: Path, full: Path | None, rounds: int, round_s: float, *, throughput: bool,
-    json_file: Path | None, plot: Path | None, compare: Path | None, import_full: Path | None,
+    model: Path, full: Path | None, rounds: int, round_s: float, calls: int, accelerators: tuple[str, ...],
+    *, quick: bool, throughput: bool, json_file: Path | None, plot: Path | None, compare: Path | None,
+    import_full: Path | None,
 ) -> None:  # fmt: skip
     """Measure latency, throughput, memory and start on this machine, beside the full model where there is one.
 
     Each row is measured in a process of its own, pinned to one core, warmed up until its times are stable, in rounds
-    by turns; the times are medians over the rounds. On a device without tensorflow, leave out --full.
+    by turns. Rounds in which the core itself was slow, as a fixed loop of integers tells, do not count; what else the
+    machine does stays in the figures. A row that cannot be measured says why and the others go on; the exit code is
+    1 only if the model runs nowhere. On a device without tensorflow, leave out --full.
 
     \b
     Example:
       saelite bench latency pump.tflite --full runs/pump --json bench.json
+      saelite bench latency pump.tflite --full runs/pump --quick
       saelite bench latency pump.tflite --import-full bench.json
     """
     from dataclasses import replace
 
     from benchmarks.report.benchmark_plot import check_plot, write_plot
     from benchmarks.result import read_benchmark
-    from benchmarks.suite import Effort, run_benchmark
+    from benchmarks.rounds import Turns
+    from benchmarks.suite import QUICK, Effort, run_benchmark
+    from edge_runtime.accelerators import parse_accelerator
     from edge_runtime.run_folder import read_run_folder
 
     if plot is not None:
         check_plot(plot)
+    for name in accelerators:
+        parse_accelerator(name)
+    thorough = Effort(Turns(rounds, round_s, calls), throughput=throughput)
+    effort = replace(QUICK if quick else thorough, accelerators=accelerators)
     old = read_benchmark(compare) if compare else None
     imported = read_benchmark(import_full) if import_full else None
     if full is not None:
@@ -57,7 +77,7 @@ def latency(
 
         require_workstation("bench --full")
     with step_progress() as on_step:
-        benchmark = run_benchmark(model, full, Effort(rounds, round_s, throughput=throughput), on_step)
+        benchmark = run_benchmark(model, full, effort, on_step)
     if imported is not None:
         benchmark = replace(benchmark, imported=(imported,))
     show(benchmark)

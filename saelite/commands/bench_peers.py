@@ -21,14 +21,19 @@ if TYPE_CHECKING:
               help="Labelled recording.  [default: the bundled one]")  # fmt: skip
 @click.option("--normal-rows", default=2400, show_default=True, type=click.IntRange(100),
               help="So many first rows are normal and learned from; the rest is scored.")  # fmt: skip
-@click.option("--rounds", default=6, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
-@click.option("--round-s", default=0.5, show_default=True, type=click.FloatRange(0.01), help="Seconds per round.")
+@click.option("--quick", is_flag=True, help="Half a second a row, whatever the next three say.")
+@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+@click.option("--round-s", default=0.05, show_default=True, type=click.FloatRange(0.001), help="Seconds per round.")
+@click.option("--calls", default=1000, show_default=True, type=click.IntRange(0), help="Calls per row at least.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON as well.")
-def peers(recording: Path | None, normal_rows: int, rounds: int, round_s: float, json_file: Path | None) -> None:
+def peers(
+    recording: Path | None, normal_rows: int, rounds: int, round_s: float, calls: int, json_file: Path | None, *,
+    quick: bool,
+) -> None:  # fmt: skip
     """Compare with other detectors and runtimes: same windows, same machine, one thread each, one run.
 
     ONNX Runtime and PyTorch run our own trained detector; the others learn for themselves. Those that are not
-    installed are named: pip install 'saelite[peers]'.
+    installed are named: pip install 'saelite[peers]'. One that fails says why, and the others go on.
 
     \b
     Example:
@@ -36,10 +41,12 @@ def peers(recording: Path | None, normal_rows: int, rounds: int, round_s: float,
     """
     require_workstation("bench peers")
     from benchmarks.peers.comparison import compare_peers
+    from benchmarks.rounds import QUICK_TURNS, Turns
 
+    turns = QUICK_TURNS if quick else Turns(rounds, round_s, calls)
     bundled = resources.files("saelite") / "data" / "host.csv.gz"
     with resources.as_file(bundled) as default, step_progress() as on_step:
-        found = compare_peers(recording or default, normal_rows, rounds=rounds, round_s=round_s, on_step=on_step)
+        found = compare_peers(recording or default, normal_rows, turns, on_step)
     show_peers(found)
     if json_file is not None:
         found.write(json_file)
