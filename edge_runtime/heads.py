@@ -25,7 +25,7 @@ Jackson and Mudholkar (1979), Control procedures for residuals associated with p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +45,15 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 def needs_decoder(kind: str) -> bool:
     """Return whether the head needs the reconstruction, and so the decoder on the device."""
     return "residual" in PARTS[kind]
+
+
+def hidden_outputs(names: Iterable[str]) -> list[str]:
+    """Return the hidden layers' outputs among a network graph's, the first layer's first.
+
+    >>> hidden_outputs(["codes", "hidden_10", "hidden_2"])
+    ['hidden_2', 'hidden_10']
+    """
+    return sorted((name for name in names if name.startswith("hidden_")), key=lambda name: (len(name), name))
 
 
 @dataclass(frozen=True)

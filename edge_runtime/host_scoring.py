@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.heads import Head
+from edge_runtime.heads import Head, hidden_outputs
 from edge_runtime.manifest import Quantization, QuantizedTensor
 from edge_runtime.model_file import ModelFile
 from edge_runtime.preprocessing import FloatArray, Preprocessing
@@ -72,8 +72,8 @@ class HostScoring:
         if "codes" in self._outputs:
             parts["codes"] = self.codes(outputs)
         if "hidden" in self._head.parts:
-            names = sorted(name for name in self._outputs if name.startswith("hidden_"))
-            parts["hidden"] = np.concatenate([self._value(name, outputs) for name in names], axis=1)
+            hidden = [self._value(name, outputs) for name in hidden_outputs(self._outputs)]
+            parts["hidden"] = np.concatenate(hidden, axis=1)
         if "reconstruction" in self._outputs:
             parts["residual"] = parts["inputs"] - self._value("reconstruction", outputs)
         return parts

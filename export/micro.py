@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_runtime.atomic import write_atomically
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import PARTS
+from edge_runtime.heads import PARTS, hidden_outputs
 from edge_runtime.manifest import QuantizedTensor
 from edge_runtime.model_file import ModelFile
 from edge_runtime.preprocessing import gain
@@ -115,10 +115,13 @@ static inline void @n@_inputs(const float *window, {type} *inputs) {{
   }}
 }}
 
+// NAN for a window with a value that is no finite number: leave it out, or repeat the sensor's last value.
 static inline float @n@_score(const float *window, {parameters}) {{
   float z[@N@_VARIABLES];
-  int n = 0;
-  (void)window;{unused}
+  int n = 0;{unused}
+  for (int i = 0; i < @N@_INPUTS; ++i) {{
+    if (!isfinite(window[i])) return NAN;
+  }}
 {gather}
   float score = 0.0f;
   for (int j = 0; j < @N@_VARIABLES; ++j) {{
@@ -209,8 +212,7 @@ def _gather(model: ModelFile) -> Iterable[str]:
             value = _value(outputs["reconstruction"])
             yield _loop(preprocessing.inputs, f"@n@_scaled(window, i) - {value}")
         else:
-            names = [part] if part == "codes" else sorted(name for name in outputs if name.startswith("hidden_"))
-            for name in names:
+            for name in [part] if part == "codes" else hidden_outputs(outputs):
                 yield _loop(shapes[name], _value(outputs[name]))
 
 

@@ -72,6 +72,17 @@ def compiled(model, outputs, folder):
     return folder / "harness"
 
 
+def answers(program, model, windows, outputs):
+    """Return what the program makes of windows and of what the graph gave for them."""
+    stream = b"".join(
+        window.tobytes() + b"".join(outputs[output.name][number].tobytes() for output in model.manifest.outputs)
+        for number, window in enumerate(windows)
+    )
+    inputs = np.int8 if outputs[model.manifest.outputs[0].name].dtype == np.int8 else np.float32
+    kind = np.dtype([("inputs", inputs, windows[0].size), ("results", np.float32, 3)])
+    return np.frombuffer(subprocess.run([program], input=stream, capture_output=True, check=True).stdout, kind)
+
+
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 @pytest.mark.parametrize("scheme", ["int8", "float32"])
 @pytest.mark.parametrize("head", ["t2x", "spe", "joint", "deep"])
@@ -80,14 +91,7 @@ def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, 
     host = HostScoring.of(model)
     inputs = host.inputs(windows)
     outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), model.flatbuffer, inputs)
-    program = compiled(model, outputs, tmp_path)
-    stream = b"".join(
-        window.tobytes() + b"".join(outputs[output.name][number].tobytes() for output in model.manifest.outputs)
-        for number, window in enumerate(windows)
-    )
-    answer = subprocess.run([program], input=stream, capture_output=True, check=True).stdout
-    kind = np.dtype([("inputs", inputs.dtype, inputs.shape[1]), ("results", np.float32, 3)])
-    said = np.frombuffer(answer, kind)
+    said = answers(compiled(model, outputs, tmp_path), model, windows, outputs)
     assert len(said) == len(windows)
     np.testing.assert_array_equal(said["inputs"], inputs)
     scores = host.score(windows, outputs)
@@ -97,6 +101,9 @@ def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, 
     alarms = smoothed > model.manifest.threshold.value
     np.testing.assert_array_equal(said["results"][:, 2] > 0, alarms)
     assert alarms.any()
+    incomplete = windows[:3].copy()
+    incomplete[:, 1, 2] = np.nan, np.inf, -np.inf
+    assert np.isnan(answers(tmp_path / "harness", model, incomplete, outputs)["results"][:, 0]).all()
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
