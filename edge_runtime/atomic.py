@@ -20,20 +20,17 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     OutputError
         If the folder does not exist or cannot be written; then nothing is left behind.
     """
-    import tempfile  # with random and shutil, which a reader of model files never needs
-
     path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except OSError as error:
         raise unwritable(path, error) from error
-    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -55,12 +52,6 @@ def unwritable(path: Path, error: OSError) -> OutputError:
         return OutputError(f"cannot write {path}: the folder {path.parent} does not exist. Create it first.")
     reason = error.strerror or str(error)
     return OutputError(f"cannot write {path}: {reason}. Choose another place, or mend its permissions.")
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

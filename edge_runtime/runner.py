@@ -11,11 +11,12 @@ from pathlib import Path
 from types import FrameType
 
 from edge_runtime.detector import Detector
-from edge_runtime.errors import OutputError, SaeliteError
+from edge_runtime.errors import SaeliteError
+from edge_runtime.every import Every
 from edge_runtime.sd_notify import notify, watchdog_period_s
 from edge_runtime.sinks.sink import EndOfOutput, Sinks
 from edge_runtime.sources.source import Readings, Source
-from edge_runtime.state import StateError, read_state, write_state
+from edge_runtime.state_keeper import StateKeeper
 from edge_runtime.stream import Stream
 
 _POLL_S = 0.2
@@ -48,20 +49,6 @@ class RunSettings:
     duration_s: float | None = None
 
 
-class _Every:
-    """Something that is due again and again; never, without a period."""
-
-    def __init__(self, period_s: float | None) -> None:
-        self._period_s = period_s
-        self._next_s = time.monotonic() + (period_s or 0.0)
-
-    def due(self) -> bool:
-        if self._period_s is None or time.monotonic() < self._next_s:
-            return False
-        self._next_s = time.monotonic() + self._period_s
-        return True
-
-
 class Runner:
     """Runs a stream until the source ends, a signal comes, or the time is over.
 
@@ -85,8 +72,8 @@ class Runner:
         self._settings, self._tell = settings, tell
         self._stopping = self._reload_asked = False
         self._model_seen = _fingerprint(settings.model)
-        self._status, self._state = _Every(_STATUS_S), _Every(settings.state_interval_s if settings.state else None)
-        self._watchdog = _Every(watchdog_period_s())
+        self._status, self._watchdog = Every(_STATUS_S), Every(watchdog_period_s())
+        self._keeper = StateKeeper(settings.state, settings.state_interval_s, stream) if settings.state else None
 
     def run(self) -> None:
         """Run to the end.
@@ -97,12 +84,13 @@ class Runner:
             If the source cannot be read, or a value is missing and the policy is ``error``.
         """
         self._listen_to_signals()
-        self._restore()
+        if self._keeper:
+            self._keeper.restore()
         notify("READY=1")
         end_s = None if self._settings.duration_s is None else time.monotonic() + self._settings.duration_s
         try:
             while not self._stopping and (end_s is None or time.monotonic() < end_s):
-                readings = self._source.poll(_POLL_S)
+                readings = self._source.poll(min(_POLL_S, self._keeper.left_s) if self._keeper else _POLL_S)
                 if readings is None:
                     break
                 self._take(readings)
@@ -122,8 +110,8 @@ class Runner:
     def _look_around(self) -> None:
         if self._watchdog.due():
             notify("WATCHDOG=1")
-        if self._state.due():
-            self._save()
+        if self._keeper:
+            self._keeper.look()
         if self._status.due() or self._reload_asked:
             self._count()
             self._sinks.status(self._stream.counters)
@@ -141,7 +129,8 @@ class Runner:
 
     def _finish(self) -> None:
         self._stream.end()
-        self._save()
+        if self._keeper:
+            self._keeper.close()
         self._source.close()
         self._count()
         self._sinks.status(self._stream.counters)
@@ -165,28 +154,6 @@ class Runner:
             self._stream.counters.reloads += 1
             self._tell(f"{self._settings.model} is loaded; the window goes on")
         notify("READY=1")
-
-    def _restore(self) -> None:
-        if self._settings.state is None:
-            return
-        try:
-            state = read_state(self._settings.state)
-        except StateError as error:
-            # A device must start: what was remembered is worth less than what comes.
-            self._tell(f"{error} It is not used.")
-            return
-        if state is not None:
-            self._stream.restore(state)
-        # A place that cannot be written is to be known at the start, not after an interval.
-        write_state(self._settings.state, self._stream.state)
-
-    def _save(self) -> None:
-        if self._settings.state is None:
-            return
-        try:
-            write_state(self._settings.state, self._stream.state)
-        except OutputError as error:
-            self._stream.notices.once("state file", f"{error} The stream goes on.")
 
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():

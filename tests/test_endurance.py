@@ -1,7 +1,7 @@
 """Small versions of the long measurements: fuzz.py, kill_check.py and csv_pipe_rate.py print the full ones."""
 
 from fuzz import fuzz_models, fuzz_sources
-from kill_check import ALLOWANCE_S, INTERVAL_S, ages_after_kills
+from kill_check import ages_after_kills
 
 from edge_runtime import Detector
 from edge_runtime.sources.lines import LONGEST_LINE, LineSplitter
@@ -16,7 +16,8 @@ def test_damaged_model_files_give_an_error_of_ours(exported, tmp_path):
 
 
 def test_state_is_whole_and_fresh_after_kills_at_random_moments():
-    assert max(ages_after_kills(5)) < INTERVAL_S + ALLOWANCE_S
+    # Ten times the interval of the long measurement: a busy machine with a slow disk is no failure.
+    assert max(ages_after_kills(5, interval_s=1.0)) <= 1.0
 
 
 def test_endless_line_is_dropped_in_bounded_memory():

@@ -58,7 +58,7 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
               help="Warn of a sensor that gives the same value so often; 0 never does.")  # fmt: skip
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False),
               help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
-@click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How often it is saved.")
+@click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How old it may be.")
 @click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
 @detector_options
 def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
