@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.detector import Detector
+from edge_runtime.judging import Judge
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
-from edge_runtime.smoothing import Smoother
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,29 @@ class ScoredRows:
 
 
 def score_blocks(
-    detector: Detector, blocks: Iterable[FloatArray | None], *, explain: bool = False
+    judge: Judge, blocks: Iterable[FloatArray | None], explain: Callable[[FloatArray], FloatArray] | None = None
 ) -> Iterator[ScoredRows]:
     """Yield the results of each block of rows, as `Detector.update` would give them row by row.
 
     Parameters
     ----------
+    judge : Judge
+        It goes on from block to block.
     blocks : iterable of ndarray of shape (n, sensors), or None
         Consecutive rows in the manifest's sensor order. None, which has no result, says that time is missing
         there: no window reaches over it.
-    explain : bool
-        Also give the contributions.
+    explain : callable, optional
+        Gives the contributions as well: from windows of shape (n, window, sensors) to shape (n, sensors).
     """
-    preprocessing = detector.manifest.spec.preprocessing
+    preprocessing = judge.spec.preprocessing
     rolling = RollingWindows(preprocessing.window, preprocessing.stride, preprocessing.sensors)
-    smoother = Smoother(detector.manifest.spec.scoring.smoothing_span)
     fed = 0
     for block in blocks:
         if block is None:
             rolling.reset()
             continue
         windows, ends = rolling.push(np.asarray(block, np.float32))
-        scores = smoother.update_many(detector.score_many(windows))
-        contributions = detector.explain_many(windows) if explain else None
-        yield ScoredRows(fed + ends, scores, scores > detector.threshold, contributions)
+        judged = judge.look_at(windows)
+        contributions = None if explain is None else explain(judged.windows)
+        yield ScoredRows(fed + ends, judged.scores, judged.scores > judged.thresholds, contributions)
         fed += len(block)

@@ -14,6 +14,7 @@ from weakref import WeakSet
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.adaptation.mean_tracking import tracker_of
 from edge_runtime.errors import UsageError
 from edge_runtime.inputs import InputReader, Reading
 from edge_runtime.interpreter import Options, Runtime, find_runtime
@@ -74,6 +75,8 @@ class Detector:
         self._inputs = InputReader(self.sensor_names, self._window)
         self._buffer = WindowBuffer(self._window, spec.preprocessing.stride, self._sensors)
         self._smoother = Smoother(spec.scoring.smoothing_span)
+        self._tracker = tracker_of(spec)
+        self._shifted = np.empty(self._window_shape, np.float32)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
         self._make_scorer: Callable[[], Scorer] = partial(
@@ -200,6 +203,9 @@ class Detector:
     def update(self, reading: Reading) -> Result | None:
         """Add one reading of a stream; return the result of the window it completes, else None.
 
+        Where the model file says so the inputs' mean follows quiet readings, see
+        `edge_runtime.adaptation.mean_tracking`.
+
         Parameters
         ----------
         reading : sequence of float in the manifest's order, or mapping by sensor name
@@ -208,15 +214,23 @@ class Detector:
             window = self._buffer.push(self._inputs.row(reading))
             if window is None:
                 return None
-            self._last_window = window
-            score = self._smoother.update(self._scorer.score(window[None]))
+            tracker = self._tracker
+            if tracker is None:
+                self._last_window = window
+                score = self._smoother.update(self._scorer.score(window[None]))
+            else:
+                self._last_window = tracker.shift(window, out=self._shifted)
+                score = self._smoother.update(self._scorer.score(self._shifted[None]))
+                tracker.follow(window[-1], quiet=score <= self._threshold)
         return Result(score, self._threshold, score > self._threshold)
 
     def reset(self) -> None:
-        """Forget the stream: the window's readings and the smoothed score."""
+        """Forget the stream: the window's readings, the smoothed score, and where the mean went."""
         with self._lock:
             self._buffer.clear()
             self._smoother.reset()
+            if self._tracker is not None:
+                self._tracker.reset()
             self._last_window = None
 
     def __enter__(self) -> Detector:

@@ -43,10 +43,14 @@ class Scoring(NamedTuple):
         A key of `edge_runtime.heads.PARTS`.
     smoothing_span : int
         Span of the moving average over successive windows' scores; 1 is none.
+    mean_rate : float
+        Share of the way to each quiet reading that the inputs' mean goes, see
+        `edge_runtime.adaptation.mean_tracking`; 0 keeps it where it was in training.
     """
 
     head: str
     smoothing_span: int = 1
+    mean_rate: float = 0.0
 
 
 class DetectorSpec(NamedTuple):

@@ -20,6 +20,7 @@ from edge_runtime.batch_scoring import ScoredRows, score_blocks
 from edge_runtime.confusion import Confusion
 from edge_runtime.detector import Detector
 from edge_runtime.errors import RecordingError
+from edge_runtime.judging import AdaptationSettings, Judge
 from edge_runtime.missing import repair_missing
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.clock import Clock
@@ -44,12 +45,14 @@ class ScoreRequest:
         See `edge_runtime.missing`.
     explain : bool
         Add each sensor's contribution.
+    adaptation : AdaptationSettings
     """
 
     rows: slice = field(default_factory=lambda: slice(None))
     label: str | None = None
     on_missing: str = "error"
     explain: bool = False
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Summary:
     breaks: int = 0
     confusion: Confusion = field(default_factory=Confusion)
     labelled: bool = False
+    streaming_threshold: str = ""
 
     def text(self) -> str:
         """Return one line for people."""
@@ -73,6 +77,8 @@ class Summary:
         if self.labelled:
             counts = self.confusion
             line += f"; F1 {counts.f1:.3f}, FAR {counts.far:.2%}, MAR {counts.mar:.2%}"
+        if self.streaming_threshold:
+            line += f"; {self.streaming_threshold}"
         return line
 
 
@@ -110,6 +116,7 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
         If the output cannot be written; then nothing is left behind.
     """
     summary = Summary()
+    judge = Judge.of(detector, request.adaptation)
     with open_table(recording) as table:
         _check_sensors(table, detector)
         label = request.label or table.header.label_column
@@ -119,19 +126,21 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
             writer = csv.writer(file, lineterminator="\n")
             contributions = [f"contribution_{name}" for name in detector.sensor_names] if request.explain else []
             writer.writerow(["row", *([time] if time else []), "score", "anomaly", *contributions])
-            for rows, scored in _scored(detector, table, request, label, summary):
+            blocks = _rows(detector, table, request, label, summary)
+            for rows, scored in _scored(detector, judge, blocks, request):
                 _write(writer, rows, scored, has_time=time is not None)
                 _count(summary, rows, scored)
             if not summary.windows:
                 raise _nothing_to_score(table.name, detector, request)
+    if judge.spot is not None:
+        summary.streaming_threshold = judge.spot.text()
     return summary
 
 
 def _scored(
-    detector: Detector, table: Table, request: ScoreRequest, label: str | None, summary: Summary
+    detector: Detector, judge: Judge, blocks: Iterable[_Rows | None], request: ScoreRequest
 ) -> Iterator[tuple[_Rows, ScoredRows]]:
     """Yield the windows asked for, each with the row it ends at."""
-    blocks = _rows(detector, table, request, label, summary)
     fed: list[_Rows] = []
 
     def values() -> Iterator[FloatArray | None]:
@@ -141,7 +150,7 @@ def _scored(
             yield None if block is None else block.values
 
     before = 0
-    for scored in score_blocks(detector, values(), explain=request.explain):
+    for scored in score_blocks(judge, values(), detector.explain_many if request.explain else None):
         block = fed.pop()
         ends = scored.rows - before
         before += len(block.values)

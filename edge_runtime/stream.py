@@ -14,6 +14,7 @@ from edge_runtime.adaptation.drift import DriftMeter
 from edge_runtime.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
 from edge_runtime.detector import Detector
 from edge_runtime.errors import InputShapeError
+from edge_runtime.judging import AdaptationSettings
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
@@ -21,7 +22,7 @@ from edge_runtime.state import SCHEMA, StreamState
 from edge_runtime.stream_checks import SensorWatch, StreamClock
 from edge_runtime.stream_repair import Repair
 from edge_runtime.stream_results import Counters, Notices, Results
-from edge_runtime.stream_scoring import AdaptationSettings, Scored, Scorer
+from edge_runtime.stream_scoring import Scored, Scorer
 
 _DRIFT_WINDOW = 512
 # Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
@@ -135,12 +136,9 @@ class Stream:
         self._repair.end()
 
     def summary(self) -> str:
-        """Return one line for people: where every reading went, and the rate of scores above the threshold."""
-        counters, spot = self.counters, self.settings.adaptation.spot
-        if spot is None or not counters.scored:
-            return counters.text()
-        rate = counters.above / counters.scored
-        return f"{counters.text()}; above the threshold {rate:.3%}, nominal {spot.target_far:.3%}"
+        """Return one line for people: where every reading went, and what came of a false-alarm rate aimed at."""
+        spot = self.scorer.judge.spot
+        return self.counters.text() if spot is None else f"{self.counters.text()}; {spot.text()}"
 
     def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -196,21 +194,21 @@ class Stream:
     @property
     def state(self) -> StreamState:
         """All that is remembered, to go on from after a restart."""
-        scorer = self.scorer
+        judge = self.scorer.judge
         return StreamState(
             schema=SCHEMA,
             model_sha256=self.detector.manifest.flatbuffer_sha256,
             saved_s=time.time(),
-            threshold=scorer.threshold,
+            threshold=judge.threshold,
             window=tuple(tuple(row) for row in self._rolling.kept.tolist()),
             ahead=self._rolling.ahead,
             last_time_s=_finite(self._clock.last_s),
             usual_step_s=_finite(self._clock.step_s),
-            smoothed=scorer.smoother.level,
+            smoothed=judge.smoother.level,
             alarm=self.alarm.state,
             drift=self.drift.state,
-            spot=None if scorer.spot is None else scorer.spot.state,
-            mean_drift=() if scorer.tracker is None else tuple(scorer.tracker.drift.tolist()),
+            spot=None if judge.spot is None else judge.spot.state,
+            mean_drift=() if judge.tracker is None else tuple(judge.tracker.drift.tolist()),
         )
 
     def restore(self, state: StreamState) -> None:
@@ -220,18 +218,18 @@ class Stream:
         if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not fits:
             self.notices.once("state", "the saved state belongs to another model: starting anew")
             return
-        scorer = self.scorer
+        judge = self.scorer.judge
         self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))
         self._rolling.ahead = max(0, min(state.ahead, self._rolling.stride))
         self._clock.last_s = math.nan if state.last_time_s is None else state.last_time_s
         self._clock.step_s = math.nan if state.usual_step_s is None else state.usual_step_s
-        scorer.smoother.level = state.smoothed
+        judge.smoother.level = state.smoothed
         self.alarm.state = state.alarm
         self.drift.state = state.drift
-        if scorer.spot is not None and state.spot is not None:
-            scorer.spot.state = state.spot
-        if scorer.tracker is not None and len(state.mean_drift) == len(self.sensors):
-            scorer.tracker.drift = np.array(state.mean_drift, np.float32)
+        if judge.spot is not None and state.spot is not None:
+            judge.spot.state = state.spot
+        if judge.tracker is not None and len(state.mean_drift) == len(self.sensors):
+            judge.tracker.drift = np.array(state.mean_drift, np.float32)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edge_runtime.missing import POLICIES
 
+if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+    from edge_runtime.judging import AdaptationSettings
+
 F = TypeVar("F", bound=Callable[..., Any])
 _DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
+RATE = click.FloatRange(0, 1, max_open=True)
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -95,6 +99,37 @@ def detector_options(function: F) -> F:
     ):  # fmt: skip
         function = option(function)
     return function
+
+
+def adaptation_options(function: F) -> F:
+    """``--mean-rate``, ``--mean-ceiling``, ``--adapt`` and ``--target-far``; see `adaptation_settings`."""
+    for option in reversed(
+        (
+            click.option("--mean-rate", type=RATE, metavar="SHARE",
+                         help="Of the way to each quiet reading that the inputs' mean goes; 0 keeps it where it was in "
+                         "training.  [default: what the model file says]"),
+            click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
+                         help="How far the mean may go from where it was in training."),
+            click.option("--adapt", type=click.Choice(["spot", "dspot"]),
+                         help="Follow the scores with the threshold, or with the threshold over their moving average. "
+                         "[default: it stays]"),
+            click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
+                         help="False-alarm rate that spot and dspot hold, per window; what comes of it is printed."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def adaptation_settings(
+    adapt: str | None, target_far: float, mean_rate: float | None, mean_ceiling: float
+) -> AdaptationSettings:
+    """Return what `adaptation_options` say."""
+    from edge_runtime.adaptation.spot import SpotSettings
+    from edge_runtime.judging import AdaptationSettings
+
+    depth = {"spot": 0, "dspot": 100}
+    return AdaptationSettings(mean_rate, mean_ceiling, SpotSettings(target_far, depth[adapt]) if adapt else None)
 
 
 def on_missing_option(function: F) -> F:

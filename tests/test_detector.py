@@ -17,6 +17,7 @@ from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
 from edge_runtime.graph import Graph
 from edge_runtime.interpreter import find_runtime
+from edge_runtime.judging import Judge
 from edge_runtime.model_file import read_model_file
 from edge_runtime.preprocessing import sliding_windows
 
@@ -56,7 +57,7 @@ def test_stream_gives_the_smoothed_scores_of_the_batch(detector, rows):
 @pytest.mark.parametrize("cuts", [(), (1,), (2, 3), (100, 101, 399), (0, 200)])
 def test_blocks_give_the_results_of_the_stream(detector, rows, cuts):
     streamed = [result.score for result in map(detector.update, rows) if result is not None]
-    blocks = list(score_blocks(detector, np.split(rows, cuts)))
+    blocks = list(score_blocks(Judge.of(detector), np.split(rows, cuts)))
     assert_same_scores(np.concatenate([block.scores for block in blocks]), streamed)
     assert np.concatenate([block.rows for block in blocks]).tolist() == list(range(2, 400))
 

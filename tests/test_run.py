@@ -197,7 +197,7 @@ def test_source_that_dies_is_opened_again(saelite, model_path, tmp_path):
         (["--source", "-", "--debounce", "3"], ["expected N/M"]),
         (["--source", "-", "--debounce", "3/2"], ["1 <= N <= M"]),
         (["--source", "-", "--exit-ratio", "2"], ["exit ratio"]),
-        (["--source", "-", "--adapt", "spot", "--adapt", "dspot"], ["not both"]),
+        (["--source", "-", "--mean-rate", "1"], ["--mean-rate", "0<=x<1"]),
     ],
 )
 def test_calls_that_cannot_be_meant_are_refused(saelite, model_path, options, words):

@@ -13,13 +13,13 @@ from edge_runtime.adaptation.spot import SpotSettings
 from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import InputShapeError, RecordingError
 from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.judging import AdaptationSettings, Judge
 from edge_runtime.model_file import ModelFile
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
 from edge_runtime.sources.source import Readings
 from edge_runtime.state import StreamState
 from edge_runtime.stream import Stream, StreamSettings
-from edge_runtime.stream_scoring import AdaptationSettings
 
 NAN = float("nan")
 
@@ -55,7 +55,7 @@ def push_in_blocks(stream, values, cuts):
 def test_stream_gives_the_scores_of_the_batch_in_blocks_of_any_size(detector, rows, cuts):
     stream = Stream(detector)
     scores = np.concatenate([results.scores for results in push_in_blocks(stream, rows, list(cuts))])
-    (batch,) = score_blocks(detector, [rows.astype(np.float32)])
+    (batch,) = score_blocks(Judge.of(detector), [rows.astype(np.float32)])
     np.testing.assert_allclose(scores, batch.scores, rtol=1e-4)
     assert (stream.counters.read, stream.counters.scored, stream.counters.filling) == (300, 298, 2)
 
@@ -274,5 +274,5 @@ def test_mean_tracking_moves_the_mean_no_farther_than_its_ceiling(detector):
     rows[:, 0] += np.linspace(0, 200, 6000)
     stream = Stream(detector, StreamSettings(adaptation=AdaptationSettings(mean_rate=0.01, mean_ceiling=2.0)))
     stream.push(readings(rows))
-    drift = stream.scorer.tracker.drift / np.array(detector.manifest.spec.preprocessing.scale)
+    drift = stream.scorer.judge.tracker.drift / np.array(detector.manifest.spec.preprocessing.scale)
     assert 0 < np.abs(drift).max() <= 2.0 + 1e-6

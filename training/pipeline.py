@@ -56,6 +56,8 @@ class DetectorSettings:
         See `edge_runtime.heads`; ``auto`` chooses one, see `training.head_choice`.
     smoothing_span : int
         Windows of the scores' moving average.
+    mean_rate : float
+        For the device: see `edge_runtime.manifest.Scoring`. Nothing is learnt otherwise for it.
     validation_fraction : float
         Share of the recording, its last part in time, that training never sees: it stops the training, and
         the threshold is fitted on it. With 0 the training windows serve for both, for recordings too short to
@@ -83,6 +85,7 @@ class DetectorSettings:
     preset: str | None = None
     head: str = "t2x"
     smoothing_span: int = 30
+    mean_rate: float = 0.0
     validation_fraction: float = 0.25
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     max_windows: int = 200_000
@@ -144,7 +147,7 @@ def train(
         spec=DetectorSpec(
             tuple(Sensor(name) for name in recording.sensors),
             preprocessing,
-            Scoring(head.kind, settings.smoothing_span),
+            Scoring(head.kind, settings.smoothing_span, settings.mean_rate),
         ),
         network=plain_network(model),
         head=head,

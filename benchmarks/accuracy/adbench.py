@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors
+from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, is_close
+from benchmarks.accuracy.result import Accuracy, Rows, distance_note
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.pipeline import DetectorSettings
@@ -62,7 +63,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Figure:
-    """ROC-AUC of one file on one set."""
+    """ROC-AUC of one file on one set; `is_close` says whether export would have written it unasked."""
 
     name: str
     head: str
@@ -70,6 +71,7 @@ class Figure:
     seed: int
     roc_auc: float
     seconds: float
+    is_close: bool = True
 
 
 def splits(folder: Path) -> list[Split]:
@@ -126,14 +128,32 @@ def _figures(split: Split, head: str, seed: int) -> list[Figure]:
     for scheme, detector in made.items():
         chosen = [split.normal.sensors.index(name) for name in detector.sensor_names]
         scores = detector.score_many(split.rows[:, None, chosen])
-        results.append(Figure(split.name, head, scheme, seed, float(roc_auc_score(split.labels, scores)), seconds))
+        auc = float(roc_auc_score(split.labels, scores))
+        results.append(Figure(split.name, head, scheme, seed, auc, seconds, is_close(detector)))
     return results
 
 
-def table(results: list[Figure]) -> list[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Mean:
+    """Mean ROC-AUC of one head's files over all sets and seeds."""
+
+    head: str
+    scheme: str
+    roc_auc: float
+
+
+def accuracy(results: list[Figure]) -> Accuracy:
+    """Return the table and figures of some sets."""
+    heads = dict.fromkeys(result.head for result in results)
+    means = tuple(Mean(head, scheme, _mean(results, head, scheme, None)) for head in heads for scheme in SCHEMES)
+    note = distance_note(f"{one.name} {one.head} {one.scheme}" for one in results if not one.is_close)
+    return Accuracy("ADBench", None, RECIPE, (("", table(results)),), tuple(results), means, note)
+
+
+def table(results: list[Figure]) -> Rows:
     """Return one row per set and one of means: ROC-AUC of each head's int8 and, in the last row, float32 files."""
     heads = list(dict.fromkeys(result.head for result in results))
-    rows: list[tuple[str, ...]] = [("set", *heads)]
+    rows: Rows = [("set", *heads)]
     lines: list[tuple[str, str, str | None]] = [
         (name, "int8", name) for name in dict.fromkeys(result.name for result in results)
     ]

@@ -1,4 +1,4 @@
-"""What a detector has to beat, under the same treatment: sensors, smoothing, mean tracking and threshold rule."""
+"""What a detector has to beat, under the same treatment: sensors, inputs, smoothing, mean and threshold rule."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
-from edge_runtime.adaptation.mean_tracking import MeanTracker
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.judging import Judge
+from edge_runtime.manifest import DetectorSpec
+from edge_runtime.preprocessing import FloatArray, sliding_windows
+from edge_runtime.run_folder import ThresholdRule
 from edge_runtime.smoothing import Smoother
+from export.threshold import fit_threshold
+from training.recordings import Recording
 
 Scores = npt.NDArray[np.float64]
 Score = Callable[[Scores], Scores]
-_SPAN, _QUANTILE, _FACTOR, _MEAN_RATE = 30, 0.999, 4 / 3, 0.01
 _VARIANCE_KEPT = 0.9
 
 
@@ -50,25 +53,34 @@ BASELINES: Mapping[str, Callable[[Scores, int], Score]] = {
     "PCA T2 + Q": _pca,
     "isolation forest": _isolation_forest,
 }
-"""From standardised training rows and a seed to a score; higher is more anomalous."""
+"""From inputs of training windows and a seed to a score; higher is more anomalous."""
 
 
-def baseline_alarms(name: str, train: FloatArray, rows: FloatArray, seed: int) -> npt.NDArray[np.bool_]:
-    """Return one alarm per row, shape (n,), the training rows first among them.
+def baseline(name: str, spec: DetectorSpec, rule: ThresholdRule, normal: Recording, seed: int) -> Judge:
+    """Return a judge by a baseline's scores.
 
-    The threshold is fitted on the training rows' smoothed scores; then each row is scored in order, and the
-    mean follows the quiet ones.
+    Parameters
+    ----------
+    name : str
+        A key of `BASELINES`.
+    spec : DetectorSpec
+        Of the detector beside it: the same sensors, windows, inputs, smoothing and mean tracking.
+    rule : ThresholdRule
+        The same as well, on the smoothed scores of the normal rows.
+    normal : Recording
+        What is learnt from.
+    seed : int
     """
-    center, scale = train.mean(axis=0, dtype=np.float64), train.std(axis=0, dtype=np.float64)
-    score = BASELINES[name]((train - center) / scale, seed)
-    smoother = Smoother(_SPAN)
-    smoothed = smoother.update_many(score((train - center) / scale).astype(np.float32))
-    threshold = _FACTOR * float(np.quantile(smoothed, _QUANTILE))
-    tracker = MeanTracker(center, _MEAN_RATE)
-    alarms = np.zeros(len(rows), bool)
-    for number in range(len(train), len(rows)):
-        row = rows[number : number + 1]
-        level = smoother.update(float(score((tracker.shift(row) - center) / scale)[0]))
-        alarms[number] = level > threshold
-        tracker.follow(row[0], quiet=not alarms[number])
-    return alarms
+    chosen = [normal.sensors.index(sensor) for sensor in spec.sensor_names]
+    windows = sliding_windows(normal.values[:, chosen], spec.preprocessing.window)
+
+    def inputs(windows: FloatArray) -> Scores:
+        return spec.preprocessing.transform(windows).astype(np.float64)
+
+    score = BASELINES[name](inputs(windows), seed)
+
+    def score_many(windows: FloatArray) -> FloatArray:
+        return score(inputs(windows)).astype(np.float32)
+
+    smoothed = Smoother(spec.scoring.smoothing_span).update_many(score_many(windows))
+    return Judge(score_many, spec, fit_threshold(smoothed, rule).value)

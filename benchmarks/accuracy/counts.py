@@ -31,6 +31,11 @@ class Counts:
         return Counts(*(a + b for a, b in zip(vars(self).values(), vars(other).values(), strict=True)))
 
     @property
+    def rows(self) -> int:
+        """Number of rows counted."""
+        return self.hits + self.false_alarms + self.missed + self.quiet
+
+    @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall."""
         return 2 * self.hits / max(2 * self.hits + self.false_alarms + self.missed, 1)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.detector import Detector
-from edge_runtime.preprocessing import FloatArray, sliding_windows
-from edge_runtime.stream_scoring import AdaptationSettings, Scorer
+from edge_runtime.judging import Judge
+from edge_runtime.preprocessing import FloatArray
 from export.pipeline import ExportSettings, export_run
 from training.pipeline import DetectorSettings, train
 from training.recordings import Recording
@@ -20,17 +21,9 @@ SCHEMES = ("int8", "float32")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How every file of a collection is learnt and scored.
-
-    Parameters
-    ----------
-    settings : DetectorSettings
-    mean_rate : float
-        See `edge_runtime.adaptation.mean_tracking.MeanTracker`; 0 does not track.
-    """
+    """How every file of a collection is learnt and scored."""
 
     settings: DetectorSettings
-    mean_rate: float = 0.0
 
     def with_head(self, head: str) -> Recipe:
         """Return the same recipe with another head."""
@@ -49,31 +42,44 @@ def detectors(recording: Recording, recipe: Recipe) -> dict[str, Detector]:
     with tempfile.TemporaryDirectory() as folder:
         for scheme in SCHEMES:
             path = Path(folder) / f"{scheme}.tflite"
-            export_run(run.folder, ExportSettings(scheme)).write(path)
+            # A file that is farther from the full model than it may be is measured too, and told (`is_close`).
+            export_run(run.folder, ExportSettings(scheme, allow_parity_failure=True)).write(path)
             opened[scheme] = Detector.load(path)
     return opened
 
 
-def relative_scores(detector: Detector, rows: FloatArray, mean_rate: float) -> FloatArray:
-    """Return smoothed scores over the threshold, one per row from the first full window on.
+def is_close(detector: Detector) -> bool:
+    """Return whether the file kept the limits of `saelite export`, which without being told writes no other."""
+    return not detector.manifest.parity_failures
 
-    The device's own stream scores each row from itself and the rows before it: the mean follows quiet rows,
-    and what it learnt of a row counts from the next one on.
+
+def relative_scores(judge: Judge, recording: Recording) -> FloatArray:
+    """Return smoothed scores over the threshold, one per row; NaN where no window ends.
+
+    As `saelite score` does: each row is scored from itself and the rows before it, no window reaches over missing
+    time, and what a row teaches counts from the next one on.
 
     Returns
     -------
-    ndarray of shape (n - window + 1,), float32
+    ndarray of shape (n,), float32
         Above 1 is an alarm.
     """
-    windows = np.ascontiguousarray(sliding_windows(rows, detector.manifest.spec.preprocessing.window))
-    scorer = Scorer(detector, AdaptationSettings(mean_rate=mean_rate), worth_explaining=np.inf)
-    scored = scorer.score(windows)
-    return scored.scores / scored.thresholds
+    chosen = [recording.sensors.index(name) for name in judge.spec.sensor_names]
+    relative = np.full(len(recording.values), np.nan, np.float32)
+    stretches: list[FloatArray | None] = []
+    for rows in np.split(recording.values[:, chosen], recording.breaks):
+        stretches += [None, np.ascontiguousarray(rows)]
+    for scored in score_blocks(judge, stretches):
+        relative[scored.rows] = scored.scores / judge.threshold
+    return relative
 
 
 def part_of(recording: Recording, stop: int, start: int = 0) -> Recording:
     """Return the rows from start to stop as a recording of their own."""
-    labels = None if recording.labels is None else recording.labels[start:stop]
-    values = np.ascontiguousarray(recording.values[start:stop])
-    name = recording.name if not start else f"{recording.name} from row {start}"
-    return Recording(name, recording.sensors, values, labels, sha256=recording.sha256)
+    return replace(
+        recording,
+        name=recording.name if not start else f"{recording.name} from row {start}",
+        values=np.ascontiguousarray(recording.values[start:stop]),
+        labels=None if recording.labels is None else recording.labels[start:stop],
+        breaks=tuple(row - start for row in recording.breaks if start < row < stop),
+    )

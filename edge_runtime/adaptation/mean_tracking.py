@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
+from edge_runtime.errors import UsageError
+from edge_runtime.manifest import DetectorSpec
 from edge_runtime.preprocessing import FloatArray
+
+CEILING = 3.0
+"""The mean goes at most so many scales from where it was in training, unless told otherwise."""
 
 
 class MeanTracker:
@@ -23,6 +29,13 @@ class MeanTracker:
     rate : float
         Share of the way to the reading that the mean goes each time, in [0, 1); 0 never moves it. A rate of
         1/100 follows a drift over minutes of readings per second and lets a step be seen for as long.
+    ceiling : array-like of shape (sensors,)
+        The drift's largest size, in raw sensor units.
+
+    Raises
+    ------
+    UsageError
+        If rate or ceiling cannot be meant.
 
     Examples
     --------
@@ -36,8 +49,14 @@ class MeanTracker:
            [23.]], dtype=float32)
     """
 
-    def __init__(self, center: FloatArray | list[float] | tuple[float, ...], rate: float) -> None:
+    def __init__(self, center: npt.ArrayLike, rate: float, ceiling: npt.ArrayLike = np.inf) -> None:
+        if not 0 <= rate < 1 or not np.all(np.asarray(ceiling) > 0):
+            raise UsageError(
+                "mean tracking: expected a rate of at least 0 and below 1, and a ceiling above 0. "
+                f"Received: {rate} and {ceiling!r}"
+            )
         self.rate = rate
+        self._ceiling = np.asarray(ceiling, np.float64)
         self._center = np.asarray(center, np.float64)
         self._drift = np.zeros(len(self._center))
         self._step = np.zeros(len(self._center))
@@ -48,7 +67,7 @@ class MeanTracker:
         return self._drift.astype(np.float32)
 
     @drift.setter
-    def drift(self, value: FloatArray) -> None:
+    def drift(self, value: npt.ArrayLike) -> None:
         self._drift[:] = value
 
     def shift(self, windows: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -76,7 +95,35 @@ class MeanTracker:
         step -= self._drift
         step *= self.rate
         self._drift += step
+        np.clip(self._drift, -self._ceiling, self._ceiling, out=self._drift)
+
+    def drifts(self, readings: FloatArray, *, quiet: bool) -> npt.NDArray[np.float64]:
+        """Return the drift at each of some readings to come, shape (n, sensors), if all of them are so quiet.
+
+        Nothing is followed by it.
+        """
+        ahead, before = np.empty(readings.shape), self._drift.copy()
+        for row, reading in zip(ahead, readings, strict=True):
+            row[:] = self._drift
+            self.follow(reading, quiet=quiet)
+        self._drift = before
+        return ahead
 
     def reset(self) -> None:
         """Go back to the mean the detector was trained around."""
         self._drift[:] = 0.0
+
+
+def tracker_of(spec: DetectorSpec, rate: float | None = None, ceiling: float = CEILING) -> MeanTracker | None:
+    """Return a detector's tracker, None where its mean stands still.
+
+    Parameters
+    ----------
+    rate : float, optional
+        By default the model file's own.
+    ceiling : float
+        In scales of each sensor.
+    """
+    rate = spec.scoring.mean_rate if rate is None else rate
+    preprocessing = spec.preprocessing
+    return MeanTracker(preprocessing.center, rate, ceiling * np.array(preprocessing.scale)) if rate else None

@@ -114,6 +114,7 @@ class Spot:
 
     def __init__(self, settings: SpotSettings, fitted: float) -> None:
         self.settings, self._fitted = settings, fitted
+        self._n_judged = self._n_above = 0
         self._was_above = False
         self.state = SpotState()
 
@@ -129,10 +130,24 @@ class Spot:
         for row, score in enumerate(scores.tolist()):
             thresholds[row] = threshold = self.threshold
             above = score > threshold
+            if self._excess is not None:
+                self._n_judged += 1
+                self._n_above += above
             if not (above and self._was_above):
                 self._learn(min(score, self.settings.highest * self._fitted))
             self._was_above = above
         return thresholds
+
+    def text(self) -> str:
+        """Return the measured share of scores above the streaming threshold beside the nominal one.
+
+        Scores that were held against the model file's threshold, before there was another, do not count.
+        """
+        nominal = f"nominal {self.settings.target_far:.3%}"
+        if not self._n_judged:
+            return f"no streaming threshold before {_FIRST_SCORES:,} scores, {nominal}"
+        measured = self._n_above / self._n_judged
+        return f"{measured:.3%} of {self._n_judged:,} scores above the streaming threshold, {nominal}"
 
     @property
     def threshold(self) -> float:

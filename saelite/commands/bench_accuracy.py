@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,9 @@ from saelite.progress import step_progress
 from saelite.tables import table
 from saelite.workstation import require_workstation
 
+if TYPE_CHECKING:
+    from benchmarks.accuracy.result import Accuracy
+
 
 @click.command()
 @click.option("--skab", type=click.Path(path_type=Path), metavar="DIR", help="Folder of SKAB's CSV files.")
@@ -23,6 +28,7 @@ from saelite.workstation import require_workstation
 @click.option("--label", metavar="COLUMN", help="Column of --csv that says whether a row is anomalous.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Trainings of each, seeds 0, 1, …")
 @click.option("--heads", type=NamesType(), default=(), help="Heads to try on --adbench.  [default: all]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON as well.")
 def accuracy(
     skab: Path | None,
     adbench: Path | None,
@@ -31,11 +37,13 @@ def accuracy(
     label: str | None,
     seeds: int,
     heads: tuple[str, ...],
+    json_file: Path | None,
 ) -> None:
     """Measure detection on a collection, by the files a device would run.
 
     Each recording or table is learnt from scratch by one recipe for all of the collection, exported to int8 and to
-    float32, and scored by the device's runtime, rows in order. Labels are used for the figures alone.
+    float32, and scored by the device's runtime, rows in order. Labels are used for the figures alone; with --csv they
+    also say where the first anomaly is, and the first half of the rows before it is learnt.
 
     \b
     Examples:
@@ -45,6 +53,12 @@ def accuracy(
     """
     if sum(folder is not None for folder in (skab, adbench, csv)) != 1:
         raise UsageError("name one collection: --skab DIR, --adbench DIR, or --csv DIR with --label COLUMN.")
+    if (csv is None) != (label is None):
+        raise UsageError(
+            "--csv DIR and --label COLUMN belong together: without labels there is nothing to compare with."
+        )
+    if fit_times and (adbench is None or json_file is not None):
+        raise UsageError("--fit-times goes with --adbench DIR, and without --json.")
     unknown = [head for head in heads if head not in PARTS]
     if unknown:
         raise UsageError(f"--heads: expected some of {', '.join(PARTS)}. Received: {', '.join(unknown)}")
@@ -52,23 +66,40 @@ def accuracy(
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     require_workstation("bench accuracy")
     with step_progress() as on_step:
-        if skab is not None:
-            from benchmarks.accuracy import skab as protocol
-
-            rows = protocol.table(protocol.outcomes(protocol.recordings(skab), range(seeds), on_step))
-        elif adbench is not None and fit_times:
+        if fit_times and adbench is not None:
             from benchmarks.accuracy import adbench as sets
             from benchmarks.accuracy import fit_speed
 
-            rows = fit_speed.table(fit_speed.fit_times(sets.splits(adbench), on_step))
-        elif adbench is not None:
-            from benchmarks.accuracy import adbench as sets
+            times = fit_speed.table(fit_speed.fit_times(sets.splits(adbench), on_step))
+            click.echo(table(times, header=True))
+            return
+        found = _measure(skab, adbench, csv, label, range(seeds), heads, on_step)
+    for number, (title, rows) in enumerate(found.tables):
+        click.echo(("\n" if number else "") + (f"{title}\n" if title else "") + table(rows, header=True))
+    if found.note:
+        click.echo(f"\n{found.note}")
+    if json_file is not None:
+        found.write(json_file)
 
-            rows = sets.table(sets.figures(sets.splits(adbench), range(seeds), heads or sets.HEADS, on_step))
-        else:
-            if csv is None or label is None:
-                raise UsageError("--csv needs --label COLUMN: without labels there is nothing to compare with.")
-            from benchmarks.accuracy import csv_folder
 
-            rows = csv_folder.table(csv_folder.figures(csv_folder.recordings(csv, label), range(seeds), on_step))
-    click.echo(table(rows, header=True))
+def _measure(
+    skab: Path | None,
+    adbench: Path | None,
+    csv: Path | None,
+    label: str | None,
+    seeds: range,
+    heads: tuple[str, ...],
+    on_step: Callable[[str], None],
+) -> Accuracy:
+    if skab is not None:
+        from benchmarks.accuracy import skab as protocol
+
+        return protocol.accuracy(protocol.outcomes(protocol.recordings(skab), seeds, on_step))
+    if adbench is not None:
+        from benchmarks.accuracy import adbench as sets
+
+        return sets.accuracy(sets.figures(sets.splits(adbench), seeds, heads or sets.HEADS, on_step))
+    from benchmarks.accuracy import csv_folder
+
+    found = csv_folder.recordings(csv or Path(), label or "")
+    return csv_folder.accuracy(csv_folder.figures(found, seeds, on_step))

@@ -95,6 +95,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("code layer", f"of {len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
         ("head", scoring.head),
         ("smoothing", f"moving average, span {scoring.smoothing_span}"),
+        ("mean", f"follows quiet readings, rate {scoring.mean_rate:g}" if scoring.mean_rate else "stays"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
         ("fitted", f"on {manifest.threshold.n_windows} windows; {false_alarms(manifest.threshold)}"),
         *_quantization_facts(manifest),

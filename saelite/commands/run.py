@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saelite.loading import load_detector
-from saelite.options import DurationType, detector_options
+from saelite.options import DurationType, adaptation_options, adaptation_settings, detector_options
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.detector import Detector
@@ -45,15 +45,7 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
               help="An alarm starts when N of the last M scores are above the threshold.")  # fmt: skip
 @click.option("--min-duration", type=DurationType(), help="An alarm lasts at least this long.")
 @click.option("--cool-down", type=DurationType(), help="No alarm starts so soon after the last one.")
-@click.option("--adapt", "adaptations", multiple=True, type=click.Choice(["mean", "spot", "dspot"]),
-              help="Follow the machine: the inputs' mean, the threshold, or the threshold over the moving average of "
-              "the scores.  [default: nothing changes]")  # fmt: skip
-@click.option("--mean-rate", default=0.01, show_default=True, metavar="SHARE",
-              help="Of the way to each quiet reading that the mean goes.")  # fmt: skip
-@click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
-              help="How far the mean may go from where it was in training.")  # fmt: skip
-@click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
-              help="False-alarm rate that spot and dspot hold, per reading.")  # fmt: skip
+@adaptation_options
 @click.option("--stuck-after", default=0, show_default=True, metavar="READINGS",
               help="Warn of a sensor that gives the same value so often; 0 never does.")  # fmt: skip
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False),
@@ -100,17 +92,9 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
 
 
 def _settings(options: dict[str, Any]) -> Any:
-    from edge_runtime.adaptation.spot import SpotSettings
     from edge_runtime.alarm import AlarmSettings
-    from edge_runtime.errors import UsageError
     from edge_runtime.stream import StreamSettings
-    from edge_runtime.stream_scoring import AdaptationSettings
 
-    adapt = set(options["adaptations"])
-    if {"spot", "dspot"} <= adapt:
-        raise UsageError("--adapt: expected spot or dspot, not both.")
-    depth = {"spot": 0, "dspot": 100}
-    spot = next((SpotSettings(options["target_far"], depth[name]) for name in adapt & set(depth)), None)
     return StreamSettings(
         AlarmSettings(
             exit_ratio=options["exit_ratio"],
@@ -119,7 +103,7 @@ def _settings(options: dict[str, Any]) -> Any:
             min_duration_s=options["min_duration"] or 0.0,
             cool_down_s=options["cool_down"] or 0.0,
         ),
-        AdaptationSettings(options["mean_rate"] if "mean" in adapt else 0.0, options["mean_ceiling"], spot),
+        adaptation_settings(*(options[name] for name in ("adapt", "target_far", "mean_rate", "mean_ceiling"))),
         options["on_missing"],
         options["stuck_after"],
     )

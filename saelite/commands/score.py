@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from saelite.loading import load_detector
-from saelite.options import detector_options, label_option, on_missing_option, rows_option
+from saelite.options import (
+    adaptation_options,
+    adaptation_settings,
+    detector_options,
+    label_option,
+    on_missing_option,
+    rows_option,
+)
 
 
 @click.command()
@@ -19,6 +26,7 @@ from saelite.options import detector_options, label_option, on_missing_option, r
 @label_option
 @on_missing_option
 @click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
+@adaptation_options
 @detector_options
 def score(
     model: Path,
@@ -28,6 +36,10 @@ def score(
     label: str | None,
     on_missing: str,
     explain: bool,
+    mean_rate: float | None,
+    mean_ceiling: float,
+    adapt: str | None,
+    target_far: float,
     runtime: str,
     threads: int,
     accelerator: str | None,
@@ -37,15 +49,17 @@ def score(
     """Score a recording: one row per window with score and anomaly.
 
     Works with the base install, without tensorflow. Where the recording has labels it also prints F1, false-alarm
-    rate (FAR) and missed-alarm rate (MAR).
+    rate (FAR) and missed-alarm rate (MAR). docs/adaptation.md describes what may adapt.
 
     \b
     Examples:
       saelite score pump.tflite log.csv -o scores.csv
+      saelite score pump.tflite normal.csv --adapt spot --target-far 0.001 -o scores.csv
       cat log.csv | saelite score pump.tflite - -o - | head
     """
     from edge_runtime.scores_csv import ScoreRequest, score_recording
 
+    adaptation = adaptation_settings(adapt, target_far, mean_rate, mean_ceiling)
     detector = load_detector(
         model,
         runtime=runtime,
@@ -54,7 +68,6 @@ def score(
         accelerator_fallback=accelerator_fallback,
         trusted_key=trusted_key,
     )
-    summary = score_recording(
-        detector, str(recording), str(output), ScoreRequest(rows, label, on_missing, explain=explain)
-    )
+    request = ScoreRequest(rows, label, on_missing, explain=explain, adaptation=adaptation)
+    summary = score_recording(detector, str(recording), str(output), request)
     click.echo(summary.text(), err=str(output) == "-")

@@ -10,7 +10,7 @@ import click
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
 from edge_runtime.run_folder import THRESHOLD_METHODS
-from saelite.options import NamesType, label_option, on_missing_option, rows_option
+from saelite.options import RATE, NamesType, label_option, on_missing_option, rows_option
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
@@ -99,6 +99,14 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
     "error (spe), residual, or residual and codes (joint); auto takes the one that sees synthetic faults best.",
 )
 @click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
+@click.option(
+    "--mean-rate",
+    default=0.0,
+    show_default=True,
+    type=RATE,
+    metavar="SHARE",
+    help="On the device the inputs' mean follows quiet readings, so much of the way to each; 0.01 suits slow drift.",
+)
 @click.option(
     "--threshold",
     "threshold_method",

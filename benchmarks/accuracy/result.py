@@ -1,0 +1,87 @@
+"""What a protocol found, as tables for people and figures for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.real_path import Recipe
+from edge_runtime.atomic import write_atomically
+from edge_runtime.json_codec import to_json
+
+SCHEMA = 1
+Rows = list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Figures of one collection.
+
+    Parameters
+    ----------
+    collection : str
+    is_whole : bool or None
+        Whether all of the collection was given; None where that cannot be told.
+    recipe : Recipe
+    tables : tuple of (title, rows)
+        The first row holds the headings.
+    figures : tuple of dataclass
+        One per recording, method and seed.
+    summary : tuple of dataclass
+        Over all of them.
+    note : str
+        For people.
+    """
+
+    collection: str
+    is_whole: bool | None
+    recipe: Recipe
+    tables: tuple[tuple[str, Rows], ...]
+    figures: tuple[Any, ...]
+    summary: tuple[Any, ...]
+    note: str = ""
+
+    def write(self, path: Path) -> None:
+        """Write JSON, in full or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        record = {
+            "schema": SCHEMA,
+            "collection": self.collection,
+            "is_whole": self.is_whole,
+            "recipe": to_json(self.recipe.settings),
+            "summary": to_json(self.summary),
+            "figures": to_json(self.figures),
+        }
+        write_atomically(path, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+
+
+def distance_note(names: Iterable[str]) -> str:
+    """Say which recordings' files are farther from the full model than export allows; nothing if none is."""
+    unique = list(dict.fromkeys(names))
+    return f"Beyond the limits of saelite export, and measured all the same: {', '.join(unique)}" if unique else ""
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what there is, None where there is nothing."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def percent(rate: float | None) -> str:
+    """Return a rate for people; nothing where there is none."""
+    return "" if rate is None else f"{rate:.1%}"
+
+
+def digits(value: float | None) -> str:
+    """Return a figure for people; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
