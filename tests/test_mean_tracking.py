@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from machines import pump_rows
@@ -19,6 +19,7 @@ from edge_runtime.judging import AdaptationSettings, Judge
 readings = arrays(np.float32, st.tuples(st.integers(0, 50), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
 
 
+@settings(deadline=None)
 @given(readings, st.data())
 def test_mean_is_the_recursion_over_the_quiet_readings(rows, data):
     quiet = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
@@ -119,8 +120,8 @@ def test_a_reset_brings_the_mean_back(following_path, drifting_rows):
 
 
 def test_what_the_file_says_holds_unless_told_otherwise(following_path, model_path, drifting_rows):
-    def scores(path, settings=None):
-        (scored,) = score_blocks(Judge.of(Detector.load(path), settings), [drifting_rows])
+    def scores(path, adaptation=None):
+        (scored,) = score_blocks(Judge.of(Detector.load(path), adaptation), [drifting_rows])
         return scored.scores.tolist()
 
     assert scores(following_path) == scores(model_path, AdaptationSettings(mean_rate=0.002))
@@ -130,9 +131,9 @@ def test_what_the_file_says_holds_unless_told_otherwise(following_path, model_pa
 
 def test_mean_and_threshold_may_follow_together_whatever_the_blocks(model_path, drifting_rows):
     detector = Detector.load(model_path)
-    settings = AdaptationSettings(mean_rate=0.002, spot=SpotSettings(target_far=0.01))
-    (whole,) = score_blocks(Judge.of(detector, settings), [drifting_rows])
-    by_one = list(score_blocks(Judge.of(detector, settings), np.split(drifting_rows, len(drifting_rows))))
+    adaptation = AdaptationSettings(mean_rate=0.002, spot=SpotSettings(target_far=0.01))
+    (whole,) = score_blocks(Judge.of(detector, adaptation), [drifting_rows])
+    by_one = list(score_blocks(Judge.of(detector, adaptation), np.split(drifting_rows, len(drifting_rows))))
     np.testing.assert_allclose(np.concatenate([block.scores for block in by_one]), whole.scores, rtol=1e-3)
     assert np.concatenate([block.anomalies for block in by_one]).tolist() == whole.anomalies.tolist()
 
