@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -41,6 +43,10 @@ class _Group(click.Group):
             raise click.UsageError(str(error)) from error
         except SaeliteError as error:
             raise click.ClickException(str(error)) from error
+        except BrokenPipeError as error:
+            # The reader of a pipe has seen enough, as `head` does: no error. What Python still holds goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(0) from error
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def load_detector(
     accelerator_fallback: str | None,
     trusted_key: Path | None,
 ) -> Detector:
-    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, said on stderr."""
+    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once."""
     from edge_runtime.detector import Detector
     from edge_runtime.errors import AcceleratorError
 
@@ -31,5 +32,11 @@ def load_detector(
     except AcceleratorError as error:
         if accelerator_fallback is None:
             raise
-        click.echo(f"going on on the CPU: {error}", err=True)
+        _tell_once(f"going on on the CPU: {error}")
         return Detector.load(model, runtime=runtime, num_threads=threads, trusted_key=trusted_key)
+
+
+@cache
+def _tell_once(message: str) -> None:
+    """Print a message on stderr, once in a process: `saelite run` loads a model again and again."""
+    click.echo(message, err=True)

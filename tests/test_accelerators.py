@@ -1,5 +1,6 @@
 """Accelerators: a real external delegate in C, and every way in which one cannot be used."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -169,3 +170,24 @@ def test_command_falls_back_to_the_cpu_and_says_so_once(saelite, model_path, lib
     assert process.stderr.count("took no op") == 1
     assert "on the CPU" in process.stderr
     assert len((tmp_path / "scores.csv").read_text().splitlines()) > 40
+
+
+def test_stream_falls_back_to_the_cpu_and_says_so_once_however_often_it_reloads(model_path, library, tmp_path):
+    from machines import SENSORS, pump_rows
+    from test_run import PATIENCE_S, line, next_score, start
+
+    options = ("--accelerator", library, "--accelerator-fallback", "cpu")
+    process = start(model_path, "--source", "-", *options, cwd=tmp_path)
+    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(3))))
+    assert next_score(process) > 0
+    said = []
+    for touched_ns in (1, 2):
+        os.utime(model_path, ns=(touched_ns, touched_ns))
+        said += iter(process.stderr.readline, f"saelite: {model_path} is loaded; the window goes on\n".encode())
+    assert len([message for message in said if b"took no op" in message]) == 1
+    process.stdin.write(line(pump_rows(1)[0]))
+    assert next_score(process) > 0
+    _, rest = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert b"took no op" not in rest
+    assert b"2 reloads" in rest

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from machines import SENSORS, pump_rows
 
 from edge_runtime.errors import IntegrityError, ModelFileError, OutputError, UsageError
 from edge_runtime.manifest import SCHEMA, DetectorSpec, Manifest, Quantization, Scoring, Sensor, Threshold
@@ -143,3 +144,25 @@ def test_score_and_verify_refuse_a_file_that_no_trusted_key_signed(saelite, mode
         assert refused.returncode == 1
         assert "is not signed" in refused.stderr
     assert not (tmp_path / "scores.csv").exists()
+
+
+def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(exported, keys, saelite, tmp_path):
+    from test_run import PATIENCE_S, line, next_score, start
+
+    path, options = tmp_path / "pump.tflite", ("--source", "-", "--trusted-key", keys[1])
+    exported.write(path)
+    refused = saelite("run", path, *options, input="")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "is not signed" in refused.stderr
+    exported.signed(keys[0]).write(path)
+    process = start(path, *options, cwd=tmp_path)
+    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(3))))
+    assert next_score(process) > 0
+    exported.write(path)
+    message = process.stderr.readline()
+    assert b"refused, the old one goes on" in message
+    assert b"is not signed" in message
+    process.stdin.write(line(pump_rows(1)[0]))
+    assert next_score(process) > 0
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0

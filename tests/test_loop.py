@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import pytest
 from machines import pump_rows, write_csv
@@ -39,6 +41,16 @@ def test_pipe_gives_the_table_of_the_file(saelite, model_path, tmp_path):
     saelite("score", model_path, path, "-o", "scores.csv")
     piped = saelite("score", model_path, "-", "-o", "-", input=path.read_text())
     assert piped.stdout == (tmp_path / "scores.csv").read_text()
+
+
+def test_head_of_the_scores_ends_it_quietly(model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(30_000))
+    command = [sys.executable, "-m", "saelite", "score", model_path, "log.csv", "-o", "-"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"row,score,anomaly\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_recording_of_this_machine_is_a_recording(saelite, tmp_path):
