@@ -127,8 +127,6 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
     def _train(self, rows: Array, seed: int) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
-        import keras
-
         from training.autoencoder import SparseAutoencoder, plain_network
         from training.heads import fit_head
         from training.parts import head_parts
@@ -136,8 +134,9 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
         preprocessing = _preprocessing(rows)
         inputs = preprocessing.transform(rows.astype(np.float32)[:, None])
-        keras.utils.set_random_seed(seed)
-        model = SparseAutoencoder(inputs.shape[1], self.code_size, self.hidden, rho=self.rho, alpha=self.alpha)
+        model = SparseAutoencoder(
+            inputs.shape[1], self.code_size, self.hidden, rho=self.rho, alpha=self.alpha, seed=seed
+        )
         settings = TrainingSettings(
             self.epochs, self.batch_size, self.learning_rate, decay=True, patience=self.epochs, seed=seed
         )

@@ -18,6 +18,7 @@ from export.targets import TARGETS
 from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
 from training.checkpoint import Checkpoint, CheckpointFile
+from training.epoch_graph import epoch_graph
 from training.heads import fit_head
 from training.parts import head_parts
 from training.trainer import TrainingSettings, fit
@@ -40,8 +41,7 @@ def windows():
 
 
 def trained(windows, epochs=5, seed=0, on_epoch=lambda _: None, checkpoint=None, **options):
-    keras.utils.set_random_seed(seed)
-    model = SparseAutoencoder(windows.shape[1], 8, **options)
+    model = SparseAutoencoder(windows.shape[1], 8, **options, seed=seed)
     settings = TrainingSettings(epochs=epochs, batch_size=32, seed=seed)
     return model, fit(model, windows[:200], windows[200:], settings, on_epoch, checkpoint)
 
@@ -124,6 +124,38 @@ def test_tied_decoder_has_no_kernels_of_its_own(windows):
     assert sum(weight.shape == (6, 7) for weight in model.trainable_weights) == 1
 
 
+@pytest.mark.parametrize("options", [*OPTIONS[:-1], {"tied": True, "penalty": "l1"}, {"hidden": (7, 5)}], ids=str)
+@pytest.mark.parametrize("weight_decay", [0.0, 1.0])
+def test_the_compiled_epoch_is_adam_on_the_gradients_keras_finds(options, weight_decay, windows):
+    model, twin = (SparseAutoencoder(6, 8, **options, seed=1) for _ in range(2))
+    settings = TrainingSettings(epochs=3, batch_size=len(windows), learning_rate=0.01, weight_decay=weight_decay)
+    # The best weights are those of the last epoch, as the loss falls from each to the next.
+    history = fit(model, windows, windows, settings)
+    assert np.all(np.diff([epoch.validation_loss for epoch in history]) < 0)
+
+    moments = [(0.0, 0.0)] * len(twin.trainable_variables)
+    for step in (1, 2, 3):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.square(windows - twin(windows, training=True))) + tf.add_n([*twin.losses, 0.0])
+        gradients = tape.gradient(loss, [variable.value for variable in twin.trainable_variables])
+        for number, (variable, gradient) in enumerate(zip(twin.trainable_variables, gradients, strict=True)):
+            m, v = moments[number]
+            moments[number] = m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+            decay = weight_decay * variable if len(variable.shape) > 1 else 0.0
+            ahead = (m / (1 - 0.9**step)) / (tf.sqrt(v / (1 - 0.999**step)) + 1e-7)
+            variable.assign(variable - 0.01 * (ahead + decay))
+    for trained_weights, expected in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(trained_weights, expected, atol=2e-3)
+
+
+def test_models_of_one_structure_share_a_graph_whatever_their_sizes(windows):
+    epoch_graph.cache_clear()
+    for inputs, codes, hidden in ((6, 8, (7,)), (4, 3, (9,)), (5, 3, (2,))):
+        model = SparseAutoencoder(inputs, codes, hidden, seed=0)
+        fit(model, windows[:, :inputs], windows[:, :inputs], TrainingSettings(epochs=2))
+    assert epoch_graph.cache_info().misses == 1
+
+
 def test_hidden_layers_are_a_part_for_the_heads(windows):
     model, _ = trained(windows, hidden=(7, 5))
     parts = head_parts(model, windows)
@@ -192,9 +224,8 @@ def test_weights_that_are_no_numbers_are_never_kept(windows):
 
 
 def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
-    keras.utils.set_random_seed(0)
     windows = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
-    model = SparseAutoencoder(20, 128, (128,))
+    model = SparseAutoencoder(20, 128, (128,), seed=0)
     fit(model, windows, windows, TrainingSettings(epochs=3))
     parts = head_parts(model, windows)
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)

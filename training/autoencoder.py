@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -39,6 +40,8 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     noise : float
         Standard deviation of Gaussian noise on the inputs in training; the reconstruction aims at the inputs
         without it (denoising, Vincent et al., 2008).
+    seed : int, optional
+        Of the first weights; without it they are drawn from Keras' global generator.
 
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
@@ -58,6 +61,7 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         output: str = "linear",
         tied: bool = False,
         noise: float = 0.0,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,24 +69,24 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         self._config = {
             "inputs": inputs, "code_size": code_size, "hidden": list(hidden), **code, "activation": activation,
             "code_activation": code_activation, "output": output, "tied": tied, "noise": noise,
+            "seed": seed,
         }  # fmt: skip
+        kernels = _initializers(seed)
+
+        def dense(units: int, activation: str) -> keras.layers.Dense:
+            return keras.layers.Dense(units, activation=activation, kernel_initializer=next(kernels))
+
         layers = [
-            *(keras.layers.Dense(units, activation=activation) for units in hidden),
-            SparseLayer(code_size, activation=code_activation, **code),
+            *(dense(units, activation) for units in hidden),
+            SparseLayer(code_size, activation=code_activation, kernel_initializer=next(kernels), **code),
         ]
         self.encoder = keras.Sequential([keras.Input((inputs,)), *layers], name="encoder")
         sizes, activations = (*reversed(hidden), inputs), (*(activation for _ in hidden), output)
-        make = [_tied_to(layer) if tied else keras.layers.Dense for layer in reversed(layers)]
-        self.decoder = keras.Sequential(
-            [
-                keras.Input((code_size,)),
-                *(dense(size, activation=name) for dense, size, name in zip(make, sizes, activations, strict=True)),
-            ],
-            name="decoder",
-        )
+        make = [_tied_to(layer) if tied else dense for layer in reversed(layers)]
+        decoder = [made(size, name) for made, size, name in zip(make, sizes, activations, strict=True)]
+        self.decoder = keras.Sequential([keras.Input((code_size,)), *decoder], name="decoder")
         self.noise = noise
-        self.noise_source = keras.random.SeedGenerator(0) if noise else None
-        """Where the noise comes from; the trainer seeds it anew in each epoch."""
+        self._noise_source = keras.random.SeedGenerator(0) if noise else None
         self.build((None, inputs))
 
     def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
@@ -93,7 +97,7 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         """Return the reconstruction."""
         seen = inputs
         if training and self.noise:
-            seen = inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self.noise_source)
+            seen = inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self._noise_source)
         return self.decoder(self.encoder(seen, training=training), training=training)
 
     def get_config(self) -> dict[str, Any]:
@@ -126,6 +130,13 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shape of the activations."""
         return (*input_shape[:-1], self._units)
+
+
+def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
+    # Seeded one by one: to seed Keras' global generator makes tensorflow forget every compiled graph.
+    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are no secrets
+    while True:
+        yield keras.initializers.GlorotUniform(None if draw is None else draw.randint(1, 10**9))
 
 
 def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:

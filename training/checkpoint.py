@@ -26,7 +26,10 @@ class Checkpoint:
     ----------
     history : tuple of tuple of float
         One row per epoch.
-    weights, best_weights, optimizer : tuple of ndarray
+    weights, best_weights : tuple of ndarray
+        What the model learns: weights end to end, and the moving average of its mean activations.
+    optimizer : tuple of ndarray
+        Adam's moments and powers.
     """
 
     history: tuple[tuple[float, ...], ...]

@@ -23,12 +23,12 @@ def head_parts(model: SparseAutoencoder, inputs: FloatArray) -> dict[str, FloatA
 
 def _parts(model: SparseAutoencoder, inputs: FloatArray) -> dict[str, FloatArray]:
     outputs = [inputs]
-    for layer in model.encoder.layers:
-        outputs.append(np.asarray(layer(outputs[-1])))
-    *hidden, codes = outputs[1:]
+    for layer in (*model.encoder.layers, *model.decoder.layers):
+        outputs.append(layer(outputs[-1]))
+    *hidden, codes = (np.asarray(output) for output in outputs[1 : len(model.encoder.layers) + 1])
     return {
         "inputs": inputs,
         "hidden": np.concatenate([inputs[:, :0], *hidden], axis=1),
         "codes": codes,
-        "residual": inputs - np.asarray(model.decoder(codes)),
+        "residual": inputs - np.asarray(outputs[-1]),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import importlib.metadata
 import io
@@ -11,7 +12,6 @@ import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from edge_runtime.atomic import unwritable
@@ -135,7 +135,6 @@ def train(
     held_out = held_out_part.runs(settings.window_limit(len(recording.sensors)))
     inputs, held_out_inputs = preprocessing.transform(windows), preprocessing.transform(held_out)
 
-    keras.utils.set_random_seed(settings.training.seed)
     model = _model(inputs.shape[1], settings)
     kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(recording, settings))
     history = fit(model, inputs, held_out_inputs, settings.training, on_epoch, kept)
@@ -171,7 +170,7 @@ def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
     options = {name: getattr(settings, name) for name in _MODEL_OPTIONS}
     if settings.preset:
         options["hidden"], options["code_size"] = preset_sizes(settings.preset, inputs)
-    return SparseAutoencoder(inputs, **options)
+    return SparseAutoencoder(inputs, **options, seed=settings.training.seed)
 
 
 def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
@@ -248,6 +247,7 @@ def _history_csv(history: list[Epoch]) -> str:
     return text.getvalue()
 
 
+@functools.cache
 def _package_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in _PACKAGES if _installed(name)}
 

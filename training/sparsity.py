@@ -45,6 +45,34 @@ def kl_divergence(rho: float, rho_hat: Any) -> Any:
 
 PENALTIES = ("kl", "l1", "topk", "none")
 """What keeps the codes sparse; see `SparseLayer`."""
+_LOSSES = ("kl", "l1")
+
+
+def penalty_of(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any) -> Any:
+    """Return what a penalty adds to the loss.
+
+    Parameters
+    ----------
+    penalty : str
+        One of `PENALTIES`.
+    rho, alpha : float
+        See `SparseLayer`.
+    codes : tensor of shape (batch, units)
+    rho_hat : tensor of shape (units,)
+        Their mean activations.
+    """
+    if penalty == "kl":
+        return alpha * ops.sum(kl_divergence(rho, rho_hat))
+    return alpha * ops.sum(ops.mean(ops.abs(codes), axis=0)) if penalty == "l1" else 0.0
+
+
+def moving_average(average: Any, batch_mean: Any, momentum: float) -> tuple[Any, Any]:
+    """Return the average with a batch's mean activations in it, and the same to be differentiated.
+
+    The latter is differentiated as the batch's mean, so that the momentum takes no strength away.
+    """
+    average = momentum * average + (1.0 - momentum) * ops.stop_gradient(batch_mean)
+    return average, batch_mean + ops.stop_gradient(average - batch_mean)
 
 
 @keras.saving.register_keras_serializable(package="saelite")
@@ -117,13 +145,11 @@ class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no type
         """Return the codes and add the penalty."""
         codes = super().call(inputs, training=training)
         flat = ops.reshape(codes, (-1, self.units))
-        if self.penalty == "kl":
-            rho_hat = ops.mean(flat, axis=0)
-            if training and self.rho_hat is not None:
-                rho_hat = self.rho_hat(rho_hat)
-            self.add_loss(self.alpha * ops.sum(kl_divergence(self.rho, rho_hat)))
-        elif self.penalty == "l1":
-            self.add_loss(self.alpha * ops.sum(ops.mean(ops.abs(flat), axis=0)))
+        rho_hat = ops.mean(flat, axis=0)
+        if training and self.rho_hat is not None:
+            rho_hat = self.rho_hat(rho_hat)
+        if self.penalty in _LOSSES:
+            self.add_loss(penalty_of(self.penalty, self.rho, self.alpha, flat, rho_hat))
         return keep_largest(codes, self.kept) if self.kept else codes
 
     def get_config(self) -> dict[str, Any]:
@@ -143,16 +169,16 @@ class _MovingAverage(keras.layers.Layer):  # type: ignore[misc] # Keras has no t
     def __init__(self, units: int, start: float, momentum: float) -> None:
         super().__init__()
         self._momentum = momentum
-        self._average = self.add_weight(
+        self.average = self.add_weight(
             (units,), initializer=keras.initializers.Constant(start), trainable=False, name="rho_hat"
         )
         self.built = True
 
     def call(self, batch_mean: Any) -> Any:
-        """Return the average; it is differentiated as the batch's mean, so the momentum takes no strength away."""
-        average = self._momentum * self._average + (1.0 - self._momentum) * ops.stop_gradient(batch_mean)
-        self._average.assign(average)
-        return batch_mean + ops.stop_gradient(average - batch_mean)
+        """Return the average."""
+        average, rho_hat = moving_average(self.average, batch_mean, self._momentum)
+        self.average.assign(average)
+        return rho_hat
 
 
 def keep_largest(codes: Any, count: int) -> Any:

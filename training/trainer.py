@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +11,18 @@ import tensorflow as tf
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
-from training.adam import Adam
+from training.adam import START_POWERS
 from training.autoencoder import SparseAutoencoder
 from training.checkpoint import Checkpoint, CheckpointFile
+from training.epoch_graph import epoch_graph, flat_variable
+from training.flat_network import (
+    flat_weights,
+    layer_sizes,
+    mean_activations,
+    set_flat_weights,
+    set_mean_activations,
+    structure_of,
+)
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class TrainingSettings:
     patience : int
         Epochs without a better validation loss before it stops.
     weight_decay : float
-        See `training.adam.Adam`.
+        See `training.adam.adam_step`.
     seed : int
         Of weights and order.
     """
@@ -105,7 +113,7 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
             f"Received: {fitting.history[-1].loss} after {len(fitting.history)} epoch(s). "
             "Look for extreme values in the recording, or choose a smaller learning rate or --alpha."
         )
-    model.set_weights(fitting.best_weights)
+    fitting.give_best_to(model)
     if checkpoint is not None:
         checkpoint.path.unlink(missing_ok=True)
     return fitting.history
@@ -117,13 +125,15 @@ class _Fitting:
     def __init__(
         self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
     ) -> None:
-        self._model, self._settings, self._n = model, settings, len(train)
-        variables = [variable.value for variable in model.trainable_variables]
-        self._adam = Adam(variables, settings.weight_decay)
-        self._run_epoch = _compile_epoch(model, self._adam, tf.constant(train), tf.constant(validation))
+        self._settings, self._n = settings, len(train)
+        self._graph = epoch_graph(structure_of(model, settings.weight_decay))
+        self._data = (tf.constant(layer_sizes(model)), tf.constant(train), tf.constant(validation))
+        self._weights = flat_variable(flat_weights(model))
+        self._moments = [flat_variable(np.zeros_like(self._weights)) for _ in range(2)]
+        self._powers, self._average = tf.constant(START_POWERS), tf.constant(mean_activations(model))
         self.history: list[Epoch] = []
-        self.best_loss, self.best_weights = np.inf, model.get_weights()
-        self._since_best = 0
+        self.best_loss, self._since_best = np.inf, 0
+        self._best: tuple[FloatArray, ...] = self._learnt()
 
     def goes_on(self) -> bool:
         """Return whether another epoch is due."""
@@ -140,22 +150,30 @@ class _Fitting:
         # A generator of its own for each epoch: one that goes on after a stop shuffles as if it had not stopped.
         order = np.random.default_rng((settings.seed, number))
         batches = tf.constant(_batches(order, self._n, settings.batch_size))
-        if self._model.noise_source is not None:
-            self._model.noise_source.state.assign([settings.seed, number])
-        values = self._run_epoch(batches, tf.constant(rate, tf.float32))
-        self.history.append(Epoch(number, *(float(value) for value in values)))
+        figures, self._powers, self._average = self._graph(
+            *(self._weights, *self._moments, self._powers, self._average, *self._data),
+            *(batches, tf.constant(rate, tf.float32), tf.constant([settings.seed, number])),
+        )
+        self.history.append(Epoch(number, *figures.numpy().tolist()))
         self._since_best += 1
         if self.history[-1].validation_loss < self.best_loss:
             self.best_loss, self._since_best = self.history[-1].validation_loss, 0
-            self.best_weights = self._model.get_weights()
+            self._best = self._learnt()
+
+    def give_best_to(self, model: SparseAutoencoder) -> None:
+        """Set the weights of the epoch with the lowest validation loss."""
+        weights, average = self._best
+        set_flat_weights(model, weights)
+        set_mean_activations(model, average)
 
     def state(self) -> Checkpoint:
         """Return all that another process needs to go on."""
+        moments = (moment.numpy() for moment in self._moments)
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
-            tuple(self._model.get_weights()),
-            tuple(self.best_weights),
-            tuple(self._adam.state),
+            weights=self._learnt(),
+            best_weights=self._best,
+            optimizer=(*moments, self._powers.numpy()),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -164,8 +182,14 @@ class _Fitting:
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
         self.best_loss, self._since_best = losses[best], len(losses) - 1 - best
-        self._model.set_weights(checkpoint.weights)
-        self.best_weights, self._adam.state = list(checkpoint.best_weights), checkpoint.optimizer
+        (weights, average), self._best = checkpoint.weights, checkpoint.best_weights
+        *moments, powers = checkpoint.optimizer
+        for variable, values in zip((self._weights, *self._moments), (weights, *moments), strict=True):
+            variable.assign(values)
+        self._average, self._powers = tf.constant(average), tf.constant(powers)
+
+    def _learnt(self) -> tuple[FloatArray, FloatArray]:
+        return self._weights.numpy(), self._average.numpy()
 
 
 def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int32]:
@@ -173,35 +197,3 @@ def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[n
     size = min(batch_size, n)
     steps = n // size
     return rng.permutation(n)[: steps * size].reshape(steps, size).astype(np.int32)
-
-
-def _compile_epoch(model: SparseAutoencoder, adam: Adam, data: tf.Tensor, validation: tf.Tensor) -> Any:
-    variables = [variable.value for variable in model.trainable_variables]
-
-    def step(batch: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
-        inputs = tf.gather(data, batch)
-        with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
-            loss = tf.reduce_mean(tf.square(inputs - outputs)) + tf.add_n([*model.losses, 0.0])
-        adam.apply(tape.gradient(loss, variables), rate)
-        return loss
-
-    def evaluate() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        codes = model.encoder(validation, training=False)
-        penalty = tf.add_n([*model.encoder.losses, 0.0])
-        error = tf.reduce_mean(tf.square(validation - model.decoder(codes, training=False)))
-        return error + penalty, penalty, tf.reduce_mean(codes)
-
-    # Written with the loop's own op: translating the Python of these functions would take longer than to trace them.
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator] # tensorflow has no types
-    def run_epoch(batches: tf.Tensor, rate: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        count = tf.shape(batches)[0]
-
-        def body(number: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return number + 1, total + step(batches[number], rate)
-
-        _, total = tf.while_loop(lambda number, _: number < count, body, (0, 0.0))
-        with tf.control_dependencies([total]):
-            return (total / tf.cast(count, tf.float32), *evaluate())
-
-    return run_epoch
