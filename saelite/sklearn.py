@@ -151,7 +151,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
             head=head,
             windows=NormalWindows(windows[:_REPRESENTATIVE_ROWS], windows, parts["codes"], head.score(parts)),
             threshold_rule=ThresholdRule(quantile=1.0 - self.contamination, factor=1.0, check_fraction=0.0),
-            provenance=Provenance(data_sha256=hashlib.sha256(rows.tobytes()).hexdigest(), seed=seed),
+            provenance=Provenance({}, hashlib.sha256(rows.tobytes()).hexdigest(), seed=seed),
             training={"settings": {name: str(value) for name, value in self.get_params().items()}},
         )
 
