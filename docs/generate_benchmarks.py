@@ -173,8 +173,8 @@ def _boards(boards: list[dict[str, Any]]) -> str:
     text = (
         "The bundled recording in emulated ARM interpreters against the same runtime on x86_64; codes are int8, and a "
         "step is 1/256. Sizes are of unpacked wheels, without compiled bytecode; armhf takes numpy from Debian. "
-        "Kernels for many windows at once may round the layer before the sigmoid the other way, which moves a code by "
-        "up to four steps and a score that is next to the threshold to its other side."
+        "The codes are the same, one by one and many at once: where a runtime's int8 kernels would round many windows "
+        "at once otherwise (tflite-runtime on ARM), `score_many` takes them one by one, at about half the speed."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 

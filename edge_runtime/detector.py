@@ -84,6 +84,7 @@ class Detector:
             model,
             partial(runtime.open, model.flatbuffer, self.options),
             accelerated=self.options.accelerator is not None,
+            rounds_batches_alike=runtime.rounds_batches_alike(self.options),
         )
         self._scorer = self._make_scorer()
         self._last_window: FloatArray | None = None

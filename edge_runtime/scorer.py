@@ -35,17 +35,22 @@ class Scorer(Protocol):
         """See `Graph.abandon`."""
 
 
-def scorer_of(model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool) -> Scorer:
+def scorer_of(
+    model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool, rounds_batches_alike: bool = True
+) -> Scorer:
     """Return the scorer that the manifest's `graph` asks for.
 
-    Where an accelerator runs the graph its batch size is fixed, and nobody knows what becomes of a NaN in it.
+    Where an accelerator runs the graph its batch size is fixed, and nobody knows what becomes of a NaN in it. Where
+    batches are rounded otherwise (see `Runtime.rounds_batches_alike`) int8 graphs take windows one by one: a recording
+    must give the alarms that it gave as a stream.
 
     Raises
     ------
     ModelFileError
         If graph and manifest do not fit together.
     """
-    graph = BatchedGraph(open_interpreter, may_resize=not accelerated)
+    is_exact = rounds_batches_alike or model.manifest.quantization.scheme != "int8"
+    graph = BatchedGraph(open_interpreter, may_resize=is_exact and not accelerated)
     if model.manifest.graph == "detector":
         return WholeDetector(model, graph, guarded=not accelerated)
     if model.manifest.graph == "network":

@@ -208,7 +208,9 @@ def test_sensor_that_moves_again_is_no_longer_stuck(detector, rows):
     assert stream.counters.stuck == 0
 
 
-CELL = st.one_of(st.floats(), st.sampled_from([NAN, 30.0, 1.0]))
+# On ARM tflite-runtime makes the processor take subnormal numbers for zero, and Hypothesis refuses to draw them then.
+NUMBER = st.floats(allow_subnormal=False)
+CELL = st.one_of(NUMBER, st.sampled_from([NAN, 30.0, 1.0]))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
@@ -218,7 +220,7 @@ def test_every_reading_is_accounted_for(detector, data, policy):
     for _ in range(data.draw(st.integers(1, 4))):
         n = data.draw(st.integers(0, 6))
         values = data.draw(st.lists(st.lists(CELL, min_size=4, max_size=4), min_size=n, max_size=n))
-        times = data.draw(st.lists(st.floats(), min_size=n, max_size=n))
+        times = data.draw(st.lists(NUMBER, min_size=n, max_size=n))
         results = stream.push(Readings(np.array(times, float), np.array(values, float).reshape(n, 4)))
         assert np.isfinite(results.scores).all()
         assert balanced(stream.counters)

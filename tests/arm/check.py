@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,7 @@ from arm.sysroot import missing_tools, unpack
 # The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand. Those that
 # draw numbers come before the one that loads tflite-runtime: on ARM it makes the processor take subnormal numbers for
 # zero, which Hypothesis refuses to work under.
-DEVICE_TESTS = ("csv", "preprocessing", "alarm", "mean_tracking", "detector")
+DEVICE_TESTS = ("csv", "preprocessing", "alarm", "mean_tracking", "detector", "stream")
 RECORDING = ROOT / "saelite/data/host.csv.gz"
 NORMAL_ROWS = "0:2400"
 STREAMED_ROWS = slice(2300, 2700)
@@ -82,30 +85,57 @@ def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> list[
     folder.mkdir(exist_ok=True)
     models = make_models(folder / "models")
     ours = install_ours(folder / "saelite")
-    agreements, rows = {}, []
-    for board in boards:
-        root = unpack(board, folder / board.name)
-        for entry in board.installs:
-            wheels = install(
-                board, entry.requirements, root.parent / entry.name, with_dependencies=entry.with_dependencies
-            )
-            print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
-            tests = install(board, TEST_PACKAGES, root.parent / "tests")
-            interpreter = python(board, entry, root.parent, (ours, wheels, tests))
-            run_commands(interpreter, entry, models)
-            agreement = agreements[board.name, entry.runtime] = run_outputs(interpreter, entry, models)
-            rows.append({"board": board.name, "runtime": entry.runtime, "wheels_bytes": size(wheels),
-                         "ours_bytes": size(ours), **asdict(agreement)})  # fmt: skip
-            if with_tests:
-                run_tests(interpreter, models)
+    # Downloads one after the other; what then runs takes a core each.
+    ready = [(board, entry, prepare(board, entry, folder, ours)) for board in boards for entry in board.installs]
+    with ThreadPoolExecutor(max_workers=min(len(ready), os.cpu_count() or 1)) as pool:
+        checks = [pool.submit(check_one, models, *one, with_tests=with_tests) for one in ready]
+        agreements = {}
+        for (board, entry, _), one in zip(ready, checks, strict=True):
+            agreements[board.name, entry.runtime], text = one.result()
+            print(f"{board.name} {entry.name}:\n{text}", flush=True)
     report(agreements)
-    return rows
+    return [
+        {"board": board.name, "runtime": entry.runtime, "wheels_bytes": size(wheels_of(board, entry, folder)),
+         "ours_bytes": size(ours), **asdict(agreements[board.name, entry.runtime])}
+        for board, entry, _ in ready
+    ]  # fmt: skip
+
+
+def wheels_of(board: Board, entry: Install, folder: Path) -> Path:
+    """Return the folder of an install's wheels."""
+    return folder / board.name / entry.name
+
+
+def prepare(board: Board, entry: Install, folder: Path, ours: Path) -> Path:
+    """Unpack the board's system and wheels; return its Python."""
+    unpack(board, folder / board.name)
+    wheels = install(board, entry.requirements, wheels_of(board, entry, folder),
+                     with_dependencies=entry.with_dependencies)  # fmt: skip
+    print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
+    tests = install(board, TEST_PACKAGES, folder / board.name / "tests")
+    return python(board, entry, folder / board.name, (ours, wheels, tests))
+
+
+def check_one(
+    models: Path, board: Board, entry: Install, interpreter: Path, *, with_tests: bool
+) -> tuple[Agreement, str]:
+    """Run everything with one interpreter; return how its outputs agree with those here, and what to print."""
+    lines = run_commands(interpreter, entry, models)
+    agreement = run_outputs(interpreter, entry, models)
+    if with_tests:
+        lines.append(run_tests(interpreter, models))
+    return agreement, "\n".join(f"  {line}" for line in lines)
 
 
 def make_models(folder: Path) -> Path:
-    """Train and export here, once: a detector for the bundled recording and the one the tests use."""
-    if not (folder / "rows.npy").exists():
-        folder.mkdir(exist_ok=True)
+    """Train and export here, once: a detector for the bundled recording and the one the tests use.
+
+    What other sources made is thrown away: a newer saelite may not read it.
+    """
+    made_by = folder / "sources.sha256"
+    if not made_by.exists() or made_by.read_text() != sources_sha256():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
         saelite = [sys.executable, "-m", "saelite"]
         learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
         here([*saelite, "train", str(RECORDING), "-o", str(folder / "run"), *learn])
@@ -113,7 +143,14 @@ def make_models(folder: Path) -> Path:
         write_stream(folder / "stream.csv")
         here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
         here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", RECORDING, folder / "rows.npy"))])
+        made_by.write_text(sources_sha256())
     return folder
+
+
+def sources_sha256() -> str:
+    """Return the SHA-256 of all code that makes models."""
+    paths = sorted(path for name in ("edge_runtime", "training", "export") for path in (ROOT / name).rglob("*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
 def write_stream(path: Path) -> None:
@@ -123,23 +160,31 @@ def write_stream(path: Path) -> None:
     path.write_text("".join([lines[0], *lines[STREAMED_ROWS]]))
 
 
-def run_commands(interpreter: Path, entry: Install, models: Path) -> None:
-    """Run doctor, score and run as a user would; a stream's alarms must be those of this machine."""
+def run_commands(interpreter: Path, entry: Install, models: Path) -> list[str]:
+    """Run doctor, score and run as a user would, and say what they said.
+
+    Raises
+    ------
+    CheckError
+        If a stream's alarms are not those of this machine.
+    """
     doctor = json.loads(there(interpreter, "-m", "saelite", "doctor", "--json"))
-    print(f"  doctor: {doctor['facts']['machine']}, used: {doctor['facts']['used']}")
     stem = models / f"{interpreter.parent.name}-{entry.name}"
     scored = there(interpreter, "-m", "saelite", "score", models / "host.tflite", RECORDING, "-o", f"{stem}.csv")
-    print("  score:", scored)
     stream = ("-m", "saelite", "run", models / "host.tflite", "--source", f"csv:{models / 'stream.csv'}", "--sink")
     Path(f"{stem}.jsonl").unlink(missing_ok=True)
     there(interpreter, *stream, f"jsonl:{stem}.jsonl")
-    ours = models / f"here-{entry.name}.jsonl"
+    ours = models / f"here-{stem.name}.jsonl"
     ours.unlink(missing_ok=True)  # the sink adds to what is there
     here([sys.executable, *map(str, stream), f"jsonl:{ours}"], SAELITE_RUNTIME=runtime_here(entry))
     differing = [pair for pair in zip(alarms(ours), alarms(Path(f"{stem}.jsonl")), strict=True) if pair[0] != pair[1]]
-    print(f"  run: {len(alarms(ours))} results, {len(differing)} other alarms than here")
     if differing:
         raise CheckError(f"{len(differing)} results of `saelite run` alarm on one of the two machines only")
+    return [
+        f"doctor: {doctor['facts']['machine']}, used: {doctor['facts']['used']}",
+        f"score: {scored}",
+        f"run: {len(alarms(ours))} results, no other alarms than here",
+    ]
 
 
 def alarms(results: Path) -> list[object]:
@@ -152,8 +197,8 @@ def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
     """Compare the same interpreter there and here, or the one that is here."""
     script = Path(__file__).with_name("outputs.py")
     inputs = (models / "host.tflite", models / "rows.npy")
-    here_outputs = models / f"here-{entry.name}.npz"
     there_outputs = models / f"{interpreter.parent.name}-{entry.name}.npz"
+    here_outputs = there_outputs.with_name(f"here-{there_outputs.name}")
     there(interpreter, script, *inputs, there_outputs)
     here([sys.executable, str(script), *map(str, inputs), str(here_outputs)], SAELITE_RUNTIME=runtime_here(entry))
     return compare(here_outputs, there_outputs)
@@ -166,13 +211,13 @@ def runtime_here(entry: Install) -> str:
     return entry.runtime if entry.runtime in {NUMPY, *(runtime.name for runtime in installed_runtimes())} else "auto"
 
 
-def run_tests(interpreter: Path, models: Path) -> None:
-    """Run the device's tests with the board's Python."""
+def run_tests(interpreter: Path, models: Path) -> str:
+    """Run the device's tests with the board's Python; return pytest's last line."""
     started = time.monotonic()
     paths = [f"tests/test_{name}.py" for name in DEVICE_TESTS]
     command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", *paths)
     output = there(interpreter, *command, SAELITE_TEST_MODEL=str(models / "pump.tflite"))
-    print(f"  tests: {output.splitlines()[-1]} ({time.monotonic() - started:.0f} s emulated)")
+    return f"tests: {output.splitlines()[-1]} ({time.monotonic() - started:.0f} s emulated)"
 
 
 def report(agreements: dict[tuple[str, str], Agreement]) -> None:
