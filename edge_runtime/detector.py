@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
-from weakref import WeakSet
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.adaptation.mean_tracking import tracker_of
 from edge_runtime.errors import UsageError
+from edge_runtime.forking import opened_later, renew_after_fork
 from edge_runtime.inputs import InputReader, Reading
 from edge_runtime.interpreter import Options, Runtime, find_runtime
 from edge_runtime.manifest import Manifest
@@ -86,9 +85,9 @@ class Detector:
             accelerated=self.options.accelerator is not None,
             rounds_batches_alike=runtime.rounds_batches_alike(self.options),
         )
-        self._scorer = self._make_scorer()
+        self._scorer = self._open_scorer()
         self._last_window: FloatArray | None = None
-        _alive.add(self)
+        renew_after_fork(self)
 
     @classmethod
     def load(  # noqa: PLR0913 - each is an option of its own
@@ -169,6 +168,23 @@ class Detector:
         """
         return self._run_many(windows, "score")
 
+    @property
+    def outputs(self) -> frozenset[str]:
+        """What the model gives: ``score``, and perhaps ``codes`` and ``contributions``."""
+        return self._scorer.outputs
+
+    def outputs_many(self, windows: npt.ArrayLike, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """Return several of `outputs` by name, each of shape (n, …), for the price of one.
+
+        Parameters
+        ----------
+        windows : array-like of shape (n, window, sensors)
+        names : tuple of str
+        """
+        array = as_windows(windows, self._window, self._sensors)
+        with self._lock:
+            return self._scorer.run(array, names)
+
     def smooth(self, scores: FloatArray) -> FloatArray:
         """Return the smoothed scores of successive windows, from a fresh start."""
         return Smoother(self.manifest.spec.scoring.smoothing_span).update_many(scores)
@@ -191,7 +207,7 @@ class Detector:
         sensor is set to its centre.
         """
         array = as_windows(windows, self._window, self._sensors)
-        if "contributions" in self._scorer.outputs:
+        if "contributions" in self.outputs:
             return self._run_many(array, "contributions")
         scores = self._run_many(array, "score")
         contributions = np.empty((len(array), self._sensors), np.float32)
@@ -246,15 +262,18 @@ class Detector:
         raise TypeError("a Detector cannot be pickled: send the path of its file, and load it on the other side.")
 
     def _run_many(self, windows: npt.ArrayLike, output: str) -> FloatArray:
-        array = as_windows(windows, self._window, self._sensors)
-        with self._lock:
-            return self._scorer.run(array, output)
+        return self.outputs_many(windows, (output,))[output]
 
-    def _after_fork(self) -> None:
+    def after_fork(self) -> None:
+        """Be ready for use in a forked process, which has this detector but none of the interpreter's threads."""
         # Another thread of the parent may have held the lock; in the child it will never let go of it.
         self._lock = threading.RLock()
         self._scorer.abandon()
-        self._scorer = cast("Scorer", _OpenedLater(self))
+        self._scorer = opened_later(self._open_scorer)
+
+    def _open_scorer(self) -> Scorer:
+        self._scorer = self._make_scorer()
+        return self._scorer
 
 
 def _accelerator(text: str | None) -> Accelerator | None:
@@ -263,29 +282,3 @@ def _accelerator(text: str | None) -> Accelerator | None:
     from edge_runtime.accelerators import parse_accelerator
 
     return parse_accelerator(text)
-
-
-class _OpenedLater:
-    """Stands for a detector's scorer in a forked process until it is needed: many never need it."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def abandon(self) -> None:
-        """Nothing is open."""
-
-    def __getattr__(self, name: str) -> Any:
-        self._detector._scorer = scorer = self._detector._make_scorer()  # noqa: SLF001 - a part of the detector
-        return getattr(scorer, name)
-
-
-_alive: WeakSet[Detector] = WeakSet()
-
-
-def _renew_in_forked_process() -> None:
-    for detector in list(_alive):
-        detector._after_fork()  # noqa: SLF001 - the other half of the class
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_in_forked_process)

@@ -80,7 +80,8 @@ class HostScoring:
 
     def _value(self, name: str, outputs: Mapping[str, Array]) -> FloatArray:
         tensor = self._outputs[name]
-        return dequantize(outputs[name], tensor.scale, tensor.zero_point)
+        values = dequantize(outputs[tensor.tensor or name], tensor.scale, tensor.zero_point)
+        return values.reshape(len(values), -1)
 
 
 def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[np.int8]:

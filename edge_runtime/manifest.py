@@ -116,11 +116,21 @@ class Quantization(NamedTuple):
 
 
 class QuantizedTensor(NamedTuple):
-    """An output of a network graph: ``(q - zero_point) * scale`` is its value; scale 0 means float32."""
+    """An output of a network graph: ``(q - zero_point) * scale`` is its value; scale 0 means float32.
+
+    Parameters
+    ----------
+    name : str
+        ``codes``, ``reconstruction`` or ``hidden_0`` …
+    scale, zero_point : float, int
+    tensor : str
+        What the graph calls it, where that is something else.
+    """
 
     name: str
     scale: float = 0.0
     zero_point: int = 0
+    tensor: str = ""
 
 
 class Parity(NamedTuple):

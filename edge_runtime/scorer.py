@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import nan
 from typing import Protocol
 
@@ -28,8 +28,8 @@ class Scorer(Protocol):
     def score(self) -> Callable[[FloatArray], float]:
         """The raw score of one window, shape (1, window, sensors); NaN if not all of its values are finite."""
 
-    def run(self, windows: FloatArray, output: str) -> FloatArray:
-        """Return an output for every window of finite values, shape (n, …)."""
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """Return outputs by name for every window of finite values, shape (n, …), from one run of the graph."""
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
@@ -79,9 +79,9 @@ class WholeDetector:
         score = graph.single.scalar("score")
         self.score = score if guarded else lambda window: score(window) if all_finite(window) else nan
 
-    def run(self, windows: FloatArray, output: str) -> FloatArray:
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
         """See `Scorer.run`."""
-        return self._graph.run(windows, (output,))[output]
+        return self._graph.run(windows, names)
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
@@ -96,7 +96,7 @@ class NetworkOnly:
         inputs, found = manifest.spec.preprocessing.inputs, graph.single.input_shape[1:]
         if int(np.prod(found)) != inputs:
             raise InputShapeError(f"the graph takes inputs of shape {found}, its manifest says {inputs} values.")
-        self._names = tuple(output.name for output in manifest.outputs)
+        self._names = tuple(output.tensor or output.name for output in manifest.outputs)
         missing = [name for name in self._names if name not in graph.single.outputs]
         if missing or not self._names:
             raise ModelFileError(
@@ -104,30 +104,37 @@ class NetworkOnly:
                 f"Received: a graph with {', '.join(graph.single.outputs)}."
             )
         self._graph, self._host, self._shape = graph, HostScoring.of(model), found
+        host = self._host
+        self._of: Mapping[str, Callable[[FloatArray, Mapping[str, Array]], FloatArray]] = {
+            "score": host.score,
+            "codes": lambda _, outputs: host.codes(outputs),
+            "contributions": host.contributions,
+        }
         by_sensor = PARTS[manifest.spec.scoring.head][0] in ("inputs", "residual")
         known = {"score", "contributions"} if by_sensor else {"score"}
-        self.outputs = frozenset(known | ({"codes"} & set(self._names)))
+        self.outputs = frozenset(known | ({"codes"} & {output.name for output in manifest.outputs}))
 
     def score(self, window: FloatArray) -> float:
         """See `Scorer.score`."""
-        return float(self.run(window, "score")[0]) if all_finite(window) else nan
+        return float(self._run(window, ("score",))["score"][0]) if all_finite(window) else nan
 
-    def run(self, windows: FloatArray, output: str) -> FloatArray:
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
         """See `Scorer.run`."""
-        if output not in self.outputs:
-            raise ModelFileError(f"this model gives no {output}. Expected one of: {', '.join(sorted(self.outputs))}.")
+        if unknown := set(names) - self.outputs:
+            raise ModelFileError(
+                f"this model gives no {', '.join(sorted(unknown))}. Expected of: {', '.join(sorted(self.outputs))}."
+            )
         if len(windows) <= _CHUNK:
-            return self._run(windows, output)
+            return self._run(windows, names)
         starts = range(0, len(windows), _CHUNK)
-        return np.concatenate([self._run(windows[start : start + _CHUNK], output) for start in starts])
+        parts = [self._run(windows[start : start + _CHUNK], names) for start in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
         self._graph.abandon()
 
-    def _run(self, windows: FloatArray, output: str) -> FloatArray:
+    def _run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
         inputs = self._host.inputs(windows).reshape(len(windows), *self._shape)
         outputs: dict[str, Array] = self._graph.run(inputs, self._names)
-        if output == "codes":
-            return self._host.codes(outputs)
-        return self._host.score(windows, outputs) if output == "score" else self._host.contributions(windows, outputs)
+        return {name: self._of[name](windows, outputs) for name in names}

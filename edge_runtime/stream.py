@@ -180,7 +180,8 @@ class Stream:
         )
 
     def _drifts(self, codes: FloatArray) -> FloatArray:
-        if codes.shape[1] != len(self.detector.manifest.mean_activation):
+        units = len(self.detector.manifest.mean_activation)
+        if not units or codes.shape[1] != units:
             return np.full(len(codes), np.nan, np.float32)
         drifts = self.drift.update_many(codes)
         if self.drift.value > self.drift_limit:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.detector import Detector
-from edge_runtime.heads import PARTS
 from edge_runtime.judging import AdaptationSettings, Judge, Judged
 from edge_runtime.preprocessing import FloatArray
 
@@ -45,22 +44,31 @@ class Scorer:
     """
 
     def __init__(self, detector: Detector, settings: AdaptationSettings, worth_explaining: float) -> None:
-        spec = detector.manifest.spec
+        manifest = detector.manifest
         self.detector = detector
-        self.judge = Judge.of(detector, settings)
+        self.judge = Judge(self._score_many, manifest.spec, detector.threshold, settings)
         self._worth_explaining = worth_explaining
-        self._explains_itself = PARTS[spec.scoring.head][0] != "codes"
+        self._beside = tuple(sorted(detector.outputs & {"codes", "contributions"}))
+        self._seen: dict[str, FloatArray] = {}
 
     def score(self, windows: FloatArray) -> Scored:
         """Score successive windows of shape (n, window, sensors)."""
         judged = self.judge.look_at(windows)
-        codes = self.detector.encode(judged.windows)
-        return Scored(judged.scores, judged.thresholds, codes, self._contributions(judged))
+        # A mean that follows shifts the windows anew after each that was not quiet: what was seen is of another shift.
+        seen = self._seen if self.judge.tracker is None else self.detector.outputs_many(judged.windows, self._beside)
+        codes = seen.get("codes", np.empty((len(windows), 0), np.float32))
+        contributions = seen["contributions"] if "contributions" in seen else self._contributions(judged)
+        return Scored(judged.scores, judged.thresholds, codes, contributions)
+
+    def _score_many(self, windows: FloatArray) -> FloatArray:
+        """Return the scores; what else is wanted of the windows comes from the same run of the graph."""
+        wanted = self._beside if self.judge.tracker is None else ()
+        self._seen = self.detector.outputs_many(windows, ("score", *wanted))
+        return self._seen["score"]
 
     def _contributions(self, judged: Judged) -> FloatArray:
+        """Return the contributions to scores that are worth it: they cost a run for every sensor."""
         windows, scores = judged.windows, judged.scores
-        if self._explains_itself:
-            return self.detector.explain_many(windows)
         contributions = np.zeros((len(scores), len(self.detector.sensor_names)), np.float32)
         rows = np.flatnonzero(scores > self._worth_explaining * judged.thresholds)
         if len(rows):

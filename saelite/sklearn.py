@@ -127,8 +127,8 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
     def _train(self, rows: Array, seed: int) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
+        from edge_runtime.head_fitting import fit_head
         from training.autoencoder import SparseAutoencoder, plain_network
-        from training.heads import fit_head
         from training.parts import head_parts
         from training.trainer import TrainingSettings, fit
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf
 
+from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import PARTS
-from training.heads import fit_head
 
 
 @pytest.fixture(scope="module")

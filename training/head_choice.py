@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import PARTS, Head, needs_decoder
 from edge_runtime.preprocessing import FloatArray, Preprocessing
 from edge_runtime.smoothing import Smoother
 from training.faults import FAULTS, with_fault
-from training.heads import fit_head
 
 # Heads that differ by less are told apart by what they cost on the device.
 _TIE = 0.01

@@ -16,6 +16,7 @@ import numpy as np
 
 from edge_runtime.atomic import unwritable
 from edge_runtime.errors import OutputError
+from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import Head
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.preprocessing import FloatArray, Preprocessing
@@ -23,7 +24,6 @@ from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFold
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.checkpoint import CheckpointFile
 from training.head_choice import HeadChoice, choose_head
-from training.heads import fit_head
 from training.parts import head_parts
 from training.preprocessing import PreprocessingSettings, fit_preprocessing
 from training.presets import preset_sizes

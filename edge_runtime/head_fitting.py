@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
 
+from edge_runtime.errors import missing_extra
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.preprocessing import FloatArray
 
@@ -46,6 +46,10 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray]) -> Head:
 
 
 def _shrunk_correlation(standard: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    try:
+        from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
+    except ImportError as error:
+        raise missing_extra("scikit-learn", "workstation", "fitting a scoring head") from error
     shrinkage = min(ledoit_wolf_shrinkage(standard, assume_centered=True), _MOST_SHRINKAGE)
     correlation: npt.NDArray[np.float64] = shrunk_covariance(standard.T @ standard / len(standard), shrinkage)
     return correlation
