@@ -9,6 +9,8 @@ import numpy as np
 
 from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
 from edge_runtime.errors import ModelFileError
+from edge_runtime.manifest import Threshold
+from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RunFolder, read_run_folder
 from edge_runtime.smoothing import Smoother
 from export.threshold import fit_threshold
@@ -27,20 +29,41 @@ def training_report(folder: Path) -> Report:
     nothing = np.empty(0)
     return Report(
         title=f"Training of {run.name}",
-        recording="its held-out normal windows, drawn as one a second",
-        figures=Figures(None, None, float((scores > threshold.value).mean()), None, len(scores), 0),
-        trace=ScoreTrace(
-            np.arange(len(scores), dtype=float), scores, threshold.value, np.zeros(len(scores), bool), None
-        ),
+        recording=_tried_on(run, threshold),
+        figures=Figures(None, None, threshold.measured_far, None, threshold.n_measured, 0),
+        trace=_trace(run, scores, threshold.value),
         faults=(),
         history=_history(folder / "history.csv"),
         normal_scores=nothing,
         latency=(),
         sizes=(),
-        facts=_facts(run, threshold.method, threshold.measured_far),
+        facts=_facts(run, threshold.method),
         rho=float(run.training["settings"]["rho"]),
         learnt=_learnt(run),
     )
+
+
+def _tried_on(run: RunFolder, threshold: Threshold) -> str:
+    there_were, shown = run.training["held_out_windows_there_were"], len(run.windows.held_out)
+    which = "its held-out normal windows"
+    if shown != there_were:
+        which = f"{shown:,} of its {there_were:,} held-out normal windows, in stretches spread over the time"
+    if not threshold.n_measured:
+        return f"{which}; the threshold is fitted on all of them"
+    return (
+        f"{which}: the threshold is fitted on the first {threshold.n_windows:,}, false alarms are counted on the other "
+        f"{threshold.n_measured:,} (aimed at: {threshold.target_far:.2%})"
+    )
+
+
+def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
+    preprocessing = run.spec.preprocessing
+    # Of stretches of windows nobody knows when they were.
+    has_time = preprocessing.rate_hz > 0 and run.training["held_out_windows_there_were"] == len(scores)
+    numbers = np.arange(len(scores), dtype=float)
+    ends_s = (preprocessing.window + preprocessing.stride * numbers) / (preprocessing.rate_hz or 1.0)
+    none = np.zeros(len(scores), bool)
+    return ScoreTrace(ends_s if has_time else numbers, scores, threshold, none, None, has_time)
 
 
 def _learnt(run: RunFolder) -> Learnt:
@@ -71,18 +94,16 @@ def _history(path: Path) -> tuple[Epoch, ...]:
 _CURVES = ("loss", "validation_loss", "penalty", "mean_activation")
 
 
-def _facts(run: RunFolder, method: str, measured: float | None) -> tuple[tuple[str, str], ...]:
+def _facts(run: RunFolder, method: str) -> tuple[tuple[str, str], ...]:
     spec = run.spec
     facts = [
         ("sensors", ", ".join(spec.sensor_names)),
-        ("window", f"{spec.preprocessing.window} readings, stride {spec.preprocessing.stride}"),
+        ("window", f"readings: {spec.preprocessing.window}, stride {spec.preprocessing.stride}"),
         ("layers", " – ".join(str(layer.kernel.shape[1]) for layer in (*run.network.encoder, *run.network.decoder))),
         ("head", spec.scoring.head),
         ("threshold", method),
         ("training windows", f"{run.training['windows']:,} of {run.training['rows']:,} rows"),
         ("data SHA-256", run.provenance.data_sha256),
     ]
-    if measured is not None:
-        facts.append(("false-alarm rate on other normal windows", f"{measured:.2%}"))
     facts += [(name, version) for name, version in run.provenance.packages.items()]
     return tuple(facts)

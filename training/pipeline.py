@@ -158,6 +158,7 @@ def train(
             "rows": len(recording.values),
             "windows": len(windows),
             "windows_there_were": len(train_part),
+            "held_out_windows_there_were": len(held_out_part),
             "epochs": len(history),
             "findings": asdict(findings),
             "head_choice": None if choice is None else asdict(choice),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.report.drawing import INK, NORMAL, WIDTH, axes_at, render
-from benchmarks.report.formats import number, percent
+from benchmarks.report.formats import number
 from benchmarks.report.model import Learnt
 from benchmarks.report.tables import Column, Table
 
@@ -44,20 +44,33 @@ def codes_table(learnt: Learnt) -> Table:
     order = np.argsort(-learnt.mean_activations, kind="stable")[:_MAX_ROWS]
     rows = ((str(code), learnt.mean_activations[code], learnt.firing_shares[code]) for code in order)
     return Table(
-        "Codes",
+        _title("Codes", "busiest", len(order), len(learnt.mean_activations)),
         (Column("code"), Column("mean activation"), Column("windows it fires in")),
-        tuple((code, number(float(mean)), percent(float(share))) for code, mean, share in rows),
+        tuple((code, f"{mean:.3f}", f"{share:.1%}") for code, mean, share in rows),
     )
 
 
 def sensors_table(learnt: Learnt) -> Table:
     """Return each sensor's error of reconstruction on held-out windows, the largest first."""
     rows = sorted(learnt.errors, key=lambda row: -row[1])[:_MAX_ROWS]
-    columns = (Column("sensor", is_number=False), Column("root mean squared error, in scales"))
-    return Table("Reconstruction", columns, tuple((name, number(error)) for name, error in rows))
+    columns = (Column("sensor", is_number=False), Column("RMS error, in scales"))
+    title = _title("Reconstruction", "worst", len(rows), len(learnt.errors))
+    return Table(title, columns, tuple((name, f"{error:.3f}") for name, error in rows))
 
 
 def findings_table(learnt: Learnt) -> Table:
     """Return the sensors that never move, repeat another, or drift."""
     columns = (Column("finding", is_number=False), Column("sensors", is_number=False))
     return Table("Findings in the training rows", columns, learnt.findings)
+
+
+def silent_codes(learnt: Learnt) -> str:
+    """Say how many codes never fire."""
+    silent, codes = int((learnt.firing_shares == 0).sum()), len(learnt.firing_shares)
+    if not silent:
+        return f"All {codes} codes fire now and then."
+    return f"{silent} of the {codes} codes never {'fires' if silent == 1 else 'fire'}."
+
+
+def _title(what: str, kind: str, shown: int, there_are: int) -> str:
+    return what if shown == there_are else f"{what}: the {shown} {kind} of {there_are}"

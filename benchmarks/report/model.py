@@ -43,7 +43,7 @@ class ScoreTrace:
     Parameters
     ----------
     seconds : ndarray of shape (n,)
-        Ascending times of the windows' last readings.
+        Ascending times of the windows' last readings; their numbers where `has_time` is False.
     scores : ndarray of shape (n,)
         Higher is more anomalous.
     threshold : float
@@ -52,6 +52,8 @@ class ScoreTrace:
         Which windows are labelled anomalous.
     faults : tuple of str or None
         Name of the fault at each window, empty where there is none.
+    has_time : bool
+        Whether the recording says when its readings were taken.
     """
 
     seconds: Array
@@ -59,6 +61,7 @@ class ScoreTrace:
     threshold: float
     labels: Mask | None
     faults: tuple[str, ...] | None
+    has_time: bool = True
 
     @property
     def alarms(self) -> Mask:

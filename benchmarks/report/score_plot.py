@@ -78,7 +78,8 @@ def score_plot(trace: ScoreTrace) -> str:
 def _clock(trace: ScoreTrace, right: float) -> _Clock:
     low, high = float(trace.seconds[0]) - step_s(trace.seconds), float(trace.seconds[-1])
     high += 0.01 * (high - low)
-    return _Clock(low, high, *clock_unit(length_s(trace)), WIDTH - _LEFT - right)
+    unit = clock_unit(length_s(trace)) if trace.has_time else (1.0, "")
+    return _Clock(low, high, *unit, WIDTH - _LEFT - right)
 
 
 def _overhang(trace: ScoreTrace, faults: list[Span], names: list[str]) -> float:
@@ -131,7 +132,7 @@ def _paint_strip(axes: Axes, clock: _Clock, trace: ScoreTrace, faults: list[Span
     axes.tick_params(axis="y", length=0, labelcolor=MUTED)
     axes.set(ylim=(0, len(rows)), xlim=(clock.low_s / clock.unit_s, clock.high_s / clock.unit_s))
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(f"time [{clock.unit}]")
+    axes.set_xlabel(f"time [{clock.unit}]" if trace.has_time else "window")
 
 
 def _alt(trace: ScoreTrace, faults: list[Span]) -> str:

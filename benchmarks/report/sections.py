@@ -40,10 +40,10 @@ def sections(report: Report) -> list[Section]:
 
 
 def _detection(report: Report) -> Section | None:
-    table = tables.figures_table(report)
-    if not table.rows:
+    table, figures = tables.figures_table(report), report.figures
+    # Without anomalies there is nothing to detect; the false-alarm rate stands above all sections.
+    if not table.rows or not figures.n_anomalous:
         return None
-    figures = report.figures
     text = f"{figures.n_windows:,} windows, {figures.n_anomalous:,} of them labelled anomalous."
     return Section("detection", "Does it detect?", text, tables=(table,))
 
@@ -110,7 +110,10 @@ def _training(report: Report) -> Section | None:
 def _learnt(report: Report) -> Section | None:
     if report.learnt is None:
         return None
-    text = "A code that never fires is a unit too many; a sensor with an error near 1 was not learnt at all."
+    text = (
+        "On held-out windows. A code fires where it is above one half; one that never does is a unit too many. "
+        f"{learnt.silent_codes(report.learnt)} A sensor with an error near 1 was not learnt at all."
+    )
     shown = (
         learnt.findings_table(report.learnt),
         learnt.sensors_table(report.learnt),

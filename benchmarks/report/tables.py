@@ -151,9 +151,11 @@ def _fault_row(report: Report, row: FaultRow) -> tuple[str, ...]:
 
 
 def _alarm_row(report: Report, span: Span) -> tuple[str, ...]:
-    peak, limit = _peak(report, span), report.trace.threshold
-    start = clock(span.start_s, length_s(report.trace))
-    return (start, duration(span.end_s - span.start_s), number(peak), ratio(peak, limit))
+    peak, trace = _peak(report, span), report.trace
+    when = (clock(span.start_s, length_s(trace)), duration(span.end_s - span.start_s))
+    if not trace.has_time:
+        when = (f"window {span.first:,}", f"{span.end - span.first:,} windows")
+    return (*when, number(peak), ratio(peak, trace.threshold))
 
 
 def _during(report: Report, span: Span) -> str:
