@@ -58,16 +58,17 @@ class HostScoring:
 
     def score(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
         """Return one raw score per window, shape (n,)."""
-        return self._head.score(self._parts(windows, outputs))
+        return self._head.score(self.parts(windows, outputs))
 
     def contributions(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
         """Return each sensor's part of the raw scores, shape (n, sensors), of a head that begins with sensors."""
-        components = self._head.components(self._parts(windows, outputs))[:, : self._preprocessing.inputs]
+        components = self._head.components(self.parts(windows, outputs))[:, : self._preprocessing.inputs]
         shape = (len(windows), self._preprocessing.inputs_per_sensor, self._preprocessing.sensors)
         contributions: FloatArray = components.reshape(shape).sum(axis=1, dtype=np.float32)
         return contributions
 
-    def _parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:
+    def parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:
+        """Return what heads are made of, each of shape (n, width); see `edge_runtime.heads.PARTS`."""
         parts = {"inputs": self._preprocessing.transform(windows)}
         if "codes" in self._outputs:
             parts["codes"] = self.codes(outputs)

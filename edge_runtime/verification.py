@@ -70,7 +70,10 @@ def verify(model: ModelFile, detector: Detector) -> Verification:
         If the file carries none.
     """
     if "reference_windows" not in model.arrays:
-        raise ModelFileError("the file carries no reference windows to repeat. Export it again with this saelite.")
+        raise ModelFileError(
+            "the file carries no reference windows to repeat: an older saelite wrote it, or `saelite attach` without "
+            "normal data or codes. Make it again."
+        )
     windows, threshold = model.arrays["reference_windows"], model.manifest.threshold.value
     scores = np.array([detector.score(window) for window in windows], np.float32)
     full = Side(model.arrays["reference_codes"], model.arrays["reference_scores"], threshold)

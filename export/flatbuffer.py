@@ -13,6 +13,7 @@ from edge_runtime.errors import ModelFileError
 from edge_runtime.manifest import Op, QuantizedTensor
 
 _OP_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+_TYPE_NAMES = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
 _FILE_IDENTIFIER = b"TFL3"
 
 
@@ -138,3 +139,8 @@ def scale_of(tensor: Any) -> tuple[float, int] | None:
     if quantization is None or quantization.scale is None or not len(quantization.scale):
         return None
     return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+
+
+def type_name(tensor: Any) -> str:
+    """Return the name of a tensor's type, such as ``int8``."""
+    return str(_TYPE_NAMES.get(tensor.type, "?"))

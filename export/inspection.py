@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 
 from export import flatbuffer
-
-_TYPES = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
 
 
 @dataclass(frozen=True)
@@ -80,10 +77,10 @@ def _names(entries: Any) -> str:
 def _op(model: Any, graph: Any, operator: Any) -> OpRow:
     code = model.operatorCodes[operator.opcodeIndex]
     name = flatbuffer.op_name(code)
-    types = [_TYPES.get(graph.tensors[index].type, "?") for index in operator.inputs if index >= 0]
+    types = [flatbuffer.type_name(graph.tensors[index]) for index in operator.inputs if index >= 0]
     outputs = [graph.tensors[index] for index in operator.outputs]
     return OpRow(
-        name, int(code.version), ", ".join(types), ", ".join(_TYPES.get(tensor.type, "?") for tensor in outputs),
+        name, int(code.version), ", ".join(types), ", ".join(flatbuffer.type_name(tensor) for tensor in outputs),
         _macs(name, graph, operator),
     )  # fmt: skip
 
@@ -105,5 +102,5 @@ def _tensor(model: Any, tensor: Any) -> TensorRow:
     shape = [] if tensor.shape is None else tensor.shape
     return TensorRow(
         tensor.name.decode() if tensor.name else "", "x".join(map(str, shape)),
-        _TYPES.get(tensor.type, "?"), 0 if data is None else len(data), granularity, *(scale or (None, None)),
+        flatbuffer.type_name(tensor), 0 if data is None else len(data), granularity, *(scale or (None, None)),
     )  # fmt: skip

@@ -65,6 +65,21 @@ class NamesType(click.ParamType):  # type: ignore[type-arg] # generic only from 
         return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+class NumbersType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
+    """Numbers separated by commas."""
+
+    name = "NUMBERS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"expected numbers with commas between them. Received: {value!r}", param, ctx)
+
+
 def rows_option(help_text: str) -> Callable[[F], F]:
     """``--rows START:STOP``."""
     return click.option("--rows", type=RowsType(), default=":", show_default=True, help=help_text)

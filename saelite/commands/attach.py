@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from saelite.options import sign_option
+from edge_runtime.errors import missing_extra
+from saelite.options import NamesType, NumbersType, sign_option
 from saelite.tables import size, table
+
+if TYPE_CHECKING:
+    from edge_runtime.model_file import ModelFile
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("model", type=_PATH)
-@click.argument("compiled", type=_PATH)
+@click.argument("compiled", type=_PATH, required=False)
 @click.option("-o", "--output", type=_PATH, required=True, help="Model file to write.")
 @click.option("--log", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The compiler's log.")
+@click.option("--normal", type=_PATH, metavar="RECORDING",
+              help="Normal data, raw: .csv, .npy or .npz. What is not said by hand is fitted on them.")  # fmt: skip
+@click.option(
+    "--sensors", type=NamesType(), default=(), help="In the graph's order.  [default: the recording's columns]"
+)
+@click.option("--window", type=click.IntRange(1), help="Readings the graph sees at once.  [default: by its shape]")
+@click.option("--scaling", type=click.Choice(["none", "standard"]), default="none", show_default=True,
+              help="What the graph takes: raw values, or less the mean, by the deviation of normal data.")  # fmt: skip
+@click.option("--center", type=NumbersType(), default=(), help="Of each sensor, instead of --scaling.")
+@click.option(
+    "--scale", type=NumbersType(), default=(), help="Of each sensor: the graph takes (value - center) / scale."
+)
+@click.option("--reconstruction", default="", metavar="NAME", help="Output that is the reconstruction.")
+@click.option("--codes", default="", metavar="NAME", help="Output that is the codes.")
+@click.option("--head", type=click.Choice(["spe", "residual", "joint", "t2", "t2x"]),
+              help="How the score is made, see docs/training.md.  [default: spe, t2 for an encoder alone]")  # fmt: skip
+@click.option("--head-file", type=_PATH, help="Fitted head: .npz with mean and whitening.")
+@click.option("--threshold", type=float, help="Limit of the score.  [default: fitted on normal data]")
 @sign_option
-def attach(model: Path, compiled: Path, output: Path, log: Path | None, key: Path | None) -> None:
-    """Put a model file's manifest onto the graph that edgetpu_compiler made of it elsewhere.
+def attach(
+    model: Path, compiled: Path | None, output: Path, log: Path | None, key: Path | None, **by_hand: Any
+) -> None:
+    """Put a manifest onto a graph that has none: one compiled for the Edge TPU, or one that is not ours.
 
-    The compiler keeps the graph and drops the rest. MODEL is the file that was exported, COMPILED what the compiler
-    wrote. A signature has to be made anew.
+    With COMPILED, what edgetpu_compiler made of MODEL elsewhere: the compiler keeps the graph and drops the manifest,
+    which MODEL still has. Without it MODEL is any .tflite autoencoder, float32 or int8 at its ends: what its values
+    mean is given by hand or fitted on normal data. The graph stays as it is; a signature has to be made anew.
 
     \b
-    Example:
+    Examples:
+      saelite attach theirs.tflite --normal normal.csv --scaling standard -o pump.tflite
+      saelite attach theirs.tflite --sensors flow,heat --center 30,20 --scale 5,2 --threshold 9 -o pump.tflite
       edgetpu_compiler --show_operations --out_dir . pump.tflite
       saelite attach pump.tflite pump_edgetpu.tflite --log pump_edgetpu.log -o pump_tpu.tflite
     """
-    from edge_runtime.errors import ModelFileError
-    from edge_runtime.model_file import read_model_file
-    from export.edgetpu import attach as attach_manifest
-
-    source = read_model_file(model)
     try:
-        graph = compiled.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read {compiled}: {error.strerror}.") from error
-    whole = attach_manifest(source, graph, log.read_text() if log else "")
+        whole = _described(model, output.stem, by_hand) if compiled is None else _compiled(model, compiled, log)
+    except ImportError as error:
+        raise missing_extra(error.name or "flatbuffers", "workstation", "`saelite attach`") from error
     if key is not None:
         whole = whole.signed(key)
     whole.write(output)
@@ -46,3 +68,21 @@ def attach(model: Path, compiled: Path, output: Path, log: Path | None, key: Pat
     if whole.manifest.op_places:
         rows = [(one.op, str(one.count), one.place, one.reason) for one in whole.manifest.op_places]
         click.echo(table([("op", "count", "runs on", "why"), *rows], header=True))
+    if compiled is None:
+        threshold = whole.manifest.threshold
+        click.echo(f"head {whole.manifest.spec.scoring.head}, threshold {threshold.value:.4g}: {threshold.method}")
+
+
+def _compiled(model: Path, compiled: Path, log: Path | None) -> ModelFile:
+    from edge_runtime.model_file import read_content, read_model_file
+    from export.edgetpu import attach as attach_manifest
+
+    return attach_manifest(read_model_file(model), read_content(compiled), log.read_text() if log else "")
+
+
+def _described(model: Path, name: str, by_hand: dict[str, Any]) -> ModelFile:
+    from edge_runtime.model_file import read_content
+    from export.third_party import ByHand, describe_graph
+
+    normal = by_hand.pop("normal")
+    return describe_graph(read_content(model), name, ByHand(**by_hand), normal)
