@@ -237,6 +237,15 @@ def test_numpy_executor_needs_numpy_alone(model_path):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
+def test_int16_layers_are_refused_with_what_to_do():
+    builder = GraphBuilder()
+    x, y = builder.tensor((1, 2), "int16", [0.1], [0]), builder.tensor((1, 3), "int16", [0.1], [0])
+    weights = builder.constant(np.ones((3, 2), np.int8), [0.1], [0])
+    builder.op("FULLY_CONNECTED", [x, weights], y, schema.FullyConnectedOptionsT())
+    with pytest.raises(ModelFileError, match=r"int16 and int8 is not in .* --quantize int8"):
+        Interpreter(builder.build([x], [y]))
+
+
 def test_op_numbers_are_those_of_the_schema():
     assert {name: getattr(schema.BuiltinOperator, name) for name, _ in KERNELS.values()} == {
         name: code for code, (name, _) in KERNELS.items()

@@ -66,7 +66,10 @@ def _float(operator: Operator) -> Run:
 def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -> Run:
     x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
     if x.dtype not in (np.int8, np.uint8) or weights.dtype != x.dtype:
-        raise ModelFileError(f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor.")
+        raise ModelFileError(
+            f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor. Export with --quantize "
+            "int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
+        )
     multiplier = Multiplier.of(_factors(x, weights, output), graph.dense_rounding)
     low, high = quantized_limits(output, *limits(operator, _ACTIVATION))
     # Widened before the zero point is subtracted: int8 would wrap around.
