@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check wheel-test test-arm bench clean
+.PHONY: help demo test lint format types docs docs-check wheel-test test-arm bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -55,6 +55,10 @@ bench: $(VENV)/.workstation ## measure and say what became slower than in docs/b
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 
+peers: $(VENV)/.peers ## test and measure beside other detectors and runtimes; installs them, a gigabyte or more
+	@$(BIN)/python -m pytest -q tests/test_peers.py
+	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
+
 clean: ## remove the environment, builds and caches
 	rm -rf $(VENV) .arm .bench build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -66,6 +70,9 @@ $(VENV)/.workstation: pyproject.toml constraints.txt
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,workstation,dev)
 	@touch $(VENV)/.workstation
+
+$(VENV)/.peers: $(VENV)/.dev
+	$(call install,workstation,dev$(comma)peers)
 
 define install
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \

@@ -104,7 +104,8 @@ like slower code):
 saelite bench digits.tflite --compare board.json
 ```
 
-`make bench` does this in a clone, against the figures of this page. `make test-arm` runs doctor, score, run and the
+`make bench` does this in a clone, against the figures of this page; `make peers` installs the peers and compares with
+them. `make test-arm` runs doctor, score, run and the
 device's tests in real ARM interpreters, emulated; how long that takes says nothing about a board, so no time is taken
 from it.
 """

@@ -26,7 +26,10 @@ def test_peer_scores_what_is_far_off_higher(key):
     odd = normal[:50] + np.float32([6, -6, 6, -6, 6, -6])
     scorer = LEARNERS[key](normal)
     assert np.median(scorer.many(odd)) > np.quantile(scorer.many(normal), 0.9)
-    assert float(scorer.one(odd[:1])) == pytest.approx(float(np.asarray(scorer.many(odd))[0]), rel=1e-3)
+    alone = float(scorer.one(odd[:1]))
+    assert alone > np.quantile(scorer.many(normal), 0.9)
+    if key != "pyod_ecod":  # it ranks each window among those it is given with
+        assert alone == pytest.approx(float(np.asarray(scorer.many(odd))[0]), rel=1e-3)
 
 
 def test_components_give_the_reconstruction_error_of_scikit_learn():

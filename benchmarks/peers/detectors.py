@@ -76,7 +76,7 @@ def pyod_knn(normal: FloatArray) -> Scorer:
 
 
 def pyod_ecod(normal: FloatArray) -> Scorer:
-    """PyOD's ECOD with its defaults."""
+    """PyOD's ECOD with its defaults; a window's score depends on the windows that are scored with it."""
     from pyod.models.ecod import ECOD
 
     return _pyod(ECOD(n_jobs=1), normal)

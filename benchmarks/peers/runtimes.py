@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def pytorch(run: RunFolder) -> Scorer:
             return torch.square((z - mean) @ whitening).sum(1)
 
     example = torch.zeros((1, preprocessing.window, preprocessing.sensors))
-    with torch.inference_mode():
+    # Called deprecated, and still its best call for one window: 25 us; 32 as written, 52 through torch.compile.
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(Network().eval(), example)))
 
     def many(windows: FloatArray) -> Any:
