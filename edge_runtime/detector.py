@@ -55,13 +55,28 @@ class Detector:
 
     Examples
     --------
-    ::
+    >>> detector = Detector.load("pump.tflite")
+    >>> detector.sensor_names
+    ('flow', 'pressure', 'current', 'vibration')
+    >>> detector.update([33.0, 103_000.0, 1.6, 0.003]) is None  # its windows are of two readings
+    True
+    >>> detector.update({"flow": 33.2, "pressure": 103_100.0, "current": 1.6, "vibration": 0.003})
+    Result(score=4.4814, threshold=30.0, is_anomaly=False)
+    >>> result = detector.update([33.1, 150_000.0, 1.6, 0.003])
+    >>> result.is_anomaly
+    True
+    >>> contributions = detector.explain()
+    >>> max(contributions, key=contributions.get)
+    'pressure'
 
-        detector = Detector.load("pump.tflite")
-        for reading in readings:
-            result = detector.update(reading)
-            if result is not None and result.is_anomaly:
-                print(result.score, detector.explain())
+    Without a stream, and many windows at once:
+
+    >>> import numpy as np
+    >>> window = np.array([[33.0, 103_000.0, 1.6, 0.003], [33.2, 103_100.0, 1.6, 0.003]])
+    >>> detector.score(window)
+    4.4814
+    >>> detector.score_many(np.stack([window, window])).shape, detector.encode(window[None]).shape
+    ((2,), (1, 6))
     """
 
     def __init__(self, model: ModelFile, runtime: Runtime, options: Options | None = None) -> None:

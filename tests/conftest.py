@@ -6,11 +6,17 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import doctest_files
 import pytest
 from machines import SENSORS, pump_rows
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_configure(config):
+    """Give doctests of all packages the files they load: a conftest's own fixtures are for its folder alone."""
+    config.pluginmanager.register(doctest_files)
 
 
 def train_pump(head="t2x"):

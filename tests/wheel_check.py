@@ -118,6 +118,8 @@ def check_contents(wheel: Path) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    # Without it a type checker takes a package for untyped.
+    ours |= {f"{package}/py.typed" for package in PACKAGES}
     if strangers or ours - inside:
         raise WheelError(
             f"{wheel.name} holds {sorted(strangers)} besides our packages and lacks {sorted(ours - inside)}"
