@@ -1,7 +1,8 @@
-"""Adam as one fused kernel over all weights: quicker to trace and to run than the Keras optimizer's graph."""
+"""Adam as one fused kernel per weight: quicker to trace and to run than the Keras optimizer's graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -13,38 +14,46 @@ START_POWERS = (_BETA_1, _BETA_2)
 
 
 def adam_step(  # noqa: PLR0913 - the optimizer's state is the caller's
-    weights: Any, m: Any, v: Any, powers: Any, gradient: Any, learning_rate: Any, decay: Any = None
+    weights: Sequence[Any],
+    m: Sequence[Any],
+    v: Sequence[Any],
+    powers: Any,
+    gradients: Sequence[Any],
+    learning_rate: Any,
+    weight_decay: float = 0.0,
 ) -> Any:
     """Take one step of Adam with decoupled weight decay, inside a graph; return the next step's powers.
 
     Parameters
     ----------
-    weights, m, v : variables of shape (p,)
+    weights, m, v : sequences of variable
         The weights to move and their two moments, zero at the start.
     powers : tensor of shape (2,)
         The decay rates of the moments to the power of the step's number; `START_POWERS` in the first.
-    gradient : tensor of shape (p,)
+    gradients : sequence of tensor
     learning_rate : tensor of shape ()
-    decay : tensor of shape (p,), optional
-        Share of ``learning_rate * weight`` taken off each weight.
+    weight_decay : float
+        Share of ``learning_rate * kernel`` taken off each kernel in a step; biases are left alone.
 
     References
     ----------
     Kingma and Ba (2015), Adam: a method for stochastic optimization.
     Loshchilov and Hutter (2019), Decoupled weight decay regularization.
     """
-    if decay is not None:
-        weights.assign_sub(learning_rate * decay * weights)
-    tf.raw_ops.ResourceApplyAdam(
-        var=weights.handle,
-        m=m.handle,
-        v=v.handle,
-        beta1_power=powers[0],
-        beta2_power=powers[1],
-        lr=learning_rate,
-        beta1=_BETA_1,
-        beta2=_BETA_2,
-        epsilon=_EPSILON,
-        grad=gradient,
-    )
+    power_1, power_2 = tf.unstack(powers)
+    for weight, first, second, gradient in zip(weights, m, v, gradients, strict=True):
+        if weight_decay and len(weight.shape) > 1:
+            weight.assign_sub(learning_rate * weight_decay * weight)
+        tf.raw_ops.ResourceApplyAdam(
+            var=weight.handle,
+            m=first.handle,
+            v=second.handle,
+            beta1_power=power_1,
+            beta2_power=power_2,
+            lr=learning_rate,
+            beta1=_BETA_1,
+            beta2=_BETA_2,
+            epsilon=_EPSILON,
+            grad=gradient,
+        )
     return powers * tf.constant(START_POWERS)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import DenseLayer, Network
 from training.sparsity import SparseLayer
 
@@ -141,6 +142,26 @@ def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
 
 def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
     return lambda units, activation: _TiedDense(lambda: layer, units, activation)
+
+
+def learnt(model: SparseAutoencoder) -> list[FloatArray]:
+    """Return all that training changes: the trainable weights, and last the codes' moving average, if there is one.
+
+    Without momentum there is none, and the last array is empty.
+    """
+    layer = model.encoder.layers[-1].rho_hat
+    average = np.zeros(0, np.float32) if layer is None else layer.average.numpy()
+    return [*(variable.numpy() for variable in model.trainable_variables), average]
+
+
+def set_learnt(model: SparseAutoencoder, values: Sequence[FloatArray]) -> None:
+    """Give a model what `learnt` returned."""
+    *weights, average = values
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+    layer = model.encoder.layers[-1].rho_hat
+    if layer is not None:
+        layer.average.assign(average)
 
 
 def plain_network(model: SparseAutoencoder) -> Network:

@@ -27,7 +27,7 @@ class Checkpoint:
     history : tuple of tuple of float
         One row per epoch.
     weights, best_weights : tuple of ndarray
-        What the model learns: weights end to end, and the moving average of its mean activations.
+        As `training.autoencoder.learnt` returns them.
     optimizer : tuple of ndarray
         Adam's moments and powers.
     """

@@ -39,8 +39,12 @@ def kl_divergence(rho: float, rho_hat: Any) -> Any:
     tensor of shape (units,)
         In nats; zero where ``rho_hat`` is `rho`, finite at 0 and 1.
     """
-    squeezed = _EPSILON + (1.0 - 2.0 * _EPSILON) * rho_hat
+    squeezed = _squeezed(rho_hat)
     return rho * ops.log(rho / squeezed) + (1.0 - rho) * ops.log((1.0 - rho) / (1.0 - squeezed))
+
+
+def _squeezed(rho_hat: Any) -> Any:
+    return _EPSILON + (1.0 - 2.0 * _EPSILON) * rho_hat
 
 
 PENALTIES = ("kl", "l1", "topk", "none")
@@ -66,13 +70,22 @@ def penalty_of(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any)
     return alpha * ops.sum(ops.mean(ops.abs(codes), axis=0)) if penalty == "l1" else 0.0
 
 
-def moving_average(average: Any, batch_mean: Any, momentum: float) -> tuple[Any, Any]:
-    """Return the average with a batch's mean activations in it, and the same to be differentiated.
+def penalty_gradient(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any) -> Any:
+    """Return the gradient of `penalty_of` at the codes, shape (batch, units), or None where it is zero.
 
-    The latter is differentiated as the batch's mean, so that the momentum takes no strength away.
+    A moving average in ``rho_hat`` takes no strength away: it is differentiated as if it were the batch's mean.
     """
-    average = momentum * average + (1.0 - momentum) * ops.stop_gradient(batch_mean)
-    return average, batch_mean + ops.stop_gradient(average - batch_mean)
+    share = alpha / ops.cast(ops.shape(codes)[0], codes.dtype)
+    if penalty == "kl":
+        squeezed = _squeezed(rho_hat)
+        slope = (1.0 - rho) / (1.0 - squeezed) - rho / squeezed
+        return ops.broadcast_to((share * (1.0 - 2.0 * _EPSILON)) * slope, ops.shape(codes))
+    return share * ops.sign(codes) if penalty == "l1" else None
+
+
+def moving_average(average: Any, batch_mean: Any, momentum: float) -> Any:
+    """Return the average with a batch's mean activations in it."""
+    return momentum * average + (1.0 - momentum) * batch_mean
 
 
 @keras.saving.register_keras_serializable(package="saelite")
@@ -175,10 +188,10 @@ class _MovingAverage(keras.layers.Layer):  # type: ignore[misc] # Keras has no t
         self.built = True
 
     def call(self, batch_mean: Any) -> Any:
-        """Return the average."""
-        average, rho_hat = moving_average(self.average, batch_mean, self._momentum)
+        """Return the average; it is differentiated as the batch's mean, so the momentum takes no strength away."""
+        average = ops.stop_gradient(moving_average(self.average, batch_mean, self._momentum))
         self.average.assign(average)
-        return rho_hat
+        return batch_mean + (average - ops.stop_gradient(batch_mean))
 
 
 def keep_largest(codes: Any, count: int) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,10 @@ import tensorflow as tf
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.adam import START_POWERS
-from training.autoencoder import SparseAutoencoder
+from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile
-from training.epoch_graph import epoch_graph, flat_variable
-from training.flat_network import (
-    flat_weights,
-    layer_sizes,
-    mean_activations,
-    set_flat_weights,
-    set_mean_activations,
-    structure_of,
-)
+from training.epoch_graph import epoch_graph, free_variable
+from training.network_graph import structure_of
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
             f"Received: {fitting.history[-1].loss} after {len(fitting.history)} epoch(s). "
             "Look for extreme values in the recording, or choose a smaller learning rate or --alpha."
         )
-    fitting.give_best_to(model)
+    set_learnt(model, fitting.best)
     if checkpoint is not None:
         checkpoint.path.unlink(missing_ok=True)
     return fitting.history
@@ -127,13 +121,14 @@ class _Fitting:
     ) -> None:
         self._settings, self._n = settings, len(train)
         self._graph = epoch_graph(structure_of(model, settings.weight_decay))
-        self._data = (tf.constant(layer_sizes(model)), tf.constant(train), tf.constant(validation))
-        self._weights = flat_variable(flat_weights(model))
-        self._moments = [flat_variable(np.zeros_like(self._weights)) for _ in range(2)]
-        self._powers, self._average = tf.constant(START_POWERS), tf.constant(mean_activations(model))
+        self._data = (tf.constant(train), tf.constant(validation))
+        *weights, average = learnt(model)
+        self._weights = [free_variable(weight) for weight in weights]
+        self._moments = [[free_variable(np.zeros_like(weight)) for weight in weights] for _ in range(2)]
+        self._powers, self._average = tf.constant(START_POWERS), tf.constant(average)
         self.history: list[Epoch] = []
         self.best_loss, self._since_best = np.inf, 0
-        self._best: tuple[FloatArray, ...] = self._learnt()
+        self.best = self._learnt()
 
     def goes_on(self) -> bool:
         """Return whether another epoch is due."""
@@ -158,21 +153,15 @@ class _Fitting:
         self._since_best += 1
         if self.history[-1].validation_loss < self.best_loss:
             self.best_loss, self._since_best = self.history[-1].validation_loss, 0
-            self._best = self._learnt()
-
-    def give_best_to(self, model: SparseAutoencoder) -> None:
-        """Set the weights of the epoch with the lowest validation loss."""
-        weights, average = self._best
-        set_flat_weights(model, weights)
-        set_mean_activations(model, average)
+            self.best = self._learnt()
 
     def state(self) -> Checkpoint:
         """Return all that another process needs to go on."""
-        moments = (moment.numpy() for moment in self._moments)
+        moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
             weights=self._learnt(),
-            best_weights=self._best,
+            best_weights=self.best,
             optimizer=(*moments, self._powers.numpy()),
         )
 
@@ -182,14 +171,15 @@ class _Fitting:
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
         self.best_loss, self._since_best = losses[best], len(losses) - 1 - best
-        (weights, average), self._best = checkpoint.weights, checkpoint.best_weights
+        self.best = checkpoint.best_weights
+        *weights, average = checkpoint.weights
         *moments, powers = checkpoint.optimizer
-        for variable, values in zip((self._weights, *self._moments), (weights, *moments), strict=True):
+        for variable, values in zip(chain(self._weights, *self._moments), (*weights, *moments), strict=True):
             variable.assign(values)
         self._average, self._powers = tf.constant(average), tf.constant(powers)
 
-    def _learnt(self) -> tuple[FloatArray, FloatArray]:
-        return self._weights.numpy(), self._average.numpy()
+    def _learnt(self) -> tuple[FloatArray, ...]:
+        return (*(weight.numpy() for weight in self._weights), self._average.numpy())
 
 
 def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int32]:
