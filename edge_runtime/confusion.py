@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,15 @@ class Confusion:
         self.false_alarms += int((~labels & alarms).sum())
         self.missed_alarms += int((labels & ~alarms).sum())
         self.true_normals += int((~labels & ~alarms).sum())
+
+    def text(self) -> str:
+        """Return the rates there are.
+
+        >>> Confusion(true_normals=3, false_alarms=1).text()
+        'FAR 25.00%'
+        """
+        far = f"FAR {self.far:.2%}"
+        return far if math.isnan(self.mar) else f"F1 {self.f1:.3f}, {far}, MAR {self.mar:.2%}"
 
     @property
     def f1(self) -> float:

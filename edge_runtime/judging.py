@@ -79,7 +79,7 @@ class Judge:
         self.spec = spec
         self._score_many, self._fitted = score_many, threshold
         self.smoother = Smoother(spec.scoring.smoothing_span)
-        self.spot = Spot(settings.spot, threshold) if settings.spot else None
+        self.spot = Spot(settings.spot, threshold, spec.scoring.smoothing_span) if settings.spot else None
         self.tracker = tracker_of(spec, settings.mean_rate, settings.mean_ceiling)
         self._guess, self._guess_length = True, _SHORTEST_GUESS
 

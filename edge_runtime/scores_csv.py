@@ -75,8 +75,7 @@ class Summary:
         if self.breaks:
             line += f", time is missing or goes back before {self.breaks} row(s)"
         if self.labelled:
-            counts = self.confusion
-            line += f"; F1 {counts.f1:.3f}, FAR {counts.far:.2%}, MAR {counts.mar:.2%}"
+            line += f"; {self.confusion.text()}"
         if self.streaming_threshold:
             line += f"; {self.streaming_threshold}"
         return line

@@ -1,9 +1,12 @@
 """What follows a machine as it changes: drift, streaming thresholds."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from machines import pump_rows, write_csv
 from scipy import stats
 
 from edge_runtime.adaptation.drift import DriftMeter, DriftState, divergence, fit_drift_limit
@@ -11,6 +14,7 @@ from edge_runtime.adaptation.pareto import fit_pareto
 from edge_runtime.adaptation.spot import Spot, SpotSettings, SpotState
 from edge_runtime.errors import UsageError
 from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.smoothing import Smoother
 
 
 def codes(n, rho=0.2, units=4, seed=0):
@@ -116,6 +120,25 @@ def test_a_lasting_fault_teaches_the_threshold_next_to_nothing():
     assert thresholds[3001] < 1.5 * thresholds[2000]
 
 
+@pytest.mark.parametrize("target_far", [1e-2, 1e-3])
+def test_streaming_threshold_holds_its_rate_on_smoothed_scores_too(target_far):
+    # One high reading keeps a smoothed score high for a while: such a run is one excursion and many false alarms.
+    scores = Smoother(30).update_many(np.random.default_rng(0).gamma(3.0, size=100_000).astype(np.float32))
+    thresholds = Spot(SpotSettings(target_far, lowest=0.1), fitted=8.0, longest_run=30).update_many(scores)
+    measured = (scores > thresholds)[2000:].mean()
+    assert target_far / 1.5 < measured < target_far * 1.5
+
+
+def test_a_short_run_is_learnt_from_whole_and_a_long_one_from_its_first_score():
+    def learnt(run):
+        spot = Spot(SpotSettings(), fitted=10.0, longest_run=5)
+        spot.update_many(np.array([1.0, *[20.0] * run, 1.0], np.float32))
+        return spot.state.first
+
+    assert learnt(5) == (1.0, *[20.0] * 5, 1.0)
+    assert learnt(6) == (1.0, 20.0, 1.0)
+
+
 def test_scores_that_do_not_differ_leave_the_fitted_threshold():
     assert Spot(SpotSettings(), fitted=2.0).update_many(np.ones(5000, np.float32)).tolist() == [2.0] * 5000
 
@@ -124,8 +147,9 @@ def test_scores_that_do_not_differ_leave_the_fitted_threshold():
 @pytest.mark.parametrize("cut", [10, 999, 1500])
 def test_streaming_threshold_goes_on_after_a_restart(depth, cut):
     scores = np.random.default_rng(6).gamma(3.0, size=3000).astype(np.float32)
-    whole = Spot(SpotSettings(depth=depth), fitted=12.0).update_many(scores)
-    first, second = Spot(SpotSettings(depth=depth), fitted=12.0), Spot(SpotSettings(depth=depth), fitted=12.0)
+    scores[8:12] += 10
+    whole = Spot(SpotSettings(depth=depth), 12.0, longest_run=5).update_many(scores)
+    first, second = (Spot(SpotSettings(depth=depth), 12.0, longest_run=5) for _ in range(2))
     first.update_many(scores[:cut])
     second.state = from_json(SpotState, to_json(first.state))
     np.testing.assert_allclose(second.update_many(scores[cut:]), whole[cut:], rtol=5e-3)
@@ -142,3 +166,11 @@ def test_forgetting_the_state_brings_the_fitted_threshold_back():
 def test_false_alarm_rates_that_cannot_be_held_are_refused():
     with pytest.raises(UsageError, match=r"Received: 0\.5"):
         SpotSettings(target_far=0.5)
+
+
+def test_score_prints_the_measured_rate_beside_the_nominal_one(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "normal.csv", pump_rows(3000, seed=4))
+    adapted = saelite("score", model_path, "normal.csv", "--adapt", "spot", "--target-far", "0.01", "-o", "out.csv")
+    assert re.search(r"\d\.\d{3}% of \d,\d{3} scores above the streaming threshold, nominal 1\.000%", adapted.stdout)
+    short = saelite("score", model_path, "normal.csv", "--rows", ":900", "--adapt", "dspot", "-o", "out.csv")
+    assert "no streaming threshold before 1,000 scores, nominal 0.100%" in short.stdout

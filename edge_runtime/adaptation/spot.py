@@ -6,8 +6,8 @@ new peak refines the fit. DSPOT does so for scores relative to their moving aver
 
 The paper leaves every score above the threshold out of the fit. That cuts the tail off, the next threshold
 is lower, and the rate ends several times above the wanted one. Here the first score of a run above the
-threshold is learnt from like any other, and the rest of the run is not: false alarms are single scores, and
-a fault, however long, counts as one.
+threshold is learnt from like any other. The rest of it waits for the run's end: a short run, as smoothed
+scores make of one high reading, is learnt from whole; of a longer one, a fault, nothing more is.
 
 The threshold never leaves a band around the model file's own, and forgetting the state brings that back.
 
@@ -82,6 +82,8 @@ class SpotState:
         Normal scores and peaks seen since the beginning.
     recent : tuple of float
         Scores of DSPOT's moving average.
+    run : tuple of float
+        Scores of the present run above the threshold, as far as they may be learnt from.
     """
 
     first: tuple[float, ...] = ()
@@ -90,6 +92,7 @@ class SpotState:
     n_scores: int = 0
     n_peaks: int = 0
     recent: tuple[float, ...] = ()
+    run: tuple[float, ...] = ()
 
 
 class Spot:
@@ -100,6 +103,8 @@ class Spot:
     settings : SpotSettings
     fitted : float
         The model file's threshold: it holds until 1,000 normal scores were seen, and bounds what follows.
+    longest_run : int
+        Scores above the threshold in a row that may be false alarms; the scores' smoothing span is enough.
 
     Examples
     --------
@@ -112,10 +117,9 @@ class Spot:
     True
     """
 
-    def __init__(self, settings: SpotSettings, fitted: float) -> None:
-        self.settings, self._fitted = settings, fitted
+    def __init__(self, settings: SpotSettings, fitted: float, longest_run: int = 1) -> None:
+        self.settings, self._fitted, self._longest_run = settings, fitted, longest_run
         self._n_judged = self._n_above = 0
-        self._was_above = False
         self.state = SpotState()
 
     def update_many(self, scores: FloatArray) -> FloatArray:
@@ -133,10 +137,20 @@ class Spot:
             if self._excess is not None:
                 self._n_judged += 1
                 self._n_above += above
-            if not (above and self._was_above):
-                self._learn(min(score, self.settings.highest * self._fitted))
-            self._was_above = above
+            self._take(min(score, self.settings.highest * self._fitted), above=above)
         return thresholds
+
+    def _take(self, score: float, *, above: bool) -> None:
+        """Learn from a score now, later or never."""
+        if not above and self._run:
+            waiting = self._run[1:] if len(self._run) <= self._longest_run else []
+            self._run.clear()
+            for earlier in waiting:
+                self._learn(earlier)
+        if not self._run:
+            self._learn(score)
+        if above and len(self._run) <= self._longest_run:
+            self._run.append(score)
 
     def text(self) -> str:
         """Return the measured share of scores above the streaming threshold beside the nominal one.
@@ -213,7 +227,13 @@ class Spot:
     def state(self) -> SpotState:
         """What is remembered; setting it goes on from there, and an empty one starts anew."""
         return SpotState(
-            tuple(self._first), tuple(self._peaks), self._level, self._n_scores, self._n_peaks, tuple(self._recent)
+            tuple(self._first),
+            tuple(self._peaks),
+            self._level,
+            self._n_scores,
+            self._n_peaks,
+            tuple(self._recent),
+            tuple(self._run),
         )
 
     @state.setter
@@ -223,8 +243,8 @@ class Spot:
         self._level, self._n_scores, self._n_peaks = state.level, state.n_scores, state.n_peaks
         self._recent: deque[float] = deque(_last(state.recent, self.settings.depth), maxlen=self.settings.depth or None)
         self._recent_sum = sum(self._recent)
+        self._run: list[float] = list(state.run[: self._longest_run + 1])
         self._excess = None
-        self._was_above = False
         if self._n_peaks >= len(self._peaks) >= _FEWEST_PEAKS and min(self._peaks) > 0:
             self._fit()
 
