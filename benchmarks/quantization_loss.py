@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from benchmarks import whole_loop
 from benchmarks.accuracy.adbench import read_split
+from benchmarks.bundled import bundled_recording
 from edge_runtime.detector import Detector
 from edge_runtime.interpreter import find_runtime
 from edge_runtime.parity import roc_auc
@@ -91,7 +91,7 @@ def _scored(task: Task) -> tuple[npt.NDArray[np.bool_], dict[str, FloatArray]]:
 
 
 def _host(epochs: int) -> Task:
-    with resources.as_file(resources.files("saelite") / "data" / "host.csv.gz") as path:
+    with bundled_recording() as path:
         whole = read_recording(path, whole_loop.COLUMNS)
     return _after(whole, whole_loop.NORMAL_ROWS, _with(whole_loop.SETTINGS, epochs))
 

@@ -13,7 +13,7 @@ from benchmarks.latency import measure, ratio_interval
 from benchmarks.lineup import graph_macs
 from benchmarks.machine import conditions, this_machine
 from benchmarks.report.benchmark_plot import write_plot
-from benchmarks.report.benchmark_tables import all_tables, latency_table
+from benchmarks.report.benchmark_tables import all_tables, failures_table, latency_table
 from benchmarks.result import Benchmark, Latency, Peaks, read_benchmark
 from benchmarks.rounds import Turns
 from benchmarks.suite import Effort, run_benchmark
@@ -90,6 +90,9 @@ def test_rows_that_cannot_be_measured_say_why_and_the_others_go_on(model_path, t
     shown = str(latency_table(replace(benchmark(), failures=tuple(failures))).rows)
     assert "not measured: " in shown
     assert str(tmp_path) not in shown
+    assert [row[0] for row in failures_table(replace(benchmark(), failures=tuple(failures))).rows] == [
+        failure.title for failure in failures
+    ]
 
 
 def test_model_that_runs_nowhere_is_an_error_with_every_reason(exported, tmp_path):

@@ -1,17 +1,16 @@
 """The main job on the bundled recording reaches its figures."""
 
-from importlib import resources
-
 import pytest
 
 from benchmarks import whole_loop
+from benchmarks.bundled import bundled_recording
 from benchmarks.detection import fault_rows, figures
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory):
     files = whole_loop.Files(tmp_path_factory.mktemp("demo"))
-    with resources.as_file(resources.files("saelite") / "data" / "host.csv.gz") as recording:
+    with bundled_recording() as recording:
         run = whole_loop.learn(recording, files, lambda _: None)
         whole_loop.ship(run, files, lambda _: None)
         return whole_loop.score_on_the_device_side(recording, files).part(whole_loop.NORMAL_ROWS)

@@ -54,6 +54,12 @@ def resources_table(benchmark: Benchmark) -> Table:
     )
 
 
+def failures_table(benchmark: Benchmark) -> Table:
+    """Return what could not be measured, for a page too narrow for the whole of `latency_table`."""
+    rows = tuple((one.title, one.reason) for one in benchmark.failures)
+    return Table("Not measured", (Column("what", is_number=False), Column("why", is_number=False)), rows)
+
+
 def throughput_table(benchmark: Benchmark) -> Table:
     """Return windows per second by batch size and number of threads."""
     return Table(
@@ -93,4 +99,4 @@ def _known(value: float, form: str) -> str:
 
 
 def _giga(per_second: float) -> str:
-    return f"{per_second / 1e9:.0f} GMAC/s" if per_second else "not measured (needs tensorflow)"
+    return f"{per_second / 1e9:.0f} GMAC/s" if per_second else "not measured (saelite bench --full does)"

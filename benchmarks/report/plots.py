@@ -90,7 +90,7 @@ def histogram_plot(report: Report) -> str:
 
 def latency_plot(rows: tuple[LatencyRow, ...]) -> str:
     """Return bars of the median time for one window, on a log axis, with the ratio to the first row."""
-    names = [shortened(row.name, 30) for row in rows]
+    names = [shortened(row.name, 36) for row in rows]
     left = 0.2 + max(map(text_width, names))
     labels = [latency(row.p50_us) + f", {ratio(row.p50_us, rows[0].p50_us)}" * (row is not rows[0]) for row in rows]
     medians = np.maximum([row.p50_us for row in rows], 1e-3)

@@ -90,7 +90,8 @@ def _resources(report: Report) -> Section | None:
     if report.benchmark is None:
         return None
     text = "Memory is that of the whole process, Python included; a cold start ends with the first result."
-    shown = (benchmark_tables.resources_table(report.benchmark), benchmark_tables.machine_table(report.benchmark))
+    makers = (benchmark_tables.resources_table, benchmark_tables.failures_table, benchmark_tables.machine_table)
+    shown = tuple(make(report.benchmark) for make in makers)
     return Section("resources", "What does it take, and where was it measured?", text, tables=shown)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,12 +39,12 @@ def peers(
       saelite bench peers --json peers.json
     """
     require_workstation("bench peers")
+    from benchmarks.bundled import bundled_recording
     from benchmarks.peers.comparison import compare_peers
     from benchmarks.rounds import QUICK_TURNS, Turns
 
     turns = QUICK_TURNS if quick else Turns(rounds, round_s, calls)
-    bundled = resources.files("saelite") / "data" / "host.csv.gz"
-    with resources.as_file(bundled) as default, step_progress() as on_step:
+    with bundled_recording() as default, step_progress() as on_step:
         found = compare_peers(recording or default, normal_rows, turns, on_step)
     show_peers(found)
     if json_file is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 import click
@@ -35,6 +34,7 @@ def demo(output: Path) -> None:
     from rich.console import Console
 
     from benchmarks import whole_loop
+    from benchmarks.bundled import bundled_recording
     from benchmarks.report.console import print_report
     from benchmarks.report.html import write_report
 
@@ -43,7 +43,7 @@ def demo(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(output, error) from error
-    with resources.as_file(resources.files("saelite") / "data" / "host.csv.gz") as recording:
+    with bundled_recording() as recording:
         with training_progress(whole_loop.SETTINGS.training.epochs) as on_epoch:
             run = whole_loop.learn(recording, files, on_epoch)
         with step_progress() as on_step:

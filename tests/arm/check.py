@@ -9,7 +9,6 @@ here says nothing about a board.
 from __future__ import annotations
 
 import argparse
-import gzip
 import hashlib
 import json
 import os
@@ -33,7 +32,6 @@ from arm.sysroot import missing_tools, unpack
 # draw numbers come before the one that loads tflite-runtime: on ARM it makes the processor take subnormal numbers for
 # zero, which Hypothesis refuses to work under.
 DEVICE_TESTS = ("csv", "preprocessing", "alarm", "mean_tracking", "detector", "stream")
-RECORDING = ROOT / "saelite/data/host.csv.gz"
 NORMAL_ROWS = "0:2400"
 STREAMED_ROWS = slice(2300, 2700)
 _PUMP = """
@@ -42,6 +40,12 @@ from pathlib import Path
 from conftest import train_pump
 from export.pipeline import ExportSettings, export_run
 export_run(train_pump().folder, ExportSettings("int8")).write(Path(sys.argv[1]))
+"""
+_RECORDING = """
+import sys
+from pathlib import Path
+from benchmarks.bundled import write_bundled_recording
+write_bundled_recording(Path(sys.argv[1]))
 """
 _ROWS = """
 from pathlib import Path
@@ -136,27 +140,30 @@ def make_models(folder: Path) -> Path:
     if not made_by.exists() or made_by.read_text() != sources_sha256():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
+        recording = folder / "host.csv"
+        here([sys.executable, "-c", _RECORDING, str(recording)])
         saelite = [sys.executable, "-m", "saelite"]
         learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
-        here([*saelite, "train", str(RECORDING), "-o", str(folder / "run"), *learn])
+        here([*saelite, "train", str(recording), "-o", str(folder / "run"), *learn])
         here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite")])
-        write_stream(folder / "stream.csv")
+        write_stream(recording, folder / "stream.csv")
         here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
-        here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", RECORDING, folder / "rows.npy"))])
+        here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", recording, folder / "rows.npy"))])
         made_by.write_text(sources_sha256())
     return folder
 
 
 def sources_sha256() -> str:
     """Return the SHA-256 of all code that makes models."""
-    paths = sorted(path for name in ("edge_runtime", "training", "export") for path in (ROOT / name).rglob("*.py"))
+    paths = sorted(
+        path for name in ("benchmarks", "edge_runtime", "training", "export") for path in (ROOT / name).rglob("*.py")
+    )
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
 
 
-def write_stream(path: Path) -> None:
+def write_stream(recording: Path, path: Path) -> None:
     """Write the part of the recording that holds the first fault."""
-    with gzip.open(RECORDING, "rt") as file:
-        lines = file.readlines()
+    lines = recording.read_text().splitlines(keepends=True)
     path.write_text("".join([lines[0], *lines[STREAMED_ROWS]]))
 
 
@@ -170,7 +177,9 @@ def run_commands(interpreter: Path, entry: Install, models: Path) -> list[str]:
     """
     doctor = json.loads(there(interpreter, "-m", "saelite", "doctor", "--json"))
     stem = models / f"{interpreter.parent.name}-{entry.name}"
-    scored = there(interpreter, "-m", "saelite", "score", models / "host.tflite", RECORDING, "-o", f"{stem}.csv")
+    scored = there(
+        interpreter, "-m", "saelite", "score", models / "host.tflite", models / "host.csv", "-o", f"{stem}.csv"
+    )
     stream = ("-m", "saelite", "run", models / "host.tflite", "--source", f"csv:{models / 'stream.csv'}", "--sink")
     Path(f"{stem}.jsonl").unlink(missing_ok=True)
     there(interpreter, *stream, f"jsonl:{stem}.jsonl")
