@@ -162,20 +162,22 @@ def _peers(peers: PeerBenchmark) -> str:
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
-    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other alarms in a stream",
-            "many at once", "code steps, one by one",
-            "many at once", "equal codes")  # fmt: skip
+    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other in a stream", "other many at once",
+            "code steps, one by one", "many at once", "equal codes", "instructions for a window")  # fmt: skip
+    counts = ("n_windows", "n_alarms", "stream_alarms", "batch_alarms", "single_steps", "batch_steps")
     rows = [
         (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",
-         *(f"{board[name]:,.0f}" for name in ("n_windows", "n_alarms", "stream_alarms", "batch_alarms", "single_steps",
-                                              "batch_steps")), f"{board['equal_codes']:.2%}")
+         *(f"{board[name]:,.0f}" for name in counts), f"{board['equal_codes']:.2%}",
+         f"{board['instructions_per_window']:,}" if board["instructions_per_window"] else "-")
         for board in boards
     ]  # fmt: skip
     text = (
         "The bundled recording in emulated ARM interpreters against the same runtime on x86_64; codes are int8, and a "
         "step is 1/256. Sizes are of unpacked wheels, without compiled bytecode; armhf takes numpy from Debian. "
         "The codes are the same, one by one and many at once: where a runtime's int8 kernels would round many windows "
-        "at once otherwise (tflite-runtime on ARM), `score_many` takes them one by one, at about half the speed."
+        "at once otherwise (tflite-runtime on ARM), `score_many` takes them one by one, at about half the speed. "
+        "Instructions are those of one `Detector.score`, Python and all, counted by the emulator: the same in every "
+        "run to a tenth of a percent, which emulated times are not."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 

@@ -9,15 +9,14 @@ here says nothing about a board.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,40 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from arm.agreement import Agreement, compare
 from arm.boards import BOARDS, Board, Install
 from arm.installs import ROOT, TEST_PACKAGES, install, install_ours, python, size
+from arm.instructions import counting_emulator, instructions_per_window
+from arm.models import make_models
+from arm.processes import CheckError, here, there
 from arm.sysroot import missing_tools, unpack
 
 # The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand. Those that
 # draw numbers come before the one that loads tflite-runtime: on ARM it makes the processor take subnormal numbers for
 # zero, which Hypothesis refuses to work under.
 DEVICE_TESTS = ("csv", "preprocessing", "alarm", "mean_tracking", "detector", "stream")
-NORMAL_ROWS = "0:2400"
-STREAMED_ROWS = slice(2300, 2700)
-_PUMP = """
-import sys
-from pathlib import Path
-from conftest import train_pump
-from export.pipeline import ExportSettings, export_run
-export_run(train_pump().folder, ExportSettings("int8")).write(Path(sys.argv[1]))
-"""
-_RECORDING = """
-import sys
-from pathlib import Path
-from benchmarks.bundled import write_bundled_recording
-write_bundled_recording(Path(sys.argv[1]))
-"""
-_ROWS = """
-from pathlib import Path
-import sys
-import numpy as np
-from edge_runtime import Detector
-from training.recordings import Columns, read_recording
-sensors = Detector.load(sys.argv[1]).sensor_names
-np.save(sys.argv[3], read_recording(Path(sys.argv[2]), Columns(sensors=sensors)).values)
-"""
-
-
-class CheckError(Exception):
-    """Something on the board is not as it should be."""
 
 
 def main() -> int:
@@ -90,81 +64,81 @@ def check(boards: tuple[Board, ...], folder: Path, *, with_tests: bool) -> list[
     models = make_models(folder / "models")
     ours = install_ours(folder / "saelite")
     # Downloads one after the other; what then runs takes a core each.
-    ready = [(board, entry, prepare(board, entry, folder, ours)) for board in boards for entry in board.installs]
-    with ThreadPoolExecutor(max_workers=min(len(ready), os.cpu_count() or 1)) as pool:
-        checks = [pool.submit(check_one, models, *one, with_tests=with_tests) for one in ready]
-        agreements = {}
-        for (board, entry, _), one in zip(ready, checks, strict=True):
-            agreements[board.name, entry.runtime], text = one.result()
-            print(f"{board.name} {entry.name}:\n{text}", flush=True)
-    report(agreements)
+    setups = [prepare(board, entry, folder, ours) for board in boards for entry in board.installs]
+    with ThreadPoolExecutor(max_workers=min(len(setups), os.cpu_count() or 1)) as pool:
+        running = [pool.submit(check_one, setup, models, with_tests=with_tests) for setup in setups]
+        found = []
+        for setup, one in zip(setups, running, strict=True):
+            found.append(one.result())
+            print(f"{setup.board.name} {setup.entry.name}:\n{found[-1].text}", flush=True)
+    report({(setup.board.name, setup.entry.runtime): one.agreement for setup, one in zip(setups, found, strict=True)})
     return [
-        {"board": board.name, "runtime": entry.runtime, "wheels_bytes": size(wheels_of(board, entry, folder)),
-         "ours_bytes": size(ours), **asdict(agreements[board.name, entry.runtime])}
-        for board, entry, _ in ready
+        {"board": setup.board.name, "runtime": setup.entry.runtime, "wheels_bytes": size(setup.wheels),
+         "ours_bytes": size(ours), **asdict(one.agreement), "instructions_per_window": one.instructions}
+        for setup, one in zip(setups, found, strict=True)
     ]  # fmt: skip
 
 
-def wheels_of(board: Board, entry: Install, folder: Path) -> Path:
-    """Return the folder of an install's wheels."""
-    return folder / board.name / entry.name
+@dataclass(frozen=True)
+class Setup:
+    """A board's Python with one interpreter installed.
 
-
-def prepare(board: Board, entry: Install, folder: Path, ours: Path) -> Path:
-    """Unpack the board's system and wheels; return its Python."""
-    unpack(board, folder / board.name)
-    wheels = install(board, entry.requirements, wheels_of(board, entry, folder),
-                     with_dependencies=entry.with_dependencies)  # fmt: skip
-    print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
-    tests = install(board, TEST_PACKAGES, folder / board.name / "tests")
-    return python(board, entry, folder / board.name, (ours, wheels, tests))
-
-
-def check_one(
-    models: Path, board: Board, entry: Install, interpreter: Path, *, with_tests: bool
-) -> tuple[Agreement, str]:
-    """Run everything with one interpreter; return how its outputs agree with those here, and what to print."""
-    lines = run_commands(interpreter, entry, models)
-    agreement = run_outputs(interpreter, entry, models)
-    if with_tests:
-        lines.append(run_tests(interpreter, models))
-    return agreement, "\n".join(f"  {line}" for line in lines)
-
-
-def make_models(folder: Path) -> Path:
-    """Train and export here, once: a detector for the bundled recording and the one the tests use.
-
-    What other sources made is thrown away: a newer saelite may not read it.
+    Parameters
+    ----------
+    board : Board
+    entry : Install
+    wheels : Path
+        Folder of its wheels.
+    python : Path
+        Program to run.
+    counting : Path or None
+        The same Python under an emulator that counts instructions, where this machine can have one.
+    count : Path
+        File the number is written to.
     """
-    made_by = folder / "sources.sha256"
-    if not made_by.exists() or made_by.read_text() != sources_sha256():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        recording = folder / "host.csv"
-        here([sys.executable, "-c", _RECORDING, str(recording)])
-        saelite = [sys.executable, "-m", "saelite"]
-        learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
-        here([*saelite, "train", str(recording), "-o", str(folder / "run"), *learn])
-        here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite")])
-        write_stream(recording, folder / "stream.csv")
-        here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
-        here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", recording, folder / "rows.npy"))])
-        made_by.write_text(sources_sha256())
-    return folder
+
+    board: Board
+    entry: Install
+    wheels: Path
+    python: Path
+    counting: Path | None
+    count: Path
 
 
-def sources_sha256() -> str:
-    """Return the SHA-256 of all code that makes models."""
-    paths = sorted(
-        path for name in ("benchmarks", "edge_runtime", "training", "export") for path in (ROOT / name).rglob("*.py")
-    )
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+@dataclass(frozen=True)
+class Found:
+    """What running everything with one interpreter gave; `text` is for people, `instructions` of one window."""
+
+    agreement: Agreement
+    instructions: int | None
+    text: str
 
 
-def write_stream(recording: Path, path: Path) -> None:
-    """Write the part of the recording that holds the first fault."""
-    lines = recording.read_text().splitlines(keepends=True)
-    path.write_text("".join([lines[0], *lines[STREAMED_ROWS]]))
+def prepare(board: Board, entry: Install, folder: Path, ours: Path) -> Setup:
+    """Unpack the board's system and wheels."""
+    root = unpack(board, folder / board.name).parent
+    wheels = install(board, entry.requirements, root / entry.name, with_dependencies=entry.with_dependencies)
+    print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
+    paths = (ours, wheels, install(board, TEST_PACKAGES, root / "tests"))
+    count = root / f"{entry.name}.count"
+    emulator = counting_emulator(board.emulator, folder / "counting", count)
+    counting = python(board, entry, root, paths, emulator, "counting") if emulator else None
+    return Setup(board, entry, wheels, python(board, entry, root, paths), counting, count)
+
+
+def check_one(setup: Setup, models: Path, *, with_tests: bool) -> Found:
+    """Run everything with one interpreter."""
+    lines = run_commands(setup.python, setup.entry, models)
+    agreement = run_outputs(setup.python, setup.entry, models)
+    instructions = None
+    if setup.counting:
+        instructions = instructions_per_window(
+            partial(there, setup.counting, PYTHONHASHSEED="0"), models / "host.tflite", setup.count
+        )
+        lines.append(f"score: {instructions:,} instructions for a window")
+    if with_tests:
+        lines.append(run_tests(setup.python, models))
+    return Found(agreement, instructions, "\n".join(f"  {line}" for line in lines))
 
 
 def run_commands(interpreter: Path, entry: Install, models: Path) -> list[str]:
@@ -245,26 +219,6 @@ def report(agreements: dict[tuple[str, str], Agreement]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
     if bad := [" ".join(key) for key, agreement in agreements.items() if not agreement.is_good]:
         raise CheckError(f"codes too far apart, or other alarms, on {', '.join(bad)}")
-
-
-def there(interpreter: Path, *arguments: object, **environment: str) -> str:
-    """Run the board's Python; return what it printed."""
-    return _run([str(interpreter), *map(str, arguments)], environment)
-
-
-def here(command: list[str], **environment: str) -> str:
-    """Run a program of this machine; return what it printed."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    return _run(command, {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3", **environment})
-
-
-def _run(command: list[str], environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise CheckError(f"{' '.join(command)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

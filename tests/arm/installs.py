@@ -40,16 +40,26 @@ def install_ours(folder: Path) -> Path:
     return folder
 
 
-def python(board: Board, entry: Install, folder: Path, paths: tuple[Path, ...]) -> Path:
-    """Write a script that is this board's Python, and that Python programs can start again; return its path."""
-    root, script = folder / "root", folder / f"python-{entry.name}"
+def python(
+    board: Board, entry: Install, folder: Path, paths: tuple[Path, ...], emulator: str = "", name: str = "python"
+) -> Path:
+    """Write a script that is this board's Python, and that Python programs can start again; return its path.
+
+    Parameters
+    ----------
+    emulator : str
+        Command to use instead of the board's emulator.
+    name : str
+        The script is called so, and the entry's name after it.
+    """
+    root, script = folder / "root", folder / f"{name}-{entry.name}"
     libraries = ":".join(str(root / name) for name in board.library_folders)
     script.write_text(
         "#!/bin/sh\n"
         f"export QEMU_LD_PREFIX='{root}' QEMU_CPU={board.cpu} LD_LIBRARY_PATH='{libraries}'\n"
         f"export PYTHONHOME='{root}/usr' PYTHONDONTWRITEBYTECODE=1\n"
         f"export PYTHONPATH='{':'.join(map(str, paths))}'\n"
-        f"exec {board.emulator} -0 '{script}' '{root}/usr/bin/python{PYTHON}' \"$@\"\n"
+        f"exec {emulator or board.emulator} -0 '{script}' '{root}/usr/bin/python{PYTHON}' \"$@\"\n"
     )
     script.chmod(0o755)
     return script
