@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +83,7 @@ class HostScoring:
     def _value(self, name: str, outputs: Mapping[str, Array]) -> FloatArray:
         tensor = self._outputs[name]
         values = dequantize(outputs[tensor.tensor or name], tensor.scale, tensor.zero_point)
-        return values.reshape(len(values), -1)
+        return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[np.int8]:

@@ -2,17 +2,21 @@
 
     python tests/fuzz.py [INPUTS]
 
-Half of the inputs are bytes into a source (CSV with header, CSV without, JSON, cut into chunks at random) and
-from there through the stream; the other half are damaged model files and manifests.
+Four tenths of the inputs are bytes into the parts of a source (CSV with header, CSV without, JSON, cut into chunks at
+random), a tenth go through a serial port on a pseudo-terminal, a tenth arrive as MQTT messages, all from there through
+the stream; the rest are damaged model files and manifests. `fuzz_coverage.py` does the same guided by coverage.
 """
 
 import itertools
 import json
+import os
 import sys
 import tempfile
 import time
-from contextlib import suppress
+import tty
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
@@ -23,9 +27,12 @@ from edge_runtime import Detector
 from edge_runtime.errors import SaeliteError
 from edge_runtime.manifest import Manifest
 from edge_runtime.model_file import ModelFile, read_model_file
+from edge_runtime.mqtt_client import MqttAddress
 from edge_runtime.sources.csv_decoder import CsvDecoder
 from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.lines import LineSplitter
+from edge_runtime.sources.mqtt import MqttSource
+from edge_runtime.sources.serial_port import SerialSource
 from edge_runtime.sources.source import Readings
 from edge_runtime.stream import Stream, StreamSettings
 
@@ -53,36 +60,101 @@ CONTENT = st.one_of(
 )
 
 
+POLICIES = st.sampled_from(["skip", "hold", "interpolate", "error"])
+MANY = {"deadline": None, "database": None, "phases": [Phase.generate], "suppress_health_check": list(HealthCheck)}
+
+
+@contextmanager
+def watched(detector, policy):
+    """Yield a function that takes readings into a stream; every score must be finite, every reading accounted for."""
+    stream = Stream(detector, StreamSettings(on_missing=policy))
+
+    def take(readings: Readings):
+        assert np.isfinite(stream.push(readings).scores).all()
+
+    with suppress(SaeliteError):
+        yield take
+        stream.end()
+        counters = stream.counters
+        assert counters.read == counters.scored + counters.filling + counters.skipped
+
+
 def feed(detector, content, cuts, decoder, policy):
     """Give bytes to a source's parts, in chunks, and its readings to a stream."""
-    splitter, stream = LineSplitter(), Stream(detector, StreamSettings(on_missing=policy))
+    splitter = LineSplitter()
     edges = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
     batches = [splitter.feed(content[start:stop]) for start, stop in itertools.pairwise(edges)]
-    for lines in [*batches, splitter.end(complete=True)]:
-        if lines:
-            readings: Readings = decoder.decode(lines)
-            assert np.isfinite(stream.push(readings).scores).all()
-    stream.end()
-    counters = stream.counters
-    assert counters.read == counters.scored + counters.filling + counters.skipped
+    with watched(detector, policy) as take:
+        for lines in [*batches, splitter.end(complete=True)]:
+            if lines:
+                take(decoder.decode(lines))
 
 
 def fuzz_sources(detector, examples):
     """Run `examples` inputs through the sources; return how many were run."""
     ran = 0
 
-    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
-    @given(CONTENT, st.lists(st.integers(0, 400), max_size=3), st.integers(0, 2),
-           st.sampled_from(["skip", "hold", "interpolate", "error"]))  # fmt: skip
+    @settings(max_examples=examples, **MANY)
+    @given(CONTENT, st.lists(st.integers(0, 400), max_size=3), st.integers(0, 2), POLICIES)
     def one(content, cuts, kind, policy):
         nonlocal ran
         ran += 1
-        decoder = JsonDecoder(SENSORS) if kind == 2 else CsvDecoder(SENSORS, "fuzz", header=kind == 0)
-        with suppress(SaeliteError):
-            feed(detector, content, cuts, decoder, policy)
+        feed(detector, content, cuts, decoder_of(kind), policy)
 
     one()
+    return ran
+
+
+def decoder_of(kind):
+    """Return the decoder of one of the three forms."""
+    return JsonDecoder(SENSORS) if kind == 2 else CsvDecoder(SENSORS, "fuzz", header=kind == 0)
+
+
+def fuzz_serial(detector, examples):
+    """Write `examples` inputs to a serial port on a pseudo-terminal; return how many were run."""
+    ran = 0
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+
+    @settings(max_examples=examples, **MANY)
+    @given(CONTENT, st.integers(1, 2), POLICIES)
+    def one(content, kind, policy):
+        nonlocal ran
+        ran += 1
+        port = SerialSource(os.ttyname(theirs), 9600, decoder_of(kind), len(SENSORS))
+        with closing(port), watched(detector, policy) as take:
+            for start in range(0, len(content), 1000):
+                os.write(ours, content[start : start + 1000])
+                take(port.poll(1.0))
+            os.write(ours, b"\n")
+            take(port.poll(1.0))
+
+    one()
+    os.close(ours)
+    os.close(theirs)
+    return ran
+
+
+def fuzz_messages(detector, examples):
+    """Let `examples` inputs arrive as MQTT messages, whole and line by line; return how many were run."""
+    ran = 0
+    # Nobody listens on port 9: the client goes on trying in its thread while messages come as it would give them.
+    address = MqttAddress.parse("mqtt://127.0.0.1:9/plant", ())
+    forms = [MqttSource(address, decoder_of(kind), len(SENSORS), lambda _: None) for kind in (1, 2)]
+
+    @settings(max_examples=examples, **MANY)
+    @given(CONTENT, st.sampled_from(forms), POLICIES)
+    def one(content, source, policy):
+        nonlocal ran
+        ran += 1
+        for payload in [content, *content.split(b"\n")]:
+            source._received(None, None, SimpleNamespace(payload=payload))
+        with watched(detector, policy) as take:
+            take(source.poll(0.0))
+
+    one()
+    for source in forms:
+        source.close()
     return ran
 
 
@@ -99,8 +171,7 @@ def fuzz_models(model: ModelFile, folder, examples):
     in_manifest = st.tuples(st.just("manifest"), fields, st.none())
     noise = st.tuples(st.just("noise"), st.binary(max_size=200), st.none())
 
-    @settings(max_examples=examples, deadline=None, database=None, phases=[Phase.generate],
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(max_examples=examples, **MANY)
     @given(st.one_of(in_bytes, in_manifest, noise))
     def one(damage):
         nonlocal ran
@@ -136,9 +207,14 @@ def main(inputs):
     with tempfile.TemporaryDirectory() as name:
         model.write(Path(name) / "pump.tflite")
         detector = Detector.load(Path(name) / "pump.tflite")
-        sources = fuzz_sources(detector, inputs // 2)
-        models = fuzz_models(model, Path(name), inputs - inputs // 2)
-    print(f"{sources:,} inputs into sources, {models:,} into model loading: no exception but SaeliteError")
+        tenth = inputs // 10
+        counts = {
+            "into sources": fuzz_sources(detector, 4 * tenth),
+            "through a serial port": fuzz_serial(detector, tenth),
+            "as MQTT messages": fuzz_messages(detector, tenth),
+            "into model loading": fuzz_models(model, Path(name), inputs - 6 * tenth),
+        }
+    print(", ".join(f"{count:,} {where}" for where, count in counts.items()) + ": no exception but SaeliteError")
     print(f"{time.perf_counter() - started:.0f} s")
 
 

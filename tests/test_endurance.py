@@ -1,6 +1,6 @@
 """Small versions of the long measurements: fuzz.py, kill_check.py and csv_pipe_rate.py print the full ones."""
 
-from fuzz import fuzz_models, fuzz_sources
+from fuzz import fuzz_messages, fuzz_models, fuzz_serial, fuzz_sources
 from kill_check import ages_after_kills
 
 from edge_runtime import Detector
@@ -9,6 +9,12 @@ from edge_runtime.sources.lines import LONGEST_LINE, LineSplitter
 
 def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path):
     assert fuzz_sources(Detector.load(model_path), 300) > 100
+
+
+def test_anything_on_a_serial_port_or_in_messages_gives_readings_or_an_error_of_ours(model_path):
+    detector = Detector.load(model_path)
+    assert fuzz_serial(detector, 100) > 50
+    assert fuzz_messages(detector, 100) > 50
 
 
 def test_damaged_model_files_give_an_error_of_ours(exported, tmp_path):

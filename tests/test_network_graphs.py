@@ -131,6 +131,14 @@ def test_stream_single_and_batch_agree(load):
     assert max(detector.explain().values()) > 0
 
 
+def test_no_windows_have_no_scores(load):
+    detector = load(int8_graph())
+    outputs = detector.outputs_many(np.empty((0, WINDOW, 4), np.float32), ("score", "codes", "contributions"))
+    assert {name: values.shape for name, values in outputs.items()} == {
+        "score": (0,), "codes": (0, UNITS), "contributions": (0, 4),
+    }  # fmt: skip
+
+
 def test_values_far_outside_are_limited_not_wrapped(load):
     detector = load(int8_graph())
     assert detector.score(ROWS[:2] + 1e6) > detector.score(ROWS[:2])

@@ -45,26 +45,34 @@ class CsvDecoder:
             If the header is no header, or lacks a sensor of the model.
         """
         if self._format is None:
-            # Separator and decimal comma show in the first reading, not in the header.
+            if not self._header:
+                return self._begin_without_header(lines)
+            # The separator shows in the first reading, if not in the header.
             self._head += lines
-            if len(self._head) < 1 + self._header:
+            if len(self._head) < 2:
                 return no_readings(len(self._sensors))
-            lines, self._head = self._head, []
-            lines = self._begin(lines)
+            lines, self._head = self._begin(self._head), []
         return self._readings(lines) if lines else no_readings(len(self._sensors))
 
     def _begin(self, lines: list[str]) -> list[str]:
-        if self._header:
-            try:
-                self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
-            except csv.Error as error:
-                raise RecordingError(
-                    f"{self._name} is no CSV ({error}). Expected a header with sensor names."
-                ) from error
-            return lines[1:]
-        separator = max(SEPARATORS, key=lines[0].count)
-        self._use(CsvFormat(separator, separator != "," and "," in lines[0], Header(self._sensors)))
-        return lines
+        try:
+            self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
+        except csv.Error as error:
+            raise RecordingError(f"{self._name} is no CSV ({error}). Expected a header with sensor names.") from error
+        return lines[1:]
+
+    def _begin_without_header(self, lines: list[str]) -> Readings:
+        """Begin with the first line of the right width: before it comes what a port still held, or half a line."""
+        more = len(self._sensors) - 1
+        # The comma last: it may stand in numbers, as nothing tells where there is one sensor alone.
+        separators = SEPARATORS[::-1] if more else ","
+        for skipped, line in enumerate(lines):
+            for separator in separators:
+                if line.count(separator) == more:
+                    self._use(CsvFormat(separator, separator != ",", Header(self._sensors)))
+                    readings = self._readings(lines[skipped:])
+                    return Readings(readings.times, readings.values, readings.lost + skipped)
+        return no_readings(more + 1, lost=len(lines))
 
     def _use(self, form: CsvFormat) -> None:
         names = form.header.names
@@ -83,7 +91,8 @@ class CsvDecoder:
         self._width = len(names)
 
     def _readings(self, lines: list[str]) -> Readings:
-        if self._format is not None and self._format.decimal_comma:
+        if self._separator != ",":
+            # Whether numbers have a decimal comma, the first of them need not show.
             lines = [line.replace(",", ".") for line in lines]
         try:
             values = np.loadtxt(

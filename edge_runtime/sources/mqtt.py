@@ -87,7 +87,7 @@ class MqttSource:
 
     def _received(self, _client: Any, _data: object, message: Any) -> None:
         # Called in the client's thread: it must not wait, or the connection dies of it.
-        if len(message.payload) > LONGEST_LINE:
+        if len(message.payload) > LONGEST_LINE or not message.payload.strip():
             self._dropped += 1
             return
         try:
