@@ -25,6 +25,7 @@ __all__ = ["FloatArray", "Preprocessing", "WindowBuffer", "as_windows", "gain", 
 
 _STEP_VALUES = 2**21
 
+_FEW_VALUES = 4096
 UNLIMITED = 1e30
 """As `Preprocessing.limit`: scaled values are left as they are."""
 
@@ -220,14 +221,20 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
 def all_finite(array: FloatArray) -> bool:
     """Return whether all values are finite.
 
-    The sum of squares is finite only if they are: one fast pass without a temporary array. Where it overflows
-    the values are looked at one by one.
+    The sum of squares is finite only if they are: for many values that is one fast pass without a temporary array.
+    Where it overflows the values are looked at one by one.
 
     >>> all_finite(np.float32([1.0, 3e38])), all_finite(np.float32([1.0, np.nan]))
     (True, False)
+    >>> all_finite(np.full(10_000, 3e38, np.float32)), all_finite(np.full(10_000, np.inf, np.float32))
+    (True, False)
     """
+    if array.size <= _FEW_VALUES:
+        return bool(np.isfinite(array).all())
     flat = array.ravel()
-    return isfinite(flat.dot(flat)) or bool(np.isfinite(array).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = flat.dot(flat)
+    return isfinite(square) or bool(np.isfinite(array).all())
 
 
 class WindowBuffer:

@@ -138,6 +138,7 @@ class Runner:
 
     def _count(self) -> None:
         self._stream.counters.reconnects = getattr(self._source, "reconnects", 0)
+        self._stream.counters.undelivered = self._sinks.undelivered
 
     def _watch_model(self) -> None:
         seen = _fingerprint(self._settings.model)

@@ -35,6 +35,7 @@ class Repair:
         self._policy, self._sensors = policy, sensors
         self._counters, self._notices = counters, notices
         self._waiting: list[tuple[float, npt.NDArray[np.float64]]] = []
+        self._pushed = 0
         self.reset()
 
     def reset(self) -> None:
@@ -51,6 +52,7 @@ class Repair:
         RecordingError
             With ``error``, at the first missing value.
         """
+        self._pushed += len(values)
         bad = ~np.isfinite(values).all(axis=1)
         if not bad.any() and not self._waiting:
             if len(values):
@@ -67,9 +69,9 @@ class Repair:
         self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]
     ) -> Rows:
         kept: list[tuple[float, npt.NDArray[np.float64]]] = []
-        for time_s, row, is_bad in zip(times.tolist(), values, bad.tolist(), strict=True):
+        for number, (time_s, row, is_bad) in enumerate(zip(times.tolist(), values, bad.tolist(), strict=True)):
             if is_bad:
-                self._tell(row)
+                self._tell(row, self._pushed - len(values) + number + 1)
                 repaired = self._repair_bad(time_s, row)
                 if repaired is not None:
                     kept.append((time_s, repaired))
@@ -126,12 +128,12 @@ class Repair:
         self._counters.skipped += len(self._waiting)
         self._waiting = []
 
-    def _tell(self, row: npt.NDArray[np.float64]) -> None:
+    def _tell(self, row: npt.NDArray[np.float64], number: int) -> None:
         for sensor in np.flatnonzero(~np.isfinite(row)).tolist():
             name = self._sensors[sensor]
             if self._policy == "error":
                 raise RecordingError(
-                    f"reading {self._counters.read}: sensor {name!r} has no value. Expected a finite number in every "
+                    f"reading {number}: sensor {name!r} has no value. Expected a finite number in every "
                     "reading. Mend the sensor, or say what to do: --on-missing skip, hold or interpolate."
                 )
             self._notices.once(

@@ -140,6 +140,8 @@ class Counters:
         Scores above the threshold.
     alarms : int
         Alarms that started.
+    undelivered : int
+        Results that a sink did not take.
     """
 
     read: int = 0
@@ -159,6 +161,7 @@ class Counters:
     refused_models: int = 0
     above: int = 0
     alarms: int = 0
+    undelivered: int = 0
 
     def text(self) -> str:
         """Return one line for people: what is not zero."""

@@ -38,15 +38,21 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
         except UsageError as error:
             raise click.UsageError(str(error)) from error
         except SaeliteError as error:
             raise click.ClickException(str(error)) from error
-        except BrokenPipeError as error:
-            # The reader of a pipe has seen enough, as `head` does: no error. What Python still holds goes nowhere.
+        except OSError as error:
+            # What Python still holds for standard output goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise click.exceptions.Exit(0) from error
+            if isinstance(error, BrokenPipeError):
+                # The reader of a pipe has seen enough, as `head` does: no error.
+                raise click.exceptions.Exit(0) from error
+            where = f" {error.filename}" if error.filename else ""
+            raise click.ClickException(f"cannot go on{where}: {error.strerror or error}.") from error
+        return result
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

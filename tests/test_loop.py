@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from machines import pump_rows, write_csv
@@ -51,6 +52,16 @@ def test_head_of_the_scores_ends_it_quietly(model_path, tmp_path):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("command", [["score", "log.csv", "-o", "-"], ["inspect"]])
+def test_standard_output_on_a_full_disk_is_one_line_of_error(model_path, tmp_path, command):
+    write_csv(tmp_path / "log.csv", pump_rows(30))
+    line = [sys.executable, "-m", "saelite", command[0], model_path, *command[1:]]
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(line, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "Error: cannot go on: No space left on device.\n"
 
 
 def test_recording_of_this_machine_is_a_recording(saelite, tmp_path):

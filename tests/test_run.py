@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +110,26 @@ def test_bad_new_model_is_refused_and_the_old_one_goes_on(live, model_path):
     assert next_score(live) > 0
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_model_file_that_is_copied_half_is_refused_until_it_is_whole(live, model_path, share):
+    whole = model_path.read_bytes()
+    model_path.write_bytes(whole[: int(share * len(whole))])
+    assert b"refused, the old one goes on" in live.stderr.readline()
+    live.stdin.write(line(pump_rows(1)[0]))
+    assert next_score(live) > 0
+    model_path.write_bytes(whole)
+    assert b"is loaded; the window goes on" in live.stderr.readline()
+
+
+def test_first_reading_without_a_value_is_named(saelite, model_path, tmp_path):
+    rows = pump_rows(40)
+    rows[16, 1] = np.nan
+    write_csv(tmp_path / "log.csv", rows)
+    result = saelite("run", model_path, "--source", "csv:log.csv", "--on-missing", "error")
+    assert result.returncode == 1
+    assert "reading 17: sensor 'pressure' has no value" in result.stderr
+
+
 def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
     until(lambda: len(read_state(tmp_path / "state.json").window) == 2)
     live.kill()
@@ -155,6 +177,20 @@ def test_sink_that_fails_does_not_stop_the_others(saelite, model_path, tmp_path)
     assert result.returncode == 0
     assert "mine:fail does not take results (KeyError: 'oops')" in result.stderr
     assert (tmp_path / "a.jsonl").read_text().count('"drift"') == 48
+
+
+def test_full_disk_leaves_whole_lines_and_what_it_did_not_take_is_counted(model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(2000))
+    command = [sys.executable, "-m", "saelite", "run", model_path, "--source", "csv:log.csv", "--sink", "jsonl:a.jsonl",
+               "--sink", "csv:b.csv"]  # fmt: skip
+    # A limit on the size of files stands for the disk: the write that reaches it is cut off in the same way.
+    limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, preexec_fn=limited)
+    assert result.stderr.count("a.jsonl does not take results (OSError: [Errno 27] File too large); going on") == 1
+    assert "3996 undelivered" in result.stderr
+    for name, header in (("a.jsonl", ""), ("b.csv", "time,score")):
+        assert (tmp_path / name).read_text().startswith(header)
+        assert all(line.count("{") == line.count("}") for line in (tmp_path / name).read_text().splitlines())
 
 
 def test_files_are_rotated(saelite, model_path, tmp_path):

@@ -54,13 +54,13 @@ class Sinks:
 
     Attributes
     ----------
-    failures : int
-        Blocks of results a sink did not take.
+    undelivered : int
+        Results that a sink did not take.
     """
 
     def __init__(self, sinks: Sequence[Sink], notices: Notices) -> None:
         self._sinks, self._notices = tuple(sinks), notices
-        self.failures = 0
+        self.undelivered = 0
 
     def write(self, results: Results) -> None:
         """Hand results to every sink.
@@ -75,6 +75,7 @@ class Sinks:
                 sink.write(results)
             except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
                 self._failed(sink, error)
+                self.undelivered += len(results)
 
     def status(self, counters: Counters) -> None:
         """Hand the counts to every sink."""
@@ -95,7 +96,6 @@ class Sinks:
     def _failed(self, sink: Sink, error: Exception) -> None:
         if isinstance(error, EndOfOutput):
             raise error
-        self.failures += 1
         self._notices.once(
             f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
         )

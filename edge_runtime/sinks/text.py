@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -142,13 +140,16 @@ class TextSink:
             return
         if not self._is_stdout and self._file.tell() and self._file.tell() + len(content) > self._max_bytes:
             self._rotate()
+        start = None if self._is_stdout else self._file.tell()
         try:
-            self._file.write(content)
-            self._file.flush()
+            _write(self._file, content)
         except BrokenPipeError as error:
-            # What is still buffered has nowhere to go; without this, Python complains as it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._file.fileno())
             raise EndOfOutput from error
+        except OSError:
+            if start is not None:
+                # A full disk takes half of it: what is there shall be whole lines.
+                self._file.truncate(start)
+            raise
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`; lines are results alone."""
@@ -158,11 +159,11 @@ class TextSink:
         if not self._is_stdout:
             self._file.close()
 
-    def _open(self) -> IO[bytes]:
-        file = sys.stdout.buffer if self._is_stdout else self._path.open("ab")
+    def _open(self) -> io.FileIO:
+        # Without a buffer: what could not be written now must not follow later, in the middle of something else.
+        file = io.FileIO(sys.stdout.fileno(), "w", closefd=False) if self._is_stdout else io.FileIO(self._path, "a")
         if self._is_stdout or not file.tell():
-            file.write(self._header)
-            file.flush()
+            _write(file, self._header)
         return file
 
     def _rotate(self) -> None:
@@ -173,3 +174,12 @@ class TextSink:
                 older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
         self._path.replace(self._path.with_name(f"{self._path.name}.1"))
         self._file = self._open()
+
+
+def _write(file: io.FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        written = file.write(rest)
+        if written is None:
+            raise BlockingIOError("it takes no more at the moment")
+        rest = rest[written:]

@@ -55,7 +55,9 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     kind, _, rest = spec.partition(":")
     if spec == "-" or (kind in ("csv", "jsonl") and rest):
         path = rest or "-"
-        decoder = JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, path)
+        decoder = (
+            JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, "standard input" if path == "-" else path)
+        )
         return TextSource(path, decoder, len(names))
     makers = {"serial": _serial, "mqtt": _mqtt, "mqtts": _mqtt, "host": _host}
     make = makers.get(kind.partition("?")[0])
