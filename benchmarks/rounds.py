@@ -20,10 +20,11 @@ import numpy.typing as npt
 from benchmarks.worker_process import Job, WorkerFailedError, WorkerProcess
 
 OnStep = Callable[[str], None]
-# A core at full speed repeats the loop within a few percent; the slow spells are 1.5 to 1.8 times as slow.
-_TOLERANCE = 1.15
-# Where it is never quiet: the quietest quarter.
-_FEWEST_SHARE = 0.25
+# Full speed is what the fastest hundredth of all rounds show. A core keeps within a fifth of it, however high its clock
+# goes for a moment; the slow spells take 1.5 to 1.8 times as long.
+_FASTEST, _TOLERANCE = 0.01, 1.25
+# Where it is hardly ever quiet: the quietest of them.
+_FEWEST_ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -142,16 +143,15 @@ class _Player:
 
 
 def undisturbed(rounds: Sequence[Round], limit_ns: float) -> tuple[Round, ...]:
-    """Return the rounds in which the core was at full speed, or the quietest quarter if they are fewer."""
+    """Return the rounds in which the core was at full speed, or the quietest six if they are fewer."""
     n_quiet = sum(one.pace_ns <= limit_ns for one in rounds)
-    fewest = math.ceil(_FEWEST_SHARE * len(rounds))
-    return tuple(sorted(rounds, key=lambda one: one.pace_ns)[: max(n_quiet, fewest)])
+    return tuple(sorted(rounds, key=lambda one: one.pace_ns)[: max(n_quiet, _FEWEST_ROUNDS)])
 
 
 def _limit_ns(players: Sequence[_Player]) -> float:
-    """Return how long the loop may take; full speed is what a tenth of all rounds reach."""
+    """Return how long the loop may take."""
     paces = [one.pace_ns for player in players for one in player.rounds]
-    return _TOLERANCE * float(np.quantile(paces, 0.1)) if paces else math.inf
+    return _TOLERANCE * float(np.quantile(paces, _FASTEST)) if paces else math.inf
 
 
 def _is_enough(rounds: Sequence[Round], turns: Turns) -> bool:

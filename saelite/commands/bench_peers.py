@@ -59,4 +59,4 @@ def show_peers(found: PeerBenchmark) -> None:
     figures = peer_table(found)
     click.echo(table([tuple(column.name for column in figures.columns), *figures.rows], header=True))
     if found.missing:
-        click.echo(f"not installed: {', '.join(found.missing)}. Add them with: pip install 'saelite[peers]'")
+        click.echo(f"not installed: {'; '.join(found.missing)}. Add them with: pip install 'saelite[peers]'")
