@@ -25,7 +25,7 @@ __all__ = ["FloatArray", "Preprocessing", "WindowBuffer", "as_windows", "gain", 
 
 _STEP_VALUES = 2**21
 
-_FEW_VALUES = 4096
+_FEW_VALUES, _MANY_VALUES = 64, 4096
 UNLIMITED = 1e30
 """As `Preprocessing.limit`: scaled values are left as they are."""
 
@@ -221,20 +221,25 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
 def all_finite(array: FloatArray) -> bool:
     """Return whether all values are finite.
 
-    The sum of squares is finite only if they are: for many values that is one fast pass without a temporary array.
-    Where it overflows the values are looked at one by one.
+    One reading's are summed up in float64, which float32 values never overflow. Of very many the sum of squares is one
+    fast pass without a temporary array, and finite only if they are; where it overflows they are looked at one by one.
 
     >>> all_finite(np.float32([1.0, 3e38])), all_finite(np.float32([1.0, np.nan]))
+    (True, False)
+    >>> all_finite(np.full(100, 3e38, np.float32)), all_finite(np.float32([np.inf, -np.inf]))
     (True, False)
     >>> all_finite(np.full(10_000, 3e38, np.float32)), all_finite(np.full(10_000, np.inf, np.float32))
     (True, False)
     """
     if array.size <= _FEW_VALUES:
-        return bool(np.isfinite(array).all())
-    flat = array.ravel()
-    with np.errstate(over="ignore", invalid="ignore"):
-        square = flat.dot(flat)
-    return isfinite(square) or bool(np.isfinite(array).all())
+        return isfinite(sum(array.ravel().tolist()))
+    if array.size >= _MANY_VALUES:
+        flat = array.ravel()
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = flat.dot(flat)
+        if isfinite(square):
+            return True
+    return bool(np.isfinite(array).all())
 
 
 class WindowBuffer:
