@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edge_runtime.preprocessing import FloatArray
 
 _BLOCK = 256
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Smoother:
@@ -19,6 +20,11 @@ class Smoother:
     ----------
     span : int
         ``alpha = 2 / (span + 1)``; a span of 1 passes scores through.
+
+    Notes
+    -----
+    A score that overflowed, of a window farther out than float32 can square, counts as the largest number there is:
+    infinity and NaN would stay in the average for ever, and no alarm would ever be right again.
 
     Examples
     --------
@@ -45,13 +51,17 @@ class Smoother:
 
     def update(self, score: float) -> float:
         """Return the smoothed score after one more."""
+        if not score <= _LARGEST:
+            score = _LARGEST
         level = self.level
-        level = score if level is None else level + self.alpha * (score - level)
+        # Not as a step from the level: near the largest number that loses the score altogether.
+        level = score if level is None else (1.0 - self.alpha) * level + self.alpha * score
         self.level = level
         return level
 
     def update_many(self, scores: FloatArray) -> FloatArray:
         """Return the smoothed scores after each of `scores`, shape (n,); the same numbers as `update`."""
+        scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
         if self.alpha == 1.0 or not len(scores):
             self.level = float(scores[-1]) if len(scores) else self.level
             return scores
