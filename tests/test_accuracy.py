@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from benchmarks.accuracy import adbench, skab
+from benchmarks.accuracy import adbench, neighbours, skab
 from benchmarks.accuracy.baselines import BASELINES, baseline
 from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.real_path import part_of, relative_scores
@@ -139,3 +139,13 @@ def test_a_file_of_skab_is_learnt_exported_and_scored(realdata):
     results = {result.method: result.counts for result in skab.outcomes(found, [0])}
     assert results["saelite int8"].f1 > results[skab.ALWAYS].f1
     assert abs(results["saelite int8"].f1 - results["saelite float32"].f1) < 0.02
+
+
+@pytest.mark.realdata
+def test_the_recipe_among_its_neighbours_is_the_recipe(realdata):
+    found = [pair for pair in skab.recordings(realdata / "skab") if pair[0].name == "valve1/7"]
+    own = {one.method: one.counts for one in skab.outcomes(found, [0])}["saelite int8"]
+    tried = {one.method: one.counts for one in neighbours.outcomes(found, [0])}
+    assert list(tried) == list(neighbours.neighbours())
+    assert tried[neighbours.CHOSEN] == own
+    assert tried["mean rate 0"] != own

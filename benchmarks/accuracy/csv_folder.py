@@ -27,7 +27,7 @@ from training.trainer import TrainingSettings
 
 RECIPE = Recipe(
     DetectorSettings(
-        sensor_policy=SensorPolicy(constant="drop"),
+        sensor_policy=SensorPolicy(constant="drop", drift="drop"),
         training=TrainingSettings(epochs=200, learning_rate=4e-3, decay=True),
     )
 )

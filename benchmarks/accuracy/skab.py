@@ -21,6 +21,7 @@ from edge_runtime.errors import RecordingError
 from edge_runtime.judging import Judge
 from edge_runtime.run_folder import ThresholdRule
 from training.pipeline import DetectorSettings
+from training.preprocessing import PreprocessingSettings
 from training.recordings import Columns, Recording, read_recording
 from training.recordings.findings import SensorPolicy
 from training.trainer import TrainingSettings
@@ -31,13 +32,15 @@ NORMAL_FOLDER = "anomaly-free"
 NORMAL_ROWS = 1150
 RECIPE = Recipe(
     DetectorSettings(
-        window=3,
+        # What the last four readings were on average, and how much they moved.
+        window=4,
+        preprocessing=PreprocessingSettings(features=("mean", "std")),
         head="t2",
         alpha=0.5,
-        smoothing_span=30,
+        smoothing_span=25,
         # 400 rows are too few to hold some back: the threshold is fitted on them, and its factor makes up for it.
         validation_fraction=0.0,
-        threshold_rule=ThresholdRule(quantile=0.999, factor=4 / 3, check_fraction=0.0),
+        threshold_rule=ThresholdRule(quantile=0.999, factor=1.8, check_fraction=0.0),
         sensor_policy=SensorPolicy(constant="drop", drift="drop"),
         mean_rate=0.01,
         training=TrainingSettings(epochs=300, batch_size=100, learning_rate=1e-2, decay=True, patience=300),
@@ -125,7 +128,7 @@ def outcomes(
         for seed in seeds:
             on_step(f"{recording.name}, seed {seed}")
             results += [
-                Outcome(recording.name, method, seed, is_normal, _count(labels, alarms), close)
+                Outcome(recording.name, method, seed, is_normal, count(labels, alarms), close)
                 for method, (alarms, close) in _alarms(recording, normal, seed).items()
             ]
     return results
@@ -142,7 +145,8 @@ def _alarms(recording: Recording, normal: Recording, seed: int) -> dict[str, tup
     return alarms | {ALWAYS: (np.ones(len(recording.values), bool), True)}
 
 
-def _count(labels: npt.NDArray[np.bool_], alarms: npt.NDArray[np.bool_]) -> Counts:
+def count(labels: npt.NDArray[np.bool_], alarms: npt.NDArray[np.bool_]) -> Counts:
+    """Count the rows after those learnt from."""
     return Counts.of(labels[TRAIN_ROWS:], alarms[TRAIN_ROWS:])
 
 

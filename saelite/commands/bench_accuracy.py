@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--skab", type=click.Path(path_type=Path), metavar="DIR", help="Folder of SKAB's CSV files.")
 @click.option("--adbench", type=click.Path(path_type=Path), metavar="DIR", help="Folder of ADBench's .npz files.")
 @click.option("--fit-times", is_flag=True, help="Time the fits on --adbench beside PyOD's autoencoder instead.")
+@click.option("--neighbours", is_flag=True, help="Try the settings next to the recipe's on --skab instead.")
 @click.option("--csv", type=click.Path(path_type=Path), metavar="DIR", help="Folder of labelled CSV recordings.")
 @click.option("--label", metavar="COLUMN", help="Column of --csv that says whether a row is anomalous.")
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Trainings of each, seeds 0, 1, …")
@@ -33,6 +34,7 @@ def accuracy(
     skab: Path | None,
     adbench: Path | None,
     fit_times: bool,
+    neighbours: bool,
     csv: Path | None,
     label: str | None,
     seeds: int,
@@ -47,21 +49,15 @@ def accuracy(
 
     \b
     Examples:
-      saelite bench accuracy --skab SKAB/data
+      saelite bench accuracy --skab SKAB/data --json skab.json
       saelite bench accuracy --adbench ADBench/datasets/Classical --seeds 3 --heads deep,t2x
       saelite bench accuracy --csv recordings --label anomaly
     """
-    if sum(folder is not None for folder in (skab, adbench, csv)) != 1:
-        raise UsageError("name one collection: --skab DIR, --adbench DIR, or --csv DIR with --label COLUMN.")
-    if (csv is None) != (label is None):
-        raise UsageError(
-            "--csv DIR and --label COLUMN belong together: without labels there is nothing to compare with."
-        )
+    _check(skab, adbench, csv, label, heads)
     if fit_times and (adbench is None or json_file is not None):
         raise UsageError("--fit-times goes with --adbench DIR, and without --json.")
-    unknown = [head for head in heads if head not in PARTS]
-    if unknown:
-        raise UsageError(f"--heads: expected some of {', '.join(PARTS)}. Received: {', '.join(unknown)}")
+    if neighbours and skab is None:
+        raise UsageError("--neighbours goes with --skab DIR.")
     # As on a device, and so that runs beside each other do not take turns on every core.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     require_workstation("bench accuracy")
@@ -73,13 +69,36 @@ def accuracy(
             times = fit_speed.table(fit_speed.fit_times(sets.splits(adbench), on_step))
             click.echo(table(times, header=True))
             return
-        found = _measure(skab, adbench, csv, label, range(seeds), heads, on_step)
+        if neighbours and skab is not None:
+            found = _neighbours(skab, range(seeds), on_step)
+        else:
+            found = _measure(skab, adbench, csv, label, range(seeds), heads, on_step)
     for number, (title, rows) in enumerate(found.tables):
         click.echo(("\n" if number else "") + (f"{title}\n" if title else "") + table(rows, header=True))
     if found.note:
         click.echo(f"\n{found.note}")
     if json_file is not None:
         found.write(json_file)
+
+
+def _check(
+    skab: Path | None, adbench: Path | None, csv: Path | None, label: str | None, heads: tuple[str, ...]
+) -> None:
+    if sum(folder is not None for folder in (skab, adbench, csv)) != 1:
+        raise UsageError("name one collection: --skab DIR, --adbench DIR, or --csv DIR with --label COLUMN.")
+    if (csv is None) != (label is None):
+        raise UsageError(
+            "--csv DIR and --label COLUMN belong together: without labels there is nothing to compare with."
+        )
+    unknown = [head for head in heads if head not in PARTS]
+    if unknown:
+        raise UsageError(f"--heads: expected some of {', '.join(PARTS)}. Received: {', '.join(unknown)}")
+
+
+def _neighbours(folder: Path, seeds: range, on_step: Callable[[str], None]) -> Accuracy:
+    from benchmarks.accuracy import neighbours, skab
+
+    return skab.accuracy(neighbours.outcomes(skab.recordings(folder), seeds, on_step))
 
 
 def _measure(
