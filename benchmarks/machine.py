@@ -9,11 +9,11 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_runtime.accelerators import edge_tpus
+
 _PACKAGES = ("saelite", "numpy", "ai-edge-litert", "tflite-runtime", "tensorflow", "keras", "onnxruntime", "torch")
 _CPU = Path("/sys/devices/system/cpu")
 _THERMAL = Path("/sys/class/thermal")
-_USB = Path("/sys/bus/usb/devices")
-_CORAL_IDS = {("1a6e", "089a"), ("18d1", "9302")}  # before and after its firmware is loaded
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def this_machine() -> Machine:
         system=platform.system(),
         python=platform.python_version(),
         packages=tuple(f"{name} {version}" for name in _PACKAGES if (version := _version(name))),
-        accelerators=_accelerators(),
+        accelerators=tuple(f"Coral Edge TPU ({device.kind})" for device in edge_tpus()),
         date=dt.datetime.now(dt.timezone.utc).date().isoformat(),
     )
 
@@ -138,16 +138,6 @@ def _memory_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return 0
-
-
-def _accelerators() -> tuple[str, ...]:
-    found = [f"Coral Edge TPU ({path.name})" for path in sorted(Path("/dev").glob("apex_*"))]
-    found += [
-        f"Coral Edge TPU (USB {device.name})"
-        for device in sorted(_USB.glob("*"))
-        if (_read(device / "idVendor"), _read(device / "idProduct")) in _CORAL_IDS
-    ]
-    return tuple(found)
 
 
 def _version(name: str) -> str | None:
