@@ -10,8 +10,8 @@ from edge_runtime.adaptation.drift import DriftState
 from edge_runtime.adaptation.spot import SpotState
 from edge_runtime.alarm import AlarmState
 from edge_runtime.atomic import write_atomically
-from edge_runtime.errors import SaeliteError
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.errors import OutputError, SaeliteError
+from edge_runtime.json_codec import from_json, to_json
 
 SCHEMA = 1
 
@@ -68,9 +68,17 @@ def write_state(path: Path, state: StreamState) -> None:
     Raises
     ------
     OutputError
-        If the place cannot be written; the state before is still there.
+        If the place cannot be written, or a number in the state is not finite; the state before is still there.
     """
-    write_atomically(path, json.dumps(to_json(state), allow_nan=False).encode() + b"\n")
+    try:
+        content = _content(state)
+    except ValueError as error:
+        raise OutputError(f"cannot write {path}: the state holds a number that is not finite ({error}).") from error
+    write_atomically(path, content)
+
+
+def _content(state: StreamState) -> bytes:
+    return json.dumps(to_json(state), allow_nan=False).encode() + b"\n"
 
 
 def read_state(path: Path) -> StreamState | None:
@@ -89,7 +97,9 @@ def read_state(path: Path) -> StreamState | None:
         raise StateError(f"cannot read the state {path} ({error}). Remove it to start anew.") from error
     try:
         state = from_json(StreamState, data)
-    except DecodeError as error:
+        # JSON writes numbers that no float holds, such as 1e999.
+        _content(state)
+    except ValueError as error:
         raise StateError(f"{path} is no state of a stream ({error}). Remove it to start anew.") from error
     if state.schema != SCHEMA:
         raise StateError(f"{path} has schema {state.schema}, this saelite reads {SCHEMA}. Remove it to start anew.")

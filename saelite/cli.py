@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +38,7 @@ class _Group(click.Group):
     """A group that prints our own errors as one line, exit code 1 (2 for a call that cannot be meant)."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        _open_closed_streams()
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -53,6 +55,13 @@ class _Group(click.Group):
             where = f" {error.filename}" if error.filename else ""
             raise click.ClickException(f"cannot go on{where}: {error.strerror or error}.") from error
         return result
+
+
+def _open_closed_streams() -> None:
+    """Stand in for standard streams that were closed before we started: Python has None for them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process is
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -140,6 +140,32 @@ def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
     assert out.count(b'"drift"') == 1, "the window was full from the start"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\x00", b'{"schema"', b"[1]", b'{"schema": 1, "model_sha256": "", "saved_s": 1e999, "threshold": 1}'],
+)
+def test_state_that_cannot_be_used_is_told_and_written_anew(saelite, model_path, tmp_path, content):
+    write_csv(tmp_path / "log.csv", pump_rows(5))
+    (tmp_path / "state.json").write_bytes(content)
+    result = saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json")
+    assert result.returncode == 0
+    assert "Remove it to start anew. It is not used." in result.stderr
+    assert len(read_state(tmp_path / "state.json").window) == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "said"),
+    [("<&-", "no readings"), (">&-", "5 read, 3 scored"), ("2>&-", "")],
+)
+def test_closed_standard_streams_are_empty_ones(model_path, tmp_path, closed, said):
+    write_csv(tmp_path / "log.csv", pump_rows(5))
+    source = "-" if closed == "<&-" else "csv:log.csv"
+    line = f"exec {sys.executable} -m saelite run {model_path} --source {source} {closed}"
+    result = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert said in result.stderr
+
+
 def test_what_a_killed_run_left_half_written_is_cleared_away(saelite, model_path, tmp_path):
     write_csv(tmp_path / "log.csv", pump_rows(5))
     (tmp_path / ".state.json.0a1b2c3d.part").write_bytes(b'{"schema"')
