@@ -56,7 +56,7 @@ def _write(source: Iterable[Reading], file: IO[str], duration_s: float | None) -
         if number == 1:
             sensors = list(reading.values)
             writer.writerow(["time", *sensors])
-        writer.writerow([timestamp(reading.time_s), *(f"{reading.values[name]:.6g}" for name in sensors)])
+        writer.writerow([timestamp(reading.time_s), *(_cell(reading.values.get(name)) for name in sensors)])
         yield number
         now = time.monotonic()
         if now - flushed >= _FLUSH_S:
@@ -64,6 +64,11 @@ def _write(source: Iterable[Reading], file: IO[str], duration_s: float | None) -
             flushed = now
         if duration_s is not None and now - started >= duration_s:
             return
+
+
+def _cell(value: float | None) -> str:
+    # A device may go while it is recorded, and take its sensor along.
+    return "" if value is None else f"{value:.6g}"
 
 
 def timestamp(time_s: float) -> str:
