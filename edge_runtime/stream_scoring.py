@@ -58,7 +58,8 @@ class Scorer:
         seen = self._seen if self.judge.tracker is None else self.detector.outputs_many(judged.windows, self._beside)
         codes = seen.get("codes", np.empty((len(windows), 0), np.float32))
         contributions = seen["contributions"] if "contributions" in seen else self._contributions(judged)
-        return Scored(judged.scores, judged.thresholds, codes, contributions)
+        # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
+        return Scored(judged.scores, judged.thresholds, codes, np.nan_to_num(contributions))
 
     def _score_many(self, windows: FloatArray) -> FloatArray:
         """Return the scores; what else is wanted of the windows comes from the same run of the graph."""

@@ -85,17 +85,22 @@ def test_all_said_by_hand(runtime, windows, tmp_path):
         detector.encode(windows)
 
 
-@pytest.mark.parametrize("runtime", ["ai-edge-litert", "numpy"])
-def test_absurd_reading_is_an_alarm_and_passes(runtime, tmp_path):
+def test_absurd_reading_is_an_alarm_and_passes(saelite, tmp_path):
     # Nothing limits what goes into a graph that is not ours: here squares overflow, and infinity less itself is NaN.
     by_hand = ByHand(sensors=SENSORS, center=CENTER, scale=SCALE, threshold=1e6)
     describe_graph(converted(), "theirs", by_hand).write(tmp_path / "theirs.tflite")
-    detector = Detector.load(tmp_path / "theirs.tflite", runtime=runtime)
     rows = pump_rows(40, seed=5)
     rows[20] = [3e38, -3e38, 3e38, -3e38]
-    with np.errstate(over="ignore", invalid="ignore"):
-        alarms = [result.is_anomaly for row in rows if (result := detector.update(row))]
-    assert np.flatnonzero(alarms).tolist() == [19, 20]
+    write_csv(tmp_path / "log.csv", rows)
+    for runtime in ("ai-edge-litert", "numpy"):
+        detector = Detector.load(tmp_path / "theirs.tflite", runtime=runtime)
+        with np.errstate(over="ignore", invalid="ignore"):
+            alarms = [result.is_anomaly for row in rows if (result := detector.update(row))]
+        assert np.flatnonzero(alarms).tolist() == [19, 20]
+        watched = saelite("run", "theirs.tflite", "--source", "csv:log.csv", "--runtime", runtime)
+        lines = [json.loads(line, parse_constant=pytest.fail) for line in watched.stdout.splitlines()]
+        assert [line["alarm"] for line in lines if "event" not in line] == alarms
+        assert "Warning" not in watched.stderr
 
 
 def test_all_fitted_on_normal_data(windows, normal, tmp_path):
