@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.atomic import write_atomically
+
 _SENSOR = "sensor_"
 
 
@@ -32,7 +34,7 @@ def write_bundled_recording(path: Path) -> None:
     with np.load(io.BytesIO(lzma.decompress(packed.read_bytes())), allow_pickle=False) as arrays:
         columns = unpacked({name: arrays[name] for name in arrays.files})
     lines = map(",".join, zip(*columns.values(), strict=True))
-    path.write_text("\n".join([",".join(columns), *lines, ""]), encoding="utf-8")
+    write_atomically(path, "\n".join([",".join(columns), *lines, ""]).encode())
 
 
 def unpacked(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, list[str]]:

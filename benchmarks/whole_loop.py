@@ -45,6 +45,11 @@ class Files:
     folder: Path
 
     @property
+    def recording(self) -> Path:
+        """The bundled recording."""
+        return self.folder / "host.csv"
+
+    @property
     def run(self) -> Path:
         """Run folder."""
         return self.folder / "run"
@@ -65,9 +70,9 @@ class Files:
         return self.folder / "report.html"
 
 
-def learn(recording: Path, files: Files, on_epoch: OnEpoch) -> TrainedRun:
+def learn(files: Files, on_epoch: OnEpoch) -> TrainedRun:
     """Train on the normal part of the recording and save the run."""
-    normal = read_recording(recording, COLUMNS, rows=slice(0, NORMAL_ROWS))
+    normal = read_recording(files.recording, COLUMNS, rows=slice(0, NORMAL_ROWS))
     run = train(normal, SETTINGS, on_epoch)
     save_run(run, files.run, overwrite=True)
     return run
@@ -80,14 +85,14 @@ def ship(run: TrainedRun, files: Files, on_step: Callable[[str], None]) -> tuple
     return int8, export_run(run.folder, ExportSettings("float32"), on_step)
 
 
-def score_on_the_device_side(recording: Path, files: Files) -> Scores:
+def score_on_the_device_side(files: Files) -> Scores:
     """Score the recording with ``saelite score`` in a process of its own, without tensorflow."""
-    command = [sys.executable, "-c", _SCORE, "score", str(files.model), str(recording), "-o", str(files.scores),
+    command = [sys.executable, "-c", _SCORE, "score", str(files.model), str(files.recording), "-o", str(files.scores),
                "--explain"]  # fmt: skip
     process = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
     if process.returncode:
         raise SaeliteError(f"scoring failed: {process.stderr.strip()}")
-    return read_scores(files.scores, recording)
+    return read_scores(files.scores, files.recording)
 
 
 def compare(files: Files, on_step: Callable[[str], None]) -> Benchmark:

@@ -3,17 +3,17 @@
 import pytest
 
 from benchmarks import whole_loop
-from benchmarks.bundled import bundled_recording
+from benchmarks.bundled import write_bundled_recording
 from benchmarks.detection import fault_rows, figures
 
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory):
     files = whole_loop.Files(tmp_path_factory.mktemp("demo"))
-    with bundled_recording() as recording:
-        run = whole_loop.learn(recording, files, lambda _: None)
-        whole_loop.ship(run, files, lambda _: None)
-        return whole_loop.score_on_the_device_side(recording, files).part(whole_loop.NORMAL_ROWS)
+    write_bundled_recording(files.recording)
+    run = whole_loop.learn(files, lambda _: None)
+    whole_loop.ship(run, files, lambda _: None)
+    return whole_loop.score_on_the_device_side(files).part(whole_loop.NORMAL_ROWS)
 
 
 def test_int8_file_tells_faults_from_normal_work(scores):

@@ -18,7 +18,7 @@ from saelite.workstation import require_workstation
     type=click.Path(path_type=Path),
     default=Path("saelite-demo"),
     show_default=True,
-    help="Folder for the run, the model file, the scores and the report.",
+    help="Folder for the recording, the run, the model file, the scores and the report.",
 )
 def demo(output: Path) -> None:
     """Run the whole loop on the bundled recording of a machine watching itself.
@@ -34,7 +34,7 @@ def demo(output: Path) -> None:
     from rich.console import Console
 
     from benchmarks import whole_loop
-    from benchmarks.bundled import bundled_recording
+    from benchmarks.bundled import write_bundled_recording
     from benchmarks.report.console import print_report
     from benchmarks.report.html import write_report
 
@@ -43,14 +43,14 @@ def demo(output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(output, error) from error
-    with bundled_recording() as recording:
-        with training_progress(whole_loop.SETTINGS.training.epochs) as on_epoch:
-            run = whole_loop.learn(recording, files, on_epoch)
-        with step_progress() as on_step:
-            models = whole_loop.ship(run, files, on_step)
-            on_step("scoring on the device side")
-            scores = whole_loop.score_on_the_device_side(recording, files)
-            benchmark = whole_loop.compare(files, on_step)
+    write_bundled_recording(files.recording)
+    with training_progress(whole_loop.SETTINGS.training.epochs) as on_epoch:
+        run = whole_loop.learn(files, on_epoch)
+    with step_progress() as on_step:
+        models = whole_loop.ship(run, files, on_step)
+        on_step("scoring on the device side")
+        scores = whole_loop.score_on_the_device_side(files)
+        benchmark = whole_loop.compare(files, on_step)
     report = whole_loop.report(run, models, scores, benchmark, files)
     write_report(report, files.report)
     print_report(report, Console())
