@@ -4,9 +4,9 @@ import sys
 import time
 
 from edge_runtime import Detector
-from edge_runtime.alarm import AlarmSettings
 from edge_runtime.sources.spec import open_source
-from edge_runtime.stream import Stream, StreamSettings
+from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.stream import Stream, StreamSettings
 
 stream = Stream(Detector.load(sys.argv[1]), StreamSettings(AlarmSettings(needed=3, out_of=5)), print)
 source = open_source("host?rate=20", stream.sensors, print)

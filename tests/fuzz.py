@@ -34,7 +34,7 @@ from edge_runtime.sources.lines import LineSplitter
 from edge_runtime.sources.mqtt import MqttSource
 from edge_runtime.sources.serial_port import SerialSource
 from edge_runtime.sources.source import Readings
-from edge_runtime.stream import Stream, StreamSettings
+from edge_runtime.streaming.stream import Stream, StreamSettings
 
 CELLS = st.one_of(
     st.sampled_from(

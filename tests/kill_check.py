@@ -17,7 +17,7 @@ from pathlib import Path
 
 from streaming_machine import EIGHT, rows_of, write_model
 
-from edge_runtime.state import read_state
+from edge_runtime.streaming.state import read_state
 
 INTERVAL_S = 0.1
 

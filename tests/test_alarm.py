@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.alarm import AlarmEnded, AlarmLogic, AlarmSettings, AlarmStarted, AlarmState
 from edge_runtime.errors import UsageError
 from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.streaming.alarm import AlarmEnded, AlarmLogic, AlarmSettings, AlarmStarted, AlarmState
 
 
 def run(scores, settings, times=None, contributions=None):

@@ -221,7 +221,7 @@ def test_systemd_hears_ready_watchdog_and_stopping(running, model_path, tmp_path
 
 
 def test_watchdog_barks_not_for_another_process(monkeypatch):
-    from edge_runtime.sd_notify import watchdog_period_s
+    from edge_runtime.running.sd_notify import watchdog_period_s
 
     monkeypatch.setenv("WATCHDOG_USEC", "4000000")
     assert watchdog_period_s() == 2.0

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from machines import SENSORS, pump_rows, write_csv
 
-from edge_runtime.state import read_state
+from edge_runtime.streaming.state import read_state
 
 ROOT = Path(__file__).parents[1]
 PATIENCE_S = 30

@@ -18,8 +18,8 @@ from edge_runtime.model_file import ModelFile
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
 from edge_runtime.sources.source import Readings
-from edge_runtime.state import StreamState
-from edge_runtime.stream import Stream, StreamSettings
+from edge_runtime.streaming.state import StreamState
+from edge_runtime.streaming.stream import Stream, StreamSettings
 
 NAN = float("nan")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from edge_runtime.stream_results import Counters, Results
+from edge_runtime.streaming.results import Counters, Results
 
 
 class FunctionSink:

@@ -25,7 +25,7 @@ from edge_runtime.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
-from edge_runtime.stream_results import Counters, Results, StreamResult, time_texts
+from edge_runtime.streaming.results import Counters, Results, StreamResult, time_texts
 
 _STATUS_PERIOD_S = 10.0
 _MOST_UNACKNOWLEDGED = 500

@@ -7,7 +7,7 @@ import math
 
 from edge_runtime.errors import OutputError, missing_extra
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.stream_results import Counters, Results
+from edge_runtime.streaming.results import Counters, Results
 
 
 class PrometheusSink:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from edge_runtime.stream_results import Counters, Notices, Results
+from edge_runtime.streaming.results import Counters, Notices, Results
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.alarm import TOP_SENSORS, AlarmEvent
 from edge_runtime.atomic import unwritable
 from edge_runtime.json_codec import to_json
 from edge_runtime.sinks.sink import EndOfOutput
-from edge_runtime.stream_results import Counters, Results, time_texts
+from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.streaming.results import Counters, Results, time_texts
 
 Format = Callable[[Results], list[str]]
 

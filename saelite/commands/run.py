@@ -66,11 +66,11 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
       saelite run host.tflite --source host --debounce 3/5 --min-duration 10s
       tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
     """
-    from edge_runtime.runner import Runner, RunSettings
+    from edge_runtime.running.runner import Runner, RunSettings
     from edge_runtime.sinks.sink import Sinks, StreamInfo
     from edge_runtime.sinks.spec import open_sink
     from edge_runtime.sources.spec import open_source
-    from edge_runtime.stream import Stream
+    from edge_runtime.streaming.stream import Stream
 
     chosen = {
         name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
@@ -92,8 +92,8 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
 
 
 def _settings(options: dict[str, Any]) -> Any:
-    from edge_runtime.alarm import AlarmSettings
-    from edge_runtime.stream import StreamSettings
+    from edge_runtime.streaming.alarm import AlarmSettings
+    from edge_runtime.streaming.stream import StreamSettings
 
     return StreamSettings(
         AlarmSettings(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.sources.clock import GAP_STEPS
-from edge_runtime.stream_results import Counters, Notices
+from edge_runtime.streaming.results import Counters, Notices
 
 _FOLLOW = 0.1
 _LEAST_GAP_S = 1.0

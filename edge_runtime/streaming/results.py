@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.alarm import AlarmEvent
 from edge_runtime.preprocessing import FloatArray
+from edge_runtime.streaming.alarm import AlarmEvent
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.adaptation.drift import DriftMeter
-from edge_runtime.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
 from edge_runtime.detector import Detector
 from edge_runtime.errors import InputShapeError
 from edge_runtime.judging import AdaptationSettings
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
-from edge_runtime.state import SCHEMA, StreamState
-from edge_runtime.stream_checks import SensorWatch, StreamClock
-from edge_runtime.stream_repair import Repair
-from edge_runtime.stream_results import Counters, Notices, Results
-from edge_runtime.stream_scoring import Scored, Scorer
+from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
+from edge_runtime.streaming.checks import SensorWatch, StreamClock
+from edge_runtime.streaming.repair import Repair
+from edge_runtime.streaming.results import Counters, Notices, Results
+from edge_runtime.streaming.scoring import Scored, Scorer
+from edge_runtime.streaming.state import SCHEMA, StreamState
 
 _DRIFT_WINDOW = 512
 # Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
@@ -39,7 +39,7 @@ class StreamSettings:
     alarm : AlarmSettings
     adaptation : AdaptationSettings
     on_missing : str
-        See `edge_runtime.stream_repair`.
+        See `edge_runtime.streaming.repair`.
     stuck_after : int
         Equal values in a row that make a sensor stuck; 0 never does.
     """

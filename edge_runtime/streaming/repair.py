@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError, UsageError
-from edge_runtime.stream_results import Counters, Notices
+from edge_runtime.streaming.results import Counters, Notices
 
 STREAM_POLICIES = ("error", "skip", "hold", "interpolate")
 LONGEST_REPAIR = 10

@@ -12,12 +12,12 @@ from types import FrameType
 
 from edge_runtime.detector import Detector
 from edge_runtime.errors import SaeliteError
-from edge_runtime.every import Every
-from edge_runtime.sd_notify import notify, watchdog_period_s
+from edge_runtime.running.every import Every
+from edge_runtime.running.sd_notify import notify, watchdog_period_s
+from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.sinks.sink import EndOfOutput, Sinks
 from edge_runtime.sources.source import Readings, Source
-from edge_runtime.state_keeper import StateKeeper
-from edge_runtime.stream import Stream
+from edge_runtime.streaming.stream import Stream
 
 _POLL_S = 0.2
 _STATUS_S = 1.0

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from edge_runtime.adaptation.drift import DriftState
 from edge_runtime.adaptation.spot import SpotState
-from edge_runtime.alarm import AlarmState
 from edge_runtime.atomic import write_atomically
 from edge_runtime.errors import OutputError, SaeliteError
 from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.streaming.alarm import AlarmState
 
 SCHEMA = 1
 

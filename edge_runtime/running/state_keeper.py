@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge_runtime.errors import OutputError
-from edge_runtime.every import Every
-from edge_runtime.state import StateError, read_state, write_state
-from edge_runtime.stream import Stream
+from edge_runtime.running.every import Every
+from edge_runtime.streaming.state import StateError, read_state, write_state
+from edge_runtime.streaming.stream import Stream
 
 _SAVE_S = 0.5
 

@@ -1,0 +1,1 @@
+"""A source, a stream and its sinks, kept going for months."""

@@ -1,0 +1,1 @@
+"""Readings in, results and alarms out: nothing here knows where they come from or go to."""
