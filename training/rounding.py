@@ -40,12 +40,12 @@ def rounding_errors(model: SparseAutoencoder, inputs: FloatArray, limit: float) 
     clean = inputs[rng.integers(len(inputs), size=_ROWS)]
     reach = limit if limit < UNLIMITED else _UNLIMITED_REACH * float(np.abs(clean).max())
     far = _far_out(inputs.shape[1], reach, rng)
-    values = np.concatenate([_dithered(clean, 2 * reach / _STEPS, rng), clean, far])
+    noisy = _dithered(clean, 2 * reach / _STEPS, rng)
     errors = []
     for layer in (*model.encoder.layers, *model.decoder.layers):
-        values = np.array(layer(values))
-        values[:_ROWS] = _dithered(values[:_ROWS], _step(layer, values[_ROWS:]), rng)
-        errors.append(values[:_ROWS] - values[_ROWS : 2 * _ROWS])
+        clean, noisy, far = (np.asarray(layer(values)) for values in (clean, noisy, far))
+        noisy = _dithered(noisy, _step(layer, np.concatenate([clean, far])), rng)
+        errors.append(noisy - clean)
     codes = len(model.encoder.layers) - 1
     nothing = np.zeros((_ROWS, inputs.shape[1]), np.float32)  # the head is given the inputs as they are
     hidden = np.concatenate([nothing[:, :0], *errors[:codes]], axis=1)
