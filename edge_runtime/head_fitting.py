@@ -15,10 +15,9 @@ from edge_runtime.preprocessing import FloatArray
 # to the mean variance, gives it the say of a well-behaved variable instead of an unbounded one.
 _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
-_ROUNDING_MARGIN = 20
 
 
-def fit_head(kind: str, parts: Mapping[str, FloatArray], rounding: Mapping[str, FloatArray] | None = None) -> Head:
+def fit_head(kind: str, parts: Mapping[str, FloatArray]) -> Head:
     """Fit a head on normal windows.
 
     Parameters
@@ -27,8 +26,6 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], rounding: Mapping[str, 
         A key of `edge_runtime.heads.PARTS`.
     parts : mapping
         Arrays of shape (n, width), as `edge_runtime.heads.Head.components` takes them.
-    rounding : mapping, optional
-        Errors of the same that rounding to int8 will make, of shape (m, width), see `training.rounding`.
 
     Notes
     -----
@@ -36,9 +33,6 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], rounding: Mapping[str, 
     Wolf (2004, A well-conditioned estimator for large-dimensional covariance matrices) advise but by 1/1000 at
     most: anomalies show where normal windows hardly vary, and more shrinking hides them there. Its inverse
     square root is symmetric (ZCA-cor: Kessy, Lewin and Strimmer, 2018, Optimal whitening and decorrelation).
-
-    Rounding errors would rank normal windows by themselves in directions in which these vary less than a step.
-    Their covariance is added so often that they make up a twentieth of the variance in no direction.
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
     if kind == "spe":
@@ -46,11 +40,7 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], rounding: Mapping[str, 
         return Head(kind, np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
     mean, variance = z.mean(axis=0), z.var(axis=0)
     deviation = np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * max(float(variance.mean()), 1e-12)))
-    correlation = _shrunk_correlation((z - mean) / deviation)
-    if rounding is not None:
-        errors = np.concatenate([rounding[name] for name in PARTS[kind]], axis=1) / deviation
-        correlation += _ROUNDING_MARGIN * (errors.T @ errors) / len(errors)
-    values, vectors = np.linalg.eigh(correlation)
+    values, vectors = np.linalg.eigh(_shrunk_correlation((z - mean) / deviation))
     root = (vectors / np.sqrt(np.maximum(values, 1e-6))) @ vectors.T
     return Head(kind, mean.astype(np.float32), (root / deviation[:, None]).astype(np.float32))
 

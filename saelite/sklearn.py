@@ -130,7 +130,6 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         from edge_runtime.head_fitting import fit_head
         from training.autoencoder import SparseAutoencoder, plain_network
         from training.parts import head_parts
-        from training.rounding import rounding_errors
         from training.trainer import TrainingSettings, fit
 
         preprocessing = _preprocessing(rows)
@@ -143,7 +142,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         )
         fit(model, inputs, inputs, settings)
         parts = head_parts(model, inputs)
-        head = fit_head(self.head, parts, rounding_errors(model, inputs, preprocessing.limit))
+        head = fit_head(self.head, parts)
         windows = rows.astype(np.float32)[:, None]
         return RunFolder(
             name=type(self).__name__,

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.preprocessing import Preprocessing
 from training.faults import FAULTS, with_fault
@@ -32,9 +31,7 @@ def test_a_stuck_sensor_does_not_move_and_a_broken_correlation_keeps_the_values(
 
 
 def choice(make_parts, windows):
-    parts = make_parts(windows[:200])
-    heads = {kind: fit_head(kind, parts) for kind in PARTS}
-    return choose_head(make_parts, heads, windows[200:], PREPROCESSING, smoothing_span=5)
+    return choose_head(make_parts, make_parts(windows[:200]), windows[200:], PREPROCESSING, smoothing_span=5)
 
 
 def parts_seen_by(*seeing):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from edge_runtime.heads import Head, needs_decoder
+from edge_runtime.head_fitting import fit_head
+from edge_runtime.heads import PARTS, Head, needs_decoder
 from edge_runtime.preprocessing import FloatArray, Preprocessing
 from edge_runtime.smoothing import Smoother
 from training.faults import FAULTS, with_fault
@@ -51,12 +52,12 @@ class HeadChoice:
 
 def choose_head(
     make_parts: Callable[[FloatArray], Parts],
-    heads: Mapping[str, Head],
+    train_parts: Parts,
     held_out: FloatArray,
     preprocessing: Preprocessing,
     smoothing_span: int,
 ) -> tuple[HeadChoice, Head]:
-    """Try every head on faults in the held-out windows.
+    """Fit every head on the training windows and try it on faults in the held-out ones.
 
     The rule: the head with the highest mean ROC-AUC over faults and sensors; of those within 0.01 of it the
     cheapest on the device, in this order: without decoder, fewer variables in the head.
@@ -65,11 +66,12 @@ def choose_head(
     ----------
     make_parts : callable
         From raw windows, shape (n, window, sensors), to the arrays a head takes.
-    heads : mapping of str to Head
-        One of each kind, fitted on the training windows.
+    train_parts : mapping
+        The same of the training windows.
     held_out : ndarray of shape (n, window, sensors), float32
         Raw held-out normal windows, in time order.
     """
+    heads = {kind: fit_head(kind, train_parts) for kind in PARTS}
     rng = np.random.default_rng(0)
     held_out = held_out[-_WINDOWS:]
     normal = _scores(heads, make_parts(held_out), smoothing_span)

@@ -17,7 +17,7 @@ import numpy as np
 from edge_runtime.atomic import unwritable
 from edge_runtime.errors import OutputError
 from edge_runtime.head_fitting import fit_head
-from edge_runtime.heads import PARTS, Head
+from edge_runtime.heads import Head
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.preprocessing import FloatArray, Preprocessing
 from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
@@ -30,7 +30,6 @@ from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
 from training.recordings.windows import Stretches, split
-from training.rounding import rounding_errors
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
 _REPRESENTATIVE_WINDOWS = 1000
@@ -187,15 +186,14 @@ def _head(
     preprocessing: Preprocessing,
     settings: DetectorSettings,
 ) -> tuple[HeadChoice | None, Head]:
-    parts, rounding = head_parts(model, inputs), rounding_errors(model, inputs, preprocessing.limit)
+    parts = head_parts(model, inputs)
     if settings.head != "auto":
-        return None, fit_head(settings.head, parts, rounding)
+        return None, fit_head(settings.head, parts)
 
     def make_parts(windows: FloatArray) -> dict[str, FloatArray]:
         return head_parts(model, preprocessing.transform(windows))
 
-    heads = {kind: fit_head(kind, parts, rounding) for kind in PARTS}
-    return choose_head(make_parts, heads, held_out, preprocessing, settings.smoothing_span)
+    return choose_head(make_parts, parts, held_out, preprocessing, settings.smoothing_span)
 
 
 def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
