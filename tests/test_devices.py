@@ -103,7 +103,7 @@ def test_messages_in_and_out(running, model_path, tmp_path, broker):
         "--sink", f"mqtt://127.0.0.1:{broker}/watch/pump?interval=0", cwd=tmp_path,
     )  # fmt: skip
     until(lambda: retained(broker, "watch/pump/availability", 1) == {"watch/pump/availability": "online"})
-    time.sleep(0.5)
+    assert b"/plant/+ is heard" in process.stderr.readline()
     rows = pump_rows(4)
     for row in rows:
         publish(broker, "plant/pump", json.dumps(dict(zip(SENSORS, row.tolist(), strict=True))))

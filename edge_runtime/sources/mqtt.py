@@ -48,6 +48,7 @@ class MqttSource:
         self._client = mqtt_client(address)
         self._client.on_connect, self._client.on_message = self._connected, self._received
         self._client.on_disconnect, self._client.on_connect_fail = self._away, self._away
+        self._client.on_subscribe = self._subscribed
         self._client.connect_async(address.host, address.port)
         self._client.loop_start()
 
@@ -78,12 +79,16 @@ class MqttSource:
         if reason.is_failure:
             self._away(f"refused: {reason}")
             return
-        if self._times_connected:
-            self.reconnects += 1
-            self._tell(f"{self.name} is back")
-        self._times_connected += 1
         self._told = False
         client.subscribe(self._topic, self._qos)
+
+    def _subscribed(self, _client: Any, _data: object, _mid: int, reasons: list[Any], _properties: object) -> None:
+        if reasons[0].is_failure:
+            self._away(f"refused: {reasons[0]}")
+            return
+        self.reconnects += bool(self._times_connected)
+        self._tell(f"{self.name} is {'back' if self._times_connected else 'heard'}")
+        self._times_connected += 1
 
     def _received(self, _client: Any, _data: object, message: Any) -> None:
         # Called in the client's thread: it must not wait, or the connection dies of it.
