@@ -71,6 +71,7 @@ def watched(detector, policy):
 
     def take(readings: Readings):
         assert np.isfinite(stream.push(readings).scores).all()
+        stream.raise_refusal()
 
     with suppress(SaeliteError):
         yield take

@@ -18,6 +18,7 @@ from edge_runtime.model_file import ModelFile
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
 from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.repair import STREAM_POLICIES
 from edge_runtime.streaming.state import StreamState
 from edge_runtime.streaming.stream import Stream, StreamSettings
 
@@ -143,8 +144,12 @@ def test_interpolate_draws_a_line_to_the_next_value(detector, rows, cuts):
 def test_error_names_reading_and_sensor(detector, rows):
     values = rows.copy()
     values[50, 2] = NAN
-    with pytest.raises(RecordingError, match="'current' has no value"):
-        Stream(detector, StreamSettings(on_missing="error")).push(readings(values))
+    stream = Stream(detector, StreamSettings(on_missing="error"))
+    times = np.r_[0:40, 100:160, 50:250]  # a gap before the missing value, a clock that goes backwards after it
+    assert len(stream.push(readings(values, times))) == 38 + 8
+    with pytest.raises(RecordingError, match="reading 51: sensor 'current' has no value"):
+        stream.raise_refusal()
+    assert balanced(stream.counters)
 
 
 @pytest.mark.parametrize("policy", ["hold", "interpolate"])
@@ -214,7 +219,7 @@ CELL = st.one_of(NUMBER, st.sampled_from([NAN, 30.0, 1.0]))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
-@given(st.data(), st.sampled_from(["skip", "hold", "interpolate"]))
+@given(st.data(), st.sampled_from(STREAM_POLICIES))
 def test_every_reading_is_accounted_for(detector, data, policy):
     stream = Stream(detector, StreamSettings(on_missing=policy, stuck_after=3))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -82,6 +82,8 @@ class Runner:
         ------
         RecordingError
             If the source cannot be read, or a value is missing and the policy is ``error``.
+        OutputError
+            If no sink took some of the results.
         """
         self._listen_to_signals()
         if self._keeper:
@@ -101,11 +103,13 @@ class Runner:
         finally:
             notify("STOPPING=1")
             self._finish()
+        self._sinks.raise_lost()
 
     def _take(self, readings: Readings) -> None:
         results = self._stream.push(readings)
         if len(results):
             self._sinks.write(results)
+        self._stream.raise_refusal()
 
     def _look_around(self) -> None:
         if self._watchdog.due():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge_runtime.errors import OutputError
 from edge_runtime.streaming.results import Counters, Notices, Results
 
 
@@ -55,12 +56,13 @@ class Sinks:
     Attributes
     ----------
     undelivered : int
-        Results that a sink did not take.
+        Results that a sink did not take; one that no sink took counts for each.
     """
 
     def __init__(self, sinks: Sequence[Sink], notices: Notices) -> None:
         self._sinks, self._notices = tuple(sinks), notices
         self.undelivered = 0
+        self._taken_by_none = 0
 
     def write(self, results: Results) -> None:
         """Hand results to every sink.
@@ -70,12 +72,30 @@ class Sinks:
         EndOfOutput
             If the reader of standard output is gone.
         """
+        failed = 0
         for sink in self._sinks:
             try:
                 sink.write(results)
             except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
                 self._failed(sink, error)
-                self.undelivered += len(results)
+                failed += 1
+        self.undelivered += failed * len(results)
+        if failed == len(self._sinks):
+            self._taken_by_none += len(results)
+
+    def raise_lost(self) -> None:
+        """Raise if there are results nobody has.
+
+        Raises
+        ------
+        OutputError
+            If no sink took some of the results.
+        """
+        if self._taken_by_none:
+            raise OutputError(
+                f"{self._taken_by_none} results were taken by no sink, or in part. Expected at least one that takes "
+                f"them: {', '.join(sink.name for sink in self._sinks)}. Why each does not was told when it failed."
+            )
 
     def status(self, counters: Counters) -> None:
         """Hand the counts to every sink."""

@@ -20,13 +20,18 @@ class Repair:
     Parameters
     ----------
     policy : str
-        ``error`` ends the stream; ``skip`` leaves the reading out; ``hold`` repeats the sensor's last value;
-        ``interpolate`` waits for its next value and draws a line. The last two for at most `LONGEST_REPAIR`
-        readings in a row, then the reading is skipped.
+        ``error`` takes no reading from the first missing value on; ``skip`` leaves the reading out; ``hold`` repeats
+        the sensor's last value; ``interpolate`` waits for its next value and draws a line. The last two for at most
+        `LONGEST_REPAIR` readings in a row, then the reading is skipped.
     sensors : tuple of str
         Names, for messages.
     counters : Counters
     notices : Notices
+
+    Attributes
+    ----------
+    refusal : RecordingError or None
+        With ``error``, once a value was missing: what to raise when the readings before it are done with.
     """
 
     def __init__(self, policy: str, sensors: tuple[str, ...], counters: Counters, notices: Notices) -> None:
@@ -36,6 +41,7 @@ class Repair:
         self._counters, self._notices = counters, notices
         self._waiting: list[tuple[float, npt.NDArray[np.float64]]] = []
         self._pushed = 0
+        self.refusal: RecordingError | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -45,15 +51,17 @@ class Repair:
         self._skip_waiting()
 
     def push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Rows:
-        """Return the times and values that are ready, each (n,) and (n, sensors).
-
-        Raises
-        ------
-        RecordingError
-            With ``error``, at the first missing value.
-        """
+        """Return the times and values that are ready, each (n,) and (n, sensors)."""
         self._pushed += len(values)
+        if self.refusal:
+            self._counters.skipped += len(values)
+            return times[:0], values[:0]
         bad = ~np.isfinite(values).all(axis=1)
+        if self._policy == "error" and bad.any():
+            first = int(bad.argmax())
+            self.refusal = self._refuse(values[first], self._pushed - len(values) + first + 1)
+            self._counters.skipped += len(values) - first
+            return times[:first], values[:first]
         if not bad.any() and not self._waiting:
             if len(values):
                 self._last = values[-1]
@@ -69,9 +77,9 @@ class Repair:
         self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64], bad: npt.NDArray[np.bool_]
     ) -> Rows:
         kept: list[tuple[float, npt.NDArray[np.float64]]] = []
-        for number, (time_s, row, is_bad) in enumerate(zip(times.tolist(), values, bad.tolist(), strict=True)):
+        for time_s, row, is_bad in zip(times.tolist(), values, bad.tolist(), strict=True):
             if is_bad:
-                self._tell(row, self._pushed - len(values) + number + 1)
+                self._tell(row)
                 repaired = self._repair_bad(time_s, row)
                 if repaired is not None:
                     kept.append((time_s, repaired))
@@ -128,14 +136,16 @@ class Repair:
         self._counters.skipped += len(self._waiting)
         self._waiting = []
 
-    def _tell(self, row: npt.NDArray[np.float64], number: int) -> None:
+    def _refuse(self, row: npt.NDArray[np.float64], number: int) -> RecordingError:
+        name = self._sensors[int(np.isfinite(row).argmin())]
+        return RecordingError(
+            f"reading {number}: sensor {name!r} has no value. Expected a finite number in every "
+            "reading. Mend the sensor, or say what to do: --on-missing skip, hold or interpolate."
+        )
+
+    def _tell(self, row: npt.NDArray[np.float64]) -> None:
         for sensor in np.flatnonzero(~np.isfinite(row)).tolist():
             name = self._sensors[sensor]
-            if self._policy == "error":
-                raise RecordingError(
-                    f"reading {number}: sensor {name!r} has no value. Expected a finite number in every "
-                    "reading. Mend the sensor, or say what to do: --on-missing skip, hold or interpolate."
-                )
             self._notices.once(
                 f"missing {name}", f"sensor {name!r} gave no finite number ({self._policy}; counted from now on)"
             )

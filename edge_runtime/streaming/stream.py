@@ -105,13 +105,7 @@ class Stream:
         self._install(detector)
 
     def push(self, readings: Readings) -> Results:
-        """Return the results of some readings.
-
-        Raises
-        ------
-        RecordingError
-            If a value is missing and the policy is ``error``.
-        """
+        """Return the results of some readings; with the policy ``error``, of those before the first missing value."""
         self.counters.read += len(readings)
         self.counters.lost += readings.lost
         if readings.lost:
@@ -130,6 +124,17 @@ class Stream:
             if len(rows):
                 parts.append(self._push(times[rows], readings.values[rows]))
         return self._results(parts)
+
+    def raise_refusal(self) -> None:
+        """Raise what is wrong with the readings pushed, when the results of those before are in safety.
+
+        Raises
+        ------
+        RecordingError
+            If a value was missing and the policy is ``error``.
+        """
+        if self._repair.refusal:
+            raise self._repair.refusal
 
     def end(self) -> None:
         """Count what can no longer be scored."""
