@@ -189,7 +189,7 @@ def sliding_windows(rows: FloatArray, window: int, stride: int = 1) -> FloatArra
 
 
 def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
-    """Return `values` as windows, float32 and contiguous.
+    """Return `values` as windows of finite numbers, float32 and contiguous.
 
     Accepts ``(n, window, sensors)``, ``(n, window * sensors)`` and, for a window of one reading,
     ``(n, sensors)``.
@@ -199,6 +199,13 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
     InputShapeError
         If the shape is another one, or the values are not finite numbers.
     """
+    array = shaped_windows(values, window, sensors)
+    refuse_missing(array)
+    return array
+
+
+def shaped_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
+    """Return what `as_windows` does, without a look at the values."""
     try:
         array = np.ascontiguousarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -206,16 +213,20 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
     if array.ndim == 2 and array.shape[1] == window * sensors:
         array = array.reshape(-1, window, sensors)
     if array.shape[1:] == (window, sensors):
-        if not all_finite(array):
-            raise InputShapeError(
-                "windows must hold finite numbers. Received: NaN or infinite values. Leave such readings out, "
-                "or repeat the sensor's last value."
-            )
         return array
     raise InputShapeError(
         f"expected windows of shape (n, {window}, {sensors}) or (n, {window * sensors}): {window} reading(s) of "
         f"{sensors} sensor(s). Received: shape {array.shape}. `saelite inspect` lists the model's sensors in order."
     )
+
+
+def refuse_missing(windows: FloatArray) -> None:
+    """Raise InputShapeError if a value is not a finite number."""
+    if not all_finite(windows):
+        raise InputShapeError(
+            "windows must hold finite numbers. Received: NaN or infinite values. Leave such readings out, "
+            "or repeat the sensor's last value."
+        )
 
 
 def all_finite(array: FloatArray) -> bool:

@@ -23,13 +23,18 @@ class Scorer(Protocol):
 
     outputs: frozenset[str]
     """Of ``score``, ``codes`` and ``contributions``."""
+    marks_missing: bool
+    """Whether `run` gives the score NaN to windows that hold a value that is not a finite number."""
 
     @property
     def score(self) -> Callable[[FloatArray], float]:
         """The raw score of one window, shape (1, window, sensors); NaN if not all of its values are finite."""
 
     def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
-        """Return outputs by name for every window of finite values, shape (n, …), from one run of the graph."""
+        """Return outputs by name for every window, shape (n, …), from one run of the graph.
+
+        The values must be finite, or `marks_missing` true and the score among the outputs.
+        """
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
@@ -72,7 +77,7 @@ class WholeDetector:
         expected, found = (preprocessing.window, preprocessing.sensors), graph.single.input_shape[1:]
         if found != expected:
             raise InputShapeError(f"the graph takes windows of shape {found}, its manifest says {expected}.")
-        self._graph = graph
+        self._graph, self.marks_missing = graph, guarded
         self.outputs = frozenset(graph.single.outputs)
         if not {"score", "codes"} <= self.outputs:
             raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
@@ -90,6 +95,8 @@ class WholeDetector:
 
 class NetworkOnly:
     """The network is in the graph; the host scales and quantises before it and computes the score after it."""
+
+    marks_missing = False
 
     def __init__(self, model: ModelFile, graph: BatchedGraph) -> None:
         manifest = model.manifest

@@ -125,8 +125,12 @@ def test_a_window_with_no_number_in_it_is_refused(detector, rows, value):
     window[1, 2] = value
     with pytest.raises(InputShapeError, match="finite numbers"):
         detector.score(window)
-    with pytest.raises(InputShapeError, match="finite numbers"):
-        detector.score_many(np.stack([rows[:3], window]))
+    for n in (2, 20, 1500):  # with batches of any size, and outputs with or without the score among them
+        windows = np.tile(rows[:3], (n, 1, 1))
+        windows[n // 2, 1, 2] = value
+        for many in (detector.score_many, detector.encode):
+            with pytest.raises(InputShapeError, match="finite numbers"):
+                many(windows)
 
 
 @pytest.mark.parametrize("runtime", ["auto", "numpy"])
