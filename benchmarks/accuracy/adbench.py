@@ -18,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, is_close
 from benchmarks.accuracy.result import Accuracy, Rows, distance_note
+from edge_runtime.detector import Detector
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.pipeline import DetectorSettings
@@ -126,11 +127,15 @@ def _figures(split: Split, head: str, seed: int) -> list[Figure]:
     seconds = time.perf_counter() - start
     results = []
     for scheme, detector in made.items():
-        chosen = [split.normal.sensors.index(name) for name in detector.sensor_names]
-        scores = detector.score_many(split.rows[:, None, chosen])
-        auc = float(roc_auc_score(split.labels, scores))
+        auc = roc_auc(split, detector)
         results.append(Figure(split.name, head, scheme, seed, auc, seconds, is_close(detector)))
     return results
+
+
+def roc_auc(split: Split, detector: Detector) -> float:
+    """Return the ROC-AUC of a file's scores of the protocol's test rows."""
+    chosen = [split.normal.sensors.index(name) for name in detector.sensor_names]
+    return float(roc_auc_score(split.labels, detector.score_many(split.rows[:, None, chosen])))
 
 
 @dataclass(frozen=True)

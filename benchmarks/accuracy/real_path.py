@@ -13,7 +13,7 @@ from edge_runtime.detector import Detector
 from edge_runtime.judging import Judge
 from edge_runtime.preprocessing import FloatArray
 from export.pipeline import ExportSettings, export_run
-from training.pipeline import DetectorSettings, train
+from training.pipeline import DetectorSettings, TrainedRun, train
 from training.recordings import Recording
 
 SCHEMES = ("int8", "float32")
@@ -37,15 +37,19 @@ class Recipe:
 
 def detectors(recording: Recording, recipe: Recipe) -> dict[str, Detector]:
     """Train once, export by every scheme of `SCHEMES`, and open the files."""
-    run = train(recording, recipe.settings)
-    opened = {}
+    return opened(train(recording, recipe.settings))
+
+
+def opened(run: TrainedRun, schemes: tuple[str, ...] = SCHEMES) -> dict[str, Detector]:
+    """Export what was trained by some schemes, and open the files."""
+    found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for scheme in SCHEMES:
+        for scheme in schemes:
             path = Path(folder) / f"{scheme}.tflite"
             # A file that is farther from the full model than it may be is measured too, and told (`is_close`).
             export_run(run.folder, ExportSettings(scheme, allow_parity_failure=True)).write(path)
-            opened[scheme] = Detector.load(path)
-    return opened
+            found[scheme] = Detector.load(path)
+    return found
 
 
 def is_close(detector: Detector) -> bool:
