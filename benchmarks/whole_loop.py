@@ -120,9 +120,9 @@ def report(
         normal_scores=scores.part(held_out, NORMAL_ROWS).scores,
         latency=_latency(benchmark),
         sizes=(
-            FileSize("int8 model file", len(int8.to_bytes())),
-            FileSize("float32 model file", len(float32.to_bytes())),
-            FileSize("full Keras model", (files.run / KERAS_FILE).stat().st_size),
+            FileSize("int8 model file, scoring included", len(int8.to_bytes())),
+            FileSize("float32 model file, scoring included", len(float32.to_bytes())),
+            FileSize("full Keras model, network alone", (files.run / KERAS_FILE).stat().st_size),
         ),
         facts=_facts(int8),
         rho=SETTINGS.rho,

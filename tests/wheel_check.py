@@ -1,4 +1,4 @@
-"""Build the wheel and use it as a device would: an empty environment, the base install, no tensorflow.
+"""Build the wheel and use it as a device would: an empty environment, the base install, no tensorflow; run its tests.
 
     python tests/wheel_check.py 3.11 3.13 [--model pump.tflite --recording pump.csv]
 
@@ -20,6 +20,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from device_tests import PACKAGES as TEST_PACKAGES
+from device_tests import pytest_command
 from machines import pump_rows, write_csv
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,24 +88,8 @@ def make_model(folder: Path) -> tuple[Path, Path]:
     """Return a model file and the recording it was trained on, made by the workstation's own commands."""
     recording, model = write_csv(folder / "pump.csv", pump_rows(2000)), folder / "pump.tflite"
     saelite = [sys.executable, "-m", "saelite"]
-    run(
-        [
-            *saelite,
-            "train",
-            str(recording),
-            "--window",
-            "3",
-            "--code-size",
-            "12",
-            "--hidden",
-            "16",
-            "--epochs",
-            "20",
-            "-o",
-            "run",
-        ],
-        folder,
-    )
+    settings = "--window 3 --code-size 12 --hidden 16 --head t2x --smoothing-span 5 --epochs 20 --seed 1"
+    run([*saelite, "train", str(recording), *settings.split(), "-o", "run"], folder)
     run([*saelite, "export", "run", "-o", str(model)], folder)
     return model, recording
 
@@ -154,7 +140,9 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
         raise WheelError(f"the base install brings {', '.join(present)}")
     n_scores = compare(folder / "scores.csv", streamed["scores"], streamed["anomalies"])
     shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if name not in BUNDLED)
-    print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown})")
+    run([*pip, "-c", str(ROOT / "constraints.txt"), *TEST_PACKAGES], folder)
+    tests = run([str(here / "python"), *pytest_command()], folder, SAELITE_TEST_MODEL=str(model)).splitlines()[-1]
+    print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown}); {tests}")
 
 
 def compare(path: Path, scores: list[float], anomalies: list[bool]) -> int:
@@ -170,11 +158,11 @@ def compare(path: Path, scores: list[float], anomalies: list[bool]) -> int:
     return len(rows)
 
 
-def run(command: list[str], folder: Path) -> str:
+def run(command: list[str], folder: Path, **environment: str) -> str:
     """Run a command away from the source tree and return what it prints."""
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "SAELITE_RUNTIME")}
     process = subprocess.run(
-        command, cwd=folder, env=clean, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        command, cwd=folder, env=clean | environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     if process.returncode:
         raise WheelError(

@@ -24,16 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from arm.agreement import Agreement, compare
 from arm.boards import BOARDS, Board, Install
-from arm.installs import ROOT, TEST_PACKAGES, install, install_ours, python, size
+from arm.installs import ROOT, install, install_ours, python, size
 from arm.instructions import counting_emulator, instructions_per_window
 from arm.models import make_models
 from arm.processes import CheckError, here, there
 from arm.sysroot import missing_tools, unpack
-
-# The tests of what runs on a device: they need numpy and one interpreter, and a model file made beforehand. Those that
-# draw numbers come before the one that loads tflite-runtime: on ARM it makes the processor take subnormal numbers for
-# zero, which Hypothesis refuses to work under.
-DEVICE_TESTS = ("csv", "preprocessing", "alarm", "mean_tracking", "detector", "stream")
+from device_tests import PACKAGES, pytest_command
 
 
 def main() -> int:
@@ -119,7 +115,7 @@ def prepare(board: Board, entry: Install, folder: Path, ours: Path) -> Setup:
     root = unpack(board, folder / board.name).parent
     wheels = install(board, entry.requirements, root / entry.name, with_dependencies=entry.with_dependencies)
     print(f"{board.name} {entry.name}: {size(wheels) / 1e6:.1f} MB of wheels, {size(ours) / 1e6:.2f} MB ours")
-    paths = (ours, wheels, install(board, TEST_PACKAGES, root / "tests"))
+    paths = (ours, wheels, install(board, PACKAGES, root / "tests"))
     count = root / f"{entry.name}.count"
     emulator = counting_emulator(board.emulator, folder / "counting", count)
     counting = python(board, entry, root, paths, emulator, "counting") if emulator else None
@@ -197,9 +193,7 @@ def runtime_here(entry: Install) -> str:
 def run_tests(interpreter: Path, models: Path) -> str:
     """Run the device's tests with the board's Python; return pytest's last line."""
     started = time.monotonic()
-    paths = [f"tests/test_{name}.py" for name in DEVICE_TESTS]
-    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", *paths)
-    output = there(interpreter, *command, SAELITE_TEST_MODEL=str(models / "pump.tflite"))
+    output = there(interpreter, *pytest_command(), SAELITE_TEST_MODEL=str(models / "pump.tflite"))
     return f"tests: {output.splitlines()[-1]} ({time.monotonic() - started:.0f} s emulated)"
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from arm.boards import PYTHON, Board, Install
 
 ROOT = Path(__file__).resolve().parents[2]
-TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis")
 _NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
 
 
