@@ -174,18 +174,19 @@ def test_command_falls_back_to_the_cpu_and_says_so_once(saelite, model_path, lib
 
 def test_stream_falls_back_to_the_cpu_and_says_so_once_however_often_it_reloads(model_path, library, tmp_path):
     from machines import SENSORS, pump_rows
-    from test_run import PATIENCE_S, line, next_score, start
+    from test_run import PATIENCE_S, next_score, start, timed_line
 
     options = ("--accelerator", library, "--accelerator-fallback", "cpu")
     process = start(model_path, "--source", "-", *options, cwd=tmp_path)
-    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(3))))
+    process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
+    process.stdin.write(b"".join(map(timed_line, range(3), pump_rows(3))))
     assert next_score(process) > 0
     said = []
     for touched_ns in (1, 2):
         os.utime(model_path, ns=(touched_ns, touched_ns))
         said += iter(process.stderr.readline, f"saelite: {model_path} is loaded; the window goes on\n".encode())
     assert len([message for message in said if b"took no op" in message]) == 1
-    process.stdin.write(line(pump_rows(1)[0]))
+    process.stdin.write(timed_line(3, pump_rows(1)[0]))
     assert next_score(process) > 0
     _, rest = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0

@@ -15,6 +15,10 @@ from broker import MOSQUITTO, free_port, mosquitto, retained
 from machines import SENSORS, pump_rows, write_csv
 from test_run import PATIENCE_S, line, next_score, start, until
 
+from edge_runtime.sources.queued import IteratorSource
+from edge_runtime.sources.spec import open_source
+
+NAN = float("nan")
 needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 
@@ -96,6 +100,32 @@ def test_unplugged_serial_port_is_opened_again(running, model_path, tmp_path):
     os.close(device)
 
 
+def readings_of(source, count):
+    """Return the times of so many readings."""
+    times = []
+    until(lambda: times.extend(source.poll(0.1).times.tolist()) or len(times) >= count)
+    source.close()
+    return times
+
+
+@needs_broker
+def test_time_of_arrival_is_left_to_the_stream(terminal, broker):
+    # It alone knows that such readings may come unpunctually.
+    ours, name = terminal
+    names, row = ("flow", "heat"), {"flow": 1, "heat": 2}
+    serial = open_source(f"serial:{name}?format=jsonl", names, print)
+    listened = []
+    mqtt = open_source(f"mqtt://127.0.0.1:{broker}/plant", names, listened.append)
+    until(lambda: listened)
+    for reading in (row, row, row | {"time": 5}):
+        publish(broker, "plant", json.dumps(reading))
+        os.write(ours, json.dumps(reading).encode() + b"\n")
+    assert readings_of(serial, 2) == pytest.approx([NAN, 5], nan_ok=True), "the first line may be half a line"
+    assert readings_of(mqtt, 3) == pytest.approx([NAN, NAN, 5], nan_ok=True)
+    mine = IteratorSource("mine", lambda: iter([row, row | {"time": 5}]), names)
+    assert readings_of(mine, 2) == pytest.approx([NAN, 5], nan_ok=True)
+
+
 @needs_broker
 def test_messages_in_and_out(running, model_path, tmp_path, broker):
     process = running(
@@ -104,9 +134,9 @@ def test_messages_in_and_out(running, model_path, tmp_path, broker):
     )  # fmt: skip
     until(lambda: retained(broker, "watch/pump/availability", 1) == {"watch/pump/availability": "online"})
     assert b"/plant/+ is heard" in process.stderr.readline()
-    rows = pump_rows(4)
-    for row in rows:
-        publish(broker, "plant/pump", json.dumps(dict(zip(SENSORS, row.tolist(), strict=True))))
+    # With times of their own: however slowly they come on a busy machine, it is no gap.
+    for second, row in enumerate(pump_rows(4)):
+        publish(broker, "plant/pump", json.dumps({"time": second} | dict(zip(SENSORS, row.tolist(), strict=True))))
     publish(broker, "plant/pump", "no reading")
     scores = [next_score(process), next_score(process)]
     until(lambda: json.loads(retained(broker, "watch/pump/state", 1)["watch/pump/state"])["score"] == scores[-1])

@@ -147,7 +147,7 @@ def test_score_and_verify_refuse_a_file_that_no_trusted_key_signed(saelite, mode
 
 
 def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(exported, keys, saelite, tmp_path):
-    from test_run import PATIENCE_S, line, next_score, start
+    from test_run import PATIENCE_S, next_score, start, timed_line
 
     path, options = tmp_path / "pump.tflite", ("--source", "-", "--trusted-key", keys[1])
     exported.write(path)
@@ -156,13 +156,14 @@ def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(export
     assert "is not signed" in refused.stderr
     exported.signed(keys[0]).write(path)
     process = start(path, *options, cwd=tmp_path)
-    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(3))))
+    process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
+    process.stdin.write(b"".join(map(timed_line, range(3), pump_rows(3))))
     assert next_score(process) > 0
     exported.write(path)
     message = process.stderr.readline()
     assert b"refused, the old one goes on" in message
     assert b"is not signed" in message
-    process.stdin.write(line(pump_rows(1)[0]))
+    process.stdin.write(timed_line(3, pump_rows(1)[0]))
     assert next_score(process) > 0
     process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0

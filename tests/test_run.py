@@ -40,6 +40,11 @@ def line(row):
     return (",".join(f"{value:.9g}" for value in row) + "\n").encode()
 
 
+def timed_line(second, row):
+    """Return a line with a time of its own: a pause in the test is then no gap in the readings."""
+    return f"{second},".encode() + line(row)
+
+
 def until(condition):
     """Wait until something is true."""
     end = time.monotonic() + PATIENCE_S
@@ -59,9 +64,9 @@ def next_score(process):
 def live(model_path, tmp_path):
     """A running stream that was given ten readings on its standard input."""
     process = start(model_path, "--source", "-", "--state", "state.json", "--state-interval", "0.1s", cwd=tmp_path)
-    process.stdin.write((",".join(SENSORS) + "\n").encode())
-    for row in pump_rows(10, seed=5):
-        process.stdin.write(line(row))
+    process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
+    for second, row in enumerate(pump_rows(10, seed=5)):
+        process.stdin.write(timed_line(second, row))
     for _ in range(8):
         assert next_score(process) > 0
     yield process
@@ -79,7 +84,7 @@ def test_run_gives_the_scores_of_the_batch(saelite, model_path, tmp_path):
 
 
 def test_live_reading_is_answered_before_the_next_one_comes(live):
-    live.stdin.write(line(pump_rows(1)[0]))
+    live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
 
 
@@ -96,7 +101,7 @@ def test_signal_ends_it_with_nothing_lost(live, tmp_path, number):
 def test_changed_model_file_is_loaded_and_keeps_the_window(live, model_path):
     model_path.touch()
     assert b"is loaded; the window goes on" in live.stderr.readline()
-    live.stdin.write(line(pump_rows(1)[0]))
+    live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
 
 
@@ -106,7 +111,7 @@ def test_bad_new_model_is_refused_and_the_old_one_goes_on(live, model_path):
     message = live.stderr.readline()
     assert b"refused, the old one goes on" in message
     assert b"not a TFLite file" in message
-    live.stdin.write(line(pump_rows(1)[0]))
+    live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
 
 
@@ -115,7 +120,7 @@ def test_model_file_that_is_copied_half_is_refused_until_it_is_whole(live, model
     whole = model_path.read_bytes()
     model_path.write_bytes(whole[: int(share * len(whole))])
     assert b"refused, the old one goes on" in live.stderr.readline()
-    live.stdin.write(line(pump_rows(1)[0]))
+    live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
     model_path.write_bytes(whole)
     assert b"is loaded; the window goes on" in live.stderr.readline()
@@ -137,7 +142,7 @@ def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
     live.kill()
     live.communicate()
     again = start(model_path, "--source", "-", "--state", "state.json", cwd=tmp_path)
-    rows = (",".join(SENSORS) + "\n").encode() + line(pump_rows(1)[0])
+    rows = (",".join(["time", *SENSORS]) + "\n").encode() + timed_line(10, pump_rows(1)[0])
     out, _ = again.communicate(rows, timeout=PATIENCE_S)
     assert out.count(b'"drift"') == 1, "the window was full from the start"
 

@@ -1,6 +1,7 @@
 """A stream of readings: the scores of the batch, whatever the blocks, and every reading accounted for."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -150,6 +151,14 @@ def test_error_names_reading_and_sensor(detector, rows):
     with pytest.raises(RecordingError, match="reading 51: sensor 'current' has no value"):
         stream.raise_refusal()
     assert balanced(stream.counters)
+
+
+def test_unpunctual_readings_without_a_time_of_their_own_are_no_gap(detector, rows, monkeypatch):
+    stream, arrivals = Stream(detector), 1e9 + np.cumsum([0.01, 0.01, 0.9] * 10 + [1.1])
+    for row, now_s in zip(rows, arrivals, strict=False):
+        monkeypatch.setattr(time, "time", lambda now_s=now_s: now_s)
+        stream.push(Readings(np.array([NAN]), row[None]))
+    assert (stream.counters.gaps, stream.counters.scored) == (1, 28)
 
 
 @pytest.mark.parametrize("policy", ["hold", "interpolate"])

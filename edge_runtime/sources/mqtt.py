@@ -10,7 +10,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.sources.files import Decoder
 from edge_runtime.sources.lines import LONGEST_LINE
-from edge_runtime.sources.source import Readings, no_readings, stamped
+from edge_runtime.sources.source import Readings, no_readings
 
 _LENGTH = 10_000
 _MOST_AT_ONCE = 1024
@@ -61,7 +61,7 @@ class MqttSource:
             except queue.Empty:
                 break
             texts.append(payload.decode("utf-8", "replace"))
-        readings = stamped(self._decoder.decode(texts)) if texts else no_readings(self._sensors)
+        readings = self._decoder.decode(texts) if texts else no_readings(self._sensors)
         dropped, self._dropped = self._dropped, 0
         return Readings(readings.times, readings.values, readings.lost + dropped)
 

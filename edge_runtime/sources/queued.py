@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from edge_runtime.sources.reading import Reading
-from edge_runtime.sources.source import Readings, SourceLost, gather, mapping_decoder, no_readings, stamped
+from edge_runtime.sources.source import Readings, SourceLost, gather, mapping_decoder, no_readings
 
 _LENGTH = 4096
 _MOST_AT_ONCE = 1024
@@ -42,7 +42,7 @@ class IteratorSource:
         """See `Source.poll`."""
         items = self._items(timeout_s)
         if items:
-            return stamped(gather(items, self._sensors))
+            return gather(items, self._sensors)
         if self._end is None:
             return no_readings(self._sensors)
         if self._end.error is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edge_runtime.errors import RecordingError, missing_extra
 from edge_runtime.sources.files import Decoder
 from edge_runtime.sources.lines import LineSplitter
-from edge_runtime.sources.source import Readings, SourceLost, no_readings, stamped
+from edge_runtime.sources.source import Readings, SourceLost, no_readings
 
 
 class SerialSource:
@@ -60,7 +60,7 @@ class SerialSource:
             # We joined in the middle of a line, most likely.
             self._joined = True
             del lines[0]
-        readings = stamped(self._decoder.decode(lines)) if lines else no_readings(self._sensors)
+        readings = self._decoder.decode(lines) if lines else no_readings(self._sensors)
         lost, self._splitter.lost = self._splitter.lost, 0
         return Readings(readings.times, readings.values, readings.lost + lost)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -23,7 +22,7 @@ class Readings:
     Parameters
     ----------
     times : ndarray of shape (n,), float64
-        Seconds since the epoch; NaN where a reading does not say.
+        Seconds since the epoch; NaN where a reading does not say: the stream takes the time it came in.
     values : ndarray of shape (n, sensors), float64
         In the model's order; NaN where a value is missing or no number.
     lost : int
@@ -126,8 +125,3 @@ def gather(rows: Sequence[tuple[float, list[float]] | None], sensors: int) -> Re
     if not good:
         return no_readings(sensors, lost)
     return Readings(np.array([row[0] for row in good]), np.array([row[1] for row in good]), lost)
-
-
-def stamped(readings: Readings, now_s: Callable[[], float] = time.time) -> Readings:
-    """Return readings of a live device with the present time where they do not say their own."""
-    return Readings(np.where(np.isnan(readings.times), now_s(), readings.times), readings.values, readings.lost)
