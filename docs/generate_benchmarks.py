@@ -17,8 +17,9 @@ from typing import Any
 
 import click
 
-from benchmarks.accuracy.fit_speed import Fits, read_fits
+from benchmarks.accuracy.fit_speed import Fits
 from benchmarks.accuracy.fit_speed import table as fit_table
+from benchmarks.json_file import read_json
 from benchmarks.latency import ratio_interval
 from benchmarks.peers.result import PeerBenchmark, peer_table, read_peers
 from benchmarks.report.benchmark_plot import draw
@@ -130,7 +131,7 @@ def committed() -> Figures:
     return Figures(
         read_benchmark(FIGURES / "benchmark.json"),
         read_peers(FIGURES / "peers.json"),
-        read_fits(FIGURES / "fits.json"),
+        read_json(FIGURES / "fits.json", Fits, "saelite bench accuracy --adbench DIR --fit-times --json FILE"),
         json.loads((FIGURES / "arm.json").read_text(encoding="utf-8")),
     )
 

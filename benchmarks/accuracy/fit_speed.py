@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,6 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.accuracy.adbench import RECIPE, Split, roc_auc
 from benchmarks.accuracy.real_path import opened
 from benchmarks.accuracy.result import Rows
-from benchmarks.json_file import read_json, write_json
 from edge_runtime.errors import missing_extra
 from training.pipeline import TrainedRun, train
 
@@ -57,21 +55,6 @@ class Fits:
         sums = (sum(getattr(one, name) for one in self.sets) for name in ("rows", "ours_s", "pyod_s"))
         means = (float(np.mean([getattr(one, name) for one in self.sets])) for name in ("ours_roc_auc", "pyod_roc_auc"))
         return Fit("all", *sums, *means)
-
-    def write(self, path: Path) -> None:
-        """Write JSON, in full or not at all."""
-        write_json(path, self)
-
-
-def read_fits(path: Path) -> Fits:
-    """Read what `Fits.write` wrote.
-
-    Raises
-    ------
-    SaeliteError
-        If the file is missing or is something else.
-    """
-    return read_json(path, Fits, "saelite bench accuracy --adbench DIR --fit-times --json FILE")
 
 
 def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None) -> Fits:

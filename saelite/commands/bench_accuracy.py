@@ -65,11 +65,12 @@ def accuracy(
         if fit_times and adbench is not None:
             from benchmarks.accuracy import adbench as sets
             from benchmarks.accuracy import fit_speed
+            from benchmarks.json_file import write_json
 
             fits = fit_speed.fits(sets.splits(adbench), on_step)
             click.echo(table(fit_speed.table(fits), header=True))
             if json_file is not None:
-                fits.write(json_file)
+                write_json(json_file, fits)
             return
         if neighbours and skab is not None:
             found = _neighbours(skab, range(seeds), on_step)
