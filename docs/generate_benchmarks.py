@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from benchmarks.accuracy.fit_speed import Fits
-from benchmarks.accuracy.fit_speed import table as fit_table
+from benchmarks.accuracy.fits import Fits
+from benchmarks.accuracy.fits import table as fit_table
 from benchmarks.json_file import read_json
 from benchmarks.latency import ratio_interval
 from benchmarks.peers.result import PeerBenchmark, peer_table, read_peers

@@ -87,3 +87,20 @@ def test_comparison_prints_a_row_for_each_and_names_the_missing(saelite, tmp_pat
     for title in ("saelite int8", "IsolationForest", "PCA"):
         assert title in result.stdout
     assert (tmp_path / "peers.json").exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_both_learn_the_same_rows_and_are_judged_by_the_same(tmp_path):
+    pytest.importorskip("pyod")
+    from benchmarks.accuracy import adbench, fit_speed
+    from benchmarks.accuracy.fits import table
+
+    rows = np.random.default_rng(2).normal(size=(300, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
+    rows[:30] += 20
+    np.savez(tmp_path / "1_small.npz", X=rows, y=(np.arange(300) < 30).astype(int))
+    found = fit_speed.fits(adbench.splits(tmp_path))
+    (one,) = found.sets
+    assert (one.name, one.rows) == ("1_small", 135)
+    assert min(one.ours_s, one.pyod_s) > 0
+    assert min(one.ours_roc_auc, one.pyod_roc_auc) > 0.95
+    assert len(table(found)) == 3

@@ -4,57 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy.adbench import RECIPE, Split, roc_auc
+from benchmarks.accuracy.fits import Fit, Fits
 from benchmarks.accuracy.real_path import opened
-from benchmarks.accuracy.result import Rows
 from edge_runtime.errors import missing_extra
 from training.pipeline import TrainedRun, train
 
 T = TypeVar("T")
 _HEAD = "deep"
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One set learnt by both.
-
-    Parameters
-    ----------
-    name : str
-    rows : int
-        Learnt.
-    ours_s, pyod_s : float
-        Processor seconds to learn it.
-    ours_roc_auc, pyod_roc_auc : float
-        Of the protocol's test rows; ours by the int8 file of what was learnt.
-    """
-
-    name: str
-    rows: int
-    ours_s: float
-    pyod_s: float
-    ours_roc_auc: float
-    pyod_roc_auc: float
-
-
-@dataclass(frozen=True)
-class Fits:
-    """All sets of a folder."""
-
-    sets: tuple[Fit, ...]
-
-    @property
-    def together(self) -> Fit:
-        """Rows and seconds summed up, ROC-AUC averaged."""
-        sums = (sum(getattr(one, name) for one in self.sets) for name in ("rows", "ours_s", "pyod_s"))
-        means = (float(np.mean([getattr(one, name) for one in self.sets])) for name in ("ours_roc_auc", "pyod_roc_auc"))
-        return Fit("all", *sums, *means)
 
 
 def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None) -> Fits:
@@ -81,19 +43,6 @@ def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None
         theirs = float(roc_auc_score(split.labels, model.decision_function(split.rows.astype(np.float64))))
         results.append(Fit(split.name, len(split.normal.values), ours_s, pyod_s, ours, theirs))
     return Fits(tuple(results))
-
-
-def table(found: Fits) -> Rows:
-    """Return one row per set, and one for all."""
-    header = ("set", "rows", "saelite s", "PyOD AutoEncoder s", "ratio", "ROC AUC saelite int8", "PyOD AutoEncoder")
-    return [
-        header,
-        *(
-            (one.name, f"{one.rows:,}", f"{one.ours_s:.2f}", f"{one.pyod_s:.2f}", f"{one.ours_s / one.pyod_s:.2f}",
-             f"{one.ours_roc_auc:.4f}", f"{one.pyod_roc_auc:.4f}")
-            for one in (*found.sets, found.together)
-        ),
-    ]  # fmt: skip
 
 
 def _timed(fit: Callable[[Split], T], split: Split) -> tuple[T, float]:

@@ -64,13 +64,13 @@ def accuracy(
     with step_progress() as on_step:
         if fit_times and adbench is not None:
             from benchmarks.accuracy import adbench as sets
-            from benchmarks.accuracy import fit_speed
+            from benchmarks.accuracy import fit_speed, fits
             from benchmarks.json_file import write_json
 
-            fits = fit_speed.fits(sets.splits(adbench), on_step)
-            click.echo(table(fit_speed.table(fits), header=True))
+            learnt = fit_speed.fits(sets.splits(adbench), on_step)
+            click.echo(table(fits.table(learnt), header=True))
             if json_file is not None:
-                write_json(json_file, fits)
+                write_json(json_file, learnt)
             return
         if neighbours and skab is not None:
             found = _neighbours(skab, range(seeds), on_step)
