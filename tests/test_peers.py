@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from machines import SENSORS, pump_rows, write_csv
 
+from benchmarks.accuracy.fits import Fits
+from benchmarks.json_file import read_json
 from benchmarks.peers import detectors
 from benchmarks.peers.sizes import installed_bytes
 from benchmarks.peers.task import make_task, read_task
@@ -89,18 +91,15 @@ def test_comparison_prints_a_row_for_each_and_names_the_missing(saelite, tmp_pat
     assert (tmp_path / "peers.json").exists()
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_both_learn_the_same_rows_and_are_judged_by_the_same(tmp_path):
+def test_both_learn_the_same_rows_and_are_judged_by_the_same(saelite, tmp_path):
     pytest.importorskip("pyod")
-    from benchmarks.accuracy import adbench, fit_speed
-    from benchmarks.accuracy.fits import table
-
     rows = np.random.default_rng(2).normal(size=(300, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
     rows[:30] += 20
     np.savez(tmp_path / "1_small.npz", X=rows, y=(np.arange(300) < 30).astype(int))
-    found = fit_speed.fits(adbench.splits(tmp_path))
-    (one,) = found.sets
+    done = saelite("bench", "accuracy", "--adbench", ".", "--fit-times", "--json", "fits.json")
+    assert done.returncode == 0, done.stderr
+    (one,) = read_json(tmp_path / "fits.json", Fits, "this test").sets
     assert (one.name, one.rows) == ("1_small", 135)
     assert min(one.ours_s, one.pyod_s) > 0
     assert min(one.ours_roc_auc, one.pyod_roc_auc) > 0.95
-    assert len(table(found)) == 3
+    assert len(done.stdout.splitlines()) == 4
