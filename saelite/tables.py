@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_runtime.manifest import Threshold
-
 
 def table(rows: Sequence[Sequence[str]], *, header: bool = False) -> str:
     """Return rows as aligned columns; numbers to the right.
@@ -39,14 +37,6 @@ def size(n_bytes: int) -> str:
         if n_bytes < limit:
             return f"{n_bytes} B" if unit == "B" else f"{n_bytes / limit * 1e3:.1f} {unit}"
     return f"{n_bytes / 1e9:.1f} GB"
-
-
-def false_alarms(threshold: Threshold) -> str:
-    """Return the false-alarm rate a threshold was fitted for, and what was measured beside it."""
-    nominal = f"nominal false-alarm rate {threshold.target_far:.2%}"
-    if threshold.measured_far is None:
-        return f"{nominal}, not measured: no normal windows were left to measure on"
-    return f"{nominal}, measured {threshold.measured_far:.2%} on {threshold.n_measured} other normal windows"
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

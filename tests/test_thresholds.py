@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.manifest import Threshold
 from edge_runtime.run_folder import ThresholdRule
 from export.threshold import fit_threshold
+from saelite.false_alarms import doubt
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=20, max_size=300), st.floats(0.01, 0.5))
@@ -48,3 +50,21 @@ def test_without_a_slice_to_measure_on_nothing_is_claimed():
 def test_rules_that_cannot_be_meant_are_refused(wrong):
     with pytest.raises(UsageError, match="Received"):
         ThresholdRule(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("n_windows", "measured_far", "words"),
+    [
+        (600, 0.0, []),
+        (600, 0.009, []),
+        (600, None, []),
+        (14, 0.0, ["rests on 14 windows"]),
+        (600, 0.02, ["above it far more often"]),
+        (14, 0.5, ["rests on 14 windows and", "above it far more often"]),
+    ],
+)
+def test_a_threshold_on_too_little_says_so(n_windows, measured_far, words):
+    threshold = Threshold(30.0, "quantile", 0.001, n_windows, measured_far=measured_far, n_measured=200)
+    told = doubt(threshold)
+    assert (told is None) == (not words)
+    assert all(word in (told or "") for word in words)

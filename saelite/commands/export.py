@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saelite.false_alarms import doubt, false_alarms
 from saelite.options import sign_option
 from saelite.progress import step_progress
-from saelite.tables import false_alarms, size, table
+from saelite.tables import size, table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []
     model.write(output)
     click.echo(_summary(model, output))
+    if warning := doubt(model.manifest.threshold):
+        click.echo(warning, err=True)
     if model.manifest.target == "edgetpu" and compiled is None:
         click.echo("edgetpu_compiler is not on PATH. Compile elsewhere, then attach the manifest:")
         click.echo(f"  {command(output)}")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime.signature import key_name
-from saelite.tables import false_alarms, size, table
+from saelite.false_alarms import false_alarms
+from saelite.tables import size, table
 
 if TYPE_CHECKING:
     from edge_runtime.manifest import Manifest
