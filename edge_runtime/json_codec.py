@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_Decoder = Callable[[Any], Any]
 
 
 class DecodeError(ValueError):
-    """JSON does not have the form of the dataclass it is meant for."""
+    """JSON does not have the form of the dataclass it is meant for.
+
+    Parameters
+    ----------
+    problem : str
+    path : str
+        Of the field that does not fit, such as ``spec.sensors[3].name``.
+    """
+
+    def __init__(self, problem: str, path: str = "") -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.problem, self.path = problem, path
+
+    def inside(self, place: str) -> DecodeError:
+        """Return the error as it is seen from one level farther out."""
+        dot = "." if self.path and not self.path.startswith("[") else ""
+        return DecodeError(self.problem, f"{place}{dot}{self.path}")
 
 
 def to_json(value: Any) -> Any:
@@ -50,26 +68,11 @@ def from_json(kind: type[T], data: Any, where: str = "") -> T:
     Traceback (most recent call last):
     edge_runtime.json_codec.DecodeError: x: expected float. Received: 'one'
     """
-    return typing.cast(T, _decode(kind, data, where))
-
-
-def _decode(kind: Any, data: Any, where: str) -> Any:
-    if _is_record(kind):
-        return _decode_record(kind, data, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return _decode_optional(arguments, data, where)
-    if origin is tuple:
-        if not isinstance(data, list):
-            raise DecodeError(f"{where}: expected a list. Received: {data!r:.80}")
-        return tuple(_decode(arguments[0], item, f"{where}[{number}]") for number, item in enumerate(data))
-    if origin in (dict, Mapping):
-        if not isinstance(data, dict):
-            raise DecodeError(f"{where}: expected an object. Received: {data!r:.80}")
-        return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in data.items()}
-    if kind is typing.Any:
-        return data
-    return _decode_scalar(kind, data, where)
+    try:
+        return typing.cast(T, _decoder(typing.cast(Any, kind))(data))
+    except DecodeError as error:
+        place = where or ("" if error.path else kind.__name__)
+        raise (error.inside(place) if place else error) from None
 
 
 def _is_record(kind: Any) -> bool:
@@ -85,33 +88,100 @@ def _fields(record: Any) -> dict[str, bool]:
     return {name: name in record._field_defaults for name in record._fields}
 
 
-_hints = functools.cache(typing.get_type_hints)
+@functools.cache
+def _decoder(kind: Any) -> _Decoder:
+    """Return the function that decodes this type; found once, for a file may hold thousands of values of it."""
+    if _is_record(kind):
+        return _record_decoder(kind)
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return _optional_decoder(arguments)
+    if origin is tuple:
+        return _tuple_decoder(_decoder(arguments[0]))
+    if origin in (dict, Mapping):
+        return _mapping_decoder(_decoder(arguments[1]))
+    if kind is typing.Any:
+        return lambda data: data
+    return _float if kind is float else _scalar_decoder(kind)
 
 
-def _decode_record(kind: Any, data: Any, where: str) -> Any:
-    if not isinstance(data, dict):
-        raise DecodeError(f"{where or kind.__name__}: expected an object. Received: {data!r:.80}")
-    hints, values = _hints(kind), {}
-    for name, has_default in _fields(kind).items():
-        path = f"{where}.{name}" if where else name
-        if name in data:
-            values[name] = _decode(hints[name], data[name], path)
-        elif not has_default:
-            raise DecodeError(f"{path}: missing")
-    return kind(**values)
+def _record_decoder(kind: Any) -> _Decoder:
+    hints = typing.get_type_hints(kind)
+    fields = [(name, _decoder(hints[name]), has_default) for name, has_default in _fields(kind).items()]
+
+    def decode(data: Any) -> Any:
+        _expect(dict, "an object", data)
+        values = {}
+        for name, decode_field, has_default in fields:
+            if name in data:
+                try:
+                    values[name] = decode_field(data[name])
+                except DecodeError as error:
+                    raise error.inside(name) from None
+            elif not has_default:
+                raise DecodeError("missing", name)
+        return kind(**values)
+
+    return decode
 
 
-def _decode_optional(arguments: tuple[Any, ...], data: Any, where: str) -> Any:
-    if data is None and types.NoneType in arguments:
-        return None
+def _tuple_decoder(decode_item: _Decoder) -> _Decoder:
+    def decode(data: Any) -> Any:
+        _expect(list, "a list", data)
+        items: list[Any] = []
+        try:
+            for item in data:
+                items.append(decode_item(item))  # noqa: PERF401 - how many there are says which one does not fit
+        except DecodeError as error:
+            raise error.inside(f"[{len(items)}]") from None
+        return tuple(items)
+
+    return decode
+
+
+def _mapping_decoder(decode_value: _Decoder) -> _Decoder:
+    def decode(data: Any) -> Any:
+        _expect(dict, "an object", data)
+        values = {}
+        for key, value in data.items():
+            try:
+                values[key] = decode_value(value)
+            except DecodeError as error:
+                raise error.inside(key) from None
+        return values
+
+    return decode
+
+
+def _optional_decoder(arguments: tuple[Any, ...]) -> _Decoder:
     (kind,) = (argument for argument in arguments if argument is not types.NoneType)
-    return _decode(kind, data, where)
+    decode_value = _decoder(kind)
+    return lambda data: None if data is None else decode_value(data)
 
 
-def _decode_scalar(kind: Any, data: Any, where: str) -> Any:
+def _float(data: Any) -> float:
+    if isinstance(data, float):
+        return data
     # JSON writes 1.0 as 1 at times; a bool is an int to Python but never a number in a manifest.
-    if kind is float and isinstance(data, int) and not isinstance(data, bool):
-        return float(data)
-    if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
-        raise DecodeError(f"{where}: expected {kind.__name__}. Received: {data!r:.80}")
-    return data
+    if isinstance(data, int) and not isinstance(data, bool):
+        with contextlib.suppress(OverflowError):
+            return float(data)
+    raise _unexpected("float", data)
+
+
+def _scalar_decoder(kind: type) -> _Decoder:
+    def decode(data: Any) -> Any:
+        if not isinstance(data, kind) or (isinstance(data, bool) and kind is not bool):
+            raise _unexpected(kind.__name__, data)
+        return data
+
+    return decode
+
+
+def _expect(kind: type, name: str, data: Any) -> None:
+    if not isinstance(data, kind):
+        raise _unexpected(name, data)
+
+
+def _unexpected(expected: str, data: Any) -> DecodeError:
+    return DecodeError(f"expected {expected}. Received: {data!r:.80}")
