@@ -107,15 +107,15 @@ def _decoder(kind: Any) -> _Decoder:
 
 def _record_decoder(kind: Any) -> _Decoder:
     hints = typing.get_type_hints(kind)
-    fields = [(name, _decoder(hints[name]), has_default) for name, has_default in _fields(kind).items()]
+    fields = [(name, hints[name], has_default) for name, has_default in _fields(kind).items()]
 
     def decode(data: Any) -> Any:
         _expect(dict, "an object", data)
         values = {}
-        for name, decode_field, has_default in fields:
+        for name, field_kind, has_default in fields:
             if name in data:
                 try:
-                    values[name] = decode_field(data[name])
+                    values[name] = _decoder(field_kind)(data[name])  # not before: a record may hold its own kind
                 except DecodeError as error:
                     raise error.inside(name) from None
             elif not has_default:
