@@ -6,6 +6,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from export.threshold import fit_threshold
 
 from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
 from edge_runtime.errors import ModelFileError
@@ -13,7 +14,6 @@ from edge_runtime.manifest import Threshold
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RunFolder, read_run_folder
 from edge_runtime.smoothing import Smoother
-from export.threshold import fit_threshold
 from training.plain_scoring import plain_parts
 
 

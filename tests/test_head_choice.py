@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from training.faults import FAULTS, with_fault
+from training.head_choice import _cheapest_of_the_best, choose_head
 
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.preprocessing import Preprocessing
-from training.faults import FAULTS, with_fault
-from training.head_choice import _cheapest_of_the_best, choose_head
 
 PREPROCESSING = Preprocessing("standard", (0.0,) * 3, (1.0,) * 3, window=2)
 

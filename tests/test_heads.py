@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from edge_runtime.head_fitting import fit_head
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import LedoitWolf
 
-from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import PARTS
 
 

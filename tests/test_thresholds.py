@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from export.threshold import fit_threshold
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -9,7 +10,6 @@ from scipy import stats
 from edge_runtime.errors import RecordingError, UsageError
 from edge_runtime.manifest import Threshold
 from edge_runtime.run_folder import ThresholdRule
-from export.threshold import fit_threshold
 from saelite.false_alarms import doubt
 
 

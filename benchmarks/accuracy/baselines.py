@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from export.threshold import fit_threshold
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -15,7 +16,6 @@ from edge_runtime.manifest import DetectorSpec
 from edge_runtime.preprocessing import FloatArray, sliding_windows
 from edge_runtime.run_folder import ThresholdRule
 from edge_runtime.smoothing import Smoother
-from export.threshold import fit_threshold
 from training.recordings import Recording
 
 Scores = npt.NDArray[np.float64]

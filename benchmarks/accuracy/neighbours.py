@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
+from export.threshold import fit_threshold
 
 from benchmarks.accuracy.real_path import detectors, part_of, relative_scores
 from benchmarks.accuracy.skab import RECIPE, TRAIN_ROWS, Outcome, count
@@ -13,7 +14,6 @@ from edge_runtime.detector import Detector
 from edge_runtime.judging import Judge
 from edge_runtime.preprocessing import sliding_windows
 from edge_runtime.smoothing import Smoother
-from export.threshold import fit_threshold
 from training.recordings import Recording
 
 SPANS, FACTORS, RATES = (20, 30), (1.5, 1.65, 1.95, 2.1), (0.0, 0.005, 0.015)

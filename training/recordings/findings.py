@@ -24,8 +24,8 @@ POLICIES = ("keep", "drop", "error")
 class SensorPolicy:
     """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never moves cannot be kept."""
 
-    constant: str = "error"
-    duplicate: str = "keep"
+    constant: str = "drop"
+    duplicate: str = "drop"
     drift: str = "keep"
 
 
