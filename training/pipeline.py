@@ -165,7 +165,8 @@ def train(
     recording, findings = without_spoilers(recording, settings)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.training.seed)
-    preprocessing = fit_preprocessing(train_part, settings.preprocessing, rng, recording.rate_hz)
+    # Of all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
+    preprocessing = fit_preprocessing(_whole(recording, settings), settings.preprocessing, rng, recording.rate_hz)
     limit = settings.window_limit(len(recording.sensors))
     inputs = preprocessing.transform(train_part.sample(limit, rng))
     held_out_inputs = preprocessing.transform(held_out_part.runs(limit))
@@ -202,9 +203,13 @@ def train(
 
 def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:
     """Return what export fits on: all windows, or runs of successive ones spread over the recording."""
-    whole, _ = _split(recording, replace(settings, validation_fraction=0.0))
+    whole = _whole(recording, settings)
     window_bytes = 4 * whole.window * len(recording.sensors)
     return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
+
+
+def _whole(recording: Recording, settings: DetectorSettings) -> Stretches:
+    return _split(recording, replace(settings, validation_fraction=0.0))[0]
 
 
 def _codes(model: SparseAutoencoder, inputs: FloatArray) -> FloatArray:

@@ -22,8 +22,8 @@ from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
 SPANS = (1, 5, 10, 30)
-# Candidates that differ by less are told apart by what they cost on the device.
-_TIE = 0.01
+# A costlier head must find this much more: five blocks do not tell closer ones apart (docs/training.md).
+_TIE = 0.05
 _LEAST_WINDOWS = 20
 
 
@@ -137,7 +137,7 @@ def smooth(scores: Floats, span: int, level: float | None = None) -> Floats:
 
 
 def best(tried: list[Tried]) -> Tried:
-    """Return the candidate with the highest detection; of those within 0.01 of it the cheapest on the device."""
+    """Return the candidate with the highest detection; of the heads within 0.05 of it the cheapest on the device."""
     top = max(one.detection for one in tried)
     good = [one for one in tried if one.detection >= top - _TIE]
     return min(good, key=lambda one: (_cost(one.candidate.head), -one.detection))

@@ -98,8 +98,9 @@ def _codebook(z: Floats, whitening: Floats, inputs: int) -> tuple[Floats, Floats
 
 
 def _clusters(points: Floats, count: int) -> KMeans:
-    step = -(-len(points) // _CLUSTERED_WINDOWS)
-    return KMeans(count, n_init=1, random_state=0).fit(points[::step])
+    points = points[:: -(-len(points) // _CLUSTERED_WINDOWS)]
+    distinct = len(np.unique(points, axis=0)) if len(points) > count else 1
+    return KMeans(min(count, distinct), n_init=1, random_state=0).fit(points)
 
 
 def _modes(x: Floats) -> Head:
@@ -137,6 +138,7 @@ class _Mixture:
     def __init__(self, x: Floats, count: int) -> None:
         clusters = _clusters(x, count)
         labels = clusters.predict(x)
+        count = len(clusters.cluster_centers_)
         self.means = np.array([x[labels == k].mean(axis=0) for k in range(count) if (labels == k).any()])
         sizes = np.array([n for n in np.bincount(labels, minlength=count) if n])
         scatters = [_scatter(x[labels == k]) for k in range(count) if (labels == k).any()]

@@ -8,21 +8,22 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.attribution import Attribution
-from edge_runtime.heads import PARTS, Head, needs_network
+from edge_runtime.heads import PARTS, Head
 from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.fitting.attribution import fit_attribution, modes_of
 from export.fitting.blocks import block_variance
 from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
 from export.fitting.file_outputs import Fault, FileOutputs
 from export.fitting.heads import DRIFTING, mode_count
-from export.fitting.limit import Limit, fit_limit
-from export.fitting.tracking import MEAN_RATE, left_out_tracked
+from export.fitting.limit import Limit
 
 Floats = npt.NDArray[np.float64]
 # Heads of residuals are left out: the network was fitted to reconstruct these very windows, so that even a head that did
 # not see a block finds it better reconstructed than what will come, and the limit would be too low.
 _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
+# A drift is followed within a hundred readings. The limit is fitted without following, so it errs on the quiet side.
+_MEAN_RATE = 0.01
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,6 @@ class Fitting:
 
     def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.normal["inputs"]
-        if rate and not needs_network(candidate.head):
-            smoothed = left_out_tracked(inputs, candidate, rate, limit.value, self.spec.preprocessing)
-            limit = fit_limit(smoothed, self.alarms_per_window)
         head = fit_on_all(outputs, candidate)
         return FittedScoring(
             candidate,
@@ -149,7 +147,7 @@ def _mean_rate(wish: Scoring, candidate: Candidate, modes: int, *, is_series: bo
     """Return how fast the mean follows: machines drift, but one that changes modes must not be followed."""
     if wish.mean_rate >= 0:
         return wish.mean_rate
-    return MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0
+    return _MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0
 
 
 def _by_detection(tried: list[Tried]) -> tuple[HeadTried, ...]:
