@@ -20,13 +20,13 @@ _TINY = 1e-12
 
 
 def mahalanobis(normal: FloatArray, _: int) -> Score:
-    """Squared Mahalanobis distance of the inputs, covariance shrunk as Ledoit and Wolf (2004) advise."""
+    """Return the squared Mahalanobis distance of the inputs, covariance shrunk as Ledoit and Wolf (2004) advise."""
     covariance = LedoitWolf().fit(normal)
     return lambda inputs: np.asarray(covariance.mahalanobis(inputs), np.float32)
 
 
 def pca(normal: FloatArray, _: int) -> Score:
-    """T² in the plane that keeps 90 % of the variance plus SPE off it, each in units of its training mean.
+    """Return T² in the plane that keeps 90 % of the variance plus SPE off it, each in units of its training mean.
 
     Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
     """
@@ -48,13 +48,13 @@ def pca(normal: FloatArray, _: int) -> Score:
 
 
 def neighbours(normal: FloatArray, _: int) -> Score:
-    """Distance to the fifth nearest normal row (Ramaswamy, Rastogi and Shim, 2000)."""
+    """Return the distance to the fifth nearest normal row (Ramaswamy, Rastogi and Shim, 2000)."""
     index = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(normal))).fit(normal)
     return lambda inputs: np.asarray(index.kneighbors(inputs)[0][:, -1], np.float32)
 
 
 def isolation_forest(normal: FloatArray, seed: int) -> Score:
-    """Expected over mean path length (Liu, Ting and Zhou, 2008).
+    """Return expected over mean path length (Liu, Ting and Zhou, 2008).
 
     Their score ``s = 2 ** (-path / expected)`` lies between 0 and 1 whatever the data; a limit above the normal
     scores needs room above them, so this is ``expected / path = -1 / log2(s)``, which ranks rows alike.
@@ -69,4 +69,4 @@ BASELINES: Mapping[str, Fit] = {
     "k nearest neighbours": neighbours,
     "isolation forest": isolation_forest,
 }
-"""From scaled inputs of normal windows, shape (n, inputs), and a seed to a score of inputs; higher is more anomalous."""
+"""From scaled inputs of normal windows, shape (n, inputs), and a seed to a score of inputs; higher is anomalous."""
