@@ -72,7 +72,7 @@ def test_a_fault_touches_its_rows_and_its_sensor_alone(machine, kind, sensor, st
 def test_ten_kinds_of_faults_do_what_their_names_say(machine):
     rows, column = slice(200, 300), 2
     usual = machine.values[:, column].astype(float)
-    sigma = usual.std()
+    sigma = machine.sigmas[column]
 
     def faulty(kind, size=2.0):
         one = machine.with_fault(kind, machine.sensors[column], 200, 300, size, np.random.default_rng(1))

@@ -87,7 +87,7 @@ def measure(
 
 def _outcome(recording: Recording, start: int, method: Method, seed: int) -> Outcome:
     relative = method.relative_scores(recording)
-    scored = np.isfinite(relative)
+    scored = ~np.isnan(relative)
     scored[:start] = False
     labels, after = _labels(recording)[scored], relative[scored]
     row_s = 1.0 / recording.rate_hz if recording.rate_hz else 0.0

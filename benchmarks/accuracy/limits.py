@@ -8,6 +8,9 @@ from edge_runtime.run_folder import ThresholdRule
 from edge_runtime.smoothing import Smoother
 from export.threshold import fit_threshold
 
+# Rows that repeat learnt ones have distance 0, and scores are given in units of the limit.
+_LEAST = 1e-12
+
 
 def limit_of(  # noqa: PLR0913 - the method, its data, and the product's choices
     fit: Fit, inputs: FloatArray, seed: int, smoothing_span: int, rule: ThresholdRule, held_out: float
@@ -31,4 +34,4 @@ def limit_of(  # noqa: PLR0913 - the method, its data, and the product's choices
     cut = len(inputs) - round(len(inputs) * held_out)
     score = fit(inputs[:cut], seed)
     smoothed = Smoother(smoothing_span).update_many(score(inputs[cut:] if held_out else inputs))
-    return fit_threshold(smoothed, rule).value
+    return max(fit_threshold(smoothed, rule).value, _LEAST)

@@ -17,5 +17,5 @@ def matched_limit(normal_scores: FloatArray, far: float = MATCHED_FAR) -> float:
     >>> matched_limit(np.arange(100, dtype=np.float32), far=0.1)
     89.0
     """
-    scores = normal_scores[np.isfinite(normal_scores)]
+    scores = normal_scores[~np.isnan(normal_scores)]
     return float(np.quantile(scores, 1.0 - far, method="lower"))

@@ -158,7 +158,7 @@ def _summed(method: str, results: list[SeriesOutcome], scored: dict[tuple[str, i
 
 
 def table(rows: list[Summary], *, is_whole: bool) -> Rows:
-    """Return one row per method, means over the seeds and their spread; published scores beside the whole collection."""
+    """Return one row per method, means and spread over the seeds; published scores beside the whole collection."""
     shown: Rows = [
         ("method", "ROC-AUC", "NAB score", "NAB score, own threshold", "windows hit", "FAR", heading(WEEK_S))
     ]

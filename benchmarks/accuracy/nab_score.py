@@ -189,7 +189,7 @@ def _corpus(series: Sequence[ScoredSeries], profile: Profile) -> _Corpus:
             if stop > one.probation:
                 numbers[start:stop] = before
                 before += 1
-        counts = np.isfinite(one.scores) & (np.arange(len(one.labels)) >= one.probation)
+        counts = ~np.isnan(one.scores) & (np.arange(len(one.labels)) >= one.probation)
         worths = worth_of_alarms(one.labels, profile)
         parts.append((one.scores[counts].astype(np.float64), worths[counts], numbers[counts]))
     if not before:

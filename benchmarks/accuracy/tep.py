@@ -85,8 +85,8 @@ def process(folder: Path) -> Process:
     numbers = {name: int(match[1]) for name in files if (match := _FAULT_FILE.fullmatch(name))}
     if not {"train", "normal"} <= set(files) or not numbers:
         raise RecordingError(
-            f"{folder} is not the Tennessee Eastman process. Expected train.csv, normal.csv, fault01.csv, fault02.csv … "
-            f"Received: {', '.join(files) or 'no CSV file'}"
+            f"{folder} is not the Tennessee Eastman process. Expected train.csv, normal.csv, fault01.csv, fault02.csv "
+            f"… Received: {', '.join(files) or 'no CSV file'}"
         )
     return Process(
         _run(files["train"]), _run(files["normal"]), {number: _run(files[name]) for name, number in numbers.items()}

@@ -1,6 +1,6 @@
 """Ten kinds of faults: nine of one sensor, made of its own values, and one of the machine.
 
-Sizes are in standard deviations of the sensor, taken over all of its values.
+Sizes are in standard deviations of the sensor, σ.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import numpy as np
 from benchmarks.simulator.noise import Floats
 from edge_runtime.errors import UsageError
 
-SensorFault = Callable[[Floats, int, int, float, np.random.Generator], Floats]
-_SPIKE_SHARE = 0.1
+SensorFault = Callable[[Floats, slice, float, float, np.random.Generator], Floats]
+_SPIKE_SHARE, _SPIKE_SIZES = 0.1, 3.0
 LEAK = "leak"
 
 
@@ -21,60 +21,60 @@ def _sign(rng: np.random.Generator) -> float:
     return float(rng.choice((-1.0, 1.0)))
 
 
-def _bias(column: Floats, start: int, stop: int, size: float, rng: np.random.Generator) -> Floats:
+def _bias(column: Floats, rows: slice, size: float, sigma: float, rng: np.random.Generator) -> Floats:
     """Move by `size`."""
-    return np.asarray(column[start:stop] + _sign(rng) * size * column.std())
+    return np.asarray(column[rows] + _sign(rng) * size * sigma)
 
 
-def _drift(column: Floats, start: int, stop: int, size: float, rng: np.random.Generator) -> Floats:
+def _drift(column: Floats, rows: slice, size: float, sigma: float, rng: np.random.Generator) -> Floats:
     """Move from 0 to `size` in a straight line."""
-    return np.asarray(column[start:stop] + _sign(rng) * column.std() * np.linspace(0.0, size, stop - start))
+    return np.asarray(column[rows] + _sign(rng) * sigma * np.linspace(0.0, size, rows.stop - rows.start))
 
 
-def _spikes(column: Floats, start: int, stop: int, size: float, rng: np.random.Generator) -> Floats:
-    """Move a tenth of the readings by `size`, up or down."""
-    hit = rng.random(stop - start) < _SPIKE_SHARE
+def _spikes(column: Floats, rows: slice, size: float, sigma: float, rng: np.random.Generator) -> Floats:
+    """Move a tenth of the readings by three times `size`, up or down."""
+    hit = rng.random(rows.stop - rows.start) < _SPIKE_SHARE
     hit[0] = True
-    return np.asarray(column[start:stop] + size * column.std() * hit * rng.choice((-1.0, 1.0), stop - start))
+    return np.asarray(column[rows] + _SPIKE_SIZES * size * sigma * hit * rng.choice((-1.0, 1.0), len(hit)))
 
 
-def _stuck(column: Floats, start: int, stop: int, _: float, __: np.random.Generator) -> Floats:
+def _stuck(column: Floats, rows: slice, _: float, __: float, ___: np.random.Generator) -> Floats:
     """Repeat the first reading, whatever `size`."""
-    return np.full(stop - start, column[start])
+    return np.full_like(column[rows], column[rows.start])
 
 
-def _noise(column: Floats, start: int, stop: int, size: float, rng: np.random.Generator) -> Floats:
+def _noise(column: Floats, rows: slice, size: float, sigma: float, rng: np.random.Generator) -> Floats:
     """Add white noise with a standard deviation of `size`."""
-    return column[start:stop] + rng.normal(0.0, size * column.std(), stop - start)
+    return np.asarray(column[rows] + rng.normal(0.0, size * sigma, rows.stop - rows.start))
 
 
-def _decorrelated(column: Floats, start: int, stop: int, _: float, rng: np.random.Generator) -> Floats:
+def _decorrelated(column: Floats, rows: slice, _: float, __: float, rng: np.random.Generator) -> Floats:
     """Take the sensor's readings of another time, whatever `size`: each is usual, but does not fit the others."""
-    apart = min(stop - start, len(column) // 2)
+    apart = min(rows.stop - rows.start, len(column) // 2)
     shift = int(rng.integers(apart, max(len(column) - apart, apart) + 1))
-    return np.roll(column, shift)[start:stop]
+    return np.roll(column, shift)[rows]
 
 
-def _scale(column: Floats, start: int, stop: int, size: float, _: np.random.Generator) -> Floats:
+def _scale(column: Floats, rows: slice, size: float, _: float, __: np.random.Generator) -> Floats:
     """Read ``1 + size`` times as far from the mean."""
     mean = column.mean()
-    return np.asarray(mean + (1.0 + size) * (column[start:stop] - mean))
+    return np.asarray(mean + (1.0 + size) * (column[rows] - mean))
 
 
-def _dropout(column: Floats, start: int, stop: int, _: float, __: np.random.Generator) -> Floats:
+def _dropout(column: Floats, rows: slice, _: float, __: float, ___: np.random.Generator) -> Floats:
     """Read 0 in the sensor's unit, whatever `size`."""
-    return np.zeros_like(column[start:stop])
+    return np.zeros_like(column[rows])
 
 
-def _lag(column: Floats, start: int, stop: int, size: float, _: np.random.Generator) -> Floats:
+def _lag(column: Floats, rows: slice, size: float, sigma: float, _: np.random.Generator) -> Floats:
     """Read what was true so much earlier that the readings differ by `size` from the true ones, root mean square.
 
     Where no delay of up to half of the rows is enough, the one that comes closest is taken.
     """
     delays = np.unique(np.geomspace(1, max(len(column) // 2, 2), 60).astype(int))
     differences = [np.sqrt(np.mean((column[delay:] - column[:-delay]) ** 2)) for delay in delays]
-    delay = int(delays[np.argmin(np.abs(np.array(differences) - size * column.std()))])
-    return np.roll(column, delay)[start:stop]
+    delay = int(delays[np.argmin(np.abs(np.array(differences) - size * sigma))])
+    return np.roll(column, delay)[rows]
 
 
 SENSOR_FAULTS: Mapping[str, SensorFault] = {
@@ -88,7 +88,7 @@ SENSOR_FAULTS: Mapping[str, SensorFault] = {
     "dropout": _dropout,
     "lag": _lag,
 }
-"""From all values of a sensor, first row, row after the last, size and generator to the faulty values of these rows."""
+"""From all values of a sensor, the rows of the fault, size, σ and generator to the faulty values of these rows."""
 KINDS = (*SENSOR_FAULTS, LEAK)
 
 
@@ -101,7 +101,7 @@ def check_fault(kind: str, start: int, stop: int, rows: int) -> None:
 
 
 def broken(  # noqa: PLR0913 - what, where, how much and at which chance
-    column: Floats, kind: str, start: int, stop: int, size: float, rng: np.random.Generator
+    column: Floats, kind: str, rows: slice, size: float, sigma: float, rng: np.random.Generator
 ) -> Floats:
     """Return a sensor's values with a fault in some rows.
 
@@ -110,23 +110,27 @@ def broken(  # noqa: PLR0913 - what, where, how much and at which chance
     column : ndarray of shape (rows,)
     kind : str
         A key of `SENSOR_FAULTS`.
-    start, stop : int
-        First row of the fault, and the row after its last.
+    rows : slice
+        Start and stop of the fault.
     size : float
-        In standard deviations of the sensor.
+        In σ.
+    sigma : float
+        The sensor's standard deviation, in its unit.
 
     Examples
     --------
     >>> column = np.array([1.0, 2.0, 3.0, 4.0])
-    >>> broken(column, "stuck", 1, 4, size=1.0, rng=np.random.default_rng(0))
+    >>> broken(column, "stuck", slice(1, 4), size=1.0, sigma=1.0, rng=np.random.default_rng(0))
     array([1., 2., 2., 2.])
     """
     faulty = column.astype(np.float64)
-    faulty[start:stop] = SENSOR_FAULTS[kind](faulty, start, stop, size, rng)
+    faulty[rows] = SENSOR_FAULTS[kind](faulty, rows, size, sigma, rng)
     return faulty
 
 
-def leak(values: Floats, weights: Floats, sensor: int, rows: tuple[int, int], size: float) -> Floats:
+def leak(  # noqa: PLR0913 - what moves, how it hangs together, where and how much
+    values: Floats, weights: Floats, sensor: int, rows: slice, size: float, sigmas: Floats
+) -> Floats:
     """Return values after a fault of the machine: one driver moves, but only half of the sensors learn of it.
 
     The driver is the one that `sensor` follows most; the sensors are those that follow it most. In the first tenth of
@@ -136,13 +140,15 @@ def leak(values: Floats, weights: Floats, sensor: int, rows: tuple[int, int], si
     ----------
     values : ndarray of shape (rows, sensors)
     weights : ndarray of shape (sensors, drivers)
+    sigmas : ndarray of shape (sensors,)
     """
     driver = int(np.abs(weights[sensor]).argmax())
+    own = abs(weights[sensor, driver])
     # A sensor that follows its own driver a little less than others do, is with them all the same.
-    follows = np.abs(weights[:, driver]) >= min(np.median(np.abs(weights[:, driver])), abs(weights[sensor, driver]))
-    moved = np.where(follows, weights[:, driver] / abs(weights[sensor, driver]), 0.0) * values.std(axis=0)
-    start, stop = rows
-    ramp = np.minimum(np.arange(1, stop - start + 1) / max(0.1 * (stop - start), 1.0), 1.0)
+    follows = np.abs(weights[:, driver]) >= min(float(np.median(np.abs(weights[:, driver]))), own)
+    moved = np.where(follows, weights[:, driver] / own, 0.0) * sigmas
+    length = rows.stop - rows.start
+    ramp = np.minimum(np.arange(1, length + 1) / max(0.1 * length, 1.0), 1.0)
     faulty = values.copy()
-    faulty[start:stop] += size * ramp[:, None] * moved
+    faulty[rows] += size * ramp[:, None] * moved
     return faulty

@@ -29,7 +29,7 @@ class Fault:
     start, stop : int
         First row, and the row after the last.
     size : float
-        In standard deviations of the culprit.
+        In `SimulatedMachine.sigmas` of the culprit.
     """
 
     kind: str
@@ -54,6 +54,9 @@ class SimulatedMachine:
         0 … modes - 1, -1 at standstill.
     weights : ndarray of shape (sensors, drivers)
         How the sensors follow the drivers in the first mode.
+    sigmas : ndarray of shape (sensors,)
+        Standard deviation that the drivers give each sensor in the first mode: the same whatever season, drift or
+        modes there are beside it.
     faults : tuple of Fault
         In the order they were put in.
     """
@@ -64,6 +67,7 @@ class SimulatedMachine:
     values: FloatArray
     modes: Modes
     weights: Floats
+    sigmas: Floats
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -92,7 +96,7 @@ class SimulatedMachine:
         start, stop : int
             First row of the fault, and the row after its last.
         size : float
-            In standard deviations of the sensor over all rows.
+            In `sigmas` of the sensor.
 
         Raises
         ------
@@ -105,9 +109,10 @@ class SimulatedMachine:
         column = self.sensors.index(sensor)
         values = self.values.astype(np.float64)
         if kind == LEAK:
-            values = leak(values, self.weights, column, (start, stop), size)
+            values = leak(values, self.weights, column, slice(start, stop), size, self.sigmas)
         else:
-            values[:, column] = broken(values[:, column], kind, start, stop, size, rng)
+            sigma = float(self.sigmas[column])
+            values[:, column] = broken(values[:, column], kind, slice(start, stop), size, sigma, rng)
         fault = Fault(kind, sensor, start, stop, size)
         return replace(self, values=values.astype(np.float32), faults=(*self.faults, fault))
 

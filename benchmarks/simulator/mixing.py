@@ -10,7 +10,7 @@ from benchmarks.simulator.modes import STANDSTILL, Modes
 from benchmarks.simulator.noise import Floats, lagged
 from benchmarks.simulator.settings import MachineSettings
 
-_MODE_OFFSET, _MODE_MIX = 2.0, 0.5
+_MODE_OFFSET, _MODE_MIX = 2.0, 1.0
 _REST = 5.0
 """How far a sensor at rest is from its usual level, in standard deviations, at most."""
 _SETTLING_S, _COOLING_S = 120.0, 1200.0

@@ -43,8 +43,9 @@ def simulate(settings: MachineSettings, seed: int) -> SimulatedMachine:
     values = offsets + scales * standard
     off = modes == STANDSTILL
     values[off, CURRENT] = np.abs(_IDLE_SCALE_A * noise.normal(size=int(off.sum())))
-    weights = mixing.weights[0]
-    return SimulatedMachine(settings, seed, names(settings.sensors), values.astype(np.float32), modes, weights)
+    return SimulatedMachine(
+        settings, seed, names(settings.sensors), values.astype(np.float32), modes, mixing.weights[0], scales
+    )
 
 
 def names(sensors: int) -> tuple[str, ...]:
