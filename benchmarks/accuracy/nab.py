@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.accuracy.alarm_runs import WEEK_S, FalseAlarms, heading
 from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.nab_alarms import alarm_scores
 from benchmarks.accuracy.nab_score import ScoredSeries, probation_of, score_at, standard_score, windows_of
 from benchmarks.accuracy.outcome import Outcome, pooled, roc_auc
 from benchmarks.accuracy.real_path import part_of
@@ -57,10 +58,10 @@ class Summary:
     method : str
     roc_auc : tuple of float
         Mean over the series that have both kinds of rows.
-    standard_score : tuple of float
-        NAB's, one threshold swept over the whole corpus.
-    own_score : tuple of float
-        The same rule at each file's own threshold.
+    standard_score, own_score : tuple of float
+        NAB's, by the best threshold for the whole corpus and by each file's own.
+    alarm_score, own_alarm_score : tuple of float
+        The same with runs of rows counted as one alarm, see `benchmarks.accuracy.nab_alarms`.
     windows_hit : tuple of float
         Share.
     far : tuple of float
@@ -72,6 +73,8 @@ class Summary:
     roc_auc: tuple[float, ...]
     standard_score: tuple[float, ...]
     own_score: tuple[float, ...]
+    alarm_score: tuple[float, ...]
+    own_alarm_score: tuple[float, ...]
     windows_hit: tuple[float, ...]
     far: tuple[float, ...]
     alarms_a_week: tuple[float | None, ...]
@@ -143,31 +146,45 @@ def summary(results: list[SeriesOutcome], scored: dict[tuple[str, int], list[Sco
 def _summed(method: str, results: list[SeriesOutcome], scored: dict[tuple[str, int], list[ScoredSeries]]) -> Summary:
     seeds = sorted(seed for name, seed in scored if name == method)
     mine = [[one for one in results if (one.outcome.method, one.outcome.seed) == (method, seed)] for seed in seeds]
+    alarms = [alarm_scores(scored[method, seed]) for seed in seeds]
     rates = [pooled(one.outcome for one in by_seed)[0] for by_seed in mine]
     return Summary(
         method,
         roc_auc=tuple(mean(one.outcome.roc_auc for one in by_seed) or 0.0 for by_seed in mine),
         standard_score=tuple(standard_score(scored[method, seed]).score for seed in seeds),
         own_score=tuple(score_at(scored[method, seed], _ABOVE_ONE).score for seed in seeds),
+        alarm_score=tuple(one.best.score for one in alarms),
+        own_alarm_score=tuple(one.at(_ABOVE_ONE).score for one in alarms),
         windows_hit=tuple(
-            sum(one.windows_hit for one in by_seed) / sum(one.windows for one in by_seed) for by_seed in mine
+            sum(one.windows_hit for one in by_seed) / max(sum(one.windows for one in by_seed), 1) for by_seed in mine
         ),
         far=tuple(counts.far for counts, _ in rates),
-        alarms_a_week=tuple(alarms.per(WEEK_S) for _, alarms in rates),
+        alarms_a_week=tuple(false_alarms.per(WEEK_S) for _, false_alarms in rates),
     )
 
 
 def table(rows: list[Summary], *, is_whole: bool) -> Rows:
     """Return one row per method, means and spread over the seeds; published scores beside the whole collection."""
     shown: Rows = [
-        ("method", "ROC-AUC", "NAB score", "NAB score, own threshold", "windows hit", "FAR", heading(WEEK_S))
+        (
+            "method",
+            "ROC-AUC",
+            "NAB score",
+            "own threshold",
+            "NAB score of alarms",
+            "own threshold",
+            "windows hit",
+            "FAR",
+            heading(WEEK_S),
+        )
     ]
     for one in rows:
-        nab = (spread(scores, ".1f") for scores in (one.standard_score, one.own_score))
+        scores = (one.standard_score, one.own_score, one.alarm_score, one.own_alarm_score)
+        nab = (spread(by_seed, ".1f") for by_seed in scores)
         rates = (percent(mean(share)) for share in (one.windows_hit, one.far))
         shown.append((one.method, spread(one.roc_auc), *nab, *rates, spread(one.alarms_a_week, ".1f")))
     if is_whole:
-        shown += [(f"{name} (published)", "", f"{score:.1f}", "", "", "", "") for name, score in PUBLISHED]
+        shown += [(f"{name} (published)", "", f"{score:.1f}", "", "", "", "", "", "") for name, score in PUBLISHED]
     return shown
 
 

@@ -103,6 +103,19 @@ def windows_of(labels: Flags) -> npt.NDArray[np.int64]:
     return np.asarray(edges.reshape(-1, 2), np.int64)
 
 
+def counted_windows(series: ScoredSeries) -> npt.NDArray[np.int64]:
+    """Return the windows of a series that end after its probationary period, as `windows_of` does."""
+    windows = windows_of(series.labels)
+    return np.asarray(windows[windows[:, 1] > series.probation], np.int64)
+
+
+def no_windows() -> RecordingError:
+    """Return the error for a corpus that there is nothing to find in."""
+    return RecordingError(
+        "no series has a labelled window after its probationary period. Expected NAB's labels in a column anomaly."
+    )
+
+
 def scaled_sigmoid(place: Floats) -> Floats:
     """Return σ of places relative to a window, from 1 far before its end to -1 far after it.
 
@@ -185,16 +198,13 @@ def _corpus(series: Sequence[ScoredSeries], profile: Profile) -> _Corpus:
     parts, before = [], 0
     for one in series:
         numbers = np.full(len(one.labels), -1)
-        for start, stop in windows_of(one.labels):
-            if stop > one.probation:
-                numbers[start:stop] = before
-                before += 1
+        for start, stop in counted_windows(one):
+            numbers[start:stop] = before
+            before += 1
         counts = ~np.isnan(one.scores) & (np.arange(len(one.labels)) >= one.probation)
         worths = worth_of_alarms(one.labels, profile)
         parts.append((one.scores[counts].astype(np.float64), worths[counts], numbers[counts]))
     if not before:
-        raise RecordingError(
-            "no series has a labelled window after its probationary period. Expected NAB's labels in a column anomaly."
-        )
+        raise no_windows()
     scores, worths, windows = (np.concatenate([part[column] for part in parts]) for column in range(3))
     return _Corpus(scores, worths, windows.astype(np.int64), before)
