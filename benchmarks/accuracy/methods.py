@@ -139,5 +139,12 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
 
 
 def troubles(found: Iterable[tuple[str, Method]]) -> tuple[str, ...]:
-    """Return what was wrong with which recording's methods, pairs of its name and the method."""
-    return tuple(dict.fromkeys(f"{where}, {one.name}: {one.trouble}" for where, one in found if one.trouble))
+    """Return what was wrong with which recording, and by which methods, from pairs of its name and a method."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for where, method in found:
+        if method.trouble:
+            names.setdefault((where, method.trouble), []).append(method.name)
+    return tuple(
+        f"{where}, {'all methods' if len(set(by)) == len(METHODS) else ', '.join(dict.fromkeys(by))}: {trouble}"
+        for (where, trouble), by in names.items()
+    )

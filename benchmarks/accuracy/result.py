@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from edge_runtime.atomic import write_atomically
 from edge_runtime.json_codec import to_json
 
 SCHEMA = 2
-_MOST_SHOWN = 10
+_MOST_SHOWN, _LONGEST = 10, 160
 Rows = list[tuple[str, ...]]
 
 
@@ -50,7 +51,7 @@ class Accuracy:
         """What people should know of `troubles`."""
         if not self.troubles:
             return ""
-        shown = [f"  {line}" for line in self.troubles[:_MOST_SHOWN]]
+        shown = [f"  {textwrap.shorten(line, _LONGEST, placeholder=' …')}" for line in self.troubles[:_MOST_SHOWN]]
         rest = len(self.troubles) - len(shown)
         more = [f"  and {rest} more, see --json"] if rest else []
         return "\n".join(["Refused, or beyond the limits of saelite export, and measured all the same:", *shown, *more])
