@@ -371,11 +371,10 @@ def test_one_collection_is_named(saelite, options):
     assert saelite("bench", "accuracy", *options).returncode == 2
 
 
-@pytest.mark.parametrize("collection", ["--skab", "--adbench", "--tep", "--nab"])
-def test_a_folder_without_the_collection_is_refused(saelite, collection):
-    call = saelite("bench", "accuracy", collection, ".")
-    assert call.returncode == 1
-    assert "Expected" in call.stderr
+@pytest.mark.parametrize("read", [skab.recordings, adbench.splits, tep.process, nab.recordings])
+def test_a_folder_without_the_collection_is_refused(read, tmp_path):
+    with pytest.raises(RecordingError, match="Expected"):
+        read(tmp_path)
 
 
 @pytest.mark.realdata
