@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from benchmarks.accuracy.baselines import Fit
+from edge_runtime.manifest import DetectorSpec
 from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import ThresholdRule
 from edge_runtime.smoothing import Smoother
 from export.threshold import fit_threshold
+from training.pipeline import DetectorSettings
 
 # Rows that repeat learnt ones have distance 0, and scores are given in units of the limit.
 _LEAST = 1e-12
 
 
-def limit_of(  # noqa: PLR0913 - the method, its data, and the product's choices
-    fit: Fit, inputs: FloatArray, seed: int, smoothing_span: int, rule: ThresholdRule, held_out: float
-) -> float:
-    """Return the limit: fitted on normal rows that the method has not learnt.
+@dataclass(frozen=True)
+class Limit:
+    """A limit of smoothed scores, and the share of normal windows expected above it."""
+
+    value: float
+    promised_far: float
+
+
+def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, settings: DetectorSettings) -> Limit:
+    """Return the limit, fitted on scores of normal windows that the method has not learnt.
 
     Parameters
     ----------
     fit : callable
         See `benchmarks.accuracy.baselines.BASELINES`.
-    inputs : ndarray of shape (n, inputs), float32
-        Of all normal windows, in time order.
-    seed : int
-    smoothing_span : int
-        The detector's.
-    rule : ThresholdRule
-        The detector's.
-    held_out : float
-        Share of the rows, the last in time, that the limit is fitted on; with 0 all of them serve for both.
+    windows : ndarray of shape (n, window, sensors), float32
+        All normal windows, in time order.
+    spec : DetectorSpec
+        Of the detector beside it.
+    settings : DetectorSettings
+        What it was trained by.
     """
-    cut = len(inputs) - round(len(inputs) * held_out)
-    score = fit(inputs[:cut], seed)
-    smoothed = Smoother(smoothing_span).update_many(score(inputs[cut:] if held_out else inputs))
-    return max(fit_threshold(smoothed, rule).value, _LEAST)
+    inputs, rule = spec.preprocessing.transform(windows), settings.threshold_rule
+    cut = len(inputs) - round(len(inputs) * settings.validation_fraction)
+    score = fit(inputs[:cut], settings.training.seed)
+    smoothed = Smoother(spec.scoring.smoothing_span).update_many(score(inputs[cut:] if cut < len(inputs) else inputs))
+    return Limit(max(fit_threshold(smoothed, rule).value, _LEAST), rule.nominal_far)

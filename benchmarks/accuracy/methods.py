@@ -100,9 +100,8 @@ def methods(normal: Recording, seed: int) -> list[Method]:
         return [Method(name, None, f"refused: {error}") for name in METHODS]
     found = [_ours(f"saelite {scheme}", detector) for scheme, detector in trained.items()]
     found.append(_ours(UNTRAINED, at_random))
-    beside = trained[SCHEMES[0]]
-    spec, promised = beside.manifest.spec, promised_far(beside)
-    return found + [Method(name, baseline(name, spec, normal, settings, promised)) for name in BASELINES]
+    spec = trained[SCHEMES[0]].manifest.spec
+    return found + [Method(name, baseline(name, spec, normal, settings)) for name in BASELINES]
 
 
 def _ours(name: str, detector: Detector) -> Method:
@@ -110,7 +109,7 @@ def _ours(name: str, detector: Detector) -> Method:
     return Method(name, ready, "" if is_close(detector) else "beyond the limits of saelite export")
 
 
-def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: DetectorSettings, promised: float) -> Ready:
+def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: DetectorSettings) -> Ready:
     """Learn normal rows by one of `BASELINES`.
 
     Parameters
@@ -119,23 +118,20 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
     spec : DetectorSpec
         Of the detector beside it: the same sensors, windows, inputs, smoothing and mean tracking.
     normal : Recording
-        All of its rows are learnt, as none of these methods can learn them by heart to stop early.
+        All of its rows are learnt: none of these methods has to be stopped early.
     settings : DetectorSettings
-        Of the detector beside it: the same limit rule and seed.
-    promised : float
-        What the detector beside it promises.
+        What the detector beside it was trained by: the same seed and limit rule.
     """
     chosen = normal.without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
     stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
-    inputs = spec.preprocessing.transform(stretches.take(np.arange(len(stretches))))
-    fit, seed, span = BASELINES[name], settings.training.seed, spec.scoring.smoothing_span
-    limit = limit_of(fit, inputs, seed, span, settings.threshold_rule, settings.validation_fraction)
-    score = fit(inputs, seed)
+    windows = stretches.take(np.arange(len(stretches)))
+    limit = limit_of(BASELINES[name], windows, spec, settings)
+    score = BASELINES[name](spec.preprocessing.transform(windows), settings.training.seed)
 
     def score_many(windows: FloatArray) -> FloatArray:
         return score(spec.preprocessing.transform(windows))
 
-    return Ready(score_many, spec, lambda: Judge(score_many, spec, limit), promised)
+    return Ready(score_many, spec, lambda: Judge(score_many, spec, limit.value), limit.promised_far)
 
 
 def troubles(found: Iterable[tuple[str, Method]]) -> tuple[str, ...]:
