@@ -26,7 +26,8 @@ class TrainingSettings:
     Parameters
     ----------
     epochs : int, optional
-        Maximum number of epochs; by default some thousand steps, see `training.pipeline.DetectorSettings.chosen_for`.
+        Maximum number of epochs; 0 leaves the network at its random start. By default some thousand steps, see
+        `training.pipeline.DetectorSettings.chosen_for`.
     batch_size : int
         Windows per step.
     learning_rate : float
@@ -89,6 +90,8 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     RecordingError
         If the loss is not finite from the first epoch on.
     """
+    if not settings.epochs:
+        return []
     fitting = _Fitting(model, train, validation, settings)
     if checkpoint is not None and (state := checkpoint.read()) is not None:
         fitting.restore(state)
