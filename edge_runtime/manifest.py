@@ -72,11 +72,18 @@ class Scoring(NamedTuple):
 
 
 class DetectorSpec(NamedTuple):
-    """All that defines a detector besides its weights and its threshold."""
+    """All that defines a detector besides its weights and its threshold.
+
+    Parameters
+    ----------
+    only_when : str
+        Which readings count, see `edge_runtime.only_when`; empty for all.
+    """
 
     sensors: tuple[Sensor, ...]
     preprocessing: Preprocessing
     scoring: Scoring
+    only_when: str = ""
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

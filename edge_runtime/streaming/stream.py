@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +14,14 @@ from edge_runtime.adaptation.drift import DriftMeter
 from edge_runtime.detector import Detector
 from edge_runtime.errors import InputShapeError
 from edge_runtime.judging import AdaptationSettings
+from edge_runtime.only_when import condition_of, runs
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
-from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
-from edge_runtime.streaming.checks import SensorWatch, StreamClock
+from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent, AlarmLogic, AlarmSettings, event_rows
+from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
 from edge_runtime.streaming.repair import Repair
-from edge_runtime.streaming.results import Counters, Notices, Results
+from edge_runtime.streaming.results import Counters, Notices, Results, no_results
 from edge_runtime.streaming.scoring import Scored, Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
 
@@ -42,12 +43,15 @@ class StreamSettings:
         See `edge_runtime.streaming.repair`.
     stuck_after : int
         Equal values in a row that make a sensor stuck; 0 never does.
+    only_when : str, optional
+        Which readings count, see `edge_runtime.only_when`; None as the model file says, empty for all.
     """
 
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     on_missing: str = "skip"
     stuck_after: int = 0
+    only_when: str | None = None
 
 
 class Stream:
@@ -80,6 +84,8 @@ class Stream:
         preprocessing = manifest.spec.preprocessing
         self.detector = detector
         self.scorer = Scorer(detector, self.settings.adaptation, self.settings.alarm.exit_ratio)
+        chosen = self.settings.only_when
+        self._only_when = detector.only_when if chosen is None else condition_of(chosen, self.sensors)
         limit = manifest.drift
         self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
         self.drift_limit = limit.limit if limit else math.inf
@@ -112,18 +118,33 @@ class Stream:
             self.notices.once("lost", "something that is no reading came in (counted as lost from now on)")
         if not len(readings):
             return self._results([])
-        times, own = _filled(readings.times)
+        times, own = filled_times(readings.times)
         breaks = self._clock.breaks(times, own=own)
-        if not breaks:
-            return self._results([self._push(times, readings.values)])
-        parts = []
+        parts: list[_Part | _Off] = []
         for number, rows in enumerate(np.split(np.arange(len(times)), breaks)):
             if number:
-                self._rolling.reset()
-                self._repair.reset()
+                self._start_anew()
             if len(rows):
-                parts.append(self._push(times[rows], readings.values[rows]))
+                parts += self._parts(times[rows], readings.values[rows])
         return self._results(parts)
+
+    def _start_anew(self) -> None:
+        """Let no window, and no repaired value, reach over what is missing here."""
+        self._rolling.reset()
+        self._repair.reset()
+
+    def _parts(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Iterator[_Part | _Off]:
+        """Score the readings that count."""
+        if self._only_when is None:
+            yield self._push(times, values)
+            return
+        for rows, is_on in runs(self._only_when.is_on(values)):
+            if is_on:
+                yield self._push(times[rows], values[rows])
+            else:
+                self.counters.off += len(times[rows])
+                self._start_anew()
+                yield _Off(float(times[rows][0]))
 
     def raise_refusal(self) -> None:
         """Raise what is wrong with the readings pushed, when the results of those before are in safety.
@@ -160,17 +181,17 @@ class Stream:
         self.counters.filling += len(values) - len(windows)
         return _Part(times[ends], scored)
 
-    def _results(self, parts: list[_Part]) -> Results:
-        if not parts:
-            return _no_results(self.sensors)
-        times = np.concatenate([part.times for part in parts])
-        scores = np.concatenate([part.scored.scores for part in parts])
-        thresholds = np.concatenate([part.scored.thresholds for part in parts])
-        contributions = np.concatenate([part.scored.contributions for part in parts])
-        alarms, events = self.alarm.update_many(times, scores, thresholds, contributions)
-        drifts = self._drifts(np.concatenate([part.scored.codes for part in parts]))
+    def _results(self, parts: list[_Part | _Off]) -> Results:
+        alarms, events, event_rows = self._alarms(parts)
+        scored = [part for part in parts if isinstance(part, _Part)]
+        if not scored:
+            return replace(no_results(self.sensors), events=events, event_rows=event_rows)
+        times = np.concatenate([part.times for part in scored])
+        scores = np.concatenate([part.scored.scores for part in scored])
+        thresholds = np.concatenate([part.scored.thresholds for part in scored])
+        contributions = np.concatenate([part.scored.contributions for part in scored])
+        drifts = self._drifts(np.concatenate([part.scored.codes for part in scored]))
         self.counters.above += int((scores > thresholds).sum())
-        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
         top = np.argsort(-contributions, axis=1)[:, :TOP_SENSORS]
         return Results(
             times,
@@ -182,7 +203,30 @@ class Stream:
             np.take_along_axis(contributions, top, axis=1),
             self.sensors,
             events,
+            event_rows,
         )
+
+    def _alarms(
+        self, parts: list[_Part | _Off]
+    ) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...], tuple[int, ...]]:
+        """Return whether there is an alarm after each score, the events, and the row each came with."""
+        alarms, seen = [np.empty(0, bool)], 0
+        events: list[AlarmEvent] = []
+        rows: list[int] = []
+        for part in parts:
+            if isinstance(part, _Off):
+                ended = self.alarm.interrupt(part.time_s)
+                events += [ended] if ended else []
+                rows += [seen - 1] if ended else []
+                continue
+            scored, before = part.scored, self.alarm.active
+            found, new = self.alarm.update_many(part.times, scored.scores, scored.thresholds, scored.contributions)
+            alarms.append(found)
+            events += new
+            rows += [seen + row for row in event_rows(found, before=before)]
+            seen += len(found)
+        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
+        return np.concatenate(alarms), tuple(events), tuple(rows)
 
     def _drifts(self, codes: FloatArray) -> FloatArray:
         units = len(self.detector.manifest.mean_activation)
@@ -246,17 +290,11 @@ class _Part:
     scored: Scored
 
 
-def _filled(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
-    """Return times without NaN, and whether the readings brought their own."""
-    unknown = ~np.isfinite(times)
-    if not unknown.any():
-        return times, True
-    return np.where(unknown, time.time(), times), False
+@dataclass(frozen=True)
+class _Off:
+    """The machine goes off, or still is, at this time."""
 
-
-def _no_results(sensors: tuple[str, ...]) -> Results:
-    none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)
-    return Results(np.empty(0), none, none, np.empty(0, bool), none, table.astype(np.intp), table, sensors)
+    time_s: float
 
 
 def _finite(value: float) -> float | None:
