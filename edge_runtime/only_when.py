@@ -121,7 +121,7 @@ def model_condition(spec: DetectorSpec) -> Condition | None:
 
 
 def parse_condition(text: str) -> tuple[Comparison, ...]:
-    """Return the comparisons of a condition.
+    """Return the comparisons of a condition; none where the text is empty.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def parse_condition(text: str) -> tuple[Comparison, ...]:
     >>> parse_condition('current > 2 and "a and b" != 1e3')
     (Comparison(sensor='current', operator='>', number=2.0), Comparison(sensor='a and b', operator='!=', number=1000.0))
     """
-    return tuple(_comparison(part, text) for part in _parts(text))
+    return tuple(_comparison(part, text) for part in _parts(text)) if text.strip() else ()
 
 
 def condition_text(comparisons: Sequence[Comparison]) -> str:

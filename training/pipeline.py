@@ -147,6 +147,7 @@ def train(
             tuple(Sensor(name) for name in recording.sensors),
             preprocessing,
             Scoring(head.kind, settings.smoothing_span, settings.mean_rate),
+            recording.only_when,
         ),
         network=plain_network(model),
         head=head,
@@ -175,7 +176,7 @@ def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
 
 
 def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
-    text = f"{recording.sha256} {recording.sensors} {len(recording.values)} {asdict(settings)}"
+    text = f"{recording.sha256} {recording.sensors} {recording.only_when} {len(recording.values)} {asdict(settings)}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

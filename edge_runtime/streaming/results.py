@@ -95,6 +95,20 @@ class Results:
         )
 
 
+def standing(results: Results, before: StreamResult | None) -> StreamResult | None:
+    """Return what holds after some results: the last one, without its alarm where the machine went off after it.
+
+    Parameters
+    ----------
+    before : StreamResult, optional
+        What held before them.
+    """
+    last = results.row(-1) if len(results) else before
+    if last is None or not results.events:
+        return last
+    return dataclasses.replace(last, alarm=results.events[-1].name == "alarm_started")
+
+
 def no_results(sensors: tuple[str, ...]) -> Results:
     """Return results of no reading."""
     none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.missing import repair_missing
+from edge_runtime.only_when import Condition, condition_of, runs
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.array_table import ArrayTable
 from edge_runtime.sources.clock import Clock
@@ -28,7 +29,12 @@ _MAX_BACKWARD_SHARE = 0.01
 
 
 def read_recording(
-    path: Path, columns: Columns | None = None, *, rows: slice = slice(None), on_missing: str = "error"
+    path: Path,
+    columns: Columns | None = None,
+    *,
+    rows: slice = slice(None),
+    on_missing: str = "error",
+    only_when: str = "",
 ) -> Recording:
     """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
 
@@ -41,6 +47,8 @@ def read_recording(
         Which rows of each file to keep, counted from its first reading.
     on_missing : str
         See `edge_runtime.missing.repair_missing`.
+    only_when : str
+        Keep only these rows, see `edge_runtime.only_when`; no window reaches over those left out.
 
     Raises
     ------
@@ -56,12 +64,14 @@ def read_recording(
             sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
-            mapped = _mapped(table, sensors, rows) if len(files) == 1 else None
-            part = _Part(table, sensors, columns.label or table.header.label_column, store, store.rows)
+            condition = condition_of(only_when, sensors)
+            mapped = _mapped(table, sensors, rows) if len(files) == 1 and condition is None else None
+            part = _Part(table, sensors, columns.label or table.header.label_column, store, store.rows, condition)
             if mapped is None:
                 _read(part, rows, on_missing)
             parts.append(part)
-    return _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    return replace(recording, only_when=only_when.strip(), off=sum(part.off for part in parts))
 
 
 def recording_files(path: Path) -> list[Path]:
@@ -100,11 +110,14 @@ class _Part:
     label: str | None
     store: RowStore
     start: int
+    condition: Condition | None = None
     labels: list[npt.NDArray[np.bool_]] = field(default_factory=list)
     breaks: list[int] = field(default_factory=list)
     repaired: int = 0
     clock: Clock = field(default_factory=Clock)
     last: FloatArray | None = None
+    off: int = 0
+    is_after_hole: bool = False
 
     @property
     def period_s(self) -> float:
@@ -119,11 +132,10 @@ def _read(part: _Part, rows: slice, on_missing: str) -> None:
     except FastCsvUnfitError:
         part.store.cut(part.start)
         part.labels, part.breaks, part.repaired, part.clock, part.last = [], [], 0, Clock(), None
+        part.off, part.is_after_hole = 0, False
         _add_blocks(part, part.table.blocks(part.sensors, _texts(part)), rows, on_missing)
     if part.store.rows == part.start:
-        raise RecordingError(
-            f"{part.table.name} has no readings in rows {_slice_text(rows)}. Expected at least one data line."
-        )
+        raise _nothing_read(part, rows)
     _check_order(part)
 
 
@@ -138,9 +150,29 @@ def _add_blocks(part: _Part, blocks: Iterator[Block], rows: slice, on_missing: s
         chosen = (numbers >= (rows.start or 0)) & (numbers < (numbers[-1] + 1 if rows.stop is None else rows.stop))
         first += len(block.values)
         if chosen.any():
-            _add(part, block, numbers, chosen, on_missing)
+            _add_working(part, block, numbers, chosen, on_missing)
         if rows.stop is not None and first >= rows.stop:
             return
+
+
+def _add_working(
+    part: _Part, block: Block, numbers: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], on_missing: str
+) -> None:
+    """Add the rows in which the machine works, and remember that no window reaches over the others."""
+    if part.condition is None:
+        _add(part, block, numbers, chosen, on_missing)
+        return
+    positions = np.flatnonzero(chosen)
+    for rows, is_on in runs(part.condition.is_on(block.values[positions])):
+        if is_on:
+            if part.is_after_hole and part.store.rows > part.start:
+                part.breaks.append(part.store.rows)
+            part.is_after_hole = False
+            _add(part, block, numbers, np.isin(np.arange(len(chosen)), positions[rows]), on_missing)
+        else:
+            part.is_after_hole, part.off = True, part.off + len(positions[rows])
+            if part.table.header.time_column:
+                part.clock.breaks([block.texts[0][position] for position in positions[rows]])
 
 
 def _add(
@@ -249,6 +281,16 @@ def _file_sha256(path: Path) -> str:
         while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _nothing_read(part: _Part, rows: slice) -> RecordingError:
+    where = "" if rows == slice(None) else f" in rows {_slice_text(rows)}"
+    if part.off:
+        return RecordingError(
+            f"{part.table.name} has no readings{where} with {part.condition and part.condition.text}: all {part.off} are "
+            "outside. Expected at least one inside --only-when."
+        )
+    return RecordingError(f"{part.table.name} has no readings{where}. Expected at least one data line.")
 
 
 def _slice_text(rows: slice) -> str:
