@@ -114,8 +114,9 @@ def _summary(model: ModelFile, output: Path) -> str:
         f"threshold: {false_alarms(manifest.threshold)}",
         f"run in {', '.join(f'{check.runtime} {check.version}' for check in manifest.runtimes)}",
         *(f"not run in {one.name}: {one.reason}" for one in manifest.not_run),
-        f"{manifest.quantization.input_saturation:.2%} of held-out values saturate the quantised input",
     ]
+    if manifest.quantization.input_scale:
+        lines.append(f"{manifest.quantization.input_saturation:.2%} of held-out values saturate the quantised input")
     if manifest.parity and manifest.parity_float32:
         lines += ["", parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme)]
     if manifest.op_places:
