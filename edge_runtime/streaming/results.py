@@ -183,8 +183,9 @@ class Counters:
     undelivered: int = 0
 
     def text(self) -> str:
-        """Return one line for people: what is not zero."""
-        counts = {name.replace("_", " "): count for name, count in dataclasses.asdict(self).items() if count}
+        """Return one line for people: what is not zero; of alarms, `alarm_rate.alarms_text` says more."""
+        found = dataclasses.asdict(self)
+        counts = {name.replace("_", " "): count for name, count in found.items() if count and name != "alarms"}
         return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no readings"
 
 

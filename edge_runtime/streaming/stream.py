@@ -19,6 +19,7 @@ from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent, AlarmLogic, AlarmSettings, event_rows
+from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
 from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
 from edge_runtime.streaming.repair import Repair
 from edge_runtime.streaming.results import Counters, Notices, Results, no_results
@@ -73,6 +74,7 @@ class Stream:
         self.notices = Notices(tell)
         self.sensors = detector.sensor_names
         self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
+        self._watched = WatchedTime()
         self._clock = StreamClock(self.counters, self.notices)
         self._repair = Repair(self.settings.on_missing, self.sensors, self.counters, self.notices)
         preprocessing = detector.manifest.spec.preprocessing
@@ -130,6 +132,7 @@ class Stream:
 
     def _start_anew(self) -> None:
         """Let no window, and no repaired value, reach over what is missing here."""
+        self._watched.pause()
         self._rolling.reset()
         self._repair.reset()
 
@@ -162,9 +165,10 @@ class Stream:
         self._repair.end()
 
     def summary(self) -> str:
-        """Return one line for people: where every reading went, and what came of a false-alarm rate aimed at."""
+        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
         spot = self.scorer.judge.spot
-        return self.counters.text() if spot is None else f"{self.counters.text()}; {spot.text()}"
+        parts = [self.counters.text(), alarms_text(self.counters.alarms, self._watched.total_s)]
+        return "; ".join(parts if spot is None else [*parts, spot.text()])
 
     def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -179,6 +183,7 @@ class Stream:
             scored = self.scorer.score(windows)
         self.counters.scored += len(windows)
         self.counters.filling += len(values) - len(windows)
+        self._watched.add(times[ends])
         return _Part(times[ends], scored)
 
     def _results(self, parts: list[_Part | _Off]) -> Results:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
 @click.option("--source", required=True, metavar="SPEC", help="Where readings come from: -, csv:PATH, jsonl:PATH, "
               "serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
-              help="Where results go: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or MODULE:FUNCTION; "
-              "may be given several times.")  # fmt: skip
+              help="Where results go: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
+              "MODULE:FUNCTION; may be given several times.")  # fmt: skip
 @click.option("--on-missing", type=click.Choice(["error", "skip", "hold", "interpolate"]), default="skip",
               show_default=True, help="Readings with a missing value: end, leave out, repeat the last value, or wait "
               "for the next and draw a line.")  # fmt: skip
