@@ -27,6 +27,7 @@ from edge_runtime.preprocessing import FloatArray
 if TYPE_CHECKING:
     from edge_runtime.manifest import DetectorSpec
 
+_LARGEST = float(np.finfo(np.float32).max)
 BoolArray = npt.NDArray[np.bool_]
 OPERATORS: dict[str, Callable[..., Any]] = {
     "<": np.less,
@@ -168,7 +169,7 @@ def _parts(text: str) -> list[str]:
 def _comparison(part: str, text: str) -> Comparison:
     match = re.fullmatch(_COMPARISON, part)
     number = float(match["number"]) if match and re.fullmatch(_NUMBER, match["number"]) else math.nan
-    if match is None or not math.isfinite(np.float32(number)):
+    if match is None or not abs(number) <= _LARGEST:
         raise UsageError(
             "--only-when: expected comparisons of a sensor with a number (< <= > >= == !=), joined by `and`, such as "
             f"'current > 2 and valve == 1'. Received: {part.strip()!r} in {text!r}. Put a name "

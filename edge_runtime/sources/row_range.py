@@ -13,6 +13,7 @@ Either side may be empty. ``..`` stands for ``:`` anywhere; dates with a time ne
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,7 +108,7 @@ def _bound(text: str, whole: str) -> Bound | None:
     elapsed_s = parse_duration(text)
     if elapsed_s is not None:
         return Bound(_ELAPSED, elapsed_s)
-    clock_s = float(seconds([text])[0]) if "-" in text else math.nan
+    clock_s = math.nan if re.fullmatch(r"[-+.\deE]*", text) and "-" not in text[1:] else float(seconds([text])[0])
     if math.isnan(clock_s):
         raise _not_a_range(whole)
     return Bound(_CLOCK, clock_s)

@@ -127,7 +127,7 @@ class FilePart:
             return
 
         def place(row: int) -> str:
-            return self.table.place(first + int(rows[row]))
+            return f"{self.table.name}, {self.table.place(first + int(rows[row]))}"
 
         repaired, count = repair_missing(values[rows], self.on_missing, self.sensors, place=place, last=self.last)
         self._add_texts([_chosen(column, rows) for column in texts])
