@@ -45,6 +45,8 @@ class ScoreRequest:
     alarm : AlarmSettings
     only_when : str, optional
         Which rows count, see `edge_runtime.only_when`; None as the model file says, empty for all.
+    texts : tuple of str
+        Other text columns to bring along, after the time.
     """
 
     rows: slice = field(default_factory=lambda: slice(None))
@@ -54,6 +56,7 @@ class ScoreRequest:
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     only_when: str | None = None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ class ScoredBlock:
         Those rows; `times` are NaN where the recording does not say them.
     scores, thresholds : ndarray of shape (n,), float32
         Smoothed scores, and what each was held against.
-    anomalies, alarms : ndarray of shape (n,), bool
+    alarm_numbers : ndarray of shape (n,), int64
+        Which alarm each window is part of, counted from 1; 0 for none.
     labels : ndarray of shape (n,), bool, or None
     contributions : ndarray of shape (n, sensors), float32, or None
     """
@@ -74,10 +78,19 @@ class ScoredBlock:
     rows: Rows
     scores: FloatArray
     thresholds: FloatArray
-    anomalies: npt.NDArray[np.bool_]
-    alarms: npt.NDArray[np.bool_]
+    alarm_numbers: npt.NDArray[np.int64]
     labels: npt.NDArray[np.bool_] | None
     contributions: FloatArray | None
+
+    @property
+    def anomalies(self) -> npt.NDArray[np.bool_]:
+        """Which scores are above the threshold, shape (n,)."""
+        return np.asarray(self.scores > self.thresholds)
+
+    @property
+    def alarms(self) -> npt.NDArray[np.bool_]:
+        """After which windows there is an alarm, shape (n,)."""
+        return self.alarm_numbers > 0
 
 
 @dataclass
@@ -140,8 +153,8 @@ class RecordingScores:
         condition = detector.only_when
         if request.only_when is not None:
             condition = condition_of(request.only_when, detector.sensor_names)
-        labels = [self.label] if self.label else []
-        self._rows = RecordingRows(table, detector.sensor_names, labels, request.on_missing, condition)
+        texts = [*request.texts, *([self.label] if self.label else [])]
+        self._rows = RecordingRows(table, detector.sensor_names, texts, request.on_missing, condition)
         self.has_time = self._rows.has_time
         if not self.has_time and (request.alarm.min_duration_s or request.alarm.cool_down_s):
             raise UsageError(
@@ -197,11 +210,14 @@ class RecordingScores:
         rows = rows.part(ends[wanted])
         contributions = None if scored.contributions is None else scored.contributions[wanted]
         scores, thresholds = scored.scores[wanted], scored.thresholds[wanted]
+        before = self._logic.active
         alarms, events = self._logic.update_many(rows.times, scores, thresholds, contributions)
         self.events += events
-        self._summary.alarms += sum(event.name == "alarm_started" for event in events)
+        started = np.diff(alarms, prepend=before) & alarms
+        numbers = np.where(alarms, self._summary.alarms + np.cumsum(started), 0)
+        self._summary.alarms += int(started.sum())
         labels = np.array([is_anomalous(text[-1]) for text in rows.texts], bool) if self.label else None
-        block = ScoredBlock(rows, scores, thresholds, scored.anomalies[wanted], alarms, labels, contributions)
+        block = ScoredBlock(rows, scores, thresholds, numbers, labels, contributions)
         self._count(block)
         return block
 
