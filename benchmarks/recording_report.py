@@ -13,7 +13,9 @@ from benchmarks.detection import fault_names, fault_rows, figures
 from benchmarks.expected import expected_bands, expected_values
 from benchmarks.model_facts import model_facts
 from benchmarks.report.model import Alarm, Report, ScoreTrace, SensorTrace
+from benchmarks.report.score_chart import time_axis
 from benchmarks.scored_recording import ScoredRecording, scored_recording
+from edge_runtime.counted import counted
 from edge_runtime.detector import Detector
 from edge_runtime.model_file import ModelFile
 from edge_runtime.preprocessing import FloatArray
@@ -49,19 +51,20 @@ def recording_report(
     first_s = float(scored.times[0])
     alarms = _with_traces(detector, recording, scored, _alarms(scored), first_s)
     has_faults = scored.faults is not None or scored.labels is not None
+    trace = ScoreTrace(
+        scored.times - first_s,
+        scored.scores,
+        detector.threshold,
+        scored.labels,
+        tuple(fault_names(scored).tolist()) if has_faults else None,
+        scored.has_time,
+        first_s if scored.has_time and first_s > _FIRST_DATE_S else None,
+    )
     return Report(
         title=title,
-        recording=f"{recording.name}, {len(scored.scores):,} windows",
+        recording=f"{recording.name}, {_when(trace)}",
         figures=figures(scored),
-        trace=ScoreTrace(
-            scored.times - first_s,
-            scored.scores,
-            detector.threshold,
-            scored.labels,
-            tuple(fault_names(scored).tolist()) if has_faults else None,
-            scored.has_time,
-            first_s if scored.has_time and first_s > _FIRST_DATE_S else None,
-        ),
+        trace=trace,
         faults=fault_rows(scored),
         history=(),
         normal_scores=np.empty(0),
@@ -71,6 +74,11 @@ def recording_report(
         alarms=alarms,
         watched_s=scored.summary.watched_s,
     )
+
+
+def _when(trace: ScoreTrace) -> str:
+    axis, windows = time_axis(trace), counted(len(trace.scores), "window")
+    return f"{windows}, {axis.text(0.0)} to {axis.text(axis.high_s)}" if axis.epoch_s else windows
 
 
 def _alarms(scored: ScoredRecording) -> tuple[Alarm, ...]:

@@ -11,7 +11,7 @@ from benchmarks.report.model import Alarm, SensorTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.zoom_chart import Area, Chart, Line, Span, chart_html
 
-_HEIGHT_REM = 6.0
+_HEIGHT_REM, _POINTS = 6.0, 1200
 
 
 def alarm_chart(alarm: Alarm, trace: SensorTrace, axis: TimeAxis) -> str:
@@ -39,6 +39,7 @@ def alarm_chart(alarm: Alarm, trace: SensorTrace, axis: TimeAxis) -> str:
             spans=(Span(alarm.start_s, alarm.end_s, "alarm"),),
             group=f"alarm-{alarm.number}",
             height_rem=_HEIGHT_REM,
+            points=_POINTS,
         )
     )
 

@@ -75,4 +75,5 @@ def _on_speed(report: Report) -> str:
         return sentence + "."
     fastest = min(others, key=lambda row: row.p50_us)
     times = ratio(fastest.p50_us, first.p50_us)
-    return f"{sentence}; the fastest other way, {fastest.name}, takes {times} that time."
+    what = f" ({fastest.note})" if fastest.note else ""
+    return f"{sentence}; the fastest other way, {fastest.name}{what}, takes {times} that time."

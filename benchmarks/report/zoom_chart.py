@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.report.model import Array
 from benchmarks.report.time_axis import TimeAxis
 
 _WIDE, _HIGH = 10_000.0, 1_000.0
-_POINTS = 8_000
 # A step longer than so many usual ones is a gap: no line is drawn over it.
 _GAP_STEPS = 5.0
 
@@ -87,6 +87,8 @@ class Chart:
     group : str
         Charts of a group are zoomed together.
     height_rem : float
+    points : int
+        Drawn of each line at most, more or less.
     """
 
     alt: str
@@ -100,6 +102,7 @@ class Chart:
     levels: tuple[tuple[float, str], ...] = ()
     group: str = "score"
     height_rem: float = 15.0
+    points: int = 8_000
 
 
 def chart_html(chart: Chart) -> str:
@@ -142,7 +145,10 @@ def _span(chart: Chart, span: Span) -> str:
 
 
 def _area(chart: Chart, area: Area) -> str:
-    there = [*zip(area.x, area.low, strict=True), *zip(area.x[::-1], area.high[::-1], strict=True)]
+    chosen = _bends(area.low)[:: max(1, len(area.x) // chart.points)]
+    chosen = np.append(chosen, len(area.x) - 1)
+    x, low, high = area.x[chosen], area.low[chosen], area.high[chosen]
+    there = [*zip(x, low, strict=True), *zip(x[::-1], high[::-1], strict=True)]
     points = " ".join(f"{_WIDE * _share(chart.axis, float(x)):.1f} {_y(chart, float(y)):.1f}" for x, y in there)
     return f'<path class="{area.style}" d="M{points}Z"/>'
 
@@ -160,8 +166,10 @@ def _path(chart: Chart, line: Line) -> str:
 
 
 def _run(chart: Chart, line: Line, start: int, end: int) -> str:
-    points = max(4, round(_POINTS * (end - start) / len(line.x)))
+    points = max(4, round(chart.points * (end - start) / len(line.x)))
     x, y = thinned(line.x[start:end], line.y[start:end], points)
+    bends = _bends(y)
+    x, y = x[bends], y[bends]
     across = _WIDE * (x - chart.axis.low_s) / (chart.axis.length_s or 1.0)
     up = np.clip(_HIGH * (chart.high - y) / (chart.high - chart.low), 0, _HIGH)
     text, pen = [], "M"
@@ -173,6 +181,14 @@ def _run(chart: Chart, line: Line, start: int, end: int) -> str:
         pen = "L"
     # A single point has a length of nothing: a round end makes it a dot.
     return "".join(text) + ("h0" if len(text) == 1 else "")
+
+
+def _bends(y: Array) -> npt.NDArray[np.intp]:
+    """Return where a line is neither as before nor as after: what lies between needs no point."""
+    same = y[1:] == y[:-1]
+    keep = np.ones(len(y), bool)
+    keep[1:-1] = ~(same[1:] & same[:-1])
+    return np.flatnonzero(keep)
 
 
 def thinned(x: Array, y: Array, points: int) -> tuple[Array, Array]:
