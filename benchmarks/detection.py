@@ -59,7 +59,7 @@ def _fault_row(scored: ScoredRecording, name: str, stretch: slice) -> FaultRow:
     times, alarms = scored.times[stretch], scored.alarm_numbers[stretch] > 0
     return FaultRow(
         fault=name,
-        start_s=float(times[0] - scored.times[0]),
+        start_s=float(times[0] - (scored.times[0] if scored.has_time else 0)),
         duration_s=float(times[-1] - times[0]),
         delay_s=float(times[alarms][0] - times[0]) if alarms.any() else None,
         blame=scored.blame.get(("fault", stretch.start), ())[:_TOP_SENSORS],

@@ -48,7 +48,7 @@ def recording_report(
         If the recording cannot be read or scored.
     """
     scored = scored_recording(detector, recording, request)
-    first_s = float(scored.times[0])
+    first_s = _start(scored)
     alarms = _with_traces(detector, recording, scored, _alarms(scored), first_s)
     has_faults = scored.faults is not None or scored.labels is not None
     trace = ScoreTrace(
@@ -58,7 +58,8 @@ def recording_report(
         scored.labels,
         tuple(fault_names(scored).tolist()) if has_faults else None,
         scored.has_time,
-        first_s if scored.has_time and first_s > _FIRST_DATE_S else None,
+        first_s if first_s > _FIRST_DATE_S else None,
+        "row",
     )
     return Report(
         title=title,
@@ -76,6 +77,11 @@ def recording_report(
     )
 
 
+def _start(scored: ScoredRecording) -> float:
+    """Return the time of the first window; rows are counted from the file's first."""
+    return float(scored.times[0]) if scored.has_time else 0.0
+
+
 def _when(trace: ScoreTrace) -> str:
     axis, windows = time_axis(trace), counted(len(trace.scores), "window")
     return f"{windows}, {axis.text(0.0)} to {axis.text(axis.high_s)}" if axis.epoch_s else windows
@@ -84,14 +90,14 @@ def _when(trace: ScoreTrace) -> str:
 def _alarms(scored: ScoredRecording) -> tuple[Alarm, ...]:
     """Return every alarm; one that lasts at the end of the recording ends there."""
     ends = iter([event for event in scored.events if isinstance(event, AlarmEnded)])
-    faults, first_s = fault_names(scored), float(scored.times[0])
+    faults, first_s = fault_names(scored), _start(scored)
     found = []
     inside = np.flatnonzero(scored.alarm_numbers)
     numbers = scored.alarm_numbers[inside]
     edges = [*(np.flatnonzero(np.diff(numbers, prepend=0))).tolist(), len(inside)]
     for number, (start, stop) in enumerate(itertools.pairwise(edges), 1):
         windows = inside[start:stop]
-        ended = next(ends, None)
+        ended = next(ends, None) if scored.has_time else None
         during = ", ".join(dict.fromkeys(name for name in faults[windows].tolist() if name))
         found.append(
             Alarm(

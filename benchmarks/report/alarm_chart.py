@@ -23,7 +23,7 @@ def alarm_chart(alarm: Alarm, trace: SensorTrace, axis: TimeAxis) -> str:
         The whole recording's; the chart shows the part that the trace covers.
     """
     low, high = _limits(trace)
-    part = TimeAxis(float(trace.seconds[0]), float(trace.seconds[-1]), axis.epoch_s, axis.has_time)
+    part = TimeAxis(float(trace.seconds[0]), float(trace.seconds[-1]), axis.epoch_s, axis.has_time, axis.counted)
     return chart_html(
         Chart(
             alt=f"{trace.sensor} around the alarm: readings, and the expected value with its band.",

@@ -56,6 +56,8 @@ class ScoreTrace:
         Whether the recording says when its readings were taken.
     epoch_s : float or None
         Seconds since 1970 at second 0; None where the recording says no date.
+    counted : str
+        What `seconds` are the numbers of, where `has_time` is False.
     """
 
     seconds: Array
@@ -65,6 +67,7 @@ class ScoreTrace:
     faults: tuple[str, ...] | None
     has_time: bool = True
     epoch_s: float | None = None
+    counted: str = "window"
 
     @property
     def anomalies(self) -> Mask:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from benchmarks.report.drawing import log_limits
-from benchmarks.report.formats import duration, number, percent, power_of_ten
+from benchmarks.report.formats import number, percent, power_of_ten
 from benchmarks.report.model import Alarm, ScoreTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.traces import fault_spans, positive, step_s
@@ -17,9 +17,9 @@ from benchmarks.report.zoom_chart import Chart, Line, Span, chart_html
 def time_axis(trace: ScoreTrace) -> TimeAxis:
     """Return the axis that a trace's times are told on."""
     if not len(trace.seconds):
-        return TimeAxis(0.0, 1.0, trace.epoch_s, trace.has_time)
+        return TimeAxis(0.0, 1.0, trace.epoch_s, trace.has_time, trace.counted)
     low, high = float(trace.seconds[0]) - step_s(trace.seconds), float(trace.seconds.max())
-    return TimeAxis(low, high, trace.epoch_s, trace.has_time)
+    return TimeAxis(low, high, trace.epoch_s, trace.has_time, trace.counted)
 
 
 def score_chart(trace: ScoreTrace, alarms: tuple[Alarm, ...]) -> str:
@@ -50,7 +50,7 @@ def score_chart(trace: ScoreTrace, alarms: tuple[Alarm, ...]) -> str:
 
 
 def _alarm_span(axis: TimeAxis, alarm: Alarm) -> Span:
-    how_long = f", {duration(alarm.end_s - alarm.start_s)}" if axis.has_time else ""
+    how_long = f", {axis.length_text(alarm.start_s, alarm.end_s)}"
     blamed = f": {', '.join(name for name, _ in alarm.blame)}" if alarm.blame else ""
     link = f"alarm-{alarm.number}" if alarm.traces else ""
     return Span(alarm.start_s, alarm.end_s, "alarm", f"alarm {axis.text(alarm.start_s)}{how_long}{blamed}", link)

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.report import benchmark_tables, learnt, plots, tables
 from benchmarks.report.alarm_chart import alarm_chart
-from benchmarks.report.formats import duration, number, percent, ratio
+from benchmarks.report.formats import number, percent, ratio
 from benchmarks.report.model import Alarm, Report
 from benchmarks.report.score_chart import score_chart, time_axis
 from benchmarks.report.tables import Table
@@ -78,6 +78,7 @@ def _scores_over_time(report: Report) -> Section | None:
         text += " Labelled faults are shaded; red outside of them is a false alarm."
     if any(alarm.traces for alarm in report.alarms):
         text += " Click an alarm to see its sensors."
+    text += " Drag to move, pinch or Ctrl + wheel to zoom."
     shown = (tables.rates_table(report), tables.faults_table(report), tables.alarms_table(report))
     return Section("alarms", "When does it alarm?", text, score_chart(trace, report.alarms), shown)
 
@@ -99,7 +100,7 @@ def _alarm_details(report: Report) -> Section | None:
 def _detail(report: Report, alarm: Alarm) -> Detail:
     axis = time_axis(report.trace)
     shares = dict(alarm.blame)
-    how_long = duration(alarm.end_s - alarm.start_s) if axis.has_time else f"{alarm.end_s - alarm.start_s:,.0f} windows"
+    how_long = axis.length_text(alarm.start_s, alarm.end_s)
     text = f"{axis.text(alarm.start_s)} to {axis.text(alarm.end_s)}, {how_long}; "
     text += f"peak {ratio(alarm.peak, report.trace.threshold)} the threshold"
     text += f"; during {alarm.during}" if alarm.during else ""

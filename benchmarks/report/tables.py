@@ -11,6 +11,7 @@ from benchmarks.report.formats import UNKNOWN, duration, file_size, latency, num
 from benchmarks.report.model import Alarm, Epoch, FaultRow, Report
 from benchmarks.report.score_chart import time_axis
 from benchmarks.report.traces import score_groups
+from edge_runtime.counted import counted
 from edge_runtime.streaming.alarm_rate import alarm_rates
 
 _MAX_ALARMS = 100
@@ -172,15 +173,20 @@ def _words(name: str) -> Column:
 
 
 def _fault_row(report: Report, row: FaultRow) -> tuple[str, ...]:
-    delay = "no alarm" if row.delay_s is None else duration(row.delay_s)
-    start = time_axis(report.trace).text(row.start_s)
-    return (row.fault, start, duration(row.duration_s), delay, blamed_text(row.blame))
+    delay = "no alarm" if row.delay_s is None else _delay(report, row.delay_s)
+    axis = time_axis(report.trace)
+    how_long = axis.length_text(row.start_s, row.start_s + row.duration_s)
+    return (row.fault, axis.text(row.start_s), how_long, delay, blamed_text(row.blame))
+
+
+def _delay(report: Report, delay_s: float) -> str:
+    trace = report.trace
+    return duration(delay_s) if trace.has_time else counted(round(delay_s), trace.counted)
 
 
 def _alarm_row(report: Report, alarm: Alarm) -> tuple[str, ...]:
     axis = time_axis(report.trace)
-    length = alarm.end_s - alarm.start_s
-    how_long = duration(length) if axis.has_time else f"{length:,.0f} windows"
+    how_long = axis.length_text(alarm.start_s, alarm.end_s)
     peak = ratio(alarm.peak, report.trace.threshold)
     return (axis.text(alarm.start_s), axis.text(alarm.end_s), how_long, peak)
 

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from benchmarks.report.formats import clock, number
+from benchmarks.report.formats import clock, duration, number
+from edge_runtime.counted import counted
 
 _DAY = 86_400.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, _DAY)
@@ -25,12 +26,15 @@ class TimeAxis:
         Seconds since 1970 at position 0; None where the recording says no wall-clock time.
     has_time : bool
         Whether positions are seconds at all.
+    counted : str
+        What they count where they are not.
     """
 
     low_s: float
     high_s: float
     epoch_s: float | None = None
     has_time: bool = True
+    counted: str = "window"
 
     @property
     def length_s(self) -> float:
@@ -46,10 +50,20 @@ class TimeAxis:
         'window 61'
         """
         if not self.has_time:
-            return f"window {at_s:,.0f}"
+            return f"{self.counted} {at_s:,.0f}"
         if self.epoch_s is None:
             return clock(at_s, self.high_s)
         return f"{self._moment(at_s):%Y-%m-%d %H:%M:%S}"
+
+    def length_text(self, start_s: float, end_s: float) -> str:
+        """Return how long something was; both ends belong to it where there are numbers and no time.
+
+        >>> TimeAxis(0.0, 600.0, has_time=False).length_text(10.0, 13.0)
+        '4 windows'
+        """
+        if self.has_time:
+            return duration(end_s - start_s)
+        return counted(round(end_s - start_s) + 1, self.counted)
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
         """Return about so many positions and their labels.

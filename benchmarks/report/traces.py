@@ -25,9 +25,11 @@ def alarms_above(trace: ScoreTrace) -> tuple[Alarm, ...]:
     """Return the stretches of successive windows above the threshold as alarms."""
     spans = _spans(trace, np.where(trace.anomalies, "alarm", ""))
     peaks = (float(trace.scores[span.first : span.end].max()) for span in spans)
+    # A window stands for the step before its end, a number for itself.
+    starts = (span.start_s if trace.has_time else float(trace.seconds[span.first]) for span in spans)
     return tuple(
-        Alarm(number, span.start_s, span.end_s, peak)
-        for number, (span, peak) in enumerate(zip(spans, peaks, strict=True), 1)
+        Alarm(number, start_s, span.end_s, peak)
+        for number, (span, start_s, peak) in enumerate(zip(spans, starts, peaks, strict=True), 1)
     )
 
 
