@@ -185,8 +185,8 @@ def test_verdict_answers_first(page: str) -> None:
 
 def test_a_missed_fault_and_a_false_alarm_are_named(page: str) -> None:
     text = page.replace("\N{NO-BREAK SPACE}", " ")
-    assert text.count('<td class="number">no alarm</td>') == 1
-    assert "<td>no fault</td>" in text
+    assert len(re.findall(r'<td class="number"[^>]*>no alarm</td>', text)) == 1
+    assert re.search("<td[^>]*>no fault</td>", text)
 
 
 def test_sections_stand_in_reading_order(report: Report) -> None:

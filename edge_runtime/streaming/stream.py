@@ -18,12 +18,13 @@ from edge_runtime.only_when import condition_of, runs
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
-from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent, AlarmLogic, AlarmSettings, event_rows
+from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
 from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
+from edge_runtime.streaming.parts import Off, Part, alarms_over
 from edge_runtime.streaming.repair import Repair
 from edge_runtime.streaming.results import Counters, Notices, Results, no_results
-from edge_runtime.streaming.scoring import Scored, Scorer
+from edge_runtime.streaming.scoring import Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
 
 _DRIFT_WINDOW = 512
@@ -122,7 +123,7 @@ class Stream:
             return self._results([])
         times, own = filled_times(readings.times)
         breaks = self._clock.breaks(times, own=own)
-        parts: list[_Part | _Off] = []
+        parts: list[Part | Off] = []
         for number, rows in enumerate(np.split(np.arange(len(times)), breaks)):
             if number:
                 self._start_anew()
@@ -136,7 +137,7 @@ class Stream:
         self._rolling.reset()
         self._repair.reset()
 
-    def _parts(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Iterator[_Part | _Off]:
+    def _parts(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Iterator[Part | Off]:
         """Score the readings that count."""
         if self._only_when is None:
             yield self._push(times, values)
@@ -147,7 +148,7 @@ class Stream:
             else:
                 self.counters.off += len(times[rows])
                 self._start_anew()
-                yield _Off(float(times[rows][0]))
+                yield Off(float(times[rows][0]))
 
     def raise_refusal(self) -> None:
         """Raise what is wrong with the readings pushed, when the results of those before are in safety.
@@ -170,7 +171,7 @@ class Stream:
         parts = [self.counters.text(), alarms_text(self.counters.alarms, self._watched.total_s)]
         return "; ".join(parts if spot is None else [*parts, spot.text()])
 
-    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
+    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):
             # What does not fit into float32 is no value either.
             narrow = np.where(np.abs(values) < _LARGEST, values, np.nan)
@@ -184,11 +185,12 @@ class Stream:
         self.counters.scored += len(windows)
         self.counters.filling += len(values) - len(windows)
         self._watched.add(times[ends])
-        return _Part(times[ends], scored)
+        return Part(times[ends], scored)
 
-    def _results(self, parts: list[_Part | _Off]) -> Results:
-        alarms, events, event_rows = self._alarms(parts)
-        scored = [part for part in parts if isinstance(part, _Part)]
+    def _results(self, parts: list[Part | Off]) -> Results:
+        alarms, events, event_rows = alarms_over(self.alarm, parts)
+        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
+        scored = [part for part in parts if isinstance(part, Part)]
         if not scored:
             return replace(no_results(self.sensors), events=events, event_rows=event_rows)
         times = np.concatenate([part.times for part in scored])
@@ -210,28 +212,6 @@ class Stream:
             events,
             event_rows,
         )
-
-    def _alarms(
-        self, parts: list[_Part | _Off]
-    ) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...], tuple[int, ...]]:
-        """Return whether there is an alarm after each score, the events, and the row each came with."""
-        alarms, seen = [np.empty(0, bool)], 0
-        events: list[AlarmEvent] = []
-        rows: list[int] = []
-        for part in parts:
-            if isinstance(part, _Off):
-                ended = self.alarm.interrupt(part.time_s)
-                events += [ended] if ended else []
-                rows += [seen - 1] if ended else []
-                continue
-            scored, before = part.scored, self.alarm.active
-            found, new = self.alarm.update_many(part.times, scored.scores, scored.thresholds, scored.contributions)
-            alarms.append(found)
-            events += new
-            rows += [seen + row for row in event_rows(found, before=before)]
-            seen += len(found)
-        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
-        return np.concatenate(alarms), tuple(events), tuple(rows)
 
     def _drifts(self, codes: FloatArray) -> FloatArray:
         units = len(self.detector.manifest.mean_activation)
@@ -285,21 +265,6 @@ class Stream:
             judge.spot.state = state.spot
         if judge.tracker is not None and len(state.mean_drift) == len(self.sensors):
             judge.tracker.drift = np.array(state.mean_drift, np.float32)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Scored windows between two jumps in time."""
-
-    times: npt.NDArray[np.float64]
-    scored: Scored
-
-
-@dataclass(frozen=True)
-class _Off:
-    """The machine goes off, or still is, at this time."""
-
-    time_s: float
 
 
 def _finite(value: float) -> float | None:
