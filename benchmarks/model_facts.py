@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.report.formats import file_size
+from edge_runtime.counted import counted
 from edge_runtime.model_file import ModelFile
 
 _MAX_NAMES = 24
@@ -34,6 +35,20 @@ def model_facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
         agreement = f"score correlation {parity.score_correlation:.4f}, alarms agree on {parity.alarm_agreement:.2%}"
         facts.append((f"{manifest.quantization.scheme} against full model", agreement))
     return tuple(fact for fact in facts if fact[1])
+
+
+def model_line(model: ModelFile) -> str:
+    """Return what the model is in one line."""
+    manifest = model.manifest
+    spec = manifest.spec
+    parts = [
+        counted(len(spec.sensors), "sensor"),
+        f"windows of {counted(spec.preprocessing.window, 'reading')}",
+        f"head {spec.scoring.head}",
+        *([f"only when {spec.only_when}"] if spec.only_when else []),
+        f"{manifest.quantization.scheme}, {file_size(len(model.to_bytes()))}",
+    ]
+    return "; ".join(parts)
 
 
 def _mean(values: tuple[float, ...]) -> float:

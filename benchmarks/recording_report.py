@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.detection import fault_names, fault_rows, figures
-from benchmarks.expected import expected_bands, expected_values
-from benchmarks.model_facts import model_facts
+from benchmarks.expected import expected_bands, expected_values, windows_at
+from benchmarks.model_facts import model_facts, model_line
 from benchmarks.report.model import Alarm, Report, ScoreTrace, SensorTrace
 from benchmarks.report.score_chart import time_axis
 from benchmarks.scored_recording import ScoredRecording, scored_recording
@@ -64,6 +64,7 @@ def recording_report(
     return Report(
         title=title,
         recording=f"{recording.name}, {_when(trace)}",
+        model=model_line(model),
         figures=figures(scored),
         trace=trace,
         faults=fault_rows(scored),
@@ -169,7 +170,7 @@ def _traces(
     """Return the traces of the sensors to blame; without any, of those that were farthest from what was expected."""
     known = np.isfinite(times)
     times, values = times[known] - first_s, values[known]
-    expected, bands = expected_values(detector, values), expected_bands(detector)
+    expected, bands = expected_values(detector, windows_at(detector, values)), expected_bands(detector)
     names = list(detector.sensor_names)
     blamed = [names.index(name) for name, _ in alarm.blame[:TOP_SENSORS]]
     if not blamed:

@@ -254,5 +254,5 @@ def _nothing_to_score(name: str, detector: Detector, request: ScoreRequest) -> R
     window = detector.manifest.spec.preprocessing.window
     chosen = "" if request.rows == slice(None) else " in the rows asked for"
     return RecordingError(
-        f"{name} has no complete window to score{chosen}. Expected at least {window} row(s) of readings."
+        f"{name} has no complete window to score{chosen}. Expected at least {counted(window, 'row')}."
     )

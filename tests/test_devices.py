@@ -176,6 +176,22 @@ def test_alarm_is_published_with_the_sensor_to_blame(running, model_path, tmp_pa
 
 
 @needs_broker
+def test_machine_that_goes_off_is_not_left_alarming(running, model_path, tmp_path, broker):
+    sink = f"mqtt://127.0.0.1:{broker}"
+    process = running(model_path, "--source", "-", "--only-when", "current > 0.5", "--sink", sink, cwd=tmp_path)
+    until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"})
+    rows = pump_rows(30)
+    rows[10:, 1] += 100_000
+    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, rows)))
+    process.stdin.flush()
+    until(lambda: json.loads(retained(broker, f"{BASE}/state", 1)[f"{BASE}/state"])["alarm"])
+    rows[:, 2] = 0.0
+    process.stdin.write(line(rows[0]))
+    process.stdin.flush()
+    until(lambda: not json.loads(retained(broker, f"{BASE}/state", 1)[f"{BASE}/state"])["alarm"])
+
+
+@needs_broker
 def test_last_will_says_offline_after_a_crash(running, model_path, tmp_path, broker):
     process = running(model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{broker}", cwd=tmp_path)
     until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"})

@@ -11,12 +11,13 @@ import pytest
 from machines import SENSORS, pump_rows, write_csv
 
 from benchmarks.detection import fault_rows, figures
-from benchmarks.expected import expected_bands, expected_values
+from benchmarks.expected import expected_bands, expected_values, windows_at
 from benchmarks.recording_report import recording_report
 from benchmarks.report.html import render_report
 from benchmarks.scored_recording import scored_recording
 from edge_runtime import Detector
 from edge_runtime.model_file import read_model_file
+from edge_runtime.preprocessing import sliding_windows
 from edge_runtime.recording_scores import ScoreRequest
 from edge_runtime.streaming.alarm import AlarmSettings
 
@@ -89,7 +90,14 @@ def test_alarm_shows_the_readings_of_the_sensor_to_blame_and_what_was_expected(d
 
 def test_expected_values_and_bands_have_the_shape_of_readings(detector):
     rows = pump_rows(20)
-    assert expected_values(detector, rows).shape == rows.shape
+    windows = windows_at(detector, rows)
+    np.testing.assert_array_equal(windows[:, -1], rows)
+    np.testing.assert_array_equal(windows[2:], sliding_windows(rows, 3))
+    assert expected_values(detector, windows).shape == rows.shape
+    rows[:2, 0] = rows[7, 1] = np.nan
+    windows = windows_at(detector, rows)
+    assert windows[0, 0, 0] == pytest.approx(detector.manifest.spec.preprocessing.center[0])
+    assert windows[7, -1, 1] == rows[6, 1]
     assert expected_bands(detector).shape == (len(SENSORS),)
     assert (expected_bands(detector) > 0).all()
 

@@ -227,6 +227,8 @@ class Report:
         In time order.
     watched_s : float
         Time the alarms are counted in; 0 where it is not known.
+    model : str
+        What the detector is, in one line.
     """
 
     title: str
@@ -244,3 +246,4 @@ class Report:
     learnt: Learnt | None = None
     alarms: tuple[Alarm, ...] = ()
     watched_s: float = 0.0
+    model: str = ""
