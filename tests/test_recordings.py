@@ -295,7 +295,7 @@ def test_many_windows_are_thinned_out_evenly_over_time():
 
 
 def test_too_few_rows_say_how_many_are_needed():
-    with pytest.raises(RecordingError, match=r"2 row\(s\), too few to learn from: a window of 1 needs at least"):
+    with pytest.raises(RecordingError, match=r"2 rows, too few to learn from: a window of 1 needs at least"):
         split(Recording("r", ("a",), np.zeros((2, 1), np.float32)), 1, 1, 0.25)
 
 

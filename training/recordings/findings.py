@@ -95,8 +95,8 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     ):
         if what == "error" and names:
             raise RecordingError(
-                f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. Expected sensors that do "
-                f"not. Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
+                f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. "
+                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
             )
         dropped += [name for name in names if what == "drop" and name not in dropped]
     return recording.without(dropped)

@@ -95,9 +95,9 @@ class Recording:
         needed = [one.sensor for one in parse_condition(self.only_when) if one.sensor in sensors]
         if needed:
             raise RecordingError(
-                f"--only-when {self.only_when!r} needs {', '.join(needed)}, which would be left out of the model: it never "
-                "moves while the machine works, or repeats another sensor. Expected a sensor that stays, as the device "
-                "decides by it too."
+                f"--only-when {self.only_when!r} needs {', '.join(needed)}, which would be left out of the model: it "
+                "never moves while the machine works, or repeats another sensor. Expected a sensor that stays, as the "
+                "device decides by it too."
             )
         kept = [number for number, name in enumerate(self.sensors) if name not in sensors]
         if not kept:
