@@ -96,7 +96,8 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
         if what == "error" and names:
             raise RecordingError(
                 f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. "
-                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
+                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or "
+                f"--exclude {','.join(names)}"
             )
         dropped += [name for name in names if what == "drop" and name not in dropped]
     return recording.without(dropped)
