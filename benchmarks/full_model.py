@@ -50,7 +50,7 @@ def latency_rows(benchmark: Benchmark) -> tuple[LatencyRow, ...]:
 
 def _sizes(model: Path, run: Path, folder: RunFolder, benchmark: Benchmark) -> tuple[FileSize, ...]:
     detector = benchmark.latency[0].contender
-    float32 = export_run(folder, ExportSettings("float32", allow_parity_failure=True))
+    float32 = export_run(folder, ExportSettings("float32"))
     network = next((row.contender for row in benchmark.latency if row.contender.key.startswith(_FLOAT32)), None)
     return (
         FileSize(f"{model.name}, {detector.numbers}", detector.n_bytes, _WHOLE),

@@ -142,7 +142,7 @@ def test_train_keeps_it_and_the_file_follows_it(saelite, tmp_path, stopped):
     result = saelite("train", "normal.csv", "--only-when", "current > 0.5", "--epochs", 5, "-o", "run")
     assert "100 rows left out, not current > 0.5" in result.stderr, result.stderr
     assert read_run_folder(tmp_path / "run").spec.only_when == "current > 0.5"
-    result = saelite("export", "run", "-o", "pump.tflite", "--quantize", "float32", "--allow-parity-failure")
+    result = saelite("export", "run", "-o", "pump.tflite", "--quantize", "float32")
     assert result.returncode == 0, result.stderr
     assert "only when" in saelite("inspect", "pump.tflite").stdout
     write_csv(tmp_path / "log.csv", stopped, time=range(300))
