@@ -148,6 +148,17 @@ def test_very_long_alarm_is_drawn_in_part_and_it_says_so(detector, model_path, t
     assert "only its beginning is drawn" in render_report(report)
 
 
+def test_arrays_without_a_time_have_their_page_too(detector, model_path, tmp_path):
+    rows = quiet_rows(detector, 300)
+    rows[200:220, 1] += 100_000
+    np.savez(tmp_path / "log.npz", values=rows, sensors=np.array(SENSORS))
+    report = report_on(detector, model_path, tmp_path / "log.npz")
+    (alarm,) = report.alarms
+    assert 200 <= alarm.start_s <= 205
+    assert report.watched_s == 0
+    assert "1 alarm." in render_report(report)
+
+
 def test_command_writes_one_page_and_prints_the_verdict(saelite, detector, model_path, tmp_path):
     write_log(detector, tmp_path)
     result = saelite("report", model_path, "log.csv", "-o", "report.html", "--rows", "25%:")

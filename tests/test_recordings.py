@@ -212,7 +212,7 @@ def test_no_window_reaches_over_a_gap_or_a_step_back(tmp_path):
     recording = read_recording(with_times(tmp_path / "r.csv", times))
     assert recording.breaks == (100, 150)
     assert "1 gap in time: no window reaches over it" in recording.notes[0]
-    assert "time goes back 1 time:" in recording.notes[1]
+    assert "1 step back in time: no window reaches over it" in recording.notes[1]
     train, held_out = split(recording, 60, 1, 0.25)
     assert (len(train), len(held_out)) == (41 + 16, 16)
 

@@ -29,7 +29,8 @@ function show(chart, x, width) {
   svg.setAttribute("viewBox", `${x} 0 ${width} ${HIGH}`);
   const low = Number(chart.dataset.low), whole = Number(chart.dataset.high) - low;
   const from = low + (whole * x) / WIDE, length = (whole * width) / WIDE;
-  const every = step(length / (chart.clientWidth < 480 ? 3 : 5), kind !== "window");
+  const round = step(length / (chart.clientWidth < 480 ? 3 : 5), kind !== "window");
+  const every = kind === "window" ? Math.max(1, round) : round;
   const shift = kind === "clock" ? Number(chart.dataset.epoch) % every : 0;
   const across = chart.querySelector(".across");
   across.replaceChildren();

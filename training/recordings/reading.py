@@ -146,7 +146,10 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     )
     found = (
         (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
-        (backward, f"time goes back {counted(backward, 'time')}: no window reaches over that"),
+        (
+            backward,
+            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+        ),
         (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
         (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps were not looked for there"),
     )
