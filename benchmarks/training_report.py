@@ -9,6 +9,7 @@ import numpy as np
 from export.threshold import fit_threshold
 
 from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
+from benchmarks.report.traces import alarms_above
 from edge_runtime.errors import ModelFileError
 from edge_runtime.manifest import Threshold
 from edge_runtime.preprocessing import FloatArray
@@ -27,19 +28,21 @@ def training_report(folder: Path) -> Report:
     scores = Smoother(run.spec.scoring.smoothing_span).update_many(run.windows.held_out_scores)
     threshold = fit_threshold(scores, run.threshold_rule)
     nothing = np.empty(0)
+    trace = _trace(run, scores, threshold.value)
     return Report(
         title=f"Training of {run.name}",
         recording=_tried_on(run, threshold),
         figures=Figures(None, None, threshold.measured_far, None, threshold.n_measured, 0),
-        trace=_trace(run, scores, threshold.value),
+        trace=trace,
         faults=(),
-        history=_history(folder / "history.csv"),
+        history=history(folder / "history.csv"),
         normal_scores=nothing,
         latency=(),
         sizes=(),
         facts=_facts(run, threshold.method),
         rho=float(run.training["settings"]["rho"]),
         learnt=_learnt(run),
+        alarms=alarms_above(trace),
     )
 
 
@@ -81,7 +84,14 @@ def _learnt(run: RunFolder) -> Learnt:
     )
 
 
-def _history(path: Path) -> tuple[Epoch, ...]:
+def history(path: Path) -> tuple[Epoch, ...]:
+    """Return the epochs of a run folder's ``history.csv``.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read.
+    """
     try:
         with path.open(newline="") as file:
             return tuple(

@@ -19,6 +19,7 @@ from edge_runtime.inputs import InputReader, Reading
 from edge_runtime.interpreter import Options, Runtime, find_runtime
 from edge_runtime.manifest import Manifest
 from edge_runtime.model_file import ModelFile, read_model_file
+from edge_runtime.only_when import model_condition
 from edge_runtime.preprocessing import FloatArray, WindowBuffer, as_windows, refuse_missing, shaped_windows
 from edge_runtime.scorer import Scorer, scorer_of
 from edge_runtime.smoothing import Smoother
@@ -90,6 +91,7 @@ class Detector:
         self._buffer = WindowBuffer(self._window, spec.preprocessing.stride, self._sensors)
         self._smoother = Smoother(spec.scoring.smoothing_span)
         self._tracker = tracker_of(spec)
+        self.only_when = model_condition(spec)
         self._shifted = np.empty(self._window_shape, np.float32)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
@@ -247,6 +249,7 @@ class Detector:
     def update(self, reading: Reading) -> Result | None:
         """Add one reading of a stream; return the result of the window it completes, else None.
 
+        A reading outside the model's ``--only-when`` gives None as well, and the next window starts after it.
         Where the model file says so the inputs' mean follows quiet readings, see
         `edge_runtime.adaptation.mean_tracking`.
 
@@ -255,7 +258,11 @@ class Detector:
         reading : sequence of float in the manifest's order, or mapping by sensor name
         """
         with self._lock:
-            window = self._buffer.push(self._inputs.row(reading))
+            row = self._inputs.row(reading)
+            if self.only_when is not None and not self.only_when.is_on(row[None])[0]:
+                self._buffer.clear()
+                return None
+            window = self._buffer.push(row)
             if window is None:
                 return None
             tracker = self._tracker

@@ -79,11 +79,18 @@ CHOSEN_ON_EXPORT = Scoring("auto", 0, -1.0)
 
 
 class DetectorSpec(NamedTuple):
-    """All that defines a detector besides its weights and its threshold."""
+    """All that defines a detector besides its weights and its threshold.
+
+    Parameters
+    ----------
+    only_when : str
+        Which readings count, see `edge_runtime.only_when`; empty for all.
+    """
 
     sensors: tuple[Sensor, ...]
     preprocessing: Preprocessing
     scoring: Scoring
+    only_when: str = ""
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

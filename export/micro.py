@@ -16,8 +16,9 @@ import numpy as np
 from edge_runtime.atomic import write_atomically
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS, hidden_outputs
-from edge_runtime.manifest import QuantizedTensor
+from edge_runtime.manifest import DetectorSpec, QuantizedTensor
 from edge_runtime.model_file import ModelFile
+from edge_runtime.only_when import parse_condition
 from edge_runtime.preprocessing import gain
 from export import flatbuffer
 
@@ -64,6 +65,7 @@ const unsigned int @n@_model_size = {size};
 _DETECTOR_H = """\
 // Scaling, quantisation, scoring head and threshold of "{title}" in plain C. Written by saelite.
 //
+// For each reading: while @n@_is_on() says 0 there is no score and no alarm, and the window starts anew after it.
 // For each window: @n@_inputs() fills the graph's input; the interpreter runs it; @n@_score() turns its
 // outputs into a score (higher is more anomalous); @n@_smooth() averages successive scores;
 // @n@_is_anomaly() compares with the threshold.
@@ -107,6 +109,11 @@ static inline float @n@_scaled(const float *window, int index) {{
   const int sensor = index % @N@_SENSORS;
   const float value = (window[index] - @n@_center[sensor]) * @n@_gain[sensor];
   return fminf(fmaxf(value, -@N@_LIMIT), @N@_LIMIT);
+}}
+
+// Whether a reading counts{only_when}. A value that is no finite number decides nothing.
+static inline int @n@_is_on(const float *reading) {{
+{is_on}
 }}
 
 static inline void @n@_inputs(const float *window, {type} *inputs) {{
@@ -193,11 +200,23 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "sensor_names": ", ".join(_comment(name) for name in manifest.spec.sensor_names),
         "center": _floats(preprocessing.center), "gain": _floats(gain(preprocessing.scale)),
         "head_mean": _floats(mean), "head_whitening": _floats(whitening.ravel()), "whitening_size": whitening.size,
-        "type": kind, "fill": _QUANTIZE if is_int8 else "inputs[i] = @n@_scaled(window, i);",
+        "only_when": f": {_comment(manifest.spec.only_when)}" if manifest.spec.only_when else ": all do",
+        "is_on": _is_on(manifest.spec), "type": kind,
+        "fill": _QUANTIZE if is_int8 else "inputs[i] = @n@_scaled(window, i);",
         "parameters": ", ".join(f"const {kind} *{output.name}" for output in manifest.outputs),
         "unused": "".join(f"\n  (void){output.name};" for output in manifest.outputs),
         "gather": "\n".join(_gather(model)), "whiten": _DIAGONAL if whitening.ndim == 1 else _MATRIX,
     }  # fmt: skip
+
+
+def _is_on(spec: DetectorSpec) -> str:
+    """Return the body that says what `edge_runtime.only_when` says."""
+    names = spec.sensor_names
+    lines = []
+    for one in parse_condition(spec.only_when):
+        value = f"reading[{names.index(one.sensor)}]"
+        lines.append(f"  if (isfinite({value}) && !({value} {one.operator} {_float(one.number)})) return 0;")
+    return "\n".join([*(lines or ["  (void)reading;"]), "  return 1;"])
 
 
 def _gather(model: ModelFile) -> Iterable[str]:

@@ -76,17 +76,15 @@ def saelite(tmp_path):
     """Run the command in a process of its own, in an empty folder."""
 
     def run(*arguments, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "saelite", *map(str, arguments)],
-            cwd=options.pop("cwd", tmp_path),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-            **options,
-        )
+        return run_saelite(*arguments, cwd=options.pop("cwd", tmp_path), **options)
 
     return run
+
+
+def run_saelite(*arguments, cwd, **options):
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "saelite", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600, **options)
 
 
 @pytest.fixture

@@ -2,16 +2,18 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from machines import pump_rows
+from machines import SENSORS, pump_rows
 
 from edge_runtime.host_scoring import HostScoring
 from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.only_when import Condition
 from edge_runtime.preprocessing import sliding_windows
 from edge_runtime.smoothing import Smoother
-from export.micro import c_sources, write_c_sources
+from export.micro import c_sources, output_widths, write_c_sources
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_graph
 
@@ -28,7 +30,8 @@ int main(void) {{
     pump_inputs(window, inputs);
     const float score = pump_score(window{arguments});
     level = n ? pump_smooth(level, score) : score;
-    const float results[3] = {{score, level, (float)pump_is_anomaly(level)}};
+    const int is_on = pump_is_on(window + PUMP_INPUTS - PUMP_SENSORS);
+    const float results[4] = {{score, level, (float)pump_is_anomaly(level), (float)is_on}};
     fwrite(inputs, sizeof inputs, 1, stdout);
     fwrite(results, sizeof results, 1, stdout);
   }}
@@ -79,7 +82,7 @@ def answers(program, model, windows, outputs):
         for number, window in enumerate(windows)
     )
     inputs = np.int8 if outputs[model.manifest.outputs[0].name].dtype == np.int8 else np.float32
-    kind = np.dtype([("inputs", inputs, windows[0].size), ("results", np.float32, 3)])
+    kind = np.dtype([("inputs", inputs, windows[0].size), ("results", np.float32, 4)])
     return np.frombuffer(subprocess.run([program], input=stream, capture_output=True, check=True).stdout, kind)
 
 
@@ -104,6 +107,22 @@ def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, 
     incomplete = windows[:3].copy()
     incomplete[:, 1, 2] = np.nan, np.inf, -np.inf
     assert np.isnan(answers(tmp_path / "harness", model, incomplete, outputs)["results"][:, 0]).all()
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("condition", ["", "current > 1.4", "flow <= 32.5 and current != 0 and pressure >= 1e5"])
+def test_c_header_says_when_the_machine_works(train_head, windows, tmp_path, condition):
+    run = train_head("spe")
+    run = replace(run, spec=run.spec._replace(only_when=condition))
+    model = export_run(run, ExportSettings("float32", "micro"))
+    odd = windows.copy()
+    odd[5:8, -1, 2] = np.nan, np.inf, np.float32(1.4)
+    outputs = {one.name: np.zeros((len(odd), width), np.float32)
+               for one, width in zip(model.manifest.outputs, output_widths(model), strict=True)}  # fmt: skip
+    said = answers(compiled(model, outputs, tmp_path), model, odd, outputs)["results"][:, 3] > 0
+    expected = Condition(condition, SENSORS).is_on(odd[:, -1]) if condition else np.ones(len(odd), bool)
+    np.testing.assert_array_equal(said, expected)
+    assert bool(condition) == (not expected.all())
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")

@@ -8,6 +8,12 @@ import subprocess
 import pytest
 
 
+@pytest.fixture
+def _model(tmp_path):
+    """A file of the model's name: the unit does not look into it."""
+    (tmp_path / "pump.tflite").touch()
+
+
 def printed(saelite, *arguments):
     result = saelite("service", "pump.tflite", *arguments, "--print")
     assert result.returncode == 0, result.stderr
@@ -17,6 +23,7 @@ def printed(saelite, *arguments):
     return result.stdout, unit["Service"]
 
 
+@pytest.mark.usefixtures("_model")
 def test_unit_runs_the_stream_and_listens_to_its_watchdog(saelite, tmp_path):
     _, service = printed(saelite, "--source", "serial:/dev/ttyUSB0?baud=9600", "--sink", "mqtt://broker")
     words = shlex.split(service["ExecStart"])
@@ -28,6 +35,7 @@ def test_unit_runs_the_stream_and_listens_to_its_watchdog(saelite, tmp_path):
     assert service["DeviceAllow"] == "/dev/ttyUSB0 rw"
 
 
+@pytest.mark.usefixtures("_model")
 def test_unit_gives_no_rights_that_are_not_needed(saelite):
     text, service = printed(saelite, "--source", "mqtt://broker/pump")
     assert "User=root" not in text
@@ -36,10 +44,18 @@ def test_unit_gives_no_rights_that_are_not_needed(saelite):
     assert service["CapabilityBoundingSet"] == ""
 
 
+@pytest.mark.usefixtures("_model")
 def test_names_that_are_none_are_refused(saelite):
-    assert saelite("service", "m.tflite", "--source", "-", "--name", "a b", "--print").returncode == 2
+    assert saelite("service", "pump.tflite", "--source", "-", "--name", "a b", "--print").returncode == 2
 
 
+def test_model_file_that_is_not_there_is_named(saelite):
+    result = saelite("service", "pump.tflite", "--source", "-", "--print")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no such file: pump.tflite" in result.stderr
+
+
+@pytest.mark.usefixtures("_model")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_finds_nothing_wrong_with_the_unit(saelite, tmp_path):
     text, _ = printed(saelite, "--source", "host")

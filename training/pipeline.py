@@ -181,6 +181,7 @@ def train(
             tuple(Sensor(name) for name in recording.sensors),
             preprocessing,
             Scoring(settings.head, settings.smoothing_span, settings.mean_rate),
+            recording.only_when,
         ),
         network=plain_network(model),
         windows=NormalWindows(windows, _codes(model, preprocessing.transform(windows))),
@@ -225,7 +226,7 @@ def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
 
 
 def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
-    text = f"{recording.sha256} {recording.sensors} {len(recording.values)} {asdict(settings)}"
+    text = f"{recording.sha256} {recording.sensors} {recording.only_when} {len(recording.values)} {asdict(settings)}"
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -12,20 +12,21 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.peers.task import make_task
-from benchmarks.whole_loop import SETTINGS
 from benchmarks.worker import memory, pin, say
 from training.pipeline import DetectorSettings, save_run, train
 from training.recordings import Columns, read_recording
 
 
 def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None:
-    """Train with the demo's recipe and write run, model file, ONNX files and task."""
+    """Train with the defaults and write run, model file, ONNX files and task."""
     pin(cores)
     out, rows = Path(folder), int(n_normal)
     normal = read_recording(Path(recording), Columns(), rows=slice(0, rows))
-    train(normal, _one_epoch(SETTINGS))  # as the peers practise: what is compiled once in a process is not in the time
+    train(
+        normal, _one_epoch(DetectorSettings())
+    )  # as the peers practise: what is compiled once in a process is not in the time
     started = time.monotonic()
-    run = train(normal, SETTINGS)
+    run = train(normal, DetectorSettings())
     fit_s = time.monotonic() - started
     from export.pipeline import ExportSettings, export_run
 

@@ -107,7 +107,7 @@ class Runner:
 
     def _take(self, readings: Readings) -> None:
         results = self._stream.push(readings)
-        if len(results):
+        if len(results) or results.events:
             self._sinks.write(results)
         self._stream.raise_refusal()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_runtime.errors import OutputError
@@ -23,12 +24,15 @@ class StreamInfo:
         The model file's.
     drift_limit : float
         Infinite where there is none.
+    host : str
+        Of the machine that watches.
     """
 
     name: str
     sensors: tuple[str, ...]
     threshold: float
     drift_limit: float
+    host: str = field(default_factory=socket.gethostname)
 
 
 class Sink(Protocol):

@@ -221,6 +221,20 @@ class AlarmLogic:
                 events.append(event)
         return alarms, tuple(events)
 
+    def interrupt(self, time_s: float) -> AlarmEnded | None:
+        """End the present alarm, if there is one, as the machine goes off; return its end.
+
+        Parameters
+        ----------
+        time_s : float
+            Time of the first reading that does not count.
+        """
+        self._above.clear()
+        if not self.active:
+            return None
+        self._now_s = max(self._now_s, time_s)
+        return self._end()
+
     def _stays_quiet(self) -> bool:
         # With scores above the threshold still in the history, an alarm can start as a cool-down ends.
         return sum(self._above) < self.settings.needed
@@ -252,6 +266,22 @@ class AlarmLogic:
     def _to_blame(self) -> tuple[str, ...]:
         worst = np.argsort(-self._blame, kind="stable")[:TOP_SENSORS]
         return tuple(self._sensors[sensor] for sensor in worst if self._blame[sensor] > 0)
+
+
+def event_rows(alarms: npt.NDArray[np.bool_], *, before: bool) -> list[int]:
+    """Return the row each event of `AlarmLogic.update_many` came with.
+
+    Parameters
+    ----------
+    before : bool
+        Whether there was an alarm before the first row.
+
+    Examples
+    --------
+    >>> event_rows(np.array([True, True, False]), before=False)
+    [0, 2]
+    """
+    return [int(row) for row in np.flatnonzero(np.diff(alarms, prepend=before))]
 
 
 def _finite(value: float) -> float | None:

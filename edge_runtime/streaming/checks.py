@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 
@@ -126,3 +128,11 @@ class SensorWatch:
             )
         self._stuck = stuck
         self._counters.stuck = int(stuck.sum())
+
+
+def filled_times(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return times without NaN, and whether the readings brought their own."""
+    unknown = ~np.isfinite(times)
+    if not unknown.any():
+        return times, True
+    return np.where(unknown, time.time(), times), False

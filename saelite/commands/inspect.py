@@ -91,6 +91,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("target", f"{manifest.target}, {'whole detector' if manifest.graph == 'detector' else 'network alone'}"),
         ("size", f"graph {size(len(file.flatbuffer))}, whole file {size(len(file.to_bytes()))}"),
         ("window", f"of {preprocessing.window} readings, stride {preprocessing.stride}"),
+        *([("only when", manifest.spec.only_when)] if manifest.spec.only_when else []),
         ("scaling", preprocessing.scaling),
         ("features", f"{', '.join(preprocessing.features)}: {preprocessing.inputs} network inputs"),
         ("code layer", f"of {len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),

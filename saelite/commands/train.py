@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.counted import counted
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
-from saelite.options import RATE, NamesType, label_option, on_missing_option, rows_option
+from saelite.options import RATE, NamesType, label_option, on_missing_option, only_when_option, rows_option
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
     from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Recording
     from training.trainer import Epoch
@@ -30,6 +33,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
 @label_option
 @on_missing_option
+@only_when_option("Learn only from rows in which this holds, such as 'current > 2'; the model file follows it as well.")
 @click.option(
     "--constant-policy",
     type=click.Choice(["drop", "error"]),
@@ -131,13 +135,16 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
+@click.option("--name", metavar="NAME", help="Of the model.  [default: by file and folder]")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
 def train(  # the options are listed above; here are those that are no settings of the detector
     recording: Path,
     output: Path,
-    rows: slice,
+    rows: RowRange,
     label: str | None,
     on_missing: str,
+    only_when: str | None,
+    name: str | None,
     overwrite: bool,
     resume: bool,
     tensorboard: Path | None,
@@ -160,7 +167,9 @@ def train(  # the options are listed above; here are those that are no settings 
     from training.recordings.nature import nature_of
 
     check_output_folder(output, overwrite=overwrite)
-    normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing)
+    normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing, only_when=only_when or "")
+    if name is not None:
+        normal = replace(normal, name=_checked_name(name))
     settings = _settings(**options)
     _tell(normal)
     checkpoint = output.with_name(f".{output.name}.checkpoint.npz")
@@ -207,6 +216,12 @@ def _settings(
     )
 
 
+def _checked_name(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"--name: expected a name of printable characters. Received: {name!r}")
+    return name.strip()
+
+
 def _units(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdigit() and int(part) for part in parts):
@@ -218,8 +233,10 @@ def _tell(recording: Recording) -> None:
     """Say on standard error what was kept out, repaired or looks wrong."""
     if recording.kept_out:
         click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
+    if recording.off:
+        click.echo(f"{counted(recording.off, 'row')} left out, not {recording.only_when}", err=True)
     if recording.repaired:
-        click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
+        click.echo(f"{counted(recording.repaired, 'row')} with missing values repaired", err=True)
     for note in recording.notes:
         click.echo(note, err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from saelite.options import NamesType, label_option, on_missing_option, rows_opt
 from saelite.progress import step_progress
 from saelite.tables import table
 from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
 
 _SHOWN = 10
 
@@ -30,7 +34,7 @@ def tune(
     storage: Path,
     trials: int,
     epochs: int,
-    rows: slice,
+    rows: RowRange,
     sensors: tuple[str, ...],
     exclude: tuple[str, ...],
     label: str | None,

@@ -1,0 +1,44 @@
+"""What a model expected of its sensors, beside what they said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.detector import Detector
+from edge_runtime.preprocessing import FloatArray, sliding_windows
+
+_BAND_SCALES = 3.0
+
+
+def expected_values(detector: Detector, windows: FloatArray) -> FloatArray:
+    """Return what is expected of each sensor at the end of each window, shape (n, sensors): the centre of training.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (n, window, sensors)
+        In sensor units, none missing.
+    """
+    return np.broadcast_to(np.array(detector.manifest.spec.preprocessing.center), windows[:, -1].shape)
+
+
+def expected_bands(detector: Detector) -> FloatArray:
+    """Return how far normal readings are from the expected value at most, shape (sensors,): three scales."""
+    return np.asarray(_BAND_SCALES * np.array(detector.manifest.spec.preprocessing.scale))
+
+
+def windows_at(detector: Detector, readings: FloatArray) -> FloatArray:
+    """Return the window that ends with each of some readings, shape (n, window, sensors).
+
+    A missing value is held over from the reading before, or is the centre; before the first reading it is repeated.
+
+    Parameters
+    ----------
+    readings : ndarray of shape (n, sensors)
+        NaN where a value is missing.
+    """
+    preprocessing = detector.manifest.spec.preprocessing
+    known = np.isfinite(readings)
+    newest = np.maximum.accumulate(np.where(known, np.arange(len(readings))[:, None], -1), axis=0)
+    held = np.where(newest >= 0, np.take_along_axis(readings, np.maximum(newest, 0), axis=0), preprocessing.center)
+    padded = np.concatenate([np.repeat(held[:1], preprocessing.window - 1, axis=0), held])
+    return sliding_windows(padded.astype(np.float32), preprocessing.window)
