@@ -13,11 +13,12 @@ from benchmarks.accuracy.result import Rows, percent, spread
 from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
 from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.detector import Detector
-from edge_runtime.judging import Judge
+from edge_runtime.judging import Judge, Judged
 from edge_runtime.preprocessing import FloatArray
 from training.recordings import Recording
 
 FIRST, AMONG = 1, 3
+OURS = next(iter(SCHEMES))
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def measure(trials: Iterable[tuple[Trial, int]], on_step: Callable[[str], None] 
     found: list[Blame] = []
     for trial, seed in trials:
         on_step(f"{trial.name}, seed {seed}")
-        detector = detectors(trial.train, with_seed(seed))[SCHEMES[0]]
+        detector = detectors(trial.train, with_seed(seed), (OURS,))[OURS]
         found += [_blame(trial, detector, fault, seed) for fault in FAULTS]
     return BlameBenchmark(tuple(found))
 
@@ -113,9 +114,9 @@ def _scored(recording: Recording, detector: Detector) -> _Scored:
     chosen = [recording.sensors.index(name) for name in detector.sensor_names]
     windows: list[FloatArray] = []
 
-    def keep(seen: FloatArray) -> FloatArray:
-        windows.append(seen)
-        return np.empty((len(seen), 0), np.float32)
+    def keep(judged: Judged) -> FloatArray:
+        windows.append(judged.windows)
+        return np.empty((len(judged.windows), 0), np.float32)
 
     parts = np.split(recording.values[:, chosen], recording.breaks)
     blocks = [block for part in parts for block in (None, np.ascontiguousarray(part))]

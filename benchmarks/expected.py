@@ -7,23 +7,13 @@ import numpy as np
 from edge_runtime.detector import Detector
 from edge_runtime.preprocessing import FloatArray, sliding_windows
 
-_BAND_SCALES = 3.0
-
-
-def expected_values(detector: Detector, windows: FloatArray) -> FloatArray:
-    """Return what is expected of each sensor at the end of each window, shape (n, sensors): the centre of training.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n, window, sensors)
-        In sensor units, none missing.
-    """
-    return np.broadcast_to(np.array(detector.manifest.spec.preprocessing.center), windows[:, -1].shape)
+_BAND_DEVIATIONS = 3.0
 
 
 def expected_bands(detector: Detector) -> FloatArray:
-    """Return how far normal readings are from the expected value at most, shape (sensors,): three scales."""
-    return np.asarray(_BAND_SCALES * np.array(detector.manifest.spec.preprocessing.scale))
+    """Return how far normal levels are from the expected value at most, shape (sensors,): three standard deviations."""
+    manifest = detector.manifest
+    return np.asarray(_BAND_DEVIATIONS * np.array(manifest.bands or manifest.spec.preprocessing.scale))
 
 
 def windows_at(detector: Detector, readings: FloatArray) -> FloatArray:

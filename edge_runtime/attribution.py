@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.preprocessing import FloatArray
 
+Modes = npt.NDArray[np.intp]
 _ARRAYS = ("mean", "blame", "level", "level_bias")
 _PREFIX = "attribution_"
 # Shares are well defined even where no sensor is out of line.
@@ -51,7 +53,7 @@ class Attribution:
         """Whether expected values are known."""
         return bool(self.level.shape[2])
 
-    def contributions(self, inputs: FloatArray, scores: FloatArray, sensors: int, mode: FloatArray) -> FloatArray:
+    def contributions(self, inputs: FloatArray, scores: FloatArray, sensors: int, mode: Modes) -> FloatArray:
         """Return each sensor's share of the scores, shape (n, sensors): not negative, summing to the score.
 
         Parameters
@@ -69,7 +71,7 @@ class Attribution:
             ratios[rows] = squares.reshape(len(rows), -1, sensors).sum(axis=1) + np.float32(FLOOR)
         return np.asarray(ratios * (scores / ratios.sum(axis=1))[:, None], np.float32)
 
-    def expected(self, inputs: FloatArray, mode: FloatArray) -> FloatArray:
+    def expected(self, inputs: FloatArray, mode: Modes) -> FloatArray:
         """Return what each sensor should read on average over the window, shape (n, S), in sensor units."""
         levels = np.empty((len(inputs), self.level.shape[2]), np.float32)
         for number in range(len(self.mean)):

@@ -187,7 +187,7 @@ class Detector:
 
     @property
     def outputs(self) -> frozenset[str]:
-        """What the model gives: ``score``, and perhaps ``codes`` and ``contributions``."""
+        """What the model gives: ``score``, and perhaps ``codes``, ``contributions`` and ``expected``."""
         return self._scorer.outputs
 
     def outputs_many(self, windows: npt.ArrayLike, names: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -231,9 +231,9 @@ class Detector:
     def explain_many(self, windows: npt.ArrayLike) -> FloatArray:
         """Return each sensor's contribution to the raw scores, shape (n, sensors).
 
-        Where the graph has them they are the head's own contributions, and for residual heads they sum to
-        the score. For a head on codes alone a sensor's contribution is how far the score falls when that
-        sensor is set to its centre.
+        They are shares: not negative, and they sum to the score, see `edge_runtime.attribution`. For a model that was
+        attached without normal data a sensor's contribution is how far the score falls when that sensor is set to its
+        centre.
         """
         array = as_windows(windows, self._window, self._sensors)
         if "contributions" in self.outputs:
@@ -245,6 +245,17 @@ class Detector:
             without[:, :, sensor] = center
             contributions[:, sensor] = scores - self._run_many(without, "score")
         return contributions
+
+    def expected_many(self, windows: npt.ArrayLike) -> FloatArray:
+        """Return what each sensor should read on average over each window, given the others, shape (n, sensors).
+
+        In sensor units. Where the model does not tell, it is the centre of training.
+        """
+        array = as_windows(windows, self._window, self._sensors)
+        if "expected" in self.outputs:
+            return self._run_many(array, "expected")
+        center = np.asarray(self.manifest.spec.preprocessing.center, np.float32)
+        return np.broadcast_to(center, (len(array), self._sensors))
 
     def update(self, reading: Reading) -> Result | None:
         """Add one reading of a stream; return the result of the window it completes, else None.

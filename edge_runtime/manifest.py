@@ -221,6 +221,8 @@ class Manifest:
         What was demanded, and what was not kept even by the widest scheme that was allowed.
     tried : tuple of HeadTried
         The ways to score that export chose from, the best first.
+    bands : tuple of float
+        Standard deviation of each sensor's level around its expected value, in sensor units; empty where not known.
     given_up : tuple of str
         Narrower schemes that were tried first, and why they were not taken.
     not_run : tuple of NotRun
@@ -251,6 +253,7 @@ class Manifest:
     op_places: tuple[OpPlace, ...] = ()
     tried: tuple[HeadTried, ...] = ()
     given_up: tuple[str, ...] = ()
+    bands: tuple[float, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

@@ -8,7 +8,6 @@ ones ranked as before?
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +21,6 @@ from edge_runtime.preprocessing import FloatArray
 
 _MOST_WINDOWS = 32
 _MOST_BYTES = 16 * 1024
-
-
-class Outputs(Protocol):
-    """Codes and raw scores of some windows."""
-
-    codes: FloatArray
-    scores: FloatArray
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,9 @@ class Verification:
     failures: tuple[str, ...]
 
 
-def reference_arrays(windows: FloatArray, is_faulty: npt.NDArray[np.bool_], file: Outputs) -> dict[str, FloatArray]:
+def reference_arrays(
+    windows: FloatArray, is_faulty: npt.NDArray[np.bool_], codes: FloatArray, scores: FloatArray
+) -> dict[str, FloatArray]:
     """Return the arrays that a file carries for `verify`: windows evenly spread, at most 32 and 16 KiB of them.
 
     Parameters
@@ -55,7 +49,7 @@ def reference_arrays(windows: FloatArray, is_faulty: npt.NDArray[np.bool_], file
     windows : ndarray of shape (n, window, sensors), float32
         Normal ones, then some with faults.
     is_faulty : ndarray of shape (n,), bool
-    file : Outputs
+    codes, scores : ndarray of shape (n, units) and (n,), float32
         What the exported file gave for them.
     """
     count = max(2, min(_MOST_WINDOWS, _MOST_BYTES // windows[0].nbytes))
@@ -63,8 +57,8 @@ def reference_arrays(windows: FloatArray, is_faulty: npt.NDArray[np.bool_], file
     return {
         "reference_windows": windows[chosen],
         "reference_faulty": is_faulty[chosen].astype(np.float32),
-        "reference_codes": file.codes[chosen],
-        "reference_scores": file.scores[chosen],
+        "reference_codes": codes[chosen],
+        "reference_scores": scores[chosen],
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.adaptation.drift import fit_drift_limit
 from edge_runtime.errors import ParityError
@@ -127,7 +128,8 @@ def export_run(
         runtimes=tuple(_check(output, made.runs[0]) for output in made.runs),
         not_run=_not_run(target, made.runs),
     )
-    arrays = {**made.model.arrays, **reference_arrays(maker.windows, maker.is_faulty, made.runs[0])}
+    first = made.runs[0]
+    arrays = {**made.model.arrays, **reference_arrays(maker.windows, maker.is_faulty, first.codes, first.scores)}
     return replace(made.model, manifest=manifest, arrays=arrays)
 
 
@@ -225,12 +227,13 @@ class _Maker:
             outputs=() if target.graph == DETECTOR else flatbuffer.network_outputs(graph),
             drift=fit_drift_limit(outputs.normal["codes"]),
             tried=fitted.tried,
+            bands=fitted.bands,
         )
         model = ModelFile(graph, manifest, arrays)
         return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
 
-def _checked_windows(probe: Probe) -> tuple[FloatArray, FloatArray]:
+def _checked_windows(probe: Probe) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
     """Return normal windows and some with faults, and which have one."""
     normal = probe.run.windows.windows
     normal = normal[:: -(-len(normal) // _CHECKED_WINDOWS)]

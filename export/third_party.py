@@ -153,19 +153,10 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
         arrays |= fit_attribution(inputs, preprocessing, modes_of(head, inputs)).arrays()
     if codes is not None and data is not None:
         kept = slice(n_fitted, None)
-        arrays |= reference_arrays(
-            windows[kept], np.zeros(len(windows) - n_fitted, bool), _Seen(codes[kept], scores[0][kept])
-        )
+        is_faulty = np.zeros(len(windows) - n_fitted, bool)
+        arrays |= reference_arrays(windows[kept], is_faulty, codes[kept], scores[0][kept])
     model = ModelFile(content, manifest, arrays)
     return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What the file gave for its reference windows."""
-
-    codes: FloatArray
-    scores: FloatArray
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.atomic import unwritable
+from edge_runtime.counted import counted
 from edge_runtime.errors import OutputError
 from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.preprocessing import FloatArray
@@ -32,8 +33,8 @@ from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 _KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
 _WINDOW_BYTES = 2**27
 _BATCH = 4096
-# Mean and standard deviation of a few readings tell a level from its noise; they are twice as many variables as sensors,
-# and a covariance of so many needs its rows.
+# Mean and standard deviation of a few readings tell a level from its noise. They are twice as many variables as
+# sensors, and a covariance of so many needs its rows.
 _WINDOW, _FEATURES, _ROWS_PER_VARIABLE = 4, ("mean", "std"), 20
 # Training adds little to what random features detect (see docs/accuracy.md), so it is kept short.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5000, 10, 200
@@ -135,9 +136,9 @@ class TrainedRun:
         preprocessing = self.folder.spec.preprocessing
         kind = "rows follow each other in time" if self.nature.is_series else "rows have no order in time"
         features = " and ".join(preprocessing.features)
+        seen = f"{features} of {counted(preprocessing.window, 'reading')}"
         return [
-            f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}): "
-            f"{features} of {preprocessing.window} reading(s) go into the network",
+            f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}): the network sees {seen}",
             *self.findings.lines(self.settings.sensor_policy),
         ]
 

@@ -99,11 +99,11 @@ def fit_preprocessing(
     if features == ("values",):
         return preprocessing
     limit = max(2, min(_FEATURE_WINDOWS, _FEATURE_BYTES // (4 * train.window * train.values.shape[1])))
-    features = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
+    values = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
     return replace(
         preprocessing,
-        feature_center=tuple(features.mean(axis=0).tolist()),
-        feature_scale=tuple(np.maximum(features.std(axis=0), _FEATURE_FLOOR).tolist()),
+        feature_center=tuple(values.mean(axis=0).tolist()),
+        feature_scale=tuple(np.maximum(values.std(axis=0), _FEATURE_FLOOR).tolist()),
     )
 
 

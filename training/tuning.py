@@ -28,7 +28,7 @@ class Trial:
     window: int
 
 
-def tune(
+def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     recording: Recording,
     settings: DetectorSettings,
     storage: Path,
@@ -38,8 +38,8 @@ def tune(
 ) -> list[Trial]:
     """Try settings until there are `trials` of them; return all, the best first.
 
-    What is sought is what `judge` gives for a trained run. Each trial is stored when it ends, so a search that was stopped goes on
-    from the same file.
+    What is sought is what `judge` gives for a trained run. Each trial is stored when it ends, so a search that was
+    stopped goes on from the same file.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from edge_runtime.manifest import DetectorSpec
 from edge_runtime.preprocessing import FloatArray
 from export.fitting.blocks import block_bounds, without_block
 from export.fitting.budget import FalseAlarmBudget
-from export.fitting.choice import can_leave_out, smooth
+from export.fitting.choice import Floats, can_leave_out, smooth
 from export.fitting.limit import fit_limit
 from export.promise import window_s_of
 
@@ -47,7 +47,7 @@ def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> Li
     return Limit(max(limit.value, _LEAST), limit.share)
 
 
-def _left_out(fit: Fit, inputs: FloatArray, spec: DetectorSpec, seed: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _left_out(fit: Fit, inputs: FloatArray, spec: DetectorSpec, seed: int) -> Floats:
     if not can_leave_out(len(inputs)):
         return fit(inputs, seed)(inputs).astype(np.float64)
     guard = -(-spec.preprocessing.window // spec.preprocessing.stride) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.attribution import Attribution
+from edge_runtime.attribution import Attribution, Modes
 from edge_runtime.features import rows_of
 from edge_runtime.heads import Head
 from edge_runtime.preprocessing import FloatArray, Preprocessing
@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 _SHRINKAGE = 1e-2
 
 
-def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: npt.NDArray[np.intp]) -> Attribution:
+def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes) -> Attribution:
     """Fit on normal windows.
 
     Parameters
@@ -40,7 +40,24 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: npt.
     return Attribution(*(np.ascontiguousarray(part, np.float32) for part in (means, blames, level, bias)))
 
 
-def modes_of(head: Head, inputs: FloatArray) -> npt.NDArray[np.intp]:
+def fit_bands(
+    attribution: Attribution, inputs: FloatArray, preprocessing: Preprocessing, mode: Modes
+) -> tuple[float, ...]:
+    """Return the standard deviation of each sensor's level around what was expected of it; empty where none is.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n, d), float32
+        Of normal windows.
+    """
+    levels = _levels(preprocessing)
+    if not levels.shape[1]:
+        return ()
+    seen = inputs.astype(np.float64) @ levels + _level_bias(preprocessing, levels)
+    return tuple((seen - attribution.expected(inputs, mode)).std(axis=0).tolist())
+
+
+def modes_of(head: Head, inputs: FloatArray) -> Modes:
     """Return the mode of each window, all 0 for a head that knows none."""
     if head.kind != "modes":
         return np.zeros(len(inputs), np.intp)

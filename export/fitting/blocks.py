@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def block_bounds(n: int, blocks: int = BLOCKS) -> list[tuple[int, int]]:
     [(0, 3), (3, 7), (7, 11)]
     """
     edges = np.linspace(0, n, blocks + 1).astype(int).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 def block_variance(values: npt.NDArray[np.floating[Any]], blocks: int = 8) -> npt.NDArray[np.float64]:

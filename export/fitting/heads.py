@@ -160,7 +160,7 @@ class _Mixture:
 
 
 def _scatter(x: Floats) -> Floats:
-    centered = x - x.mean(axis=0)
+    centered: Floats = x - x.mean(axis=0)
     return np.asarray(centered.T @ centered)
 
 
@@ -168,7 +168,7 @@ def _inverse_root_of(covariance: Floats) -> Floats:
     deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
     correlation = covariance / np.outer(deviation, deviation)
     correlation = (1 - _MOST_SHRINKAGE) * correlation + _MOST_SHRINKAGE * np.eye(len(correlation))
-    return _inverse_root(correlation) / deviation[:, None]
+    return np.asarray(_inverse_root(correlation) / deviation[:, None])
 
 
 def _float32(values: Floats) -> FloatArray:

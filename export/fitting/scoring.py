@@ -10,7 +10,7 @@ import numpy.typing as npt
 from edge_runtime.attribution import Attribution
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
-from export.fitting.attribution import fit_attribution, modes_of
+from export.fitting.attribution import fit_attribution, fit_bands, modes_of
 from export.fitting.blocks import block_variance
 from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
 from export.fitting.file_outputs import Fault, FileOutputs
@@ -18,8 +18,8 @@ from export.fitting.heads import DRIFTING, mode_count
 from export.fitting.limit import Limit
 
 Floats = npt.NDArray[np.float64]
-# Heads of residuals are left out: the network was fitted to reconstruct these very windows, so that even a head that did
-# not see a block finds it better reconstructed than what will come, and the limit would be too low.
+# Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head that did not
+# see a block finds it better reconstructed than what will come, and the limit would be too low.
 _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
 # A drift is followed within a hundred readings. The limit is fitted without following, so it errs on the quiet side.
@@ -38,6 +38,8 @@ class FittedScoring:
     head : Head
         Scaled so that the limit of the smoothed score is 1.
     attribution : Attribution
+    bands : tuple of float
+        See `edge_runtime.manifest.Manifest`.
     limit : Limit
         Of the scores before they were scaled.
     roc_auc : float
@@ -50,6 +52,7 @@ class FittedScoring:
     scoring: Scoring
     head: Head
     attribution: Attribution
+    bands: tuple[float, ...]
     limit: Limit
     roc_auc: float
     tried: tuple[HeadTried, ...]
@@ -106,11 +109,14 @@ class Fitting:
     def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.normal["inputs"]
         head = fit_on_all(outputs, candidate)
+        mode = modes_of(head, inputs)
+        attribution = fit_attribution(inputs, self.spec.preprocessing, mode)
         return FittedScoring(
             candidate,
             Scoring(candidate.head, candidate.span, rate),
             head.scaled(1.0 / limit.value),
-            fit_attribution(inputs, self.spec.preprocessing, modes_of(head, inputs)),
+            attribution,
+            fit_bands(attribution, inputs, self.spec.preprocessing, mode),
             limit,
             chosen.roc_auc,
             _by_detection(tried),

@@ -39,8 +39,8 @@ def verify(model: Path, trusted_key: Path | None, runtime: str) -> None:
     parity = result.parity
     click.echo(
         f"in {detector.runtime.name} {detector.runtime.version}, {parity.n_windows} reference windows: codes within "
-        f"{parity.codes_max_difference:.3g} of those at export, scores within {parity.score_max_difference:.3g} (1 is the "
-        f"threshold), alarms agree on {parity.alarm_agreement:.2%}"
+        f"{parity.codes_max_difference:.3g} of those at export, scores within {parity.score_max_difference:.3g} "
+        f"(1 is the threshold), alarms agree on {parity.alarm_agreement:.2%}"
     )
     if result.failures:
         raise ParityError(f"{model} does not do here what it did at export: {'; '.join(result.failures)}.")
