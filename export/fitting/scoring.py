@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from edge_runtime.attribution import Attribution
 from edge_runtime.heads import PARTS, Head
@@ -79,6 +80,8 @@ class Fitting:
     alarms_per_window: float | None
     is_series: bool
 
+    # Products this small are slower on several threads, and much slower where other processes want them as well.
+    @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def choose(self, outputs: FileOutputs) -> FittedScoring:
         """Choose and fit on a file's outputs."""
         wish = self.spec.scoring
@@ -94,6 +97,7 @@ class Fitting:
         rate = _mean_rate(wish, chosen.candidate, modes, is_series=self.is_series)
         return self._fit(outputs, chosen, rate, tried)
 
+    @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
         """Fit on other outputs what was chosen on some."""
         candidate = like.candidate
