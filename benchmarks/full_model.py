@@ -9,7 +9,7 @@ from benchmarks.report.model import FileSize, LatencyRow, Report
 from benchmarks.result import Benchmark
 from benchmarks.rounds import OnStep
 from benchmarks.suite import QUICK, run_benchmark
-from benchmarks.training_history import history
+from benchmarks.training_report import history
 from edge_runtime.run_folder import KERAS_FILE, RunFolder, read_run_folder
 from export.pipeline import ExportSettings, export_run
 

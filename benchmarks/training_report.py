@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report.model import Figures, Learnt, Report, ScoreTrace
+from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
 from benchmarks.report.traces import alarms_above
-from benchmarks.training_history import history
+from edge_runtime.errors import ModelFileError
 from edge_runtime.manifest import Threshold
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RunFolder, read_run_folder
@@ -81,6 +82,26 @@ def _learnt(run: RunFolder) -> Learnt:
         errors=tuple(zip(run.spec.sensor_names, by_sensor.tolist(), strict=True)),
         findings=tuple((kind, ", ".join(names)) for kind, names in findings.items() if names),
     )
+
+
+def history(path: Path) -> tuple[Epoch, ...]:
+    """Return the epochs of a run folder's ``history.csv``.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read.
+    """
+    try:
+        with path.open(newline="") as file:
+            return tuple(
+                Epoch(int(row["epoch"]), *(float(row[name]) for name in _CURVES)) for row in csv.DictReader(file)
+            )
+    except (OSError, KeyError, ValueError) as error:
+        raise ModelFileError(f"{path} cannot be read ({error}). Train it again.") from error
+
+
+_CURVES = ("loss", "validation_loss", "penalty", "mean_activation")
 
 
 def _facts(run: RunFolder, method: str) -> tuple[tuple[str, str], ...]:
