@@ -24,7 +24,7 @@ from edge_runtime.sources.clock import seconds
 from edge_runtime.sources.open_table import open_table
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEnded
 
-_MAX_DETAILS = 12
+_MAX_DETAILS = 24
 # Before 1973 a number is no wall-clock time but seconds since some start.
 _FIRST_DATE_S = 1e8
 _LEAST_MARGIN, _MOST_ROWS = 60, 5000

@@ -11,7 +11,7 @@ from benchmarks.report.model import Alarm, SensorTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.zoom_chart import Area, Chart, Line, Span, chart_html
 
-_HEIGHT_REM, _POINTS = 6.0, 1200
+_HEIGHT_REM, _POINTS = 6.0, 800
 
 
 def alarm_chart(alarm: Alarm, trace: SensorTrace, axis: TimeAxis) -> str:

@@ -53,7 +53,7 @@ def report(
     """Write a page on a recording: score, alarms, the sensors to blame and what they did, how often it alarms.
 
     One HTML file that needs nothing else. Its charts can be zoomed. Where the recording has labels it also shows F1,
-    false-alarm rate (FAR) and missed-alarm rate (MAR). Shown in detail are the 12 highest alarms.
+    false-alarm rate (FAR) and missed-alarm rate (MAR). Shown in detail are the 24 highest alarms.
 
     \b
     Examples:
