@@ -13,6 +13,7 @@ from benchmarks.accuracy import adbench, machines, methods, nab, skab, tep
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms
 from benchmarks.accuracy.baselines import BASELINES
 from benchmarks.accuracy.counts import Counts
+from benchmarks.accuracy.learnt import Learnt
 from benchmarks.accuracy.limits import limit_of
 from benchmarks.accuracy.matched import matched_limit
 from benchmarks.accuracy.methods import METHODS, UNTRAINED, baseline
@@ -167,8 +168,10 @@ def test_a_recording_that_is_refused_never_alarms_and_is_named():
     learnt = methods.methods(recording, seed=0)
     assert [one.name for one in learnt] == list(METHODS)
     assert all((one.relative_scores(recording) == 0).all() for one in learnt)
-    (line,) = methods.troubles([("still", one) for one in learnt])
-    assert line.startswith("still, all methods: refused: ")
+    found = Learnt.of([("still", one) for one in learnt])
+    assert found.choices == ()
+    assert found.troubles[0].startswith("still, all methods: refused: ")
+    assert "still, all methods" in found.note
 
 
 def outcome(name, rows):
@@ -339,6 +342,8 @@ def test_own_recordings_are_learnt_before_their_first_anomaly_and_scored_after_i
     written = json.loads((tmp_path / "out.json").read_text())
     figures = {(one["recording"], one["method"]): one for one in written["figures"]}
     assert written["recipe"]["head"] == DEFAULTS.head
+    assert {one["recording"] for one in written["choices"]} == {"numbers", "words", "quiet"}
+    assert f"Heads chosen: {written['choices'][0]['head']} " in call.stdout
     assert {method for _, method in figures} == set(METHODS)
     for name in ("numbers", "words"):
         one = figures[name, "saelite int8"]

@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy.alarm_runs import Flags
-from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.result import Accuracy, Rows, spread
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
@@ -98,7 +99,7 @@ def measure(found: Iterable[Split], seeds: Iterable[int], on_step: Callable[[str
             learnt = methods(split.normal, seed)
             results += [Figure(split.name, one.name, seed, roc_auc(split, one)) for one in learnt]
             ready += [(split.name, one) for one in learnt]
-    return Accuracy("ADBench", None, (("", table(results)),), tuple(results), tuple(summary(results)), troubles(ready))
+    return Accuracy("ADBench", None, (("", table(results)),), tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
 def roc_auc(split: Split, method: Method) -> float:

@@ -15,7 +15,8 @@ import numpy as np
 
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, Flags, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.outcome import Outcome, pooled, roc_auc
 from benchmarks.accuracy.real_path import part_of
 from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
@@ -82,7 +83,7 @@ def measure(
             results += [_outcome(recording, start, one, seed) for one in learnt]
             ready += [(recording.name, one) for one in learnt]
     tables = (("", table(results, learnt_rows)),)
-    return Accuracy("CSV", None, tables, tuple(results), tuple(summary(results)), troubles(ready))
+    return Accuracy("CSV", None, tables, tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
 def _outcome(recording: Recording, start: int, method: Method, seed: int) -> Outcome:

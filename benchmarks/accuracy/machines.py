@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, heading
+from benchmarks.accuracy.learnt import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
-from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.outcome import roc_auc
 from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
 from benchmarks.accuracy.scenarios import SCENARIOS, Trial, trial
@@ -66,7 +67,7 @@ def measure(
             ready += [(name, method) for method in learnt]
     tables = [("All faults:", table(results))]
     tables += [(f"{name}, detected at {MATCHED_FAR:.0%} FAR:", fault_table(results, name)) for name in scenarios]
-    return Accuracy("machines", None, tuple(tables), tuple(results), (), troubles(ready))
+    return Accuracy("machines", None, tuple(tables), tuple(results), (), Learnt.of(ready))
 
 
 def _outcome(scenario: str, one: Trial, method: Method, seed: int) -> Outcome:

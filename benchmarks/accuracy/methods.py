@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -131,15 +131,3 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
         return score(spec.preprocessing.transform(windows))
 
     return Ready(score_many, spec, lambda: Judge(score_many, spec, limit.value), limit.promised_far)
-
-
-def troubles(found: Iterable[tuple[str, Method]]) -> tuple[str, ...]:
-    """Return what was wrong with which recording, and by which methods, from pairs of its name and a method."""
-    names: dict[tuple[str, str], list[str]] = {}
-    for where, method in found:
-        if method.trouble:
-            names.setdefault((where, method.trouble), []).append(method.name)
-    return tuple(
-        f"{where}, {'all methods' if len(set(by)) == len(METHODS) else ', '.join(dict.fromkeys(by))}: {trouble}"
-        for (where, trouble), by in names.items()
-    )

@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.accuracy.alarm_runs import WEEK_S, FalseAlarms, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.nab_alarms import alarm_scores
 from benchmarks.accuracy.nab_score import ScoredSeries, probation_of, score_at, standard_score, windows_of
 from benchmarks.accuracy.outcome import Outcome, pooled, roc_auc
@@ -118,7 +119,7 @@ def measure(
     is_whole = len(names) == WHOLE_COLLECTION
     rows = summary(results, scored)
     tables = (("All series:", table(rows, is_whole=is_whole)), ("ROC-AUC of each series:", series_table(results)))
-    return Accuracy("NAB", is_whole, tables, tuple(results), tuple(rows), troubles(ready))
+    return Accuracy("NAB", is_whole, tables, tuple(results), tuple(rows), Learnt.of(ready))
 
 
 def _series(recording: Recording, method: Method) -> ScoredSeries:

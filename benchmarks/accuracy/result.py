@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.accuracy.learnt import Learnt
 from benchmarks.accuracy.real_path import DEFAULTS
 from edge_runtime.atomic import write_atomically
 from edge_runtime.json_codec import to_json
 
 SCHEMA = 2
-_MOST_SHOWN, _LONGEST = 10, 160
 Rows = list[tuple[str, ...]]
 
 
@@ -35,8 +34,7 @@ class Accuracy:
         One per recording, method and seed.
     summary : tuple of dataclass
         Over all of them.
-    troubles : tuple of str
-        Recordings that were refused, and files that export would not have written unasked; measured all the same.
+    learnt : Learnt
     """
 
     collection: str
@@ -44,17 +42,7 @@ class Accuracy:
     tables: tuple[tuple[str, Rows], ...]
     figures: tuple[Any, ...]
     summary: tuple[Any, ...]
-    troubles: tuple[str, ...] = ()
-
-    @property
-    def note(self) -> str:
-        """What people should know of `troubles`."""
-        if not self.troubles:
-            return ""
-        shown = [f"  {textwrap.shorten(line, _LONGEST, placeholder=' …')}" for line in self.troubles[:_MOST_SHOWN]]
-        rest = len(self.troubles) - len(shown)
-        more = [f"  and {rest} more, see --json"] if rest else []
-        return "\n".join(["Refused, or beyond the limits of saelite export, and measured all the same:", *shown, *more])
+    learnt: Learnt
 
     def write(self, path: Path) -> None:
         """Write JSON, in full or not at all.
@@ -69,7 +57,8 @@ class Accuracy:
             "collection": self.collection,
             "is_whole": self.is_whole,
             "recipe": to_json(DEFAULTS),
-            "troubles": list(self.troubles),
+            "choices": to_json(self.learnt.choices),
+            "troubles": list(self.learnt.troubles),
             "summary": to_json(self.summary),
             "figures": to_json(self.figures),
         }

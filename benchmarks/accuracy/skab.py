@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.accuracy.alarm_runs import HOUR_S, FalseAlarms, Flags, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.methods import Method, methods, troubles
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import Method, methods
 from benchmarks.accuracy.outcome import Outcome, pooled
 from benchmarks.accuracy.real_path import part_of
 from benchmarks.accuracy.result import Accuracy, Rows, digits, mean, percent, spread
@@ -82,7 +83,7 @@ def measure(
             results += [*(_outcome(recording, one, seed) for one in learnt), _always(recording, seed)]
             ready += [(recording.name, one) for one in learnt]
     tables = (("All rows pooled:", table(results)), ("Each recording:", recording_table(results)))
-    return Accuracy("SKAB", is_whole(results), tables, tuple(results), tuple(summary(results)), troubles(ready))
+    return Accuracy("SKAB", is_whole(results), tables, tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
 def _outcome(recording: Recording, method: Method, seed: int) -> Outcome:

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, heading
+from benchmarks.accuracy.learnt import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
-from benchmarks.accuracy.methods import METHODS, Method, methods, troubles
+from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
@@ -108,7 +109,7 @@ def measure(found: Process, seeds: Iterable[int], on_step: Callable[[str], None]
         ready += [("train", one) for one in learnt]
     tables = (("All faults:", table(results)), ("FDR of each fault, own threshold:", fault_table(results)))
     is_whole = len(found.faults) == ALL_FAULTS
-    return Accuracy("TEP", is_whole, tables, tuple(results), (), troubles(ready))
+    return Accuracy("TEP", is_whole, tables, tuple(results), (), Learnt.of(ready))
 
 
 def _outcome(found: Process, method: Method, seed: int) -> Outcome:

@@ -74,8 +74,7 @@ def accuracy(
         found = _measure(folders, label, range(seeds), on_step)
     for number, (title, rows) in enumerate(found.tables):
         click.echo(("\n" if number else "") + (f"{title}\n" if title else "") + table(rows, header=True))
-    if found.note:
-        click.echo(f"\n{found.note}")
+    click.echo(f"\n{found.learnt.note}")
     if json_file is not None:
         found.write(json_file)
 
