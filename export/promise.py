@@ -37,8 +37,8 @@ def threshold_of(limit: Limit, budget: FalseAlarmBudget, window_s: float) -> Thr
         target_far_upper=limit.share_upper,
         n_effective=round(limit.n_effective, 2),
         budget=budget.text,
-        promised=None if alarms is None else limit.share / limit.memory * alarms,
-        promised_upper=None if alarms is None else limit.share_upper / limit.memory * alarms,
+        promised=None if alarms is None else limit.share / limit.run_length * alarms,
+        promised_upper=None if alarms is None else limit.share_upper / limit.run_length * alarms,
         more_s=missing * window_s,
     )
 

@@ -6,8 +6,10 @@ Student's t on the logarithms of these scores, with as many degrees of freedom a
 
     limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
 
-``p`` is the share of windows above the limit that the budget allows: alarms come as often as runs of windows above,
-which are as long as scores remember, ``tau = n / n_eff`` windows.
+Where there are a hundred independent scores or more, the highest tenth of them may say that the tail is heavier than
+that; the higher limit is taken. ``p`` is the share
+of windows above the limit that the budget allows: an alarm is a run of windows above it, whose length is read off the
+runs above the 0.9 quantile. Runs above a higher level are shorter, of a Gaussian process in proportion to 1 / level.
 
 References
 ----------
@@ -31,6 +33,8 @@ _MOST_SHARE = 0.2
 # What n independent scores show nothing of cannot be promised: the tail is followed to ten times as rare.
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
+_TAIL, _LEAST_IN_TAIL = 0.1, 10.0
+_LARGEST_LOG = 80.0
 # Scores farther out than this many robust deviations are a fault in the recording and not its tail.
 _FAR_OUT = 8.0
 _MAD_TO_SIGMA = 1.4826
@@ -54,6 +58,8 @@ class Limit:
         The same at 95 % confidence.
     share_wanted : float
         What the budget asked for; below `share` where the recording is too short to promise it.
+    run_length : float
+        Windows that an alarm stays above the limit.
     """
 
     value: float
@@ -62,16 +68,12 @@ class Limit:
     share: float
     share_upper: float
     share_wanted: float
-
-    @property
-    def memory(self) -> float:
-        """Windows after which a score says something new."""
-        return self.n_windows / self.n_effective
+    run_length: float
 
     @property
     def windows_needed(self) -> float:
         """Normal windows that would be enough to promise what was wanted."""
-        return self.memory / (_EXTRAPOLATION * self.share_wanted)
+        return self.n_windows / self.n_effective / (_EXTRAPOLATION * self.share_wanted)
 
 
 def effective_size(values: Floats) -> float:
@@ -109,18 +111,38 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     --------
     >>> scores = np.exp(np.random.default_rng(1).normal(size=20_000))
     >>> limit = fit_limit(scores, alarms_per_window=0.001)
-    >>> bool(0.0005 < (scores > limit.value).mean() < 0.002)
+    >>> bool(0.0002 < (scores > limit.value).mean() < 0.002)
     True
     """
     logs = _without_faults(np.log(np.maximum(np.asarray(scores, np.float64), _TINY)))
     n = effective_size(logs)
     floor = 1.0 / (_EXTRAPOLATION * n)
-    wanted = floor if alarms_per_window is None else min(alarms_per_window * len(logs) / n, _MOST_SHARE)
+    run_length = _run_length(logs, alarms_per_window or floor)
+    wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
     share = min(max(wanted, floor), _MOST_SHARE)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
     factor = float(stats.t.isf(share, max(n - 1.0, 1.0))) * np.sqrt(1.0 + 1.0 / n)
-    value = float(np.exp(min(logs.mean() + factor * spread, 80.0)))
-    return Limit(value, len(logs), n, share, _upper_share(factor, n), wanted)
+    value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
+    return Limit(float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length)
+
+
+def _run_length(logs: Floats, share: float) -> float:
+    """Return the mean length of runs above the level that leaves about `share`, in windows."""
+    above = logs > np.quantile(logs, 1.0 - _TAIL)
+    runs = int((np.diff(above.astype(np.int8), prepend=0) > 0).sum())
+    level = stats.norm.isf(min(share, _TAIL)) / stats.norm.isf(_TAIL)
+    return max(float(above.sum()) / max(runs, 1) / float(level), 1.0)
+
+
+def _tail_limit(logs: Floats, n: float, share: float) -> float:
+    """Return where an exponential tail leaves `share` above it; lower than any where too few scores tell of a tail.
+
+    Logarithms of smoothed scores are often skewed: where the highest tenth says so, it decides.
+    """
+    if n * _TAIL < _LEAST_IN_TAIL or share >= _TAIL:
+        return -np.inf
+    start = float(np.quantile(logs, 1.0 - _TAIL))
+    return start + float((logs[logs >= start] - start).mean()) * float(np.log(_TAIL / share))
 
 
 def _upper_share(factor: float, n: float) -> float:
