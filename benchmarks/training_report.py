@@ -58,7 +58,7 @@ def _scored(run: RunFolder) -> tuple[FloatArray, FittedScoring]:
         return {name: values.astype(np.float32) for name, values in found.items()}
 
     faults = faults_in(windows, windows.std(axis=(0, 1)))
-    outputs = file_outputs(parts, windows, faults)
+    outputs = file_outputs(parts, windows, faults, is_series=run.is_series)
     per_window = FalseAlarmBudget().per_window(window_s_of(preprocessing))
     fitted = Fitting(faults, run.spec, per_window, run.is_series).choose(outputs)
     return Smoother(fitted.scoring.smoothing_span).update_many(fitted.head.score(outputs.normal)), fitted

@@ -54,7 +54,12 @@ class Probe:
     def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
         """Return what the network gives when it is quantised so."""
         graph = flatbuffer.name_tensors(quantize(self.float_graph, scheme, self.target, self.sample), self.float_graph)
-        return file_outputs(lambda windows: self._run(graph, runtime, windows), self.run.windows.windows, self.faults)
+        return file_outputs(
+            lambda windows: self._run(graph, runtime, windows),
+            self.run.windows.windows,
+            self.faults,
+            is_series=self.run.is_series,
+        )
 
     def _run(self, graph: bytes, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
         if self.target.graph == DETECTOR:

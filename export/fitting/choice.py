@@ -86,7 +86,7 @@ def score_left_out(
     n = len(normal["inputs"])
     left_out, faulty = np.empty(n), [np.empty(0)] * len(faults)
     for number, (start, stop) in enumerate(block_bounds(n)):
-        kept = without_block(n, start, stop, guard)
+        kept = without_block(n, start, stop, guard) & outputs.usual
         fitted = fit_head(head, _rows(normal, head, kept), allow_drift=allow_drift)
         left_out[start:stop] = fitted.score(_rows(normal, head, slice(start, stop)))
         for index, fault in enumerate(faults):
@@ -150,7 +150,7 @@ def _cost(head: str) -> int:
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:
     """Fit the candidate's head on all normal windows."""
-    return fit_head(candidate.head, outputs.normal, allow_drift=candidate.allow_drift)
+    return fit_head(candidate.head, outputs.to_fit_on, allow_drift=candidate.allow_drift)
 
 
 def can_leave_out(n: int) -> bool:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.preprocessing import FloatArray
 from export.fitting.blocks import block_bounds
 from export.fitting.faults import FAULTS, with_fault
+from export.fitting.outliers import usual_windows
 
 Parts = Mapping[str, FloatArray]
 _SENSORS = 3
@@ -51,10 +53,18 @@ class FileOutputs:
         See `edge_runtime.heads.PARTS`.
     faulty : tuple of mapping
         The same for the windows of each fault.
+    usual : ndarray of shape (n,), bool
+        Normal windows to fit on: without the few that are far out, as in a faulty minute that was recorded as well.
     """
 
     normal: Parts
     faulty: tuple[Parts, ...]
+    usual: npt.NDArray[np.bool_]
+
+    @property
+    def to_fit_on(self) -> Parts:
+        """The outputs of the usual windows."""
+        return self.normal if self.usual.all() else {name: part[self.usual] for name, part in self.normal.items()}
 
 
 def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fault, ...]:
@@ -82,10 +92,16 @@ def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fa
     return tuple(found)
 
 
-def file_outputs(run: Callable[[FloatArray], Parts], windows: FloatArray, faults: tuple[Fault, ...]) -> FileOutputs:
-    """Run all windows at once, as each run starts an interpreter of its own."""
+def file_outputs(
+    run: Callable[[FloatArray], Parts], windows: FloatArray, faults: tuple[Fault, ...], *, is_series: bool
+) -> FileOutputs:
+    """Run all windows at once, as each run starts an interpreter of its own.
+
+    Of rows without order in time all are fitted on: there a few far ones are as likely the tail as an accident.
+    """
     parts = run(np.concatenate([windows, *(fault.windows for fault in faults)]))
     edges = np.cumsum([len(windows), *(len(fault.windows) for fault in faults)])
     cut = {name: np.split(values, edges[:-1]) for name, values in parts.items()}
     normal, *faulty = ({name: pieces[number] for name, pieces in cut.items()} for number in range(len(edges)))
-    return FileOutputs(normal, tuple(faulty))
+    usual = usual_windows(normal) if is_series else np.ones(len(windows), bool)
+    return FileOutputs(normal, tuple(faulty), usual)

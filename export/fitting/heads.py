@@ -24,6 +24,7 @@ _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
 _INPUT_WEIGHT = 3.0
 _CLUSTERED_WINDOWS = 5000
 _MODES = (2, 3, 4, 6, 8, 12)
+_SHORTEST_STAY = 10
 # A variable whose block means vary by more than this share of its variance drifts; what it drifted in the recording it
 # is allowed again, so many times over in variance.
 DRIFTING, _DRIFT_ALLOWANCE = 0.4, 3.0
@@ -115,6 +116,8 @@ def _modes(x: Floats) -> Head:
 def mode_count(x: Floats) -> int:
     """Return the number of modes under which blocks left out are most likely; 1 where more do not help.
 
+    A mode lasts: clusters that are left again after a few windows are the shape of one distribution.
+
     Parameters
     ----------
     x : ndarray of shape (n, inputs), float64
@@ -129,7 +132,9 @@ def mode_count(x: Floats) -> int:
                 likelihood[count] += _Mixture(rest, count).log_likelihood(x[start:stop])
             else:
                 likelihood[count] = -np.inf
-    return max(likelihood, key=lambda count: likelihood[count])
+    count = max(likelihood, key=lambda count: likelihood[count])
+    changes = int((np.diff(_clusters(x, count).predict(x)) != 0).sum())
+    return count if len(x) >= _SHORTEST_STAY * (changes + 1) else 1
 
 
 class _Mixture:

@@ -123,7 +123,9 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
     factor = float(stats.t.isf(share, max(n - 1.0, 1.0))) * np.sqrt(1.0 + 1.0 / n)
     value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
-    return Limit(float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length)
+    return Limit(
+        float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length
+    )
 
 
 def _run_length(logs: Floats, share: float) -> float:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from edge_runtime.attribution import Attribution
-from edge_runtime.heads import PARTS, Head
+from edge_runtime.heads import Head
 from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.fitting.attribution import fit_attribution, fit_bands, modes_of
 from export.fitting.blocks import block_variance
@@ -86,7 +86,7 @@ class Fitting:
         """Choose and fit on a file's outputs."""
         wish = self.spec.scoring
         asks_for_modes = self.is_series and wish.head in (CHOSEN_ON_EXPORT.head, "modes")
-        modes = mode_count(outputs.normal["inputs"].astype(np.float64)) if asks_for_modes else 1
+        modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if asks_for_modes else 1
         spans = (wish.smoothing_span,) if wish.smoothing_span else SPANS if self.is_series else (1,)
         tried = [
             one
@@ -111,7 +111,7 @@ class Fitting:
         return try_spans(scores, self.faults, head, spans, self.alarms_per_window, allow_drift=allow_drift)
 
     def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
-        candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.normal["inputs"]
+        candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
         attribution = fit_attribution(inputs, self.spec.preprocessing, mode)
@@ -133,10 +133,11 @@ def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: b
         return [(wish.head, False)]
     if not is_series:
         return [(_TABLE_HEAD, False)]
-    heads = [(head, False) for head in _SERIES_HEADS if all(part in outputs.normal for part in PARTS[head])]
+    inputs = outputs.normal["inputs"]
+    # One number at a time has no shape for a network to learn.
+    heads = [(head, False) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
     if modes > 1:
         return [*heads, ("modes", False)]
-    inputs = outputs.normal["inputs"]
     drifts = block_variance(inputs / np.maximum(inputs.std(axis=0), 1e-9)) > DRIFTING
     return [*heads, ("inputs", True)] if drifts.any() else heads
 
