@@ -132,9 +132,13 @@ def mode_count(x: Floats) -> int:
                 likelihood[count] += _Mixture(rest, count).log_likelihood(x[start:stop])
             else:
                 likelihood[count] = -np.inf
-    count = max(likelihood, key=lambda count: likelihood[count])
+    return max(likelihood, key=lambda count: likelihood[count])
+
+
+def _stays(x: Floats, count: int) -> bool:
+    """Return whether windows of one cluster follow each other, ten on average."""
     changes = int((np.diff(_clusters(x, count).predict(x)) != 0).sum())
-    return count if len(x) >= _SHORTEST_STAY * (changes + 1) else 1
+    return len(x) >= _SHORTEST_STAY * (changes + 1)
 
 
 class _Mixture:

@@ -24,7 +24,7 @@ def usual_windows(parts: Mapping[str, FloatArray]) -> npt.NDArray[np.bool_]:
     """Return which windows to fit on, shape (n,): all but those far out from the bulk, a tenth at most.
 
     Far out is six robust standard deviations of the logarithm of T²: nothing that a heavy tail of normal work reaches.
-    What is far out again and again, in most parts of the recording, is a way the machine works and no accident; it stays.
+    What is far out again and again, in most parts of the recording, is a way the machine works: it stays.
 
     The bulk is found by fitting T² of the inputs on the nearer windows and looking again, a few times, as the minimum
     covariance determinant does (Rousseeuw and Van Driessen, 1999, A fast algorithm for the minimum covariance
