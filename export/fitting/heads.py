@@ -124,7 +124,7 @@ def mode_count(x: Floats) -> int:
         Scaled inputs of normal windows, in time order.
     """
     bounds = block_bounds(len(x))
-    likelihood = dict.fromkeys((1, *_MODES), 0.0)
+    likelihood = dict.fromkeys((1, *(count for count in _MODES if _stays(x, count))), 0.0)
     for start, stop in bounds:
         rest = np.concatenate([x[:start], x[stop:]])
         for count in likelihood:
