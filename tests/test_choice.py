@@ -109,7 +109,7 @@ def test_detection_is_the_share_of_faulty_windows_above_the_limit_of_the_smoothe
     n = faults[-1].stop
     normal = np.exp(rng.normal(size=n))
     faulty = [np.exp(rng.normal(size=fault.stop - fault.start) + 1.5) for fault in faults]
-    tried = try_spans((normal, faulty), faults, "inputs", (1, 5), 0.01)
+    tried = try_spans((normal, faulty), faults, np.ones(len(normal), bool), "inputs", (1, 5), 0.01)
     for one, span in zip(tried, (1, 5), strict=True):
         smoothed, shares = ewma(normal, span), {}
         limit = fit_limit(smoothed, 0.01)

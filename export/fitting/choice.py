@@ -102,18 +102,19 @@ def _rows(parts: Parts, head: str, rows: npt.NDArray[np.bool_] | slice) -> Parts
 def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
     scores: tuple[Floats, list[Floats]],
     faults: tuple[Fault, ...],
+    usual: npt.NDArray[np.bool_],
     head: str,
     spans: tuple[int, ...],
     alarms_per_window: float | None,
     *,
     allow_drift: bool = False,
 ) -> list[Tried]:
-    """Judge one head with several smoothing spans."""
+    """Judge one head with several smoothing spans, its limits fitted on the `usual` windows, shape (n,), bool."""
     normal, faulty = scores
     tried, roc_auc = [], _roc_auc(normal, faulty)
     for span in spans:
         smoothed = smooth(normal, span)
-        limit = fit_limit(smoothed, alarms_per_window)
+        limit = fit_limit(smoothed[usual], alarms_per_window)
         by_fault: dict[str, list[float]] = {}
         for fault, raw in zip(faults, faulty, strict=True):
             after = smooth(raw, span, level=float(smoothed[max(fault.start - 1, 0)]))

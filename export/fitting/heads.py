@@ -11,7 +11,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
 
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.preprocessing import FloatArray
-from export.fitting.blocks import block_bounds, block_variance
+from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
 Floats = npt.NDArray[np.float64]
 # A variable that never moves on normal windows (a dead unit) would be divided by zero; this floor, relative
@@ -116,7 +116,8 @@ def _modes(x: Floats) -> Head:
 def mode_count(x: Floats) -> int:
     """Return the number of modes under which blocks left out are most likely; 1 where more do not help.
 
-    A mode lasts: clusters that are left again after a few windows are the shape of one distribution.
+    A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
+    that is seen only once is a drift.
 
     Parameters
     ----------
@@ -136,9 +137,12 @@ def mode_count(x: Floats) -> int:
 
 
 def _stays(x: Floats, count: int) -> bool:
-    """Return whether windows of one cluster follow each other, ten on average."""
-    changes = int((np.diff(_clusters(x, count).predict(x)) != 0).sum())
-    return len(x) >= _SHORTEST_STAY * (changes + 1)
+    """Return whether windows of one cluster follow each other, ten on average, and come back: else it is a drift."""
+    labels = _clusters(x, count).predict(x)
+    changes = int((np.diff(labels) != 0).sum())
+    seen = [set(labels[start:stop].tolist()) for start, stop in block_bounds(len(x))]
+    comes_back = all(sum(cluster in block for block in seen) > BLOCKS // 2 for cluster in set(labels.tolist()))
+    return comes_back and len(x) >= _SHORTEST_STAY * (changes + 1)
 
 
 class _Mixture:

@@ -34,12 +34,10 @@ _MOST_SHARE = 0.2
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
-_LARGEST_LOG = 80.0
+# A sensor that hardly ever moves has scores of nothing; in units of their limit everything would be infinite.
+_SMALLEST_LOG, _LARGEST_LOG = -7.0, 80.0
 # Student's t of fewer degrees of freedom is so wide that nothing would ever alarm.
 _LEAST_FREEDOM = 10.0
-# Scores farther out than this many robust deviations are a fault in the recording and not its tail.
-_FAR_OUT = 8.0
-_MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     >>> bool(0.0002 < (scores > limit.value).mean() < 0.002)
     True
     """
-    logs = _without_faults(np.log(np.maximum(np.asarray(scores, np.float64), _TINY)))
+    logs = np.log(np.maximum(np.asarray(scores, np.float64), _TINY))
     n = effective_size(logs)
     run_length = _run_length(logs, alarms_per_window or 1.0 / (_EXTRAPOLATION * n))
     # Where slow wandering leaves hardly any independent score, at least one alarm in as long as was recorded.
@@ -127,7 +125,13 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     factor = float(stats.t.isf(share, max(n - 1.0, _LEAST_FREEDOM))) * np.sqrt(1.0 + 1.0 / n)
     value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
     return Limit(
-        float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length
+        float(np.exp(min(max(value, _SMALLEST_LOG), _LARGEST_LOG))),
+        len(logs),
+        n,
+        share,
+        _upper_share(factor, n),
+        wanted,
+        run_length,
     )
 
 
@@ -157,9 +161,3 @@ def _upper_share(factor: float, n: float) -> float:
     """
     error = np.sqrt(1.0 / n + factor**2 / (2.0 * max(n - 1.0, 1.0)))
     return float(stats.norm.sf(factor - stats.norm.ppf(_CONFIDENCE) * error))
-
-
-def _without_faults(logs: Floats) -> Floats:
-    middle = np.median(logs)
-    spread = _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
-    return logs[logs <= middle + _FAR_OUT * spread] if spread > 0 else logs

@@ -108,7 +108,9 @@ class Fitting:
         preprocessing = self.spec.preprocessing
         guard = -(-preprocessing.window // preprocessing.stride) - 1
         scores = _left_out(outputs, self.faults, head, allow_drift=allow_drift, guard=guard)
-        return try_spans(scores, self.faults, head, spans, self.alarms_per_window, allow_drift=allow_drift)
+        return try_spans(
+            scores, self.faults, outputs.usual, head, spans, self.alarms_per_window, allow_drift=allow_drift
+        )
 
     def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
