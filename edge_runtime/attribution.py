@@ -65,10 +65,11 @@ class Attribution:
             Which distribution to use for each window.
         """
         ratios = np.empty((len(inputs), sensors), np.float32)
+        per_sensor = inputs.shape[1] // sensors
         for number in range(len(self.mean)):
             rows = np.flatnonzero(mode == number)
             squares = np.square((inputs[rows] - self.mean[number]) @ self.blame[number])
-            ratios[rows] = squares.reshape(len(rows), -1, sensors).sum(axis=1) + np.float32(FLOOR)
+            ratios[rows] = squares.reshape(len(rows), per_sensor, sensors).sum(axis=1) + np.float32(FLOOR)
         return np.asarray(ratios * (scores / ratios.sum(axis=1))[:, None], np.float32)
 
     def expected(self, inputs: FloatArray, mode: Modes) -> FloatArray:

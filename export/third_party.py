@@ -1,8 +1,8 @@
 """A manifest for a .tflite autoencoder of anyone's: what goes in, what comes out, what that is worth.
 
 The graph stays as it is, byte for byte; the host scales its inputs and computes the score from its outputs. What is not
-said by hand is read off the graph, or fitted on normal data: the head on the first three quarters in time, the
-threshold on the rest, with the scores that the file itself gives. The score is normalised: the threshold is 1.
+said by hand is read off the graph, or fitted on normal data with what the graph itself gives: the threshold on scores
+of blocks that the head was not fitted on, as in `export.fitting.choice`. The score is normalised: the threshold is 1.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from edge_runtime.verification import reference_arrays
 from export import flatbuffer
 from export.fitting.attribution import fit_attribution, modes_of
 from export.fitting.budget import FalseAlarmBudget
+from export.fitting.choice import can_leave_out, score_left_out
+from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.heads import fit_head
 from export.fitting.limit import fit_limit
 from export.normal_data import NormalData, read_normal_data
@@ -43,7 +45,6 @@ from export.targets import NETWORK, TARGETS
 from export.third_party_graph import GraphEnds, read_ends
 
 HEADS = ("spe", "residual", "joint", "t2", "t2x", "inputs")
-_FITTED_SHARE = 0.75
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
 
@@ -124,9 +125,9 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
         windows = np.tile(np.asarray(preprocessing.center, np.float32), (1, window, 1))
     runs, refusals = _run_everywhere(content, ends, host.inputs(windows))
     parts = [host.parts(windows, run.outputs) for run in runs]
-    n_fitted = 0 if data is None else _fitted(windows)
-    head = _head(kind, by_hand, {name: part[:n_fitted] for name, part in parts[0].items()})
-    threshold, limit = _threshold(by_hand, head.score(parts[0])[n_fitted:])
+    normal_parts = {name: part[: 0 if data is None else None] for name, part in parts[0].items()}
+    head = _head(kind, by_hand, normal_parts)
+    threshold, limit = _threshold(by_hand, head, normal_parts, guard=window - 1)
     head = head.scaled(1.0 / limit)
     scores = [head.score(part) for part in parts]
     codes = parts[0].get("codes")
@@ -152,9 +153,7 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
         inputs = parts[0]["inputs"]
         arrays |= fit_attribution(inputs, preprocessing, modes_of(head, inputs)).arrays()
     if codes is not None and data is not None:
-        kept = slice(n_fitted, None)
-        is_faulty = np.zeros(len(windows) - n_fitted, bool)
-        arrays |= reference_arrays(windows[kept], is_faulty, codes[kept], scores[0][kept])
+        arrays |= reference_arrays(windows, np.zeros(len(windows), bool), codes, scores[0])
     model = ModelFile(content, manifest, arrays)
     return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
@@ -166,10 +165,6 @@ class _Run:
     runtime: InstalledRuntime
     machine: str
     outputs: dict[str, Any]
-
-
-def _fitted(windows: FloatArray) -> int:
-    return round(_FITTED_SHARE * len(windows))
 
 
 def _sensors(ends: GraphEnds, by_hand: ByHand, data: NormalData | None) -> tuple[tuple[str, ...], int]:
@@ -205,7 +200,7 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
     if scaling == "standard":
         if windows is None:
             raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale by hand.")
-        rows = windows[: _fitted(windows)].reshape(-1, sensors).astype(np.float64)
+        rows = windows.reshape(-1, sensors).astype(np.float64)
         center, scale = tuple(rows.mean(axis=0).tolist()), tuple(rows.std(axis=0).tolist())
     if len(center) != sensors or len(scale) != sensors or not all(value > 0 for value in scale):
         raise UsageError(
@@ -272,12 +267,16 @@ def _head_from(path: Path, kind: str, width: int) -> Head:
     return head
 
 
-def _threshold(by_hand: ByHand, held_out_scores: FloatArray) -> tuple[Threshold, float]:
+def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[Threshold, float]:
     """Return the threshold of normalised scores, and the score that becomes 1."""
     if by_hand.threshold is not None:
         return Threshold(1.0, f"given by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
             by_hand.threshold
         )
+    if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):
+        scores, _ = score_left_out(FileOutputs(parts, ()), (), head.kind, allow_drift=False, guard=guard)
+    else:
+        scores = head.score(parts).astype(np.float64)
     budget = FalseAlarmBudget()
-    limit = fit_limit(held_out_scores.astype(np.float64), budget.per_window(0.0))
+    limit = fit_limit(scores, budget.per_window(0.0))
     return threshold_of(limit, budget, 0.0), limit.value

@@ -14,7 +14,8 @@ from export.pipeline import ExportSettings, export_run
 def test_multiplications_and_scales_are_those_of_the_layers(exported):
     found = inspect_flatbuffer(exported.flatbuffer)
     dense = [op for op in found.ops if op.op == "FULLY_CONNECTED"]
-    assert [op.macs for op in dense] == [12 * 16, 16 * 12, 24 * 24]
+    # Two layers, whitening, blame, expected values.
+    assert [op.macs for op in dense] == [12 * 16, 16 * 12, 24 * 24, 12 * 12, 12 * 4]
     assert found.macs == sum(op.macs for op in dense)
     codes = next(tensor for tensor in found.tensors if tensor.type == "int8" and tensor.scale == 1 / 256)
     assert codes.granularity == "tensor"

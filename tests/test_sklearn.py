@@ -40,15 +40,19 @@ def test_it_ends_a_pipeline(rows):
     assert (pipeline.predict(odd) == -1).mean() > (pipeline.predict(normal) == -1).mean()
 
 
-def test_exported_file_scores_and_alarms_as_the_estimator_does(rows, tmp_path):
+def test_exported_file_ranks_as_the_estimator_does_and_alarms_above_one(rows, tmp_path):
     normal, odd = rows
     detector = SparseAutoencoderDetector(hidden=(8,), random_state=0, contamination=0.1).fit(normal)
     detector.export(tmp_path / "pump.tflite", "float32")
     device = Detector.load(tmp_path / "pump.tflite")
     every = np.concatenate([normal, odd])
     scores = device.score_many(every[:, None])
-    np.testing.assert_allclose(scores, -detector.score_samples(every), rtol=1e-2)
-    assert device.threshold == pytest.approx(-detector.offset_, rel=1e-2)
+    ratios = scores / -detector.score_samples(every)
+    np.testing.assert_allclose(ratios, np.median(ratios), rtol=1e-2)
+    assert device.threshold == 1.0
+    assert np.mean(scores[: len(normal)] > 1) == pytest.approx(0.1, abs=0.05)
+    assert np.mean(scores[len(normal) :] > 1) > 0.9
+    assert device.manifest.threshold.budget == "0.1/reading"
 
 
 @pytest.mark.parametrize("wrong", [{"head": "best"}, {"contamination": 0.0}])

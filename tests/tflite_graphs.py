@@ -13,6 +13,7 @@ _TYPES = {
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
     "uint8": schema.TensorType.UINT8,
+    "bool": schema.TensorType.BOOL,
 }
 
 

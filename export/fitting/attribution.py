@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 _SHRINKAGE = 1e-2
 
 
-def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes) -> Attribution:
+def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes, modes: int = 1) -> Attribution:
     """Fit on normal windows.
 
     Parameters
@@ -25,11 +25,14 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
     preprocessing : Preprocessing
     mode : ndarray of shape (n,), int
         Which of the modes each window is in; all 0 where there are none.
+    modes : int
+        How many there are; one that no window is in is taken to be like all of them.
     """
     x, levels = inputs.astype(np.float64), _levels(preprocessing)
-    pooled, fitted = _covariance(x), []
-    for number in range(int(mode.max()) + 1):
-        rows = x[mode == number]
+    by_mode, fitted = [x[mode == number] if (mode == number).any() else x for number in range(modes)], []
+    # About each mode's own mean: how far modes are apart is no spread within any.
+    pooled = _covariance(np.concatenate([rows - rows.mean(axis=0) for rows in by_mode]))
+    for rows in by_mode:
         covariance = (len(rows) * _covariance(rows) + x.shape[1] * pooled) / (len(rows) + x.shape[1])
         fitted.append((rows.mean(axis=0), *_maps(np.linalg.inv(covariance), preprocessing.sensors, levels)))
     means, blames, shifts = (np.array([one[part] for one in fitted]) for part in range(3))
@@ -55,6 +58,11 @@ def fit_bands(
         return ()
     seen = inputs.astype(np.float64) @ levels + _level_bias(preprocessing, levels)
     return tuple((seen - attribution.expected(inputs, mode)).std(axis=0).tolist())
+
+
+def mode_count_of(head: Head) -> int:
+    """Return how many modes a head knows, 1 for a head that knows none."""
+    return len(head.whitening) if head.kind == "modes" else 1
 
 
 def modes_of(head: Head, inputs: FloatArray) -> Modes:

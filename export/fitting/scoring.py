@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from edge_runtime.attribution import Attribution
 from edge_runtime.heads import Head
 from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
-from export.fitting.attribution import fit_attribution, fit_bands, modes_of
+from export.fitting.attribution import fit_attribution, fit_bands, mode_count_of, modes_of
 from export.fitting.blocks import block_variance
 from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
 from export.fitting.file_outputs import Fault, FileOutputs
@@ -116,7 +116,7 @@ class Fitting:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
-        attribution = fit_attribution(inputs, self.spec.preprocessing, mode)
+        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, mode_count_of(head))
         return FittedScoring(
             candidate,
             Scoring(candidate.head, candidate.span, rate),
