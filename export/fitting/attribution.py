@@ -13,6 +13,10 @@ from edge_runtime.preprocessing import FloatArray, Preprocessing
 Floats = npt.NDArray[np.float64]
 # More than for scoring: what a sensor should read must not rest on directions that hardly vary.
 _SHRINKAGE = 1e-2
+# A matrix of more inputs than these is larger than the network: each of them is then judged by itself.
+_MOST_INPUTS = 256
+# Of the mean variance: an input that never moved on normal windows is no reason to divide by zero.
+_VARIANCE_FLOOR = 1e-4
 
 
 def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes) -> Attribution:
@@ -27,6 +31,8 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
         Which of the modes each window is in; all 0 where there are none.
     """
     x, levels = inputs.astype(np.float64), _levels(preprocessing)
+    if x.shape[1] > _MOST_INPUTS:
+        return _independent(x, mode)
     pooled, fitted = _covariance(x), []
     for number in range(int(mode.max()) + 1):
         rows = x[mode == number]
@@ -40,6 +46,16 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
     return Attribution(*(np.ascontiguousarray(part, np.float32) for part in (means, blames, level, bias)))
 
 
+def _independent(x: Floats, mode: Modes) -> Attribution:
+    """Return the attribution of inputs that say nothing of each other; it knows no levels to expect."""
+    count, floor = int(mode.max()) + 1, _VARIANCE_FLOOR * max(float(x.var(axis=0).mean()), 1e-12)
+    means = np.array([x[mode == number].mean(axis=0) for number in range(count)])
+    variances = np.array([x[mode == number].var(axis=0) for number in range(count)])
+    blame = 1.0 / np.sqrt(np.maximum(variances, floor))
+    none = np.zeros((count, x.shape[1], 0), np.float32)
+    return Attribution(means.astype(np.float32), blame.astype(np.float32), none, none[:, 0])
+
+
 def fit_bands(
     attribution: Attribution, inputs: FloatArray, preprocessing: Preprocessing, mode: Modes
 ) -> tuple[float, ...]:
@@ -50,9 +66,9 @@ def fit_bands(
     inputs : ndarray of shape (n, d), float32
         Of normal windows.
     """
-    levels = _levels(preprocessing)
-    if not levels.shape[1]:
+    if not attribution.gives_levels:
         return ()
+    levels = _levels(preprocessing)
     seen = inputs.astype(np.float64) @ levels + _level_bias(preprocessing, levels)
     return tuple((seen - attribution.expected(inputs, mode)).std(axis=0).tolist())
 
