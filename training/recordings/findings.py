@@ -52,12 +52,16 @@ class Findings:
     def lines(self, policy: SensorPolicy) -> list[str]:
         """Return what to tell people, one line per kind."""
         found = (
-            (policy.constant, "never move", self.constant),
-            (policy.duplicate, "repeat another sensor", [f"{name} (as {of})" for name, of in self.duplicate.items()]),
-            (policy.drift, "drift", [f"{name} ({ratio:.0f})" for name, ratio in self.drift.items()]),
+            (policy.constant, "constant", self.constant, ""),
+            (policy.duplicate, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
+            (policy.drift, "drifting", self.drift, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
-        return [f"{done.get(what, what)}, they {why}: {', '.join(names)}" for what, why, names in found if names]
+        return [
+            f"{what}, {done[policy]}: {', '.join(names)}{note if policy == 'keep' else ''}"
+            for policy, what, names, note in found
+            if names
+        ]
 
 
 def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
