@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
@@ -99,9 +98,8 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     ):
         if what == "error" and names:
             raise RecordingError(
-                f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. "
-                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or "
-                f"--exclude {','.join(names)}"
+                f"sensors that {why} in the training rows: {', '.join(names)}. Expected none. "
+                f"Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
             )
         dropped += [name for name in names if what == "drop" and name not in dropped]
     return recording.without(dropped)
