@@ -1,8 +1,9 @@
-"""What quantisation costs: int8 against float32 on the bundled recording and on public data sets.
+"""What quantisation costs: the file that export chooses against the float32 file of the same training.
 
-Each set is learnt once; the run is exported in both schemes and scored in LiteRT. Protocols are those of the data's
-own page: SKAB's files are each learnt from their first 400 rows and pooled, their scores in units of their threshold;
-ADBench's sets are learnt from half of the normal rows and tested on the rest.
+Every set is learnt and exported by the product's defaults. Protocols are those of ``bench accuracy``: SKAB's recordings
+are each learnt from their first 400 rows and NAB's from their probationary period, ADBench's sets from half of their
+normal rows, the Tennessee Eastman process from its normal run. Recordings of one set are pooled, their scores in units
+of their threshold.
 """
 
 from __future__ import annotations
@@ -12,107 +13,154 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.accuracy.adbench import read_split
+from benchmarks.accuracy import adbench, nab, skab, tep
+from benchmarks.accuracy.alarm_runs import Flags
+from benchmarks.accuracy.nab_score import probation_of
+from benchmarks.accuracy.outcome import roc_auc
+from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of, relative_scores
 from benchmarks.bundled import bundled_recording
 from benchmarks.whole_loop import NORMAL_ROWS
-from edge_runtime.detector import Detector
-from edge_runtime.interpreter import find_runtime
-from edge_runtime.parity import roc_auc
-from edge_runtime.preprocessing import FloatArray, sliding_windows
-from export.pipeline import ExportSettings, export_run
-from training.pipeline import DetectorSettings, train
+from edge_runtime.judging import Judge
+from edge_runtime.preprocessing import FloatArray
+from training.pipeline import DetectorSettings
 from training.recordings import Columns, Recording, read_recording
 
-SCHEMES = ("float32", "int8")
-_SKAB_NORMAL_ROWS = 400
+CHOSEN, FLOAT32 = SCHEMES
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to learn: normal rows first, then rows to test on, with labels of shape (n,)."""
+    """One recording to learn, and what to score: its labels are looked at for the figures alone."""
 
     normal: Recording
-    rows: FloatArray
-    labels: npt.NDArray[np.bool_]
-    settings: DetectorSettings
+    scored: tuple[Recording, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """What is pooled into one line."""
+
+    name: str
+    tasks: tuple[Task, ...]
 
 
 @dataclass(frozen=True)
 class Loss:
-    """ROC-AUC of both files on one set, and the share of windows where their alarms agree."""
+    """Both files on one set.
+
+    Parameters
+    ----------
+    schemes : tuple of str
+        That export took, without repetition.
+    n_rows : int
+    auc_float32, auc : float or None
+        ROC-AUC; None where all rows are normal.
+    alarm_agreement : float
+        Share of rows where both files alarm or neither does.
+    """
 
     name: str
-    n_windows: int
-    auc_float32: float
-    auc_int8: float
+    schemes: tuple[str, ...]
+    n_rows: int
+    auc_float32: float | None
+    auc: float | None
     alarm_agreement: float
 
     @property
-    def loss(self) -> float:
+    def loss(self) -> float | None:
         """How much ROC-AUC falls."""
-        return self.auc_float32 - self.auc_int8
+        return None if self.auc is None or self.auc_float32 is None else self.auc_float32 - self.auc
 
 
-def measure(data: Path | None, epochs: int, on_step: Callable[[str], None] = lambda _: None) -> Iterator[Loss]:
-    """Yield the loss on each set: the bundled recording, and what lies in `data` (``skab/valve1``, ``adbench``)."""
-    on_step("host")
-    yield _loss("host", [_host(epochs)])
-    if data is None:
-        return
-    on_step("skab/valve1")
-    yield _loss("skab/valve1", [_skab(path, epochs) for path in sorted((data / "skab" / "valve1").glob("*.csv"))])
-    for path in sorted((data / "adbench").glob("*.npz")):
-        on_step(path.stem)
-        yield _loss(path.stem, [_adbench(path, epochs)])
+def measure(data: Path | None, epochs: int | None, on_step: Callable[[str], None] = lambda _: None) -> Iterator[Loss]:
+    """Yield the loss on each set.
+
+    Parameters
+    ----------
+    data : Path, optional
+        Folder with any of ``skab``, ``adbench``, ``tep`` and ``nab``.
+    epochs : int, optional
+        Other than the default.
+    """
+    for one in groups(data):
+        yield loss_on(one, epochs, on_step)
 
 
-def _loss(name: str, tasks: list[Task]) -> Loss:
-    found = [_scored(task) for task in tasks]
-    labels = np.concatenate([one for one, _ in found])
-    float32, int8 = (np.concatenate([scores[scheme] for _, scores in found]) for scheme in SCHEMES)
-    agreement = float(((float32 > 1) == (int8 > 1)).mean())
-    return Loss(name, len(labels), roc_auc(float32, labels), roc_auc(int8, labels), agreement)
-
-
-def _scored(task: Task) -> tuple[npt.NDArray[np.bool_], dict[str, FloatArray]]:
-    """Return labels and, by scheme, smoothed scores in units of the threshold."""
-    run = train(task.normal, task.settings).folder
-    chosen = [task.normal.sensors.index(name) for name in run.spec.sensor_names]
-    window, stride = run.spec.preprocessing.window, run.spec.preprocessing.stride
-    windows = np.ascontiguousarray(sliding_windows(task.rows[:, chosen], window, stride))
-    scores = {}
-    for scheme in SCHEMES:
-        model = export_run(run, ExportSettings(scheme))
-        detector = Detector(model, find_runtime("litert"))
-        scores[scheme] = detector.smooth(detector.score_many(windows)) / np.float32(detector.threshold)
-    return task.labels[window - 1 :: stride][: len(windows)], scores
-
-
-def _host(epochs: int) -> Task:
+def groups(data: Path | None) -> Iterator[Group]:
+    """Yield the bundled recording, and the sets of a folder as they are needed."""
     with bundled_recording() as path:
         whole = read_recording(path, Columns())
-    return _after(whole, NORMAL_ROWS, _with(DetectorSettings(), epochs))
+    yield Group("host", (_later_rows(whole, NORMAL_ROWS),))
+    readers = {"skab": _skab, "adbench": _adbench, "tep": _tep, "nab": _nab}
+    for name, read in readers.items():
+        if data is not None and (data / name).is_dir():
+            yield from read(data / name)
 
 
-def _skab(path: Path, epochs: int) -> Task:
-    return _after(read_recording(path, Columns()), _SKAB_NORMAL_ROWS, _with(DetectorSettings(), epochs))
+def loss_on(one: Group, epochs: int | None, on_step: Callable[[str], None] = lambda _: None) -> Loss:
+    """Return the loss on a set."""
+    settings = replace(DEFAULTS, training=replace(DEFAULTS.training, epochs=epochs))
+    found = []
+    for task in one.tasks:
+        on_step(f"{one.name}: {task.normal.name}")
+        found.append(_scored(task, settings))
+    labels = np.concatenate([scored.labels for scored in found])
+    full, chosen = (np.concatenate([getattr(scored, name) for scored in found]) for name in ("float32", "chosen"))
+    agreement = float(((full > 1.0) == (chosen > 1.0)).mean())
+    schemes = tuple(dict.fromkeys(scored.scheme for scored in found))
+    return Loss(one.name, schemes, len(labels), roc_auc(labels, full), roc_auc(labels, chosen), agreement)
 
 
-def _after(whole: Recording, normal_rows: int, settings: DetectorSettings) -> Task:
-    labels = whole.labels if whole.labels is not None else np.zeros(len(whole.values), bool)
-    normal = Recording(whole.name, whole.sensors, whole.values[:normal_rows])
-    return Task(normal, whole.values[normal_rows:], labels[normal_rows:], settings)
+@dataclass(frozen=True)
+class _Scored:
+    """Labels, and both files' scores over their threshold, of the rows where a window ends."""
+
+    scheme: str
+    labels: Flags
+    float32: FloatArray
+    chosen: FloatArray
 
 
-def _adbench(path: Path, epochs: int) -> Task:
-    split = read_split(path)
-    # Rows without an order have no neighbours to be averaged with.
-    return Task(split.normal, split.rows, split.labels, _with(DetectorSettings(smoothing_span=1), epochs))
+def _scored(task: Task, settings: DetectorSettings) -> _Scored:
+    files = detectors(task.normal, settings)
+    scores = {
+        name: np.concatenate([relative_scores(Judge.of(file), one) for one in task.scored])
+        for name, file in files.items()
+    }
+    labels = np.concatenate([_labels(one) for one in task.scored])
+    ends = np.isfinite(scores[FLOAT32])
+    scheme = files[CHOSEN].manifest.quantization.scheme
+    return _Scored(scheme, labels[ends], scores[FLOAT32][ends], scores[CHOSEN][ends])
 
 
-def _with(settings: DetectorSettings, epochs: int) -> DetectorSettings:
-    # Some public sets hold columns that never move.
-    policy = replace(settings.sensor_policy, constant="drop")
-    return replace(settings, sensor_policy=policy, training=replace(settings.training, epochs=epochs))
+def _labels(recording: Recording) -> Flags:
+    return np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
+
+
+def _later_rows(whole: Recording, normal_rows: int) -> Task:
+    return Task(part_of(whole, normal_rows), (part_of(whole, len(whole.values), normal_rows),))
+
+
+def _skab(folder: Path) -> Iterator[Group]:
+    by_folder: dict[str, list[Task]] = {}
+    for one in skab.recordings(folder):
+        if one.labels is not None:
+            by_folder.setdefault(one.name.partition("/")[0], []).append(_later_rows(one, skab.TRAIN_ROWS))
+    yield from (Group(f"skab/{name}", tuple(tasks)) for name, tasks in by_folder.items())
+
+
+def _adbench(folder: Path) -> Iterator[Group]:
+    for split in adbench.splits(folder):
+        yield Group(f"adbench/{split.name}", (Task(split.normal, (split.test,)),))
+
+
+def _tep(folder: Path) -> Iterator[Group]:
+    found = tep.process(folder)
+    faulty = (replace(run, labels=np.arange(len(run.values)) >= tep.FAULT_START) for run in found.faults.values())
+    yield Group("tep", (Task(found.train, (found.normal, *faulty)),))
+
+
+def _nab(folder: Path) -> Iterator[Group]:
+    for one in nab.recordings(folder):
+        yield Group(f"nab/{one.name.partition('/')[2]}", (_later_rows(one, probation_of(len(one.values))),))

@@ -74,7 +74,8 @@ def _tried_on(run: RunFolder, threshold: Threshold) -> str:
 def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
     preprocessing = run.spec.preprocessing
     # Of stretches of windows nobody knows when they were.
-    has_time = preprocessing.rate_hz > 0 and run.training["windows_there_were"] <= len(scores)
+    there_were = run.training["windows_there_were"] + run.training["held_out_windows_there_were"]
+    has_time = preprocessing.rate_hz > 0 and there_were <= len(scores)
     numbers = np.arange(len(scores), dtype=float)
     ends_s = (preprocessing.window + preprocessing.stride * numbers) / (preprocessing.rate_hz or 1.0)
     none = np.zeros(len(scores), bool)

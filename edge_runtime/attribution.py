@@ -4,6 +4,7 @@ For each sensor J the likelihood ratio of "J alone is wrong" against "nothing is
 and precision P, ``g_J @ inv(P_JJ) @ g_J`` with ``g = P @ (x - μ)``: how much of T² goes away when J reads what the
 other sensors say it should. What it should read is ``x_J - inv(P_JJ) @ g_J``. Both are affine maps of the inputs; the
 first is squared and summed per sensor. A machine with modes has one distribution for each; the nearest is used.
+Inputs too many for a matrix of their own are taken as independent of each other.
 
 References
 ----------
@@ -35,8 +36,9 @@ class Attribution:
     ----------
     mean : ndarray of shape (K, d), float32
         Of the inputs.
-    blame : ndarray of shape (K, d, d), float32
-        ``(x - mean) @ blame``, squared and summed over a sensor's inputs, is its likelihood ratio.
+    blame : ndarray of shape (K, d, d) or (K, d), float32
+        ``(x - mean) @ blame``, squared and summed over a sensor's inputs, is its likelihood ratio; a vector stands for
+        a diagonal matrix.
     level : ndarray of shape (K, d, S), float32
         ``(x - mean) @ level + level_bias`` is each sensor's expected mean over the window, in its own unit. Of width 0
         where the inputs do not tell levels.
@@ -68,7 +70,8 @@ class Attribution:
         per_sensor = inputs.shape[1] // sensors
         for number in range(len(self.mean)):
             rows = np.flatnonzero(mode == number)
-            squares = np.square((inputs[rows] - self.mean[number]) @ self.blame[number])
+            x, blame = inputs[rows] - self.mean[number], self.blame[number]
+            squares = np.square(x * blame if blame.ndim == 1 else x @ blame)
             ratios[rows] = squares.reshape(len(rows), per_sensor, sensors).sum(axis=1) + np.float32(FLOOR)
         return np.asarray(ratios * (scores / ratios.sum(axis=1))[:, None], np.float32)
 

@@ -1,11 +1,11 @@
 """The run folder: what training hands to export, readable with a text editor and numpy alone.
 
 ==================  ===================================================================================
-``run.json``        sensors, preprocessing, head, network shape, training settings, package versions
+``run.json``        sensors, preprocessing, what was asked of the scoring, network shape, training settings,
+                    what was found in the recording, package versions
 ``network.npz``     kernels and biases of the dense layers, as plain arrays
-``head.npz``        mean and whitening of the scoring head
-``windows.npz``     raw normal windows: a sample to quantise with, and the held-out ones with the full
-                    model's codes and scores, which an exported file must reproduce
+``windows.npz``     raw normal windows with the full model's codes: export quantises with them, and fits
+                    head, smoothing and threshold on what the quantised network gives for them
 ``model.keras``     the full model, penalty and all, for Keras
 ``history.csv``     loss, penalty and mean activation by epoch
 ==================  ===================================================================================

@@ -178,10 +178,12 @@ def _of_mode(  # noqa: PLR0913 - one affine map per mode, and what to do with it
     """Return ``then((inputs - mean_k) @ matrix_k + bias_k)`` of the nearest mode k."""
     total = None
     for mode in range(len(mean)):
-        shift = -mean[mode].astype(np.float64) @ matrix[mode]
+        one, center = matrix[mode], mean[mode].astype(np.float64)
+        is_diagonal = one.ndim == 1
+        shift = -center * one if is_diagonal else -center @ one
         if bias is not None:
             shift = shift + bias[mode]
-        value = then(tf.matmul(inputs, matrix[mode]) + shift.astype(np.float32))
+        value = then((inputs * one if is_diagonal else tf.matmul(inputs, one)) + shift.astype(np.float32))
         value = value if nearest is None else value * nearest[:, mode : mode + 1]
         total = value if total is None else total + value
     return total

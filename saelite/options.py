@@ -161,15 +161,15 @@ def adaptation_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--mean-rate", type=RATE, metavar="SHARE",
-                         help="Of the way to each quiet reading that the inputs' mean goes; 0 keeps it where it was in "
-                         "training.  [default: what the model file says]"),
+                         help="Fraction by which the input mean moves towards each quiet reading; 0 keeps it where it "
+                         "was in training.  [default: the model file's]"),
             click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
                          help="How far the mean may go from where it was in training."),
             click.option("--adapt", type=click.Choice(["spot", "dspot"]),
                          help="Follow the scores with the threshold, or with the threshold over their moving average. "
                          "[default: it stays]"),
             click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
-                         help="False-alarm rate that spot and dspot hold, per window; what comes of it is printed."),
+                         help="False-alarm rate per window for spot and dspot; the measured one is printed."),
         )
     ):  # fmt: skip
         function = option(function)

@@ -1,14 +1,19 @@
 """What several tests share: a small machine, a detector trained on it, a process of its own."""
 
 import os
-import subprocess
-import sys
-from functools import cache
-from pathlib import Path
 
-import doctest_files
-import pytest
-from machines import SENSORS, pump_rows
+# Before numpy is imported, which reads it once: the workers of pytest-xdist are as many as the cores already.
+for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+from functools import cache  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import doctest_files  # noqa: E402
+import pytest  # noqa: E402
+from machines import SENSORS, pump_rows  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -5,10 +5,14 @@ import numpy as np
 SENSORS = ("flow", "pressure", "current", "vibration")
 
 
-def pump_rows(n, seed=0):
-    """Return readings of a pump: two hidden causes, four sensors in different units."""
+def pump_rows(n, seed=0, *, jumps=True):
+    """Return readings of a pump: two hidden causes, four sensors in different units.
+
+    At the end of its range a cause jumps back to the other end, or without jumps turns round.
+    """
     rng = np.random.default_rng(seed)
-    load, speed = (np.cumsum(rng.normal(size=(2, n)), axis=1) * 0.02) % 2.0
+    walk = np.cumsum(rng.normal(size=(2, n)), axis=1) * 0.02
+    load, speed = walk % 2.0 if jumps else np.abs(walk % 4.0 - 2.0)
     noise = rng.normal(size=(4, n))
     columns = [
         30 + 5 * load + 0.3 * noise[0],

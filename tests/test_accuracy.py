@@ -18,7 +18,7 @@ from benchmarks.accuracy.limits import limit_of
 from benchmarks.accuracy.matched import matched_limit
 from benchmarks.accuracy.methods import METHODS, UNTRAINED, baseline
 from benchmarks.accuracy.outcome import Outcome
-from benchmarks.accuracy.real_path import DEFAULTS, detectors, part_of, relative_scores, untrained, with_seed
+from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of, relative_scores, untrained, with_seed
 from benchmarks.accuracy.scenarios import SCENARIOS, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from edge_runtime.errors import RecordingError
@@ -28,6 +28,7 @@ from edge_runtime.preprocessing import Preprocessing
 from training.pipeline import train
 from training.recordings import Recording
 
+OURS = METHODS[0]
 flags = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50)
 
 
@@ -159,7 +160,7 @@ def test_the_untrained_network_is_the_one_that_training_starts_from():
     assert random.history == []
     np.testing.assert_array_equal(kernels[1], kernels[2])
     assert not np.array_equal(kernels[0], kernels[1])
-    assert set(detectors(recording, untrained(settings))) == {"int8", "float32"}
+    assert set(detectors(recording, untrained(settings))) == set(SCHEMES)
 
 
 @pytest.mark.usefixtures("few_epochs")
@@ -175,7 +176,7 @@ def test_a_recording_that_is_refused_never_alarms_and_is_named():
 
 
 def outcome(name, rows):
-    return Outcome(name, "saelite int8", 0, Counts(hits=rows), FalseAlarms())
+    return Outcome(name, OURS, 0, Counts(hits=rows), FalseAlarms())
 
 
 def test_published_figures_stand_beside_the_whole_collection_alone():
@@ -219,7 +220,7 @@ def test_skab_counts_the_rows_after_those_learnt(tmp_path):
         assert one.has_anomalies == name.startswith("valve1")
         assert (one.promised_far == 1.0) == (method == skab.ALWAYS)
     assert by_method["valve1/0", skab.ALWAYS].false_alarms == FalseAlarms(1, 500.0)
-    assert by_method["valve1/0", "saelite int8"].counts.mar < 0.2
+    assert by_method["valve1/0", OURS].counts.mar < 0.2
     assert found.is_whole is False
     titles = [row[0] for row in found.tables[0][1]]
     assert titles == ["method", *METHODS, skab.ALWAYS]
@@ -246,7 +247,7 @@ def test_tep_counts_faults_from_row_160_on_and_false_alarms_before(tmp_path):
         assert one.far == pytest.approx((one.fault_far * 320 + one.run_far * 300) / 620)
         assert one.matched_fdr[3] < 0.2
         assert one.mean_fdr(matched=False, without=(3,)) == one.fdr[1]
-    mine = next(one for one in found.figures if one.method == "saelite int8")
+    mine = next(one for one in found.figures if one.method == OURS)
     assert mine.fdr[1] > 0.9
     assert mine.matched_fdr[1] > 0.9
     assert 0 < mine.promised_far < 1
@@ -312,7 +313,7 @@ def test_machines_are_measured_at_their_own_and_at_a_matched_limit():
         assert one.false_alarms.normal_s == 800 * 60
     plain = {one.method: one for one in found.figures if one.scenario == "plain"}
     # A sensor that reads 0 is seen by all that look at the distance from the usual.
-    assert plain["saelite int8"].matched["dropout"] > 0.5
+    assert plain[OURS].matched["dropout"] > 0.5
     assert plain["Mahalanobis"].roc_auc["dropout"] > 0.8
     assert [title for title, _ in found.tables] == [
         "All faults:", "plain, detected at 1% FAR:", "standstill, detected at 1% FAR:"
@@ -346,11 +347,11 @@ def test_own_recordings_are_learnt_before_their_first_anomaly_and_scored_after_i
     assert f"Heads chosen: {written['choices'][0]['head']} " in call.stdout
     assert {method for _, method in figures} == set(METHODS)
     for name in ("numbers", "words"):
-        one = figures[name, "saelite int8"]
+        one = figures[name, OURS]
         assert sum(one["counts"].values()) == 500
         assert one["counts"]["hits"] > 60
         assert one["roc_auc"] > 0.9
-    assert figures["quiet", "saelite int8"]["roc_auc"] is None
+    assert figures["quiet", OURS]["roc_auc"] is None
     assert figures["quiet", UNTRAINED]["counts"]["hits"] == 0
     assert "numbers" in call.stdout
     assert " 300 " in call.stdout
@@ -393,7 +394,7 @@ def test_a_folder_without_the_collection_is_refused(read, tmp_path):
 def test_a_file_of_skab_is_learnt_exported_and_scored(realdata):
     found = [one for one in skab.recordings(realdata / "skab") if one.name == "valve1/7"]
     results = {result.method: result.counts for result in skab.measure(found, [0]).figures}
-    assert results["saelite int8"].f1 > results[skab.ALWAYS].f1
+    assert results[OURS].f1 > results[skab.ALWAYS].f1
 
 
 @pytest.mark.realdata

@@ -47,7 +47,6 @@ def bad_recordings(folder):
         ("text.csv", ["line 5", "current", "expected a number", "much"]),
         ("nan.csv", ["line 9", "current", "--on-missing"]),
         ("one.csv", ["too few"]),
-        ("constant.csv", ["pressure", "never move", "--constant-policy drop"]),
         (".", ["empty.csv is empty"]),
     ],
 )
@@ -74,6 +73,12 @@ def test_train_refuses_bad_recordings(saelite, tmp_path, name, words):
 def test_train_refuses_bad_options(saelite, tmp_path, log, options, words, code):
     fails(saelite("train", log, "-o", "run", *options), *words, code=code)
     assert not (tmp_path / "run").exists()
+
+
+def test_constant_sensors_are_refused_on_request(saelite, tmp_path):
+    bad_recordings(tmp_path)
+    refused = saelite("train", "constant.csv", "-o", "run", "--constant-policy", "error")
+    fails(refused, "pressure", "never move", "--constant-policy drop")
 
 
 def test_train_does_not_replace_what_is_there(saelite, tmp_path, log):

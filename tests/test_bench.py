@@ -126,9 +126,11 @@ def test_name_of_the_first_command_may_be_left_out():
         assert (result.exit_code, "no such file: none.tflite" in result.output) == (1, True)
 
 
-def test_multiplications_in_the_file_are_those_of_its_network_and_head(exported, trained):
-    network, head = trained.folder.network, trained.folder.head
-    expected = sum(layer.kernel.size for layer in network.encoder) + head.whitening.size
+def test_multiplications_in_the_file_are_those_of_network_head_and_attribution(exported, trained):
+    network, spec = trained.folder.network, trained.folder.spec
+    inputs, sensors, codes = spec.preprocessing.inputs, len(spec.sensors), len(network.encoder[-1].bias)
+    head, attribution = (inputs + codes) ** 2, inputs * (inputs + sensors)
+    expected = sum(layer.kernel.size for layer in network.encoder) + head + attribution
     assert graph_macs(exported.flatbuffer) == expected
 
 

@@ -140,7 +140,7 @@ def test_train_keeps_it_and_the_file_follows_it(saelite, tmp_path, stopped):
     rows[300:400] = 0.0
     write_csv(tmp_path / "normal.csv", rows)
     result = saelite("train", "normal.csv", "--only-when", "current > 0.5", "--epochs", 5, "-o", "run")
-    assert "100 rows left out, not current > 0.5" in result.stderr, result.stderr
+    assert "100 rows not used, outside current > 0.5" in result.stderr, result.stderr
     assert read_run_folder(tmp_path / "run").spec.only_when == "current > 0.5"
     result = saelite("export", "run", "-o", "pump.tflite", "--quantize", "float32")
     assert result.returncode == 0, result.stderr

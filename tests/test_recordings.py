@@ -322,12 +322,13 @@ def test_drift_is_the_ratio_of_block_means_to_rows(spoilt):
     assert findings.drift["wanders"] == pytest.approx(expected)
 
 
-def test_sensors_are_dropped_only_as_said(spoilt):
+def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
     findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert apply(spoilt, findings, SensorPolicy("drop")).sensors == ("good", "again", "wanders")
+    assert apply(spoilt, findings, SensorPolicy()).sensors == ("good", "wanders")
+    assert apply(spoilt, findings, SensorPolicy("drop", "keep")).sensors == ("good", "again", "wanders")
     assert apply(spoilt, findings, SensorPolicy("drop", "drop", "drop")).sensors == ("good",)
     for policy, words in (
-        (SensorPolicy(), "still.*--constant-policy drop"),
+        (SensorPolicy("error"), "still.*--constant-policy drop"),
         (SensorPolicy("drop", "error"), "again.*--duplicate-policy drop"),
         (SensorPolicy("drop", "keep", "error"), "wanders.*--drift-policy drop"),
     ):
@@ -337,10 +338,14 @@ def test_sensors_are_dropped_only_as_said(spoilt):
 
 def test_findings_say_what_was_done():
     findings = Findings(("still",), {"again": "good"}, {"wanders": 812.3})
-    assert findings.lines(SensorPolicy("drop")) == [
-        "dropped, they never move: still",
-        "kept, they repeat another sensor: again (as good)",
-        "kept, they drift: wanders (812)",
+    assert findings.lines(SensorPolicy()) == [
+        "constant, dropped: still",
+        "duplicate, dropped: again (of good)",
+        "drifting, kept: wanders; export allows for drift",
+    ]
+    assert findings.lines(SensorPolicy("drop", "keep", "drop"))[1:] == [
+        "duplicate, kept: again (of good)",
+        "drifting, dropped: wanders",
     ]
 
 
@@ -360,9 +365,10 @@ def test_scoring_takes_the_formats_that_training_takes(saelite, model_path, tmp_
 
 
 def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
-    head = replace(trained.folder.head, mean=trained.folder.head.mean * np.float32(np.nan))
-    with pytest.raises(ModelFileError, match=r"no finite numbers: head_mean. Nothing was saved"):
-        save_run(replace(trained, folder=replace(trained.folder, head=head)), tmp_path / "run")
+    first, *others = trained.folder.network.encoder
+    network = replace(trained.folder.network, encoder=(replace(first, bias=first.bias * np.float32(np.nan)), *others))
+    with pytest.raises(ModelFileError, match=r"no finite numbers: encoder_0_bias. Nothing was saved"):
+        save_run(replace(trained, folder=replace(trained.folder, network=network)), tmp_path / "run")
     assert not list(tmp_path.iterdir())
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
+from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.interpreter import installed_runtimes
 from export.dense_layers import read_network
@@ -152,22 +153,47 @@ def test_what_cannot_be_exported_is_named(model, words, tmp_path):
     assert "upported" in str(caught.value) or "Expected" in str(caught.value)
 
 
-def test_seed_model_is_a_file_of_less_than_a_third(tmp_path):
+IMAGES = np.clip(np.random.default_rng(0).normal(size=(400, 784)) * 0.3, 0, 1).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def seed_model():
     model = keras.Sequential([
         keras.Input((784,)), layers.Dense(64, activation="relu"), SparseLayer(32), layers.Dense(64, activation="relu"),
         layers.Dense(784, activation="sigmoid"),
     ])  # fmt: skip
     model.compile(optimizer="adam", loss=sparse_loss())
-    images = np.clip(np.random.default_rng(0).normal(size=(400, 784)) * 0.3, 0, 1).astype(np.float32)
-    np.save(tmp_path / "images.npy", images)
-    run = read_source(saved(model, tmp_path, "keras"), tmp_path / "images.npy")
-    int8, float32 = (export_run(run, ExportSettings(scheme)) for scheme in ("int8", "float32"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def seed_run(seed_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("seed")
+    np.save(folder / "images.npy", IMAGES)
+    return read_source(saved(seed_model, folder, "keras"), folder / "images.npy")
+
+
+def test_seed_model_is_a_file_of_less_than_a_third(seed_model, seed_run):
+    int8, float32 = (export_run(seed_run, ExportSettings(scheme)) for scheme in ("int8", "float32"))
     assert len(int8.to_bytes()) < 0.3 * len(float32.to_bytes())
-    encoder = keras.Model(model.inputs, model.layers[1].output)
-    outputs = run_in(InstalledRuntime.here(installed_runtimes()[0]), float32, images[:, None])
-    np.testing.assert_allclose(outputs.codes, encoder.predict(images, verbose=0), atol=1e-5)
-    residual = images - model.predict(images, verbose=0)
-    np.testing.assert_allclose(outputs.scores, (residual**2).mean(axis=1), rtol=1e-3)
+    encoder = keras.Model(seed_model.inputs, seed_model.layers[1].output)
+    outputs = run_in(InstalledRuntime.here(installed_runtimes()[0]), float32, IMAGES[:, None])
+    np.testing.assert_allclose(outputs.codes, encoder.predict(IMAGES, verbose=0), atol=1e-5)
+    residual = IMAGES - seed_model.predict(IMAGES, verbose=0)
+    errors = (residual**2).mean(axis=1)
+    np.testing.assert_allclose(outputs.scores / outputs.scores.mean(), errors / errors.mean(), rtol=1e-3)
+
+
+def test_wide_model_names_the_input_that_is_wrong(seed_run, tmp_path):
+    for target in ("cpu", "micro"):
+        path = tmp_path / f"{target}.tflite"
+        export_run(seed_run, ExportSettings("int8", target)).write(path)
+        wrong = seed_run.windows.windows[:3].copy()
+        wrong[:, 0, 300] += 4.0
+        with Detector.load(path) as detector:
+            contributions, scores = detector.explain_many(wrong), detector.score_many(wrong)
+        assert (contributions.argmax(axis=1) == 300).all()
+        np.testing.assert_allclose(contributions.sum(axis=1), scores, rtol=1e-4)
 
 
 def test_graph_of_every_activation_is_what_tensorflow_computes(tmp_path):
@@ -175,7 +201,7 @@ def test_graph_of_every_activation_is_what_tensorflow_computes(tmp_path):
         model = sequential(layers.Dense(3, activation=name), layers.Dense(8, activation=name))
         np.save(tmp_path / "normal.npy", INPUTS)
         run = run_from_keras(saved(model, tmp_path, "keras"), tmp_path / "normal.npy")
-        interpreter = Interpreter(model_content=build_network_graph(run.network, run.head))
+        interpreter = Interpreter(model_content=build_network_graph(run.network, (run.spec.scoring.head,)))
         interpreter.allocate_tensors()
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"], INPUTS[:1])
         interpreter.invoke()
@@ -188,8 +214,7 @@ def test_keras_model_becomes_a_file_from_the_command_line(saelite, tmp_path):
     saved(MODELS["our sparse layer"](), tmp_path, "keras")
     rows = "\n".join(",".join(f"{value:.6g}" for value in row) for row in RNG.normal(size=(200, 8)))
     (tmp_path / "normal.csv").write_text("a,b,c,d,e,f,g,h\n" + rows + "\n")
-    made = saelite("export", "model.keras", "--representative", "normal.csv", "-o", "model.tflite",
-                   "--allow-parity-failure")  # fmt: skip
+    made = saelite("export", "model.keras", "--representative", "normal.csv", "-o", "model.tflite")
     assert made.returncode == 0, made.stderr
     assert "rank correlation" in made.stdout
     scored = saelite("score", "model.tflite", "normal.csv", "-o", "scores.csv")

@@ -136,11 +136,10 @@ class TrainedRun:
     def lines(self) -> list[str]:
         """Return what was found in the recording and decided, for people, one line each."""
         preprocessing = self.folder.spec.preprocessing
-        kind = "rows follow each other in time" if self.nature.is_series else "rows have no order in time"
-        features = " and ".join(preprocessing.features)
-        seen = f"{features} of {counted(preprocessing.window, 'reading')}"
+        kind = "time series" if self.nature.is_series else "table of independent rows"
+        features = f"{', '.join(preprocessing.features)} of {counted(preprocessing.window, 'reading')}"
         return [
-            f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}): the network sees {seen}",
+            f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}); features: {features}",
             *self.findings.lines(self.settings.sensor_policy),
         ]
 

@@ -13,6 +13,10 @@ from edge_runtime.preprocessing import FloatArray, Preprocessing
 Floats = npt.NDArray[np.float64]
 # More than for scoring: what a sensor should read must not rest on directions that hardly vary.
 _SHRINKAGE = 1e-2
+# A matrix of more inputs than these is larger than the network: each of them is then judged by itself.
+_MOST_INPUTS = 256
+# Of the mean variance: an input that never moved on normal windows is no reason to divide by zero.
+_VARIANCE_FLOOR = 1e-4
 
 
 def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes, modes: int = 1) -> Attribution:
@@ -30,6 +34,8 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
     """
     x, levels = inputs.astype(np.float64), _levels(preprocessing)
     by_mode, fitted = [x[mode == number] if (mode == number).any() else x for number in range(modes)], []
+    if x.shape[1] > _MOST_INPUTS:
+        return _independent(by_mode)
     # About each mode's own mean: how far modes are apart is no spread within any.
     pooled = _covariance(np.concatenate([rows - rows.mean(axis=0) for rows in by_mode]))
     for rows in by_mode:
@@ -43,6 +49,15 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
     return Attribution(*(np.ascontiguousarray(part, np.float32) for part in (means, blames, level, bias)))
 
 
+def _independent(by_mode: list[Floats]) -> Attribution:
+    """Return the attribution of inputs that say nothing of each other; it knows no levels to expect."""
+    floor = _VARIANCE_FLOOR * max(float(np.concatenate(by_mode).var(axis=0).mean()), 1e-12)
+    means = np.array([rows.mean(axis=0) for rows in by_mode], np.float32)
+    blame = np.array([1.0 / np.sqrt(np.maximum(rows.var(axis=0), floor)) for rows in by_mode], np.float32)
+    none = np.zeros((*means.shape, 0), np.float32)
+    return Attribution(means, blame, none, none[:, 0])
+
+
 def fit_bands(
     attribution: Attribution, inputs: FloatArray, preprocessing: Preprocessing, mode: Modes
 ) -> tuple[float, ...]:
@@ -53,9 +68,9 @@ def fit_bands(
     inputs : ndarray of shape (n, d), float32
         Of normal windows.
     """
-    levels = _levels(preprocessing)
-    if not levels.shape[1]:
+    if not attribution.gives_levels:
         return ()
+    levels = _levels(preprocessing)
     seen = inputs.astype(np.float64) @ levels + _level_bias(preprocessing, levels)
     return tuple((seen - attribution.expected(inputs, mode)).std(axis=0).tolist())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,16 +11,25 @@ from saelite.progress import step_progress
 from saelite.tables import table
 from saelite.workstation import require_workstation
 
+if TYPE_CHECKING:
+    from benchmarks.quantization_loss import Loss
+
+_HEADINGS = ("set", "rows", "scheme", "ROC-AUC float32", "ROC-AUC", "loss", "alarms agree")
+
 
 @click.command()
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder with public sets: skab/valve1/*.csv and adbench/*.npz.  [default: the bundled recording alone]",
+    help="Folder with any of skab/*/*.csv, adbench/*.npz, tep/*.csv and nab/*/*.csv.  "
+    "[default: the bundled recording alone]",
 )
-@click.option("--epochs", default=60, show_default=True, type=click.IntRange(1), help="At most so many.")
-def quantization(data: Path | None, epochs: int) -> None:
-    """Measure what quantisation costs: ROC-AUC and alarms of int8 files against float32 files.
+@click.option("--epochs", type=click.IntRange(0), help="Maximum number of epochs.  [default: as saelite train]")
+def quantization(data: Path | None, epochs: int | None) -> None:
+    """Measure what quantisation costs: ROC-AUC and alarms of the file that export chooses against a float32 file.
+
+    Every set is learnt and exported by the product's defaults. SKAB's recordings are pooled by folder; each of NAB's
+    series is a set of its own.
 
     \b
     Example:
@@ -30,16 +40,18 @@ def quantization(data: Path | None, epochs: int) -> None:
 
     with step_progress() as on_step:
         losses = list(measure(data, epochs, on_step))
-    rows = [
-        (one.name, str(one.n_windows), f"{one.auc_float32:.4f}", f"{one.auc_int8:.4f}", f"{one.loss:.4f}",
-         f"{one.alarm_agreement:.2%}")
-        for one in losses
-    ]  # fmt: skip
-    click.echo(table([("set", "windows", "AUC float32", "AUC int8", "loss", "alarms agree"), *rows], header=True))
-    values = [one.loss for one in losses]
-    windows = sum(one.n_windows for one in losses)
-    agreement = sum(one.alarm_agreement * one.n_windows for one in losses) / windows
-    click.echo(
-        f"\nmean loss {sum(values) / len(values):.4f}, worst {max(values):.4f}; "
-        f"alarms agree on {agreement:.2%} of {windows} windows"
-    )
+    click.echo(table([_HEADINGS, *map(_row, losses)], header=True))
+    click.echo(f"\n{_summary(losses)}")
+
+
+def _row(one: Loss) -> tuple[str, ...]:
+    figures = ("" if value is None else f"{value:.4f}" for value in (one.auc_float32, one.auc, one.loss))
+    return (one.name, str(one.n_rows), ", ".join(one.schemes), *figures, f"{one.alarm_agreement:.2%}")
+
+
+def _summary(losses: list[Loss]) -> str:
+    known = [one.loss for one in losses if one.loss is not None]
+    rows = sum(one.n_rows for one in losses)
+    agreement = sum(one.alarm_agreement * one.n_rows for one in losses) / rows
+    loss = f"mean loss {sum(known) / len(known):.4f}, worst {max(known):.4f} of {len(known)} sets; " if known else ""
+    return f"{loss}alarms agree on {agreement:.2%} of {rows} rows"

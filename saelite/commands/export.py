@@ -100,46 +100,46 @@ def _settings(target: str, quantize: str | None, runtime_python: tuple[Path, ...
 
 
 def _summary(model: ModelFile, output: Path) -> str:
-    manifest = model.manifest
+    manifest, signed = model.manifest, ", signed" if model.signature else ""
     lines = [
-        f"{output}: {size(len(model.to_bytes()))}{', signed' if model.signature else ''}",
-        f"{manifest.quantization.scheme} for {manifest.target}; {scoring_text(manifest)}",
-        f"false alarms to expect: {false_alarms(manifest.threshold)}",
+        f"{output}: {size(len(model.to_bytes()))}, {manifest.quantization.scheme} for {manifest.target}{signed}",
+        *(f"not taken: {one}" for one in manifest.given_up),
+        *scoring_lines(manifest),
+        f"expected false alarms: {false_alarms(manifest.threshold)}",
         f"run in {', '.join(f'{check.runtime} {check.version}' for check in manifest.runtimes)}",
         *(f"not run in {one.name}: {one.reason}" for one in manifest.not_run),
     ]
     if manifest.quantization.input_scale:
         share = manifest.quantization.input_saturation
         lines.append(f"{share:.2%} of normal values saturate the quantised input")
-    lines += [f"passed over {one}" for one in manifest.given_up]
     if manifest.parity and manifest.parity_float32:
         lines += ["", parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme)]
     if manifest.op_places:
         rows = [(one.op, str(one.count), one.place, one.reason) for one in manifest.op_places]
         lines += ["", table([("op", "count", "runs on", "why"), *rows], header=True)]
-    lines += [f"given up: {failure}" for failure in manifest.parity_failures]
+    lines += [f"not as in float32: {failure}" for failure in manifest.parity_failures]
     return "\n".join(lines)
 
 
-def scoring_text(manifest: Manifest) -> str:
+def scoring_lines(manifest: Manifest) -> list[str]:
     """Return how the file scores, and what it was chosen from."""
     scoring = manifest.spec.scoring
-    text = f"head {scoring.head}, smoothing span {scoring.smoothing_span}"
-    if scoring.mean_rate:
-        text += f", mean follows at {scoring.mean_rate:g}"
-    if len(manifest.tried) < 2:
-        return text
-    others = dict.fromkeys(one.name.partition(",")[0] for one in manifest.tried)
-    bests = ", ".join(
-        f"{head} {max(one.detection for one in manifest.tried if one.name.startswith(head)):.0%}" for head in others
-    )
-    return f"{text}; share of synthetic faults found by the best of each head: {bests}"
+    smoothing = "no smoothing" if scoring.smoothing_span == 1 else f"smoothing span {scoring.smoothing_span}"
+    mean = f", mean tracking at rate {scoring.mean_rate:g}" if scoring.mean_rate else ""
+    lines = [f"head {scoring.head}, {smoothing}{mean}"]
+    best: dict[str, float] = {}
+    for one in manifest.tried:
+        head = one.name.partition(",")[0]
+        best[head] = max(one.detection, best.get(head, 0.0))
+    if len(best) > 1:
+        lines.append(f"synthetic faults found: {', '.join(f'{head} {share:.0%}' for head, share in best.items())}")
+    return lines
 
 
 def parity_table(rebuilt: Parity, parity: Parity, scheme: str) -> str:
     """Return the float32 and the finished file beside each other, each against the full model."""
     sides = (rebuilt, parity)
-    rows = [("against the float32 detector", "float32 file", f"{scheme} file")]
+    rows = [("compared with the detector in float32", "float32 file", f"{scheme} file")]
     for name, title, form in (
         ("n_windows", "windows, normal and faulty", "d"),
         ("codes_correlation", "codes, correlation", ".5f"),

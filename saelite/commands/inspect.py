@@ -102,9 +102,9 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("fitted", f"on {manifest.threshold.n_windows} windows for {manifest.threshold.budget or 'no budget'}"),
         ("false alarms", false_alarms(manifest.threshold)),
         *(("tried", f"{one.name}: {one.detection:.1%} of synthetic faults found") for one in manifest.tried),
-        *(("passed over", one) for one in manifest.given_up),
+        *(("not taken", one) for one in manifest.given_up),
         *_quantization_facts(manifest),
-        *(("given up", failure) for failure in manifest.parity_failures),
+        *(("not as in float32", failure) for failure in manifest.parity_failures),
         *(("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes),
         *(("not run in", f"{one.name}: {one.reason}") for one in manifest.not_run),
         *(("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()),
@@ -119,7 +119,7 @@ def _quantization_facts(manifest: Manifest) -> list[tuple[str, str]]:
     facts = [("quantisation", f"{quantization.scheme}, one scale per {quantization.granularity}")]
     if quantization.input_scale:
         steps = f"scale {quantization.input_scale:.6g}, zero point {quantization.input_zero_point}"
-        facts.append(("input", f"{steps}, {quantization.input_saturation:.2%} of held-out values saturate"))
+        facts.append(("input", f"{steps}, {quantization.input_saturation:.2%} of normal values saturate"))
     facts += [
         (output.name, f"scale {output.scale:.6g}, zero point {output.zero_point}" if output.scale else "float32")
         for output in manifest.outputs

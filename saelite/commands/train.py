@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from training.trainer import Epoch
 
 
+_REPAIRS = {"skip": "rows left out", "hold": "last value repeated"}
 _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 
 
@@ -31,7 +32,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @rows_option("Readings to learn from; all of them should be normal.")
 @click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all that are sensors]")
-@click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
+@click.option("--exclude", type=NamesType(), default=(), help="Columns that are not sensors.")
 @label_option
 @on_missing_option
 @only_when_option("Learn only from rows in which this holds, such as 'current > 2'; the model file follows it as well.")
@@ -156,8 +157,8 @@ def train(  # the options are listed above; here are those that are no settings 
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
-    Nothing has to be chosen: what the recording is like decides, and is said. The last quarter of each file's rows is
-    held back from the network, to stop its training in time.
+    What the recording is like decides on window and features. The last quarter of each file's rows is held out to stop
+    the training in time; the threshold is fitted on export.
 
     \b
     Example: learn from the first 400 rows
@@ -175,7 +176,7 @@ def train(  # the options are listed above; here are those that are no settings 
     if name is not None:
         normal = replace(normal, name=_checked_name(name))
     settings = _settings(**options)
-    _tell(normal)
+    _tell(normal, on_missing)
     checkpoint = output.with_name(f".{output.name}.checkpoint.npz")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if not resume:
@@ -235,21 +236,21 @@ def _units(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
-def _tell(recording: Recording) -> None:
-    """Say on standard error what was kept out, repaired or looks wrong."""
+def _tell(recording: Recording, on_missing: str) -> None:
+    """Say on standard error what is not used, was repaired or looks wrong."""
     if recording.kept_out:
-        click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
+        click.echo(f"not used: {', '.join(recording.kept_out)}", err=True)
     if recording.off:
-        click.echo(f"{counted(recording.off, 'row')} left out, not {recording.only_when}", err=True)
+        click.echo(f"{counted(recording.off, 'row')} not used, outside {recording.only_when}", err=True)
     if recording.repaired:
-        click.echo(f"{counted(recording.repaired, 'row')} with missing values repaired", err=True)
+        click.echo(f"missing values in {counted(recording.repaired, 'row')}: {_REPAIRS[on_missing]}", err=True)
     for note in recording.notes:
         click.echo(note, err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
     if anomalous:
         click.echo(
-            f"warning: {anomalous} of {rows} rows are labelled anomalous and will be learnt as normal. "
-            "Choose normal ones with --rows.",
+            f"warning: {anomalous} of {rows} rows are labelled anomalous and are learnt as normal. "
+            "Choose normal rows with --rows.",
             err=True,
         )
 

@@ -48,9 +48,10 @@ def make_models(folder: Path) -> Path:
         recording = folder / "host.csv"
         here([sys.executable, "-c", _RECORDING, str(recording)])
         saelite = [sys.executable, "-m", "saelite"]
-        learn = ["--rows", NORMAL_ROWS, "--window", "2", "--epochs", "100", "--overwrite"]
+        learn = ["--rows", NORMAL_ROWS, "--overwrite"]
         here([*saelite, "train", str(recording), "-o", str(folder / "run"), *learn])
-        here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite")])
+        # Codes are compared in steps of int8.
+        here([*saelite, "export", str(folder / "run"), "-o", str(folder / "host.tflite"), "--quantize", "int8"])
         write_stream(recording, folder / "stream.csv")
         here([sys.executable, "-c", _PUMP, str(folder / "pump.tflite")])
         here([sys.executable, "-c", _ROWS, *map(str, (folder / "host.tflite", recording, folder / "rows.npy"))])

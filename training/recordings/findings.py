@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
@@ -52,12 +51,16 @@ class Findings:
     def lines(self, policy: SensorPolicy) -> list[str]:
         """Return what to tell people, one line per kind."""
         found = (
-            (policy.constant, "never move", self.constant),
-            (policy.duplicate, "repeat another sensor", [f"{name} (as {of})" for name, of in self.duplicate.items()]),
-            (policy.drift, "drift", [f"{name} ({ratio:.0f})" for name, ratio in self.drift.items()]),
+            (policy.constant, "constant", self.constant, ""),
+            (policy.duplicate, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
+            (policy.drift, "drifting", self.drift, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
-        return [f"{done.get(what, what)}, they {why}: {', '.join(names)}" for what, why, names in found if names]
+        return [
+            f"{what}, {done[policy]}: {', '.join(names)}{note if policy == 'keep' else ''}"
+            for policy, what, names, note in found
+            if names
+        ]
 
 
 def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
@@ -95,9 +98,8 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     ):
         if what == "error" and names:
             raise RecordingError(
-                f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. "
-                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or "
-                f"--exclude {','.join(names)}"
+                f"sensors that {why} in the training rows: {', '.join(names)}. Expected none. "
+                f"Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
             )
         dropped += [name for name in names if what == "drop" and name not in dropped]
     return recording.without(dropped)
