@@ -12,6 +12,9 @@ import numpy.typing as npt
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.streaming.alarm import AlarmEvent
 
+TIME_LIMITS = -6e10, 2.5e11
+"""Seconds since the epoch that ISO 8601 can write with a year of four digits."""
+
 
 @dataclass(frozen=True)
 class StreamResult:
@@ -105,7 +108,7 @@ def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
     >>> time_texts(np.array([0.25]))
     ['1970-01-01T00:00:00.250Z']
     """
-    stamps = np.rint(np.clip(times, -6e10, 2.5e11) * 1e3).astype("datetime64[ms]")
+    stamps = np.rint(np.clip(times, *TIME_LIMITS) * 1e3).astype("datetime64[ms]")
     return [f"{text}Z" for text in np.datetime_as_string(stamps).tolist()]
 
 
@@ -131,6 +134,8 @@ class Counters:
         Lines or messages that were no reading.
     gaps, backwards : int
         Where time was missing or went backwards; the window starts anew.
+    jumps : int
+        Of these, where the readings' clock was set: forward by more than a day, or backwards.
     out_of_range : int
         Readings with a value farther out than the network sees.
     stuck : int
@@ -154,6 +159,7 @@ class Counters:
     lost: int = 0
     gaps: int = 0
     backwards: int = 0
+    jumps: int = 0
     out_of_range: int = 0
     stuck: int = 0
     reconnects: int = 0

@@ -13,7 +13,7 @@ from edge_runtime.errors import OutputError, SaeliteError
 from edge_runtime.json_codec import from_json, to_json
 from edge_runtime.streaming.alarm import AlarmState
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class StateError(SaeliteError):

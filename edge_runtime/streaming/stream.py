@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +20,10 @@ from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
 from edge_runtime.streaming.checks import SensorWatch, StreamClock
 from edge_runtime.streaming.repair import Repair
-from edge_runtime.streaming.results import Counters, Notices, Results
+from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices, Results
 from edge_runtime.streaming.scoring import Scored, Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
+from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _DRIFT_WINDOW = 512
 # Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
@@ -167,7 +168,7 @@ class Stream:
         scores = np.concatenate([part.scored.scores for part in parts])
         thresholds = np.concatenate([part.scored.thresholds for part in parts])
         contributions = np.concatenate([part.scored.contributions for part in parts])
-        alarms, events = self.alarm.update_many(times, scores, thresholds, contributions)
+        alarms, events = self.alarm.update_many(times, scores, thresholds, contributions, time.monotonic())
         drifts = self._drifts(np.concatenate([part.scored.codes for part in parts]))
         self.counters.above += int((scores > thresholds).sum())
         self.counters.alarms += sum(event.name == "alarm_started" for event in events)
@@ -227,10 +228,10 @@ class Stream:
         judge = self.scorer.judge
         self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))
         self._rolling.ahead = max(0, min(state.ahead, self._rolling.stride))
-        self._clock.last_s = math.nan if state.last_time_s is None else state.last_time_s
+        self._clock.last_s = _past(state.last_time_s)
         self._clock.step_s = math.nan if state.usual_step_s is None else state.usual_step_s
         judge.smoother.level = state.smoothed
-        self.alarm.state = state.alarm
+        self.alarm.state = replace(state.alarm, last_s=_finite(_past(state.alarm.last_s)))
         self.drift.state = state.drift
         if judge.spot is not None and state.spot is not None:
             judge.spot.state = state.spot
@@ -248,10 +249,16 @@ class _Part:
 
 def _filled(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
     """Return times without NaN, and whether the readings brought their own."""
-    unknown = ~np.isfinite(times)
-    if not unknown.any():
-        return times, True
-    return np.where(unknown, time.time(), times), False
+    known = np.isfinite(times)
+    # Limited to the years that can be written: differences of larger numbers overflow.
+    if known.all():
+        return np.clip(times, *TIME_LIMITS), True
+    return np.where(known, np.clip(times, *TIME_LIMITS), time.time()), False
+
+
+def _past(time_s: float | None) -> float:
+    """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
+    return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
 
 
 def _no_results(sensors: tuple[str, ...]) -> Results:
