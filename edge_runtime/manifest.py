@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.export_record import NotRun, Op, OpPlace, Parity, ParityLimits, Provenance, RuntimeCheck
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.json_codec import from_json, to_json
 from edge_runtime.preprocessing import Preprocessing
 
 __all__ = [
@@ -229,5 +229,5 @@ class Manifest:
                     "Install the saelite that wrote the file, or export it again."
                 )
             return from_json(cls, data)
-        except (UnicodeDecodeError, json.JSONDecodeError, DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # of text, JSON and types, and of integers of 5,000 digits
             raise ModelFileError(f"the manifest is damaged ({error}). Export the file again.") from error

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,37 +67,37 @@ def sign(message: bytes, private_key: Path) -> bytes:
     return key.public_key().public_bytes_raw() + key.sign(message)
 
 
-def verify(message: bytes, signature: bytes, trusted_key: Path, what: object) -> None:
-    """Raise IntegrityError unless `signature` is that of `message` by the owner of `trusted_key`.
+def verify(message: bytes, signature: bytes, trusted_keys: Sequence[Path], what: object) -> None:
+    """Raise IntegrityError unless `signature` is that of `message` by the owner of one of the trusted keys.
 
     Parameters
     ----------
     signature : bytes
         Empty where there is none.
-    trusted_key : Path
-        PEM file with the public key.
+    trusted_keys : sequence of Path
+        PEM files with public keys.
     what : object
         The file's name, for the message.
     """
-    trusted = _public(trusted_key)
-    expected = trusted.public_bytes_raw()
+    trusted = {_public(path).public_bytes_raw(): path for path in trusted_keys}
+    wanted = " or ".join(f"{key_name(key)} ({path})" for key, path in trusted.items())
     if not signature:
         raise IntegrityError(
-            f"{what} is not signed: expected a signature by {key_name(expected)} ({trusted_key}). "
-            "Sign it with: saelite export … --sign KEY"
+            f"{what} is not signed: expected a signature by {wanted}. Sign it with: saelite export … --sign KEY"
         )
-    if signature[:_PUBLIC_BYTES] != expected:
+    signer = signature[:_PUBLIC_BYTES]
+    if signer not in trusted:
         raise IntegrityError(
-            f"{what} is signed by another key: expected {key_name(expected)} ({trusted_key}). "
-            f"Received: {key_name(signature)}. Do not use the file unless you know why."
+            f"{what} is signed by another key: expected {wanted}. Received: {key_name(signature)}. "
+            "Do not use the file unless you know why."
         )
     from cryptography.exceptions import InvalidSignature
 
     try:
-        trusted.verify(signature[_PUBLIC_BYTES:], message)
+        _public(trusted[signer]).verify(signature[_PUBLIC_BYTES:], message)
     except InvalidSignature as error:
         raise IntegrityError(
-            f"{what} was changed after it was signed: the signature by {key_name(expected)} does not fit. "
+            f"{what} was changed after it was signed: the signature by {key_name(signer)} does not fit. "
             "Copy or export the file again."
         ) from error
 
