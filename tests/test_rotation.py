@@ -1,4 +1,4 @@
-"""Files of results, rotated by us, moved or emptied by others, on disks that fail: no line is lost that could be kept."""
+"""Files of results, rotated by us, moved or emptied by others, on bad disks: no line is lost that could be kept."""
 
 import os
 

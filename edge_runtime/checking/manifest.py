@@ -6,12 +6,12 @@ nothing would ever alarm.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from edge_runtime.checking.leaves import between, check_leaves, expect
 from edge_runtime.errors import ModelFileError
 from edge_runtime.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.heads import PARTS
@@ -24,8 +24,6 @@ LONGEST_STRIDE = 100_000
 LONGEST_SPAN = 100_000
 MOST_SENSORS = 100_000
 MOST_WINDOW_VALUES = 1 << 26
-_LONGEST_TEXT = 10_000
-_LARGEST_INTEGER = 2**63
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST_SCALE = 1e-38
 """Below, its inverse is infinite in float32."""
@@ -40,7 +38,7 @@ def check_manifest(manifest: Manifest) -> None:
         With the first field that cannot be meant.
     """
     try:
-        _check_leaves(manifest)
+        check_leaves(manifest)
         _check_spec(manifest)
         _check_threshold(manifest)
         _check_quantization(manifest)
@@ -51,65 +49,29 @@ def check_manifest(manifest: Manifest) -> None:
         ) from error
 
 
-def _expect(expected: str, received: Any, path: str, *, when: bool) -> None:
-    if not when:
-        raise DecodeError(f"expected {expected}. Received: {received!r:.80}", path)
-
-
-def _check_leaves(value: Any) -> None:
-    """Check that numbers are finite and texts of a sane length, wherever they stand."""
-    if isinstance(value, float):
-        _expect("a finite number", value, "", when=math.isfinite(value))
-    elif isinstance(value, int):
-        _expect("an integer of 64 bits", "a larger one", "", when=-_LARGEST_INTEGER <= value < _LARGEST_INTEGER)
-    elif isinstance(value, str):
-        _expect(f"at most {_LONGEST_TEXT} characters", value, "", when=len(value) <= _LONGEST_TEXT)
-    elif not _all_finite(value):
-        for name, item in _items(value):
-            try:
-                _check_leaves(item)
-            except DecodeError as error:
-                raise error.inside(name) from None
-
-
-def _all_finite(values: Any) -> bool:
-    """Return whether these are nothing but finite numbers: of thousands of scales, one look."""
-    return type(values) is tuple and set(map(type, values)) == {float} and all(map(math.isfinite, values))
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    if hasattr(value, "_asdict"):
-        return value._asdict().items()  # type: ignore[no-any-return]  # a named tuple's
-    if hasattr(value, "__dataclass_fields__"):
-        return ((name, getattr(value, name)) for name in value.__dataclass_fields__)
-    if isinstance(value, Mapping):
-        return value.items()
-    return ((f"[{number}]", item) for number, item in enumerate(value)) if isinstance(value, tuple) else ()
-
-
 def _check_spec(manifest: Manifest) -> None:
     spec, scoring = manifest.spec, manifest.spec.scoring
     names = spec.sensor_names
-    _expect(f"1 to {MOST_SENSORS} sensors", len(names), "spec.sensors", when=1 <= len(names) <= MOST_SENSORS)
-    _expect("different names", f"{len(names)} with some alike", "spec.sensors", when=len(set(names)) == len(names))
+    expect(f"1 to {MOST_SENSORS} sensors", len(names), "spec.sensors", when=1 <= len(names) <= MOST_SENSORS)
+    expect("different names", f"{len(names)} with some alike", "spec.sensors", when=len(set(names)) == len(names))
     _check_preprocessing(spec.preprocessing, len(names))
-    _expect(f"one of {', '.join(PARTS)}", scoring.head, "spec.scoring.head", when=scoring.head in PARTS)
-    _between(1, LONGEST_SPAN, scoring.smoothing_span, "spec.scoring.smoothing_span")
-    _expect("0 to below 1", scoring.mean_rate, "spec.scoring.mean_rate", when=0 <= scoring.mean_rate < 1)
+    expect(f"one of {', '.join(PARTS)}", scoring.head, "spec.scoring.head", when=scoring.head in PARTS)
+    between(1, LONGEST_SPAN, scoring.smoothing_span, "spec.scoring.smoothing_span")
+    expect("0 to below 1", scoring.mean_rate, "spec.scoring.mean_rate", when=0 <= scoring.mean_rate < 1)
 
 
 def _check_preprocessing(preprocessing: Preprocessing, sensors: int) -> None:
     at = "spec.preprocessing"
-    _between(1, LONGEST_WINDOW, preprocessing.window, f"{at}.window")
-    _between(1, LONGEST_STRIDE, preprocessing.stride, f"{at}.stride")
+    between(1, LONGEST_WINDOW, preprocessing.window, f"{at}.window")
+    between(1, LONGEST_STRIDE, preprocessing.stride, f"{at}.stride")
     values = preprocessing.window * sensors
-    _expect(f"at most {MOST_WINDOW_VALUES} values a window", values, f"{at}.window", when=values <= MOST_WINDOW_VALUES)
+    expect(f"at most {MOST_WINDOW_VALUES} values a window", values, f"{at}.window", when=values <= MOST_WINDOW_VALUES)
     _check_scaling(preprocessing.center, preprocessing.scale, sensors, at, "")
     limit = preprocessing.limit
-    _expect(f"above 0, at most {UNLIMITED:g}", limit, f"{at}.limit", when=0 < limit <= UNLIMITED)
+    expect(f"above 0, at most {UNLIMITED:g}", limit, f"{at}.limit", when=0 < limit <= UNLIMITED)
     _check_features(preprocessing, at)
     inputs = preprocessing.inputs
-    _expect(f"at most {MOST_WINDOW_VALUES} inputs", inputs, f"{at}.features", when=inputs <= MOST_WINDOW_VALUES)
+    expect(f"at most {MOST_WINDOW_VALUES} inputs", inputs, f"{at}.features", when=inputs <= MOST_WINDOW_VALUES)
     if preprocessing.feature_center or preprocessing.feature_scale:
         _check_scaling(preprocessing.feature_center, preprocessing.feature_scale, inputs, at, "feature_")
 
@@ -117,59 +79,55 @@ def _check_preprocessing(preprocessing: Preprocessing, sensors: int) -> None:
 def _check_features(preprocessing: Preprocessing, at: str) -> None:
     features, window, rate_hz = preprocessing.features, preprocessing.window, preprocessing.rate_hz
     known = 1 <= len(features) <= len(FEATURES) and set(features) <= set(FEATURES)
-    _expect(f"of {', '.join(FEATURES)}", features, f"{at}.features", when=known)
-    _between(0, MAX_SPECTRUM_WINDOW, preprocessing.bands, f"{at}.bands")
-    _expect("0 or more", rate_hz, f"{at}.rate_hz", when=0 <= rate_hz <= _LARGEST)
+    expect(f"of {', '.join(FEATURES)}", features, f"{at}.features", when=known)
+    between(0, MAX_SPECTRUM_WINDOW, preprocessing.bands, f"{at}.bands")
+    expect("0 or more", rate_hz, f"{at}.rate_hz", when=0 <= rate_hz <= _LARGEST)
     if not set(features) & set(SPECTRA):
         return
-    _expect(f"2 to {MAX_SPECTRUM_WINDOW} with spectra", window, f"{at}.window", when=2 <= window <= MAX_SPECTRUM_WINDOW)
-    _expect("at least 1 with spectra", preprocessing.bands, f"{at}.bands", when=preprocessing.bands >= 1)
-    _expect("above 0 with logmel", rate_hz, f"{at}.rate_hz", when="logmel" not in features or rate_hz > 0)
+    expect(f"2 to {MAX_SPECTRUM_WINDOW} with spectra", window, f"{at}.window", when=2 <= window <= MAX_SPECTRUM_WINDOW)
+    expect("at least 1 with spectra", preprocessing.bands, f"{at}.bands", when=preprocessing.bands >= 1)
+    expect("above 0 with logmel", rate_hz, f"{at}.rate_hz", when="logmel" not in features or rate_hz > 0)
 
 
 def _check_scaling(center: Sequence[float], scale: Sequence[float], count: int, at: str, kind: str) -> None:
     for name, values in (("center", center), ("scale", scale)):
-        _expect(f"{count} values", len(values), f"{at}.{kind}{name}", when=len(values) == count)
+        expect(f"{count} values", len(values), f"{at}.{kind}{name}", when=len(values) == count)
     _all(center, lambda value: abs(value) <= _LARGEST, "within float32", f"{at}.{kind}center")
     _all(scale, lambda value: _SMALLEST_SCALE <= value <= _LARGEST, "above 0 in float32", f"{at}.{kind}scale")
 
 
 def _all(values: Sequence[float], fits: Any, expected: str, path: str) -> None:
     for number, value in enumerate(values):
-        _expect(expected, value, f"{path}[{number}]", when=fits(value))
-
-
-def _between(lowest: int, highest: int, value: int, path: str) -> None:
-    _expect(f"{lowest} to {highest}", value, path, when=lowest <= value <= highest)
+        expect(expected, value, f"{path}[{number}]", when=fits(value))
 
 
 def _check_threshold(manifest: Manifest) -> None:
     threshold = manifest.threshold
     value = threshold.value
-    _expect("above 0, within float32", value, "threshold.value", when=_SMALLEST_SCALE <= value <= _LARGEST)
-    _expect("'>'", threshold.comparison, "threshold.comparison", when=threshold.comparison == ">")
+    expect("above 0, within float32", value, "threshold.value", when=_SMALLEST_SCALE <= value <= _LARGEST)
+    expect("'>'", threshold.comparison, "threshold.comparison", when=threshold.comparison == ">")
     for name in ("target_far", "measured_far"):
         rate = getattr(threshold, name)
-        _expect("a share from 0 to 1", rate, f"threshold.{name}", when=rate is None or 0 <= rate <= 1)
+        expect("a share from 0 to 1", rate, f"threshold.{name}", when=rate is None or 0 <= rate <= 1)
 
 
 def _check_quantization(manifest: Manifest) -> None:
     quantization = manifest.quantization
     _check_scale(quantization.input_scale, quantization.input_zero_point, "quantization.input")
     names = [output.name for output in manifest.outputs]
-    _expect("different names", names, "outputs", when=len(set(names)) == len(names))
+    expect("different names", names, "outputs", when=len(set(names)) == len(names))
     for number, output in enumerate(manifest.outputs):
         _check_scale(output.scale, output.zero_point, f"outputs[{number}]")
     known = manifest.graph in ("detector", "network")
-    _expect("detector or network", manifest.graph, "graph", when=known)
+    expect("detector or network", manifest.graph, "graph", when=known)
 
 
 def _check_scale(scale: float, zero_point: int, path: str) -> None:
-    _expect("a scale of 0 or more", scale, path, when=scale == 0 or _SMALLEST_SCALE <= scale <= _LARGEST)
-    _between(-32768, 32767, zero_point, path)
+    expect("a scale of 0 or more", scale, path, when=scale == 0 or _SMALLEST_SCALE <= scale <= _LARGEST)
+    between(-32768, 32767, zero_point, path)
 
 
 def _check_drift(manifest: Manifest) -> None:
     if manifest.drift is not None:
-        _between(1, LONGEST_WINDOW, manifest.drift.window, "drift.window")
-        _expect("0 or more", manifest.drift.limit, "drift.limit", when=manifest.drift.limit >= 0)
+        between(1, LONGEST_WINDOW, manifest.drift.window, "drift.window")
+        expect("0 or more", manifest.drift.limit, "drift.limit", when=manifest.drift.limit >= 0)

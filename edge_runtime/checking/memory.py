@@ -59,12 +59,13 @@ def _follow(op: GraphOp, graph: CheckedGraph, shapes: list[_Followed]) -> None:
     is_count = exact and op.code in _EXACT
     for number in op.outputs:
         tensor = graph.tensors[number]
-        if math.prod(tensor.shape) == most:
+        count = math.prod(tensor.shape)
+        if count == most:
             shapes[number] = _Followed(tensor.shape, exact)
-        elif tensor.is_open:
+        elif tensor.is_open and count < most:
             # What stands in the file is of some batch: the runtime puts in what it finds.
             shapes[number] = _Followed(_broadcast(inputs) if op.code in _ACROSS else (most,), is_count)
-        elif math.prod(tensor.shape) > most or is_count:
+        elif count > most or is_count:
             raise damaged(
                 f"op {ARITIES[op.code].name} gives {most} values from {inputs!r:.80}, "
                 f"the file says {tensor.shape!r:.80} for {tensor.name!r:.80}"
