@@ -22,6 +22,7 @@ _LARGEST_OPTION = 1 << 16
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 12: 64, 15: 32, 16: 16, 17: 4}
 _LARGEST_ELEMENTS = 1 << 40
 FLOAT32, INT8, UINT8 = 0, 9, 3
+_SMALLEST_SCALE, _LARGEST_SCALE = 1e-20, 1e20
 
 
 @dataclass(frozen=True)
@@ -190,14 +191,20 @@ def _check_quantization(table: VerifiedTable | None, tensor: GraphTensor) -> Non
         not table.number(4, "B")
         and not table.has(5)
         and len(zero_points) in (len(scales), 0)
-        and bool((np.isfinite(scales) & (scales >= 0)).all())
-        and bool((np.abs(zero_points) <= 1 << 16).all())
+        # LiteRT's XNNPACK crashes on a scale that is subnormal.
+        and bool((np.isfinite(scales) & (scales >= _SMALLEST_SCALE) & (scales <= _LARGEST_SCALE)).all())
+        and bool(((zero_points >= -_most_zero(tensor.kind) - 1) & (zero_points <= _most_zero(tensor.kind))).all())
         and all(len(extreme) <= max(1, len(scales), math.prod(tensor.shape)) for extreme in extremes)
         # Of as many channels as scales: a runtime that trusts it reads beyond their end.
         and (len(scales) <= 1 or (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)))
     )
     if not sane:
         raise damaged(f"tensor {tensor.name!r:.80} is quantised in a way that cannot be meant")
+
+
+def _most_zero(kind: int) -> int:
+    """Return the highest zero point of a type; that of the lowest is as far from zero, and one more."""
+    return {INT8: 127, UINT8: 255, 17: 7}.get(kind, 32767)
 
 
 def _op(table: VerifiedTable, codes: list[int], n_tensors: int) -> GraphOp:

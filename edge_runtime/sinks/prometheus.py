@@ -6,7 +6,9 @@ import dataclasses
 import math
 
 from edge_runtime.errors import OutputError, missing_extra
+from edge_runtime.sinks.metrics_server import MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
+from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Counters, Results
 
 
@@ -29,7 +31,7 @@ class PrometheusSink:
 
     def __init__(self, host: str, port: int, info: StreamInfo) -> None:
         try:
-            from prometheus_client import CollectorRegistry, Gauge, start_http_server
+            from prometheus_client import CollectorRegistry, Gauge, generate_latest
         except ImportError as error:
             raise missing_extra("prometheus-client", "prometheus", "the prometheus sink") from error
         registry = CollectorRegistry()
@@ -46,14 +48,18 @@ class PrometheusSink:
         self._counts = {
             field.name: gauge(f"readings_{field.name}", "See docs/running.md") for field in dataclasses.fields(Counters)
         }
+        self._stale = gauge("stale", "Whether nothing has come for too long")
+        self._last_reading = gauge("last_reading_seconds", "When the last reading came in, seconds since the epoch")
+        self._last_result = gauge("last_result_seconds", "When the last result came out, seconds since the epoch")
+        self._silent = gauge("sensor_silent", "Whether a sensor has given no number for long", ("sensor",))
         self._threshold.set(info.threshold)
         if math.isfinite(info.drift_limit):
             gauge("drift_limit", "Drift that normal data stay below, nats").set(info.drift_limit)
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = MetricsServer(host, port, lambda: generate_latest(registry))
         except (OSError, OverflowError) as error:
             raise OutputError(f"cannot serve metrics on {host}:{port}: {error}. Choose another port.") from error
-        self.port = self._server.server_port
+        self.port = self._server.port
         self.name = f"prometheus on {host}:{self.port}"
 
     def write(self, results: Results) -> None:
@@ -68,6 +74,16 @@ class PrometheusSink:
         for name in self._sensors:
             self._contribution.labels(name).set(last.sensors.get(name, 0.0))
 
+    def health(self, health: Health) -> None:
+        """Take how the stream is: a score of long ago is none."""
+        self._stale.set(health.stale)
+        self._last_reading.set(health.last_reading_s or math.nan)
+        self._last_result.set(health.last_result_s or math.nan)
+        for name in self._sensors:
+            self._silent.labels(name).set(name in health.silent)
+        if health.stale:
+            self._score.set(math.nan)
+
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
         for name, gauge in self._counts.items():
@@ -75,6 +91,4 @@ class PrometheusSink:
 
     def close(self) -> None:
         """See `Sink.close`."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=2)
+        self._server.close()

@@ -17,6 +17,7 @@ from edge_runtime.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Counters, Results, time_texts
 
 Format = Callable[[Results], list[str]]
@@ -65,7 +66,7 @@ def csv_header(sensors: tuple[str, ...]) -> str:
     return ",".join(["time,score,threshold,alarm", *pairs, "drift"]) + "\n"
 
 
-def event_json(event: AlarmEvent) -> str:
+def event_json(event: AlarmEvent | HealthEvent) -> str:
     """Return an event as JSON, times in ISO 8601."""
     fields = to_json(event)
     times = {
@@ -116,6 +117,8 @@ class TextSink:
         First line of each file.
     max_bytes, keep : int
         See `RotatedFile`.
+    tells_health : bool
+        Whether events of the stream's health are written, as lines of JSON.
 
     Raises
     ------
@@ -123,9 +126,18 @@ class TextSink:
         If the file cannot be written.
     """
 
-    def __init__(self, path: str, form: Format, header: str = "", max_bytes: int = 10_000_000, keep: int = 5) -> None:
+    def __init__(  # noqa: PLR0913 - where, what and how much of it
+        self,
+        path: str,
+        form: Format,
+        header: str = "",
+        max_bytes: int = 10_000_000,
+        keep: int = 5,
+        *,
+        tells_health: bool = False,
+    ) -> None:
         self.name = "standard output" if path == "-" else path
-        self._form = form
+        self._form, self._tells_health = form, tells_health
         try:
             self._file = (
                 StandardOutput(header.encode())
@@ -141,8 +153,13 @@ class TextSink:
         if content:
             self._file.write(content)
 
+    def health(self, health: Health) -> None:
+        """Write what has changed in the stream's health."""
+        if self._tells_health and health.events:
+            self._file.write("".join(event_json(event) + "\n" for event in health.events).encode())
+
     def status(self, counters: Counters) -> None:
-        """See `Sink.status`; lines are results alone."""
+        """See `Sink.status`; lines are results and events alone."""
 
     def close(self) -> None:
         """See `Sink.close`."""

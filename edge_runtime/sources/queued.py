@@ -12,6 +12,7 @@ from edge_runtime.sources.source import Readings, SourceLost, gather, mapping_de
 
 _LENGTH = 4096
 _MOST_AT_ONCE = 1024
+_PATIENCE_S = 1.0
 
 
 class IteratorSource:
@@ -31,6 +32,7 @@ class IteratorSource:
 
     def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: tuple[str, ...]) -> None:
         self.name = name
+        self.patience_s = _PATIENCE_S
         self._sensors = len(sensors)
         self._decode = mapping_decoder(sensors)
         self._queue: queue.Queue[_Item] = queue.Queue(_LENGTH)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -86,6 +88,16 @@ class Results:
         # An alarm that starts or ends with the first row differs from what was before the block.
         return [0, *rows] if len(self.events) > len(rows) else rows
 
+    def rows(self, rows: list[int]) -> Results:
+        """Return some of the results, in order, and all events: every event's row must be among them."""
+        n = len(self)
+        arrays = {
+            field.name: value[rows]
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray) and len(value) == n
+        }
+        return dataclasses.replace(self, **cast(dict[str, Any], arrays))
+
     def row(self, row: int) -> StreamResult:
         """Return one of the results; -1 is the last."""
         drift = float(self.drifts[row])
@@ -140,6 +152,8 @@ class Counters:
         Readings with a value farther out than the network sees.
     stuck : int
         Sensors that stand still now.
+    silent : int
+        Sensors that have given no number for long.
     reconnects, reloads, refused_models : int
     above : int
         Scores above the threshold.
@@ -162,6 +176,7 @@ class Counters:
     jumps: int = 0
     out_of_range: int = 0
     stuck: int = 0
+    silent: int = 0
     reconnects: int = 0
     reloads: int = 0
     refused_models: int = 0
@@ -187,9 +202,11 @@ class Notices:
 
     tell: Callable[[str], None]
     counts: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, kind: str, message: str) -> None:
         """Tell `message` unless one of this kind was told before."""
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        if self.counts[kind] == 1:
+        with self._lock:  # sinks tell from threads of their own
+            count = self.counts[kind] = self.counts.get(kind, 0) + 1
+        if count == 1:
             self.tell(message)

@@ -137,6 +137,11 @@ class Stream:
         if self._repair.refusal:
             raise self._repair.refusal
 
+    @property
+    def missing_since_s(self) -> npt.NDArray[np.float64]:
+        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
+        return self._repair.missing_since_s
+
     def end(self) -> None:
         """Count what can no longer be scored."""
         self._repair.end()

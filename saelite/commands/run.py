@@ -52,6 +52,11 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
               help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
 @click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How old it may be.")
 @click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
+@click.option("--stale-after", type=DurationType(),
+              help="Nothing may come for so long before the stream counts as dead: an event, MQTT goes offline.  "
+              "[default: ten times the usual pause, at least 10s]")  # fmt: skip
+@click.option("--on-stale", type=click.Choice(["restart", "exit", "wait"]), default="restart", show_default=True,
+              help="Then: let systemd's watchdog start it again, end with an error, or wait on.")  # fmt: skip
 @detector_options
 def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
     """Watch a stream of readings: results and alarms out, for as long as it lasts.
@@ -67,7 +72,8 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
       tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
     """
     from edge_runtime.running.runner import Runner, RunSettings
-    from edge_runtime.sinks.sink import Sinks, StreamInfo
+    from edge_runtime.sinks.sink import StreamInfo
+    from edge_runtime.sinks.sinks import Sinks
     from edge_runtime.sinks.spec import open_sink
     from edge_runtime.sources.spec import open_source
     from edge_runtime.streaming.stream import Stream
@@ -84,7 +90,9 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     info = StreamInfo(manifest.name, stream.sensors, stream.detector.threshold, stream.drift_limit)
     opened = open_source(source, stream.sensors, _tell)
     outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], stream.notices)
-    settings = RunSettings(model, load, options["state"], options["state_interval"], options["duration"])
+    settings = RunSettings(
+        model, load, *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
+    )
     try:
         Runner(stream, opened, outputs, settings, _tell).run()
     finally:
