@@ -1,7 +1,7 @@
 """A page for scrapers, served so that no client can hold up anything else: few at once, each for a few seconds.
 
-Not with `http.server`: it waits for a slow client for ever, opens a thread for each, and writes a line for every request
-it does not understand.
+Not with `http.server`: it waits for a slow client for ever, opens a thread for each, and writes a line for every
+request it does not understand.
 """
 
 from __future__ import annotations

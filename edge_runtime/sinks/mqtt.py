@@ -33,7 +33,8 @@ from edge_runtime.streaming.results import Counters, Results, StreamResult, time
 
 _STATUS_PERIOD_S = 10.0
 _MOST_UNACKNOWLEDGED = 500
-_PATIENCE_S = 5.0
+_PATIENCE_S = 3.0
+_ACKNOWLEDGED_S = 0.5
 
 
 class MqttSink:
@@ -146,7 +147,7 @@ class MqttSink:
         while self._sent and self._sent[0].is_published():
             self._sent.popleft()
         if len(self._sent) >= _MOST_UNACKNOWLEDGED:
-            self._sent[0].wait_for_publish(_PATIENCE_S)
+            self._sent[0].wait_for_publish(_ACKNOWLEDGED_S)
             # A broker that acknowledges nothing gets nothing more but events, and of these no more than a queue full.
             if not self._sent[0].is_published() and (retain or len(self._sent) >= 2 * _MOST_UNACKNOWLEDGED):
                 self.dropped += 1
@@ -167,8 +168,6 @@ class MqttSink:
             self._away(reason)
             return
         self._told = False
-        # What a connection that is gone had not acknowledged is the client's to send again.
-        self._sent.clear()
         self._announce_to(client)
         client.publish(f"{self._base}/availability", self._availability, qos=1, retain=True)
         self._next_state_s = self._next_status_s = 0.0
@@ -192,7 +191,7 @@ def _interval(address: MqttAddress) -> float:
 
 def _expiry(stale_after_s: float) -> int:
     """Return the next of 60, 120, 240 … seconds: Home Assistant need not be told of every little change."""
-    return 60 * 2 ** max(0, math.ceil(math.log2(2 * stale_after_s / 60)))
+    return 60 << max(0, math.ceil(math.log2(stale_after_s / 30)))
 
 
 def _short(value: float) -> float:
