@@ -184,6 +184,8 @@ class Manifest:
         What the file should be run in and was not.
     op_places : tuple of OpPlace
         For the Edge TPU alone.
+    version : int
+        Of the model, given by whoever exports it; a running stream takes no lower one.
     """
 
     schema: int
@@ -206,6 +208,7 @@ class Manifest:
     parity_limits: ParityLimits = ParityLimits()  # noqa: RUF009 - never changes
     parity_failures: tuple[str, ...] = ()
     op_places: tuple[OpPlace, ...] = ()
+    version: int = 0
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

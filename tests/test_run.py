@@ -186,7 +186,7 @@ def test_what_a_killed_run_left_half_written_is_cleared_away(saelite, model_path
     write_csv(tmp_path / "log.csv", pump_rows(5))
     (tmp_path / ".state.json.0a1b2c3d.part").write_bytes(b'{"schema"')
     assert saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json").returncode == 0
-    assert {path.name for path in tmp_path.glob("*state*")} == {"state.json"}
+    assert {path.name for path in tmp_path.glob("*state*")} == {"state.json", "state.json.model"}
 
 
 def test_reader_that_goes_home_is_no_error(model_path, tmp_path):

@@ -14,6 +14,7 @@ from types import FrameType
 from edge_runtime.detector import Detector
 from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.running.every import Every
+from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.sd_notify import notify, watchdog_period_s
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.sinks.sink import EndOfOutput
@@ -34,10 +35,6 @@ class RunSettings:
 
     Parameters
     ----------
-    model : Path
-        Watched: a changed file is loaded.
-    load : callable
-        Opens the model file.
     state : Path, optional
         Where the state is kept.
     state_interval_s : float
@@ -51,8 +48,6 @@ class RunSettings:
         ``wait``: go on as ever.
     """
 
-    model: Path
-    load: Callable[[], Detector]
     state: Path | None = None
     state_interval_s: float = 10.0
     duration_s: float | None = None
@@ -69,6 +64,7 @@ class Runner:
     Parameters
     ----------
     stream : Stream
+    models : ModelKeeper
     source : Source
     sinks : Sinks
     settings : RunSettings
@@ -76,13 +72,18 @@ class Runner:
         Prints one line.
     """
 
-    def __init__(
-        self, stream: Stream, source: Source, sinks: Sinks, settings: RunSettings, tell: Callable[[str], None]
+    def __init__(  # noqa: PLR0913 - the parts it holds together
+        self,
+        stream: Stream,
+        models: ModelKeeper,
+        source: Source,
+        sinks: Sinks,
+        settings: RunSettings,
+        tell: Callable[[str], None],
     ) -> None:
-        self._stream, self._source, self._sinks = stream, source, sinks
+        self._stream, self._models, self._source, self._sinks = stream, models, source, sinks
         self._settings, self._tell = settings, tell
         self._stopping = self._reload_asked = False
-        self._model_seen = _fingerprint(settings.model)
         self._status, self._watchdog = Every(_STATUS_S), Every(watchdog_period_s())
         self._keeper = StateKeeper(settings.state, settings.state_interval_s, stream) if settings.state else None
         preprocessing = stream.detector.manifest.spec.preprocessing
@@ -145,7 +146,7 @@ class Runner:
             self._feed_watchdog()
         if self._keeper:
             self._keeper.look()
-        if self._status.due() or self._reload_asked:
+        if self._status.due() or (self._reload_asked and not self._models.is_trying):
             self._look_at_health()
             self._count()
             self._sinks.status(self._stream.counters)
@@ -203,20 +204,25 @@ class Runner:
         self._stream.counters.undelivered = self._sinks.undelivered
 
     def _watch_model(self) -> None:
-        seen = _fingerprint(self._settings.model)
-        if not self._reload_asked and (seen is None or seen == self._model_seen):
-            return
-        self._reload_asked, self._model_seen = False, seen
-        notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+        was_trying, asked = self._models.is_trying, self._reload_asked
+        detector = self._models.look(self._stream.detector, asked=asked)
+        self._reload_asked = asked and was_trying
+        if self._models.is_trying and not was_trying:
+            notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+        if detector is not None:
+            self._use(detector)
+        if was_trying and not self._models.is_trying:
+            notify("READY=1")
+        self._stream.counters.refused_models = self._models.refused
+
+    def _use(self, detector: Detector) -> None:
         try:
-            self._stream.use(self._settings.load())
+            self._stream.use(detector)
         except SaeliteError as error:
-            self._stream.counters.refused_models += 1
-            self._tell(f"the new model is refused, the old one goes on: {error}")
+            self._models.refuse(error)
         else:
             self._stream.counters.reloads += 1
-            self._tell(f"{self._settings.model} is loaded; the window goes on")
-        notify("READY=1")
+            self._models.accept()
 
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -233,11 +239,3 @@ class Runner:
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload_asked = True
-
-
-def _fingerprint(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

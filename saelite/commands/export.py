@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,10 @@ _PATH = click.Path(path_type=Path)
 @click.option("--alarm-agreement", default=0.99, show_default=True, help="Limit: share of windows with equal alarm.")
 @click.option("--auc-loss", default=0.01, show_default=True, help="Limit: loss of ROC-AUC on labelled windows.")
 @click.option("--allow-parity-failure", is_flag=True, help="Write the file beyond the limits; its manifest says so.")
+@click.option("--model-version", type=click.IntRange(0), default=0, show_default=True,
+              help="Number that grows with each release; a running stream takes no lower one.")  # fmt: skip
 @sign_option
-def export(source: Path, output: Path, key: Path | None, **options: Any) -> None:
+def export(source: Path, output: Path, key: Path | None, model_version: int, **options: Any) -> None:
     """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
     Before it is written the file is run in every installed runtime of its target and compared with the full model;
@@ -77,6 +80,7 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
             on_step("compiling for the Edge TPU")
             compiled = compile_model(model)
         model = compiled or model
+        model = replace(model, manifest=replace(model.manifest, version=model_version))
         if key is not None:
             model = model.signed(key)
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []

@@ -11,7 +11,7 @@ from saelite.loading import load_detector
 from saelite.options import DurationType, adaptation_options, adaptation_settings, detector_options
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
-    from edge_runtime.detector import Detector
+    from edge_runtime.running.model_keeper import ModelSettings
 
 
 class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
@@ -52,6 +52,8 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
               help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
 @click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How old it may be.")
 @click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
+@click.option("--expect-name", metavar="NAME", help="Name that a model must have, whoever signed it.")
+@click.option("--allow-downgrade", is_flag=True, help="Take a model of a lower version than the one before.")
 @click.option("--stale-after", type=DurationType(),
               help="Nothing may come for so long before the stream counts as dead: an event, MQTT goes offline.  "
               "[default: ten times the usual pause, at least 10s]")  # fmt: skip
@@ -71,6 +73,7 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
       saelite run host.tflite --source host --debounce 3/5 --min-duration 10s
       tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
     """
+    from edge_runtime.running.model_keeper import ModelKeeper
     from edge_runtime.running.runner import Runner, RunSettings
     from edge_runtime.sinks.sink import StreamInfo
     from edge_runtime.sinks.sinks import Sinks
@@ -82,21 +85,39 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
         name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
     }
 
-    def load() -> Detector:
-        return load_detector(model, **chosen)
-
-    stream = Stream(load(), _settings(options), _tell)
+    models = ModelKeeper(_model_settings(model, chosen, options), _tell)
+    stream = Stream(models.start(), _settings(options), _tell)
     manifest = stream.detector.manifest
     info = StreamInfo(manifest.name, stream.sensors, stream.detector.threshold, stream.drift_limit)
     opened = open_source(source, stream.sensors, _tell)
     outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], stream.notices)
     settings = RunSettings(
-        model, load, *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
+        *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
     )
     try:
-        Runner(stream, opened, outputs, settings, _tell).run()
+        Runner(stream, models, opened, outputs, settings, _tell).run()
     finally:
         _tell(stream.summary())
+
+
+def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]) -> ModelSettings:
+    from edge_runtime.running.model_keeper import ModelSettings
+    from edge_runtime.running.trial import try_out
+
+    state: Path | None = options["state"]
+
+    def trial(content: bytes) -> None:
+        try_out(content, str(model), chosen["runtime"], chosen["threads"])
+
+    return ModelSettings(
+        model,
+        lambda content: load_detector(model, **chosen, content=content),
+        # An accelerator is this process's own: no other can open it for a trial.
+        None if chosen["accelerator"] else trial,
+        None if state is None else state.with_name(f"{state.name}.model"),
+        options["expect_name"],
+        options["allow_downgrade"],
+    )
 
 
 def _settings(options: dict[str, Any]) -> Any:
