@@ -29,7 +29,7 @@ SIGNATURE_BYTES = 96
 def write_key_pair(path: Path) -> Path:
     """Write a new private key to `path` and its public key beside it (``.pub``); return the latter's path.
 
-    Both are PEM with mode 600.
+    Both are PEM; the private key has mode 600, and the public one may be read by a service of any user.
 
     Raises
     ------
@@ -50,8 +50,12 @@ def write_key_pair(path: Path) -> Path:
     public_path = path.with_name(f"{path.name}.pub")
     if public_path.exists():
         raise _exists(public_path)
-    _write_new(path, private)
-    _write_new(public_path, public)
+    _write_new(path, private, 0o600)
+    try:
+        _write_new(public_path, public, 0o644)
+    except OutputError:
+        path.unlink()
+        raise
     return public_path
 
 
@@ -148,17 +152,23 @@ def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
     return UsageError(f"{path}: expected an Ed25519 {word} key. Received: {type(key).__name__}.")
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that is not there yet, in full or not at all: a disk that is full leaves nothing in the way."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename this never takes the place of another file.
+        path.hardlink_to(temporary)
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
         raise unwritable(path, error) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _exists(path: Path) -> OutputError:

@@ -152,8 +152,8 @@ def test_keys_are_for_their_owner_alone_and_never_overwritten(saelite, tmp_path)
     made = saelite("keygen", "maker.pem", umask=0o022)
     assert made.returncode == 0, made.stderr
     before = (tmp_path / "maker.pem").read_bytes()
-    for name in ("maker.pem", "maker.pem.pub"):
-        assert os.stat(tmp_path / name).st_mode & 0o777 == 0o600  # noqa: PTH116 - stat's mode bits are the point
+    for name, mode in (("maker.pem", 0o600), ("maker.pem.pub", 0o644)):
+        assert os.stat(tmp_path / name).st_mode & 0o777 == mode  # noqa: PTH116 - stat's mode bits are the point
     again = saelite("keygen", "maker.pem")
     assert again.returncode == 1
     assert "never overwritten" in again.stderr
@@ -162,6 +162,18 @@ def test_keys_are_for_their_owner_alone_and_never_overwritten(saelite, tmp_path)
         write_key_pair(tmp_path / "maker.pem")
     assert not (tmp_path / "maker.pem").exists()
     assert before.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_full_disk_leaves_no_key_in_the_way(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match="No space left"):
+            write_key_pair(tmp_path / "maker.pem")
+    assert list(tmp_path.iterdir()) == []
+    assert write_key_pair(tmp_path / "maker.pem").is_file()
 
 
 def test_what_is_no_key_is_named(signed, small_model, keys, tmp_path):

@@ -60,8 +60,10 @@ class MqttSink:
         self.name = f"mqtt://{address.host}:{address.port}"
         self.dropped = 0
         self._base = address.topic.strip("/") or f"saelite/{slug(info.name)}"
+        _check_topic(self._base)
         self._interval_s = _interval(address)
         prefix = address.options.get("discovery", "homeassistant")
+        _check_topic(prefix)
         self._announce: Callable[[int | None], list[tuple[str, dict[str, Any]]]] = (
             partial(discovery_messages, prefix, info.name, self._base) if prefix else lambda _: []
         )
@@ -177,6 +179,12 @@ class MqttSink:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
             self._tell(f"{self.name} cannot be reached{reason}; trying again")
+
+
+def _check_topic(topic: str) -> None:
+    """Refuse what no broker takes a message for: it would be dropped without a word."""
+    if any(character in topic for character in "#+\0"):
+        raise UsageError(f"a topic to publish under holds no #, + or zero. Received: {topic!r:.80}")
 
 
 def _interval(address: MqttAddress) -> float:

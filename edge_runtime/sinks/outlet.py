@@ -39,7 +39,7 @@ class Outlet:
         Whether nobody reads the sink's output any more.
     """
 
-    def __init__(self, sink: Sink, failed: Callable[[Sink, Exception], None]) -> None:
+    def __init__(self, sink: Sink, failed: Callable[[Sink, BaseException], None]) -> None:
         self.sink, self._failed = sink, failed
         self.undelivered = 0
         self.ended = False
@@ -135,11 +135,11 @@ class Outlet:
                 break
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
+            except BaseException as error:  # noqa: BLE001 - whatever a user's function raises, and were it sys.exit()
                 self._tell(error)
         try:
             self.sink.close()
-        except Exception as error:  # noqa: BLE001 - as above
+        except BaseException as error:  # noqa: BLE001 - as above
             self._tell(error)
 
     def _next(self) -> Callable[[], None] | None:
@@ -168,7 +168,7 @@ class Outlet:
     def _deliver(self, delivery: Delivery) -> None:
         try:
             self.sink.write(delivery.results)
-        except Exception:
+        except BaseException:
             self._lose(delivery)
             raise
         delivery.settle(taken=True)
@@ -178,7 +178,7 @@ class Outlet:
         if take is not None:
             take(health)
 
-    def _tell(self, error: Exception) -> None:
+    def _tell(self, error: BaseException) -> None:
         if isinstance(error, EndOfOutput):
             self.ended = True
         else:

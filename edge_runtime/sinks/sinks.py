@@ -121,7 +121,7 @@ class Sinks:
     def _lost(self, count: int) -> None:
         self._taken_by_none += count
 
-    def _failed(self, sink: Sink, error: Exception) -> None:
+    def _failed(self, sink: Sink, error: BaseException) -> None:
         self._notices.once(
             f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
         )

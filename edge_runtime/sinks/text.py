@@ -100,6 +100,13 @@ def _rows(
 
 
 def _csv_cell(text: str) -> str:
+    """Return a name as a cell; one that a spreadsheet would compute gets an apostrophe first.
+
+    >>> _csv_cell("=cmd|' /C calc'!A1"), _csv_cell("flow")
+    ("'=cmd|' /C calc'!A1", 'flow')
+    """
+    if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r"):
+        text = "'" + text
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow([text])
     return buffer.getvalue()

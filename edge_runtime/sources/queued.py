@@ -78,7 +78,7 @@ class IteratorSource:
                 if not self._put(_Item(self._row(item))):
                     return
             self._put(_Item(ends=True))
-        except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
+        except BaseException as error:  # noqa: BLE001 - whatever a user's function raises, and were it sys.exit()
             self._put(_Item(ends=True, error=error))
 
     def _row(self, item: Any) -> tuple[float, list[float]] | None:
@@ -104,6 +104,6 @@ class _Item:
     __slots__ = ("ends", "error", "row")
 
     def __init__(
-        self, row: tuple[float, list[float]] | None = None, *, ends: bool = False, error: Exception | None = None
+        self, row: tuple[float, list[float]] | None = None, *, ends: bool = False, error: BaseException | None = None
     ) -> None:
         self.row, self.ends, self.error = row, ends, error

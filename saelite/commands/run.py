@@ -9,6 +9,7 @@ import click
 
 from saelite.loading import load_detector
 from saelite.options import DurationType, adaptation_options, adaptation_settings, detector_options
+from saelite.plain import plain
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.running.model_keeper import ModelSettings
@@ -139,4 +140,4 @@ def _settings(options: dict[str, Any]) -> Any:
 
 
 def _tell(message: str) -> None:
-    click.echo(f"saelite: {message}", err=True)
+    click.echo(f"saelite: {plain(message)}", err=True)

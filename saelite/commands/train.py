@@ -11,6 +11,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
 from edge_runtime.run_folder import THRESHOLD_METHODS
 from saelite.options import RATE, NamesType, label_option, on_missing_option, rows_option
+from saelite.plain import plain
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
@@ -182,10 +183,10 @@ def train(  # the options are listed above; here are those that are no settings 
 
         write_report(training_report(output), report)
     if run.head_choice is not None:
-        click.echo(run.head_choice.reason(), err=True)
+        click.echo(plain(run.head_choice.reason()), err=True)
     for line in run.findings.lines(settings.sensor_policy):
-        click.echo(line, err=True)
-    click.echo(_summary(run, output))
+        click.echo(plain(line), err=True)
+    click.echo(plain(_summary(run, output)))
 
 
 def _settings(hidden: str, **options: Any) -> DetectorSettings:
@@ -218,11 +219,11 @@ def _units(text: str) -> tuple[int, ...]:
 def _tell(recording: Recording) -> None:
     """Say on standard error what was kept out, repaired or looks wrong."""
     if recording.kept_out:
-        click.echo(f"kept out, no sensors: {', '.join(recording.kept_out)}", err=True)
+        click.echo(plain(f"kept out, no sensors: {', '.join(recording.kept_out)}"), err=True)
     if recording.repaired:
         click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
     for note in recording.notes:
-        click.echo(note, err=True)
+        click.echo(plain(note), err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
     if anomalous:
         click.echo(
