@@ -35,13 +35,12 @@ def refuse_ops_with_effects(folder: Path) -> None:
     ModelFileError
         If one does more than compute, or the file cannot be read.
     """
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     model = SavedModel()
     try:
         model.ParseFromString((folder / "saved_model.pb").read_bytes())
-    except (OSError, DecodeError) as error:
+    except Exception as error:  # a damaged file raises an error of protobuf's own
         raise ModelFileError(f"cannot read {folder / 'saved_model.pb'}: {error}.") from error
     for graph in model.meta_graphs:
         functions = {function.signature.name: function.node_def for function in graph.graph_def.library.function}

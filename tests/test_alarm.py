@@ -100,6 +100,21 @@ def test_clock_that_stands_still_silences_no_alarm_in_a_live_stream(creep):
     assert max(np.diff(begun)) <= 300 + 60 + 20
 
 
+def test_restarts_with_a_clock_that_stands_still_silence_no_alarm():
+    settings, ones, begun = AlarmSettings(cool_down_s=100), np.ones(1, np.float32), []
+    logic = AlarmLogic(settings, ["flow"])
+    for second in range(0, 1000, 10):
+        if second % 50 == 40:
+            state = from_json(AlarmState, to_json(logic.state))
+            logic = AlarmLogic(settings, ["flow"])
+            logic.state = state
+        score = np.array([2 * (second // 10 % 2)], np.float32)
+        _, events = logic.update_many(np.zeros(1), score, ones, None, float(second))
+        begun += [second for event in events if event.name == "alarm_started"]
+    assert len(begun) >= 4
+    assert max(np.diff(begun)) <= 100 + 60 + 100
+
+
 def test_state_that_would_mute_alarms_mutes_them_no_longer_than_the_settings_say():
     logic, ones = AlarmLogic(AlarmSettings(cool_down_s=5), ["flow"]), np.ones(1, np.float32)
     logic.state = AlarmState(last_s=0.0, cool_down_s=1e12)

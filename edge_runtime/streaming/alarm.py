@@ -179,6 +179,7 @@ class AlarmLogic:
     def __init__(self, settings: AlarmSettings, sensors: Sequence[str]) -> None:
         self.settings, self._sensors = settings, tuple(sensors)
         self._above: deque[bool] = deque(maxlen=settings.out_of)
+        self._computer_s = math.nan
         self.state = AlarmState()
 
     @property
@@ -189,7 +190,9 @@ class AlarmLogic:
     @property
     def state(self) -> AlarmState:
         """What is remembered; setting it goes on from there."""
-        now_s, last_s = self._steady.now_s, self._steady.last_s
+        # What a clock that stands still owes is not lost with a restart, or many of them would silence alarms.
+        last_s = self._steady.last_s
+        now_s = self._steady.now_s + self._steady.behind_s(self._computer_s)
         return AlarmState(
             tuple(self._above),
             None if math.isnan(last_s) else last_s,
@@ -236,6 +239,8 @@ class AlarmLogic:
         """
         if not len(times):
             return np.zeros(0, bool), ()
+        if computer_s is not None:
+            self._computer_s = computer_s
         steady, above = self._steady.follow(times, computer_s), scores > thresholds
         if not self.active and not above.any() and self._stays_quiet():
             self._above.extend(above[-self.settings.out_of :].tolist())

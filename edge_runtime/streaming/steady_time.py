@@ -77,13 +77,15 @@ class SteadyTime:
         self.last_s = time_s
         return np.array([self.now_s])
 
+    def behind_s(self, computer_s: float) -> float:
+        """Return how far it is behind the computer's clock, where the readings' went less than half as fast."""
+        passed_s, gone_s = computer_s - self._computer_s, self.now_s - self._checked_s
+        return passed_s - gone_s if gone_s < passed_s / 2 else 0.0
+
     def _catch_up(self, computer_s: float) -> None:
         if math.isnan(self._computer_s):
             self._computer_s = computer_s
-        passed_s = computer_s - self._computer_s
-        if passed_s < CHECK_S:
+        if computer_s - self._computer_s < CHECK_S:
             return
-        gone_s = self.now_s - self._checked_s
-        if gone_s < passed_s / 2:
-            self.now_s += passed_s - gone_s
+        self.now_s += self.behind_s(computer_s)
         self._computer_s, self._checked_s = computer_s, self.now_s
