@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ _FEW = 4
 _SMALL_BATCH = 32
 _LARGE_BATCH = 1024
 _LARGE_BATCH_BYTES = 1 << 19
+_MOST_BATCH_BYTES = 1 << 28
 
 
 class Graph:
@@ -56,6 +58,13 @@ class Graph:
         found = {name: self.get(name).shape for name in self.outputs}
         if found != self.shapes:
             raise ModelFileError(f"the graph said that it gives {self.shapes!r:.200}. Received: {found!r:.200}.")
+
+    @property
+    def bytes_a_window(self) -> int:
+        """Memory that each window of a batch takes: of the tensors that have a side for the batch."""
+        details: list[dict[str, Any]] = self._interpreter.get_tensor_details()
+        sides = [([int(size) for size in one["shape"]], np.dtype(one["dtype"]).itemsize) for one in details]
+        return sum(math.prod(shape) * size for shape, size in sides if len(shape) > 1 and shape[0] == 1)
 
     def invoke(self, values: Array) -> None:
         """Run the graph on `values`, shape (batch, …)."""
@@ -139,6 +148,10 @@ class BatchedGraph:
     def _of_size(self, size: int) -> Graph:
         if size not in self._graphs:
             try:
+                if size * self.single.bytes_a_window > _MOST_BATCH_BYTES:
+                    # So many windows at once would take gigabytes between the layers.
+                    self._sizes = tuple(other for other in self._sizes if other < size)
+                    return self.single
                 self._graphs[size] = _checked(Graph(self._open, size))
             except Exception:  # noqa: BLE001 - of several kinds, by runtime
                 # The batch size is fixed in the graph, by a reshape to constants.

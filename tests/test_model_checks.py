@@ -3,16 +3,20 @@
 import io
 import json
 import struct
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from tflite_graphs import GraphBuilder
 
 from edge_runtime.checking.graph import read_checked_graph
 from edge_runtime.checking.memory import check_memory
 from edge_runtime.checking.model import check_flatbuffer, check_model
 from edge_runtime.errors import ModelFileError
+from edge_runtime.interpreter import Runtime, installed_runtimes
 from edge_runtime.limits import limit
 from edge_runtime.manifest import Manifest
 from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
@@ -230,8 +234,37 @@ def test_tensor_numbers_beyond_the_end_are_refused():
     ],
 )
 def test_graphs_that_would_take_gigabytes_are_refused(content):
-    with pytest.raises(ModelFileError, match=r"gives \d+ values|Expected at most 512 MB"):
+    with pytest.raises(ModelFileError, match=r"gives \d+ values|Expected at most 128 MB"):
         check_memory(read_checked_graph(content))
+
+
+@pytest.mark.parametrize("runtime", [*installed_runtimes(), Runtime("numpy")], ids=lambda runtime: runtime.name)
+def test_graph_that_is_large_between_its_layers_is_not_run_on_a_thousand_windows_at_once(runtime, tmp_path):
+    code = (
+        "import resource, sys\nimport numpy as np\nfrom edge_runtime.graph import BatchedGraph\n"
+        "from edge_runtime.interpreter import Options, Runtime\n"
+        "content = open(sys.argv[1], 'rb').read()\n"
+        "graph = BatchedGraph(lambda: Runtime(sys.argv[2]).open(content, Options()))\n"
+        "graph.run(np.zeros((1024, 4), np.float32), ('out',))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    builder = GraphBuilder()
+    values, wide = builder.tensor((1, 4), name="in"), builder.tensor((1, 500_000))
+    weights = builder.constant(np.zeros((500_000, 4), np.int8), [1.0], [0])
+    floats = builder.tensor((500_000, 4))
+    builder.op("DEQUANTIZE", [weights], floats)
+    builder.op("FULLY_CONNECTED", [values, floats, -1], wide, schema.FullyConnectedOptionsT())
+    axis, out = builder.constant(np.array([1], np.int32)), builder.tensor((1, 1), name="out")
+    options = schema.ReducerOptionsT()
+    options.keepDims = True
+    builder.op("SUM", [wide, axis], out, options)
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(builder.build([values], [out]))
+    check_flatbuffer(path.read_bytes())
+    command = [sys.executable, "-c", code, str(path), runtime.name]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.splitlines()[-1]) < 800
 
 
 def test_limits_are_whole_numbers(monkeypatch):
