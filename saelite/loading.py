@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+    from edge_runtime.accelerators import Accelerator
     from edge_runtime.detector import Detector
 
 
@@ -29,7 +30,6 @@ def load_detector(
     content : bytes, optional
         What was read from `model` before.
     """
-    from edge_runtime.accelerators import parse_accelerator
     from edge_runtime.detector import Detector
     from edge_runtime.errors import AcceleratorError
     from edge_runtime.interpreter import Options, find_runtime
@@ -38,12 +38,20 @@ def load_detector(
     file = parse_model_file(read_content(model) if content is None else content, model, trusted_key=trusted_key)
     chosen = find_runtime(runtime)
     try:
-        return Detector(file, chosen, Options(threads, None, parse_accelerator(accelerator) if accelerator else None))
+        return Detector(file, chosen, Options(threads, None, _accelerator(accelerator)))
     except AcceleratorError as error:
         if accelerator_fallback is None:
             raise
         _tell_once(f"going on on the CPU: {error}")
         return Detector(file, chosen, Options(threads))
+
+
+def _accelerator(text: str | None) -> Accelerator | None:
+    if text is None:
+        return None
+    from edge_runtime.accelerators import parse_accelerator
+
+    return parse_accelerator(text)
 
 
 @cache

@@ -7,7 +7,7 @@ that no detector needs: several subgraphs, variables, sparse tensors, texts, ops
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,7 @@ FLOAT32, INT8, UINT8 = 0, 9, 3
 _SMALLEST_SCALE, _LARGEST_SCALE = 1e-20, 1e20
 
 
-@dataclass(frozen=True)
-class GraphTensor:
+class GraphTensor(NamedTuple):
     """A tensor as the file declares it.
 
     Parameters
@@ -58,8 +57,7 @@ class GraphTensor:
         return -(-self.elements * _BITS[self.kind] // 8)
 
 
-@dataclass(frozen=True)
-class GraphOp:
+class GraphOp(NamedTuple):
     """One op; a tensor number of -1 is an input that is absent."""
 
     code: int
@@ -67,8 +65,7 @@ class GraphOp:
     outputs: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class CheckedGraph:
+class CheckedGraph(NamedTuple):
     """What a verified flatbuffer holds."""
 
     tensors: tuple[GraphTensor, ...]

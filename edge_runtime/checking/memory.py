@@ -20,6 +20,7 @@ Shape = tuple[int, ...]
 Rule = Callable[[list[Shape], list[GraphTensor]], int]
 
 _INT32, _INT64 = 2, 4
+_MOST_DIMENSIONS = 8
 _LIMIT = "SAELITE_MAX_TENSORS_MB"
 
 
@@ -142,10 +143,6 @@ def _gathered(shapes: list[Shape], _: list[GraphTensor]) -> int:
     return math.prod(shapes[0]) * max(1, math.prod(shapes[1]))
 
 
-def _dimensions(shapes: list[Shape], _: list[GraphTensor]) -> int:
-    return max(1, len(shapes[0]))
-
-
 def _constant(tensor: GraphTensor) -> list[int]:
     if tensor.data is None or tensor.kind not in (_INT32, _INT64):
         raise damaged(f"the size in {tensor.name!r:.80} is no constant")
@@ -171,7 +168,7 @@ _RULES: dict[int, Rule] = {
     60: _padded,
     67: _product_of(0),
     69: _repeated,
-    77: _dimensions,
+    77: lambda *_: _MOST_DIMENSIONS,
     94: _product_of(0),
     97: _resized,
     100: _padded,
