@@ -3,8 +3,11 @@
 import pytest
 from endurance.chaos import make_model, problems_of
 from endurance.fuzz_models import MOST_MB, fuzz
+from endurance.fuzz_states import fuzz as fuzz_states
+from streaming_machine import rows_of
 
-from edge_runtime.interpreter import NUMPY, installed_runtimes
+from edge_runtime.detector import Detector
+from edge_runtime.interpreter import NUMPY, Runtime, installed_runtimes
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +26,9 @@ def test_no_damaged_model_file_ends_a_process(model_path, runtime):
     assert outcome.ended == ()
     assert outcome.opened > 20
     assert outcome.peak_mb <= MOST_MB
+
+
+def test_state_with_any_value_anywhere_is_refused_or_harmless(model):
+    taken, problems = fuzz_states(Detector(model, Runtime(NUMPY)), rows_of(1500).astype("float64"), 400, 2)
+    assert problems == []
+    assert 10 < taken < 200

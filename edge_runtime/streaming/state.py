@@ -18,7 +18,7 @@ from edge_runtime.streaming.alarm import AlarmState
 
 SCHEMA = 2
 _MOST_BYTES = 1 << 28
-_LARGEST = 3.5e38
+_LARGEST = 3.4e38
 
 
 class StateError(SaeliteError):
@@ -128,9 +128,12 @@ def _check(state: StreamState) -> None:
     for name in ("usual_step_s", "smoothed"):
         value = getattr(state, name)
         expect("0 or more", value, name, when=value is None or 0 <= value <= _LARGEST)
-    for row in state.window:
-        expect("numbers within float32", row, "window", when=max(map(abs, row), default=0.0) <= _LARGEST)
     alarm, drift, spot = state.alarm, state.drift, state.spot
+    places = {"window": state.window, "drift.bins": drift.bins, "drift.partial": (drift.partial,),
+              "drift.value": ((drift.value or 0.0,),), "mean_drift": (state.mean_drift,), "alarm.blame": (alarm.blame,)}  # fmt: skip
+    for name, rows in places.items():
+        for row in rows:
+            expect("numbers within float32", row, name, when=max(map(abs, row), default=0.0) <= _LARGEST)
     lowest = min(alarm.lasted_s, alarm.cool_down_s, alarm.peak_score)
     expect("0 or more", lowest, "alarm", when=lowest >= 0)
     expect("0 or more", drift.count, "drift.count", when=drift.count >= 0)

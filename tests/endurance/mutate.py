@@ -9,7 +9,6 @@ which one ended it. `fuzz_models.py` starts it.
 from __future__ import annotations
 
 import json
-import resource
 import struct
 import sys
 import time
@@ -92,8 +91,13 @@ def main(path: Path, seed: int, first: int, count: int, runtime: str) -> None:
             detector.score_many(np.repeat(windows, 40, axis=0))
             opened += 1
         slowest_s = max(slowest_s, time.perf_counter() - started_s)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print("done", opened, f"{slowest_s:.3f}", f"{peak_mb:.0f}")
+    print("done", opened, f"{slowest_s:.3f}", _peak_mb())
+
+
+def _peak_mb() -> int:
+    """Return the most memory this process had; getrusage would count its parent's before the start of the program."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
 if __name__ == "__main__":
