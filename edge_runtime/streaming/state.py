@@ -129,8 +129,14 @@ def _check(state: StreamState) -> None:
         value = getattr(state, name)
         expect("0 or more", value, name, when=value is None or 0 <= value <= _LARGEST)
     alarm, drift, spot = state.alarm, state.drift, state.spot
-    places = {"window": state.window, "drift.bins": drift.bins, "drift.partial": (drift.partial,),
-              "drift.value": ((drift.value or 0.0,),), "mean_drift": (state.mean_drift,), "alarm.blame": (alarm.blame,)}  # fmt: skip
+    places = {
+        "window": state.window,
+        "drift.bins": drift.bins,
+        "drift.partial": (drift.partial,),
+        "drift.value": ((drift.value or 0.0,),),
+        "mean_drift": (state.mean_drift,),
+        "alarm.blame": (alarm.blame,),
+    }
     for name, rows in places.items():
         for row in rows:
             expect("numbers within float32", row, name, when=max(map(abs, row), default=0.0) <= _LARGEST)
