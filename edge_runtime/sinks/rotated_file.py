@@ -68,6 +68,8 @@ class RotatedFile:
             try:
                 write_all(file, self._header)
             except OSError:
+                with suppress(OSError):
+                    file.truncate(0)
                 file.close()
                 raise
         return file
