@@ -22,7 +22,7 @@ from edge_runtime.sinks.metrics_server import MOST_CLIENTS, MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.streaming.alarm import AlarmStarted
-from edge_runtime.streaming.health import HealthWatch
+from edge_runtime.streaming.health import Health, HealthWatch, StreamStale
 from edge_runtime.streaming.results import Counters, Notices, Results
 
 
@@ -304,9 +304,9 @@ def test_watchdog_gets_nothing_while_nothing_comes(model_path, tmp_path):
 
 @pytest.fixture
 def deaf_broker():
-    """A broker that accepts a client and acknowledges nothing it publishes."""
+    """A broker that accepts a client and acknowledges nothing it publishes: its port, and what it has heard."""
     listener = socket.create_server(("127.0.0.1", 0))
-    stop = threading.Event()
+    stop, heard = threading.Event(), bytearray()
 
     def serve():
         with suppress(OSError):
@@ -317,11 +317,11 @@ def deaf_broker():
                 client.settimeout(0.1)
                 while not stop.is_set():
                     with suppress(TimeoutError):
-                        client.recv(65536)
+                        heard.extend(client.recv(65536))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    yield listener.getsockname()[1]
+    yield listener.getsockname()[1], heard
     stop.set()
     listener.close()
     thread.join()
@@ -330,7 +330,8 @@ def deaf_broker():
 def test_broker_that_acknowledges_nothing_fills_no_memory(deaf_broker, monkeypatch):
     monkeypatch.setattr(mqtt, "_ACKNOWLEDGED_S", 0.001)
     monkeypatch.setattr(mqtt, "_PATIENCE_S", 0.1)
-    address = MqttAddress("127.0.0.1", deaf_broker, tls=False, topic="x", options={"interval": "0", "discovery": ""})
+    port, _ = deaf_broker
+    address = MqttAddress("127.0.0.1", port, tls=False, topic="x", options={"interval": "0", "discovery": ""})
     sink = mqtt.MqttSink(address, StreamInfo("m", ("flow",), 1.0, np.inf), lambda _: None)
     until(sink._client.is_connected)
     for number in range(0, 3000, 10):
@@ -339,6 +340,24 @@ def test_broker_that_acknowledges_nothing_fills_no_memory(deaf_broker, monkeypat
     assert len(sink._client._out_messages) <= 2 * mqtt._MOST_UNACKNOWLEDGED + 2
     assert sink.dropped > 2000
     sink.close()
+
+
+def test_stale_stream_is_offline_and_its_entities_expire(deaf_broker):
+    port, heard = deaf_broker
+    sink = mqtt.MqttSink(
+        MqttAddress("127.0.0.1", port, tls=False, topic="x", options={}),
+        StreamInfo("m", ("flow",), 1.0, np.inf),
+        lambda _: None,
+    )
+    until(lambda: b"online" in heard)
+    assert b"offline" not in heard
+    event = StreamStale(1.7e9, 31.0, "readings")
+    sink.health(Health(stale=True, stale_after_s=30.0, last_reading_s=None, last_result_s=None, events=(event,)))
+    until(lambda: heard.count(b'"expire_after": 120') >= 4)
+    assert b'"event": "stream_stale"' in heard
+    assert heard.count(b"offline") == 1
+    sink._client.disconnect()
+    sink._client.loop_stop()
 
 
 def test_home_assistant_is_told_when_a_state_is_too_old(tmp_path, model_path):
