@@ -27,7 +27,7 @@ def begin(model_path, tmp_path):
     processes = []
 
     def run(*options):
-        process = start(model_path, "--source", "-", *options, cwd=tmp_path)
+        process = start(model_path, "--source", "-", "--stale-after", "1h", *options, cwd=tmp_path)
         processes.append(process)
         process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
         process.stdin.write(b"".join(map(timed_line, range(5), pump_rows(5))))

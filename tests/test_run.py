@@ -63,7 +63,9 @@ def next_score(process):
 @pytest.fixture
 def live(model_path, tmp_path):
     """A running stream that was given ten readings on its standard input."""
-    process = start(model_path, "--source", "-", "--state", "state.json", "--state-interval", "0.1s", cwd=tmp_path)
+    # On a busy machine the test may pause for longer than readings may.
+    options = ("--state", "state.json", "--state-interval", "0.1s", "--stale-after", "1h")
+    process = start(model_path, "--source", "-", *options, cwd=tmp_path)
     process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
     for second, row in enumerate(pump_rows(10, seed=5)):
         process.stdin.write(timed_line(second, row))
