@@ -63,6 +63,7 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")
+    from edge_runtime.checking.model import check_model
     from export.edgetpu import command, compile_model
     from export.keras_source import read_source
     from export.labelled import read_labelled
@@ -81,6 +82,7 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
             compiled = compile_model(model)
         model = compiled or model
         model = replace(model, manifest=replace(model.manifest, version=model_version))
+        check_model(model.flatbuffer, model.manifest, model.arrays)
         if key is not None:
             model = model.signed(key)
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []
