@@ -2,116 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
-from pathlib import Path
+import itertools
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
-from sklearn.metrics import roc_auc_score
 
 from benchmarks.report.model import FaultRow, Figures
+from benchmarks.scored_recording import ScoredRecording
 from edge_runtime.confusion import Confusion
+from edge_runtime.parity import roc_auc
 
-_CONTRIBUTION = "contribution_"
 _TOP_SENSORS = 5
 
 
-@dataclass(frozen=True)
-class Scores:
-    """A table written by ``saelite score --explain``, and what the recording says of the same rows.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (n,), int64
-    seconds : ndarray of shape (n,), float64
-        Since the recording's first row.
-    scores : ndarray of shape (n,), float64
-    alarms, labels : ndarray of shape (n,), bool
-    faults : tuple of str
-    sensors : tuple of str
-    contributions : ndarray of shape (n, sensors), float64
-    """
-
-    rows: npt.NDArray[np.int64]
-    seconds: npt.NDArray[np.float64]
-    scores: npt.NDArray[np.float64]
-    alarms: npt.NDArray[np.bool_]
-    labels: npt.NDArray[np.bool_]
-    faults: tuple[str, ...]
-    sensors: tuple[str, ...]
-    contributions: npt.NDArray[np.float64]
-
-    def part(self, start: int, stop: int | None = None) -> Scores:
-        """Return the windows that end in rows start to stop."""
-        chosen = (self.rows >= start) & (self.rows < (stop if stop is not None else np.inf))
-        return Scores(
-            self.rows[chosen],
-            self.seconds[chosen],
-            self.scores[chosen],
-            self.alarms[chosen],
-            self.labels[chosen],
-            tuple(np.asarray(self.faults, object)[chosen]),
-            self.sensors,
-            self.contributions[chosen],
-        )
-
-
-def read_scores(scores: Path, recording: Path) -> Scores:
-    """Read a table of scores beside the labelled recording it was made from."""
-    table, truth = (pl.read_csv(path, infer_schema_length=None) for path in (scores, recording))
-    rows = table["row"].to_numpy()
-    times = truth["time"].str.to_datetime(strict=True)
-    names = [name for name in table.columns if name.startswith(_CONTRIBUTION)]
-    return Scores(
-        rows=rows,
-        seconds=(times - times[0]).dt.total_milliseconds().to_numpy()[rows] / 1e3,
-        scores=table["score"].cast(pl.Float64).to_numpy(),
-        alarms=table["anomaly"].to_numpy().astype(bool),
-        labels=truth["anomaly"].to_numpy().astype(bool)[rows],
-        faults=tuple(truth["fault"].fill_null("").to_numpy()[rows]),
-        sensors=tuple(name.removeprefix(_CONTRIBUTION) for name in names),
-        contributions=table.select(names).cast(pl.Float64).to_numpy(),
-    )
-
-
-def figures(scores: Scores) -> Figures:
-    """Return ROC-AUC, F1, FAR and MAR; labels serve for nothing else."""
+def figures(scored: ScoredRecording) -> Figures:
+    """Return ROC-AUC, F1, FAR and MAR where there are labels, which serve for nothing else."""
+    labels, n_windows = scored.labels, len(scored.scores)
+    if labels is None:
+        return Figures(None, None, None, None, n_windows, 0)
     counts = Confusion()
-    counts.add(scores.labels, scores.alarms)
-    both = scores.labels.any() and not scores.labels.all()
+    counts.add(labels, scored.anomalies)
+    both = labels.any() and not labels.all()
     return Figures(
-        roc_auc=float(roc_auc_score(scores.labels, scores.scores)) if both else None,
-        f1=counts.f1,
-        far=counts.far,
-        mar=counts.mar,
-        n_windows=len(scores.rows),
-        n_anomalous=int(scores.labels.sum()),
+        roc_auc=roc_auc(scored.scores, labels) if both else None,
+        f1=counts.f1 if labels.any() else None,
+        far=counts.far if not labels.all() else None,
+        mar=counts.mar if labels.any() else None,
+        n_windows=n_windows,
+        n_anomalous=int(labels.sum()),
     )
 
 
-def fault_rows(scores: Scores) -> tuple[FaultRow, ...]:
+def fault_rows(scored: ScoredRecording) -> tuple[FaultRow, ...]:
     """Return one row per stretch of the same fault: delay until the first alarm, and who is to blame."""
-    rows, start = [], 0
-    for fault, stretch in groupby(scores.faults):
-        stop = start + len(list(stretch))
-        if fault:
-            rows.append(_fault_row(scores, fault, slice(start, stop)))
-        start = stop
-    return tuple(rows)
+    return tuple(_fault_row(scored, name, stretch) for name, stretch in _stretches(fault_names(scored)) if name)
 
 
-def _fault_row(scores: Scores, fault: str, stretch: slice) -> FaultRow:
-    seconds, alarms = scores.seconds[stretch], scores.alarms[stretch]
-    blamed = scores.contributions[stretch][alarms if alarms.any() else slice(None)]
-    shares = np.maximum(blamed, 0.0).mean(axis=0)
-    shares /= max(float(shares.sum()), 1e-30)
-    order = np.argsort(-shares)[:_TOP_SENSORS]
+def fault_names(scored: ScoredRecording) -> npt.NDArray[np.str_]:
+    """Return the name of the fault at each window, ``labelled`` where there is a label alone, empty for none."""
+    if scored.faults is not None:
+        return scored.faults
+    if scored.labels is not None:
+        return np.where(scored.labels, "labelled", "")
+    return np.full(len(scored.scores), "")
+
+
+def _stretches(names: npt.NDArray[np.str_]) -> Iterator[tuple[str, slice]]:
+    starts = np.flatnonzero(names[1:] != names[:-1]) + 1
+    edges = [0, *starts.tolist(), len(names)]
+    for start, stop in itertools.pairwise(edges):
+        yield str(names[start]), slice(start, stop)
+
+
+def _fault_row(scored: ScoredRecording, name: str, stretch: slice) -> FaultRow:
+    times, alarms = scored.times[stretch], scored.alarm_numbers[stretch] > 0
     return FaultRow(
-        fault=fault,
-        start_s=float(seconds[0]),
-        duration_s=float(seconds[-1] - seconds[0]),
-        delay_s=float(seconds[alarms][0] - seconds[0]) if alarms.any() else None,
-        blame=tuple((scores.sensors[sensor], float(shares[sensor])) for sensor in order),
+        fault=name,
+        start_s=float(times[0] - (scored.times[0] if scored.has_time else 0)),
+        duration_s=float(times[-1] - times[0]),
+        delay_s=float(times[alarms][0] - times[0]) if alarms.any() else None,
+        blame=scored.blame.get(("fault", stretch.start), ())[:_TOP_SENSORS],
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edge_runtime.heads import Head
 from edge_runtime.preprocessing import FloatArray, gain
 from edge_runtime.run_folder import DenseLayer, RunFolder
 
@@ -74,9 +75,9 @@ def write_encoder(layers: Sequence[DenseLayer], windows: FloatArray, folder: Pat
     return _write_both(graph, ["n", layers[-1].kernel.shape[1]], windows, folder / "encoder")
 
 
-def write_detector(run: RunFolder, folder: Path) -> dict[str, Path]:
+def write_detector(run: RunFolder, head: Head, folder: Path) -> dict[str, Path]:
     """Write raw window to score, for heads that need no decoder; only the network is quantised, as in our own file."""
-    preprocessing, head = run.spec.preprocessing, run.head
+    preprocessing = run.spec.preprocessing
     graph = _Graph(["n", preprocessing.window, preprocessing.sensors])
     graph.add("Sub", ["window", graph.weight(np.asarray(preprocessing.center, np.float32))])
     graph.add("Mul", [graph.last, graph.weight(gain(preprocessing.scale))])
@@ -90,7 +91,7 @@ def write_detector(run: RunFolder, folder: Path) -> dict[str, Path]:
     graph.add("Gemm", [graph.last, graph.weight(head.whitening), graph.weight(bias)])
     graph.add("Mul", [graph.last, graph.last])
     graph.add("ReduceSum", [graph.last, graph.weight(np.array([1]))], keepdims=0)
-    return _write_both(graph, ["n"], run.windows.representative, folder / "detector")
+    return _write_both(graph, ["n"], run.windows.windows, folder / "detector")
 
 
 def _write_both(graph: _Graph, result: Sequence[int | str], windows: FloatArray, stem: Path) -> dict[str, Path]:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks import whole_loop
 from benchmarks.accuracy.adbench import read_split
 from benchmarks.bundled import bundled_recording
+from benchmarks.whole_loop import NORMAL_ROWS
 from edge_runtime.detector import Detector
 from edge_runtime.interpreter import find_runtime
 from edge_runtime.parity import roc_auc
@@ -92,8 +92,8 @@ def _scored(task: Task) -> tuple[npt.NDArray[np.bool_], dict[str, FloatArray]]:
 
 def _host(epochs: int) -> Task:
     with bundled_recording() as path:
-        whole = read_recording(path, whole_loop.COLUMNS)
-    return _after(whole, whole_loop.NORMAL_ROWS, _with(whole_loop.SETTINGS, epochs))
+        whole = read_recording(path, Columns())
+    return _after(whole, NORMAL_ROWS, _with(DetectorSettings(), epochs))
 
 
 def _skab(path: Path, epochs: int) -> Task:

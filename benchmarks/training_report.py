@@ -8,58 +8,73 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
+from benchmarks.report.traces import alarms_above
 from edge_runtime.errors import ModelFileError
 from edge_runtime.manifest import Threshold
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RunFolder, read_run_folder
 from edge_runtime.smoothing import Smoother
-from export.threshold import fit_threshold
+from export.fitting.budget import FalseAlarmBudget
+from export.fitting.file_outputs import Parts, faults_in, file_outputs
+from export.fitting.scoring import FittedScoring, Fitting
+from export.promise import threshold_of, window_s_of
 from training.plain_scoring import plain_parts
 
 
 def training_report(folder: Path) -> Report:
     """Return what a run folder says of its training: curves, codes, reconstruction, scores, findings.
 
-    The scores are the full model's on the held-out windows; the threshold is fitted on them as export will fit
-    it on the file's.
+    The scores are the full model's on its normal windows, by head and limit as export would choose them.
     """
     run = read_run_folder(folder)
-    scores = Smoother(run.spec.scoring.smoothing_span).update_many(run.windows.held_out_scores)
-    threshold = fit_threshold(scores, run.threshold_rule)
+    scores, fitted = _scored(run)
+    budget = FalseAlarmBudget()
+    threshold = threshold_of(fitted.limit, budget, window_s_of(run.spec.preprocessing))
     nothing = np.empty(0)
+    trace = _trace(run, scores, threshold.value)
     return Report(
         title=f"Training of {run.name}",
         recording=_tried_on(run, threshold),
-        figures=Figures(None, None, threshold.measured_far, None, threshold.n_measured, 0),
-        trace=_trace(run, scores, threshold.value),
+        figures=Figures(None, None, float((scores > threshold.value).mean()), None, len(scores), 0),
+        trace=trace,
         faults=(),
-        history=_history(folder / "history.csv"),
+        history=history(folder / "history.csv"),
         normal_scores=nothing,
         latency=(),
         sizes=(),
-        facts=_facts(run, threshold.method),
+        facts=_facts(run, fitted, threshold.method),
         rho=float(run.training["settings"]["rho"]),
         learnt=_learnt(run),
+        alarms=alarms_above(trace),
     )
 
 
+def _scored(run: RunFolder) -> tuple[FloatArray, FittedScoring]:
+    """Return smoothed scores of the run's windows, and what they were scored by."""
+    preprocessing, windows = run.spec.preprocessing, run.windows.windows
+
+    def parts(rows: FloatArray) -> Parts:
+        found = plain_parts(run.network, preprocessing.transform(rows))
+        return {name: values.astype(np.float32) for name, values in found.items()}
+
+    faults = faults_in(windows, windows.std(axis=(0, 1)))
+    outputs = file_outputs(parts, windows, faults, is_series=run.is_series)
+    per_window = FalseAlarmBudget().per_window(window_s_of(preprocessing))
+    fitted = Fitting(faults, run.spec, per_window, run.is_series).choose(outputs)
+    return Smoother(fitted.scoring.smoothing_span).update_many(fitted.head.score(outputs.normal)), fitted
+
+
 def _tried_on(run: RunFolder, threshold: Threshold) -> str:
-    there_were, shown = run.training["held_out_windows_there_were"], len(run.windows.held_out)
-    which = "its held-out normal windows"
-    if shown != there_were:
-        which = f"{shown:,} of its {there_were:,} held-out normal windows, in stretches spread over the time"
-    if not threshold.n_measured:
-        return f"{which}; the threshold is fitted on all of them"
+    there_were, shown = run.training["rows"], len(run.windows.windows)
     return (
-        f"{which}: the threshold is fitted on the first {threshold.n_windows:,}, false alarms are counted on the other "
-        f"{threshold.n_measured:,} (aimed at: {threshold.target_far:.2%})"
+        f"{shown:,} normal windows of {there_were:,} rows; {threshold.target_far:.2%} are expected above the threshold"
     )
 
 
 def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
     preprocessing = run.spec.preprocessing
     # Of stretches of windows nobody knows when they were.
-    has_time = preprocessing.rate_hz > 0 and run.training["held_out_windows_there_were"] == len(scores)
+    has_time = preprocessing.rate_hz > 0 and run.training["windows_there_were"] <= len(scores)
     numbers = np.arange(len(scores), dtype=float)
     ends_s = (preprocessing.window + preprocessing.stride * numbers) / (preprocessing.rate_hz or 1.0)
     none = np.zeros(len(scores), bool)
@@ -68,7 +83,7 @@ def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
 
 def _learnt(run: RunFolder) -> Learnt:
     preprocessing = run.spec.preprocessing
-    parts = plain_parts(run.network, preprocessing.transform(run.windows.held_out))
+    parts = plain_parts(run.network, preprocessing.transform(run.windows.windows))
     squares = (parts["residual"] ** 2).mean(axis=0)
     # What the network sees of a sensor are some of its inputs; sensors vary fastest.
     by_sensor = np.sqrt(squares.reshape(-1, preprocessing.sensors).mean(axis=0))
@@ -81,7 +96,14 @@ def _learnt(run: RunFolder) -> Learnt:
     )
 
 
-def _history(path: Path) -> tuple[Epoch, ...]:
+def history(path: Path) -> tuple[Epoch, ...]:
+    """Return the epochs of a run folder's ``history.csv``.
+
+    Raises
+    ------
+    ModelFileError
+        If it cannot be read.
+    """
     try:
         with path.open(newline="") as file:
             return tuple(
@@ -94,13 +116,13 @@ def _history(path: Path) -> tuple[Epoch, ...]:
 _CURVES = ("loss", "validation_loss", "penalty", "mean_activation")
 
 
-def _facts(run: RunFolder, method: str) -> tuple[tuple[str, str], ...]:
+def _facts(run: RunFolder, fitted: FittedScoring, method: str) -> tuple[tuple[str, str], ...]:
     spec = run.spec
     facts = [
         ("sensors", ", ".join(spec.sensor_names)),
         ("window", f"readings: {spec.preprocessing.window}, stride {spec.preprocessing.stride}"),
         ("layers", " – ".join(str(layer.kernel.shape[1]) for layer in (*run.network.encoder, *run.network.decoder))),
-        ("head", spec.scoring.head),
+        ("head", fitted.candidate.name),
         ("threshold", method),
         ("training windows", f"{run.training['windows']:,} of {run.training['rows']:,} rows"),
         ("data SHA-256", run.provenance.data_sha256),

@@ -208,7 +208,7 @@ def _fits(fits: Fits) -> str:
     text = (
         "ADBench's sets, one-class, learnt by both in one process with one thread each; processor seconds, without "
         "imports and without a first fit of each. ROC AUC of the other half of the normal rows and all anomalies, ours "
-        "by the int8 file of what was learnt; [training.md](training.md#adbench-one-class) has other heads and seeds."
+        "by the int8 file of what was learnt; [accuracy.md](accuracy.md#adbench) has other methods and seeds."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 

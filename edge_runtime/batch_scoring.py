@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.judging import Judge
+from edge_runtime.judging import Judge, Judged
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 
@@ -23,19 +23,25 @@ class ScoredRows:
         Row at which each window ends, counted from the first row given.
     scores : ndarray of shape (n,), float32
         Smoothed.
-    anomalies : ndarray of shape (n,), bool
+    thresholds : ndarray of shape (n,), float32
+        What each was held against.
     contributions : ndarray of shape (n, sensors), float32, or None
         See `Detector.explain_many`.
     """
 
     rows: npt.NDArray[np.int64]
     scores: FloatArray
-    anomalies: npt.NDArray[np.bool_]
+    thresholds: FloatArray
     contributions: FloatArray | None = None
+
+    @property
+    def anomalies(self) -> npt.NDArray[np.bool_]:
+        """Which scores are above the threshold, shape (n,)."""
+        return np.asarray(self.scores > self.thresholds)
 
 
 def score_blocks(
-    judge: Judge, blocks: Iterable[FloatArray | None], explain: Callable[[FloatArray], FloatArray] | None = None
+    judge: Judge, blocks: Iterable[FloatArray | None], explain: Callable[[Judged], FloatArray] | None = None
 ) -> Iterator[ScoredRows]:
     """Yield the results of each block of rows, as `Detector.update` would give them row by row.
 
@@ -47,7 +53,7 @@ def score_blocks(
         Consecutive rows in the manifest's sensor order. None, which has no result, says that time is missing
         there: no window reaches over it.
     explain : callable, optional
-        Gives the contributions as well: from windows of shape (n, window, sensors) to shape (n, sensors).
+        Gives the contributions as well, shape (n, sensors).
     """
     preprocessing = judge.spec.preprocessing
     rolling = RollingWindows(preprocessing.window, preprocessing.stride, preprocessing.sensors)
@@ -58,6 +64,6 @@ def score_blocks(
             continue
         windows, ends = rolling.push(np.asarray(block, np.float32))
         judged = judge.look_at(windows)
-        contributions = None if explain is None else explain(judged.windows)
-        yield ScoredRows(fed + ends, judged.scores, judged.scores > judged.thresholds, contributions)
+        contributions = None if explain is None else explain(judged)
+        yield ScoredRows(fed + ends, judged.scores, judged.thresholds, contributions)
         fed += len(block)

@@ -19,6 +19,7 @@ from edge_runtime.inputs import InputReader, Reading
 from edge_runtime.interpreter import Options, Runtime, find_runtime
 from edge_runtime.manifest import Manifest
 from edge_runtime.model_file import ModelFile, read_model_file
+from edge_runtime.only_when import model_condition
 from edge_runtime.preprocessing import FloatArray, WindowBuffer, as_windows, refuse_missing, shaped_windows
 from edge_runtime.scorer import Scorer, scorer_of
 from edge_runtime.smoothing import Smoother
@@ -90,6 +91,7 @@ class Detector:
         self._buffer = WindowBuffer(self._window, spec.preprocessing.stride, self._sensors)
         self._smoother = Smoother(spec.scoring.smoothing_span)
         self._tracker = tracker_of(spec)
+        self.only_when = model_condition(spec)
         self._shifted = np.empty(self._window_shape, np.float32)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
@@ -185,7 +187,7 @@ class Detector:
 
     @property
     def outputs(self) -> frozenset[str]:
-        """What the model gives: ``score``, and perhaps ``codes`` and ``contributions``."""
+        """What the model gives: ``score``, and perhaps ``codes``, ``contributions`` and ``expected``."""
         return self._scorer.outputs
 
     def outputs_many(self, windows: npt.ArrayLike, names: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -229,9 +231,9 @@ class Detector:
     def explain_many(self, windows: npt.ArrayLike) -> FloatArray:
         """Return each sensor's contribution to the raw scores, shape (n, sensors).
 
-        Where the graph has them they are the head's own contributions, and for residual heads they sum to
-        the score. For a head on codes alone a sensor's contribution is how far the score falls when that
-        sensor is set to its centre.
+        They are shares: not negative, and they sum to the score, see `edge_runtime.attribution`. For a model that was
+        attached without normal data a sensor's contribution is how far the score falls when that sensor is set to its
+        centre.
         """
         array = as_windows(windows, self._window, self._sensors)
         if "contributions" in self.outputs:
@@ -244,9 +246,21 @@ class Detector:
             contributions[:, sensor] = scores - self._run_many(without, "score")
         return contributions
 
+    def expected_many(self, windows: npt.ArrayLike) -> FloatArray:
+        """Return what each sensor should read on average over each window, given the others, shape (n, sensors).
+
+        In sensor units. Where the model does not tell, it is the centre of training.
+        """
+        array = as_windows(windows, self._window, self._sensors)
+        if "expected" in self.outputs:
+            return self._run_many(array, "expected")
+        center = np.asarray(self.manifest.spec.preprocessing.center, np.float32)
+        return np.broadcast_to(center, (len(array), self._sensors))
+
     def update(self, reading: Reading) -> Result | None:
         """Add one reading of a stream; return the result of the window it completes, else None.
 
+        A reading outside the model's ``--only-when`` gives None as well, and the next window starts after it.
         Where the model file says so the inputs' mean follows quiet readings, see
         `edge_runtime.adaptation.mean_tracking`.
 
@@ -255,7 +269,11 @@ class Detector:
         reading : sequence of float in the manifest's order, or mapping by sensor name
         """
         with self._lock:
-            window = self._buffer.push(self._inputs.row(reading))
+            row = self._inputs.row(reading)
+            if self.only_when is not None and not self.only_when.is_on(row[None])[0]:
+                self._buffer.clear()
+                return None
+            window = self._buffer.push(row)
             if window is None:
                 return None
             tracker = self._tracker

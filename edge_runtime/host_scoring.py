@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.attribution import Attribution
+from edge_runtime.errors import ModelFileError
 from edge_runtime.heads import Head, hidden_outputs
 from edge_runtime.manifest import Quantization, QuantizedTensor
 from edge_runtime.model_file import ModelFile
@@ -25,27 +27,34 @@ class HostScoring:
 
     Parameters
     ----------
+    head : Head or None
+        None for a network that no head was fitted for yet.
     quantization : Quantization
         Scale 0 where the graph takes float32.
     outputs : tuple of QuantizedTensor
+    attribution : Attribution, optional
+        Without it nobody knows which sensor is to blame.
     """
 
     def __init__(
         self,
         preprocessing: Preprocessing,
-        head: Head,
+        head: Head | None,
         quantization: Quantization,
         outputs: tuple[QuantizedTensor, ...],
+        attribution: Attribution | None = None,
     ) -> None:
         self._preprocessing, self._head, self._quantization = preprocessing, head, quantization
         self._outputs = {output.name: output for output in outputs}
+        self.attribution = attribution
 
     @classmethod
     def of(cls, model: ModelFile) -> HostScoring:
         """Return the host's part of a model file."""
         manifest = model.manifest
-        head = Head(manifest.spec.scoring.head, model.arrays["head_mean"], model.arrays["head_whitening"])
-        return cls(manifest.spec.preprocessing, head, manifest.quantization, manifest.outputs)
+        head = Head.from_arrays(manifest.spec.scoring.head, model.arrays)
+        attribution = Attribution.from_arrays(model.arrays)
+        return cls(manifest.spec.preprocessing, head, manifest.quantization, manifest.outputs, attribution)
 
     def inputs(self, windows: FloatArray) -> Array:
         """Return what the graph takes, shape (n, inputs), int8 or float32, for raw windows (n, window, sensors)."""
@@ -59,23 +68,45 @@ class HostScoring:
 
     def score(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
         """Return one raw score per window, shape (n,)."""
-        return self._head.score(self.parts(windows, outputs))
+        return self._fitted_head.score(self.parts(windows, outputs))
 
     def contributions(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
-        """Return each sensor's part of the raw scores, shape (n, sensors), of a head that begins with sensors."""
-        components = self._head.components(self.parts(windows, outputs))[:, : self._preprocessing.inputs]
-        shape = (len(windows), self._preprocessing.inputs_per_sensor, self._preprocessing.sensors)
-        contributions: FloatArray = components.reshape(shape).sum(axis=1, dtype=np.float32)
-        return contributions
+        """Return each sensor's share of the raw scores, shape (n, sensors)."""
+        parts = self.parts(windows, outputs)
+        scores, mode = self._fitted_head.score(parts), self._mode(parts)
+        return self._fitted_attribution.contributions(parts["inputs"], scores, self._preprocessing.sensors, mode)
+
+    def expected(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
+        """Return what each sensor should read on average over the window, shape (n, sensors), in sensor units."""
+        parts = self.parts(windows, outputs)
+        return self._fitted_attribution.expected(parts["inputs"], self._mode(parts))
+
+    def _mode(self, parts: Mapping[str, FloatArray]) -> npt.NDArray[np.intp]:
+        if len(self._fitted_attribution.mean) == 1:
+            return np.zeros(len(parts["inputs"]), np.intp)
+        return np.asarray(self._fitted_head.distances(parts).argmin(axis=1))
+
+    @property
+    def _fitted_head(self) -> Head:
+        if self._head is None:
+            raise ModelFileError("the network has no scoring head yet. Export it to a model file.")
+        return self._head
+
+    @property
+    def _fitted_attribution(self) -> Attribution:
+        if self.attribution is None:
+            raise ModelFileError("the file does not say which sensor is to blame. Attach it again with normal data.")
+        return self.attribution
 
     def parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:
         """Return what heads are made of, each of shape (n, width); see `edge_runtime.heads.PARTS`."""
         parts = {"inputs": self._preprocessing.transform(windows)}
         if "codes" in self._outputs:
             parts["codes"] = self.codes(outputs)
-        if "hidden" in self._head.parts:
-            hidden = [self._value(name, outputs) for name in hidden_outputs(self._outputs)]
+        if hidden := [self._value(name, outputs) for name in hidden_outputs(self._outputs)]:
             parts["hidden"] = np.concatenate(hidden, axis=1)
+        elif self._head is None or "hidden" in self._head.parts:
+            parts["hidden"] = parts["inputs"][:, :0]
         if "reconstruction" in self._outputs:
             parts["residual"] = parts["inputs"] - self._value("reconstruction", outputs)
         return parts

@@ -16,9 +16,11 @@ from edge_runtime.json_codec import from_json, to_json
 from edge_runtime.preprocessing import Preprocessing
 
 __all__ = [
+    "CHOSEN_ON_EXPORT",
     "SCHEMA",
     "DetectorSpec",
     "DriftLimit",
+    "HeadTried",
     "Manifest",
     "NotRun",
     "Op",
@@ -34,7 +36,7 @@ __all__ = [
     "Threshold",
 ]
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 class Sensor(NamedTuple):
@@ -55,6 +57,8 @@ class Sensor(NamedTuple):
 class Scoring(NamedTuple):
     """How inputs, codes and residual become one score.
 
+    A run folder may leave any of them to export: `CHOSEN_ON_EXPORT` has the values that say so.
+
     Parameters
     ----------
     head : str
@@ -62,7 +66,7 @@ class Scoring(NamedTuple):
     smoothing_span : int
         Span of the moving average over successive windows' scores; 1 is none.
     mean_rate : float
-        Share of the way to each quiet reading that the inputs' mean goes, see
+        Fraction by which the input mean moves towards each quiet reading, see
         `edge_runtime.adaptation.mean_tracking`; 0 keeps it where it was in training.
     """
 
@@ -71,12 +75,22 @@ class Scoring(NamedTuple):
     mean_rate: float = 0.0
 
 
+CHOSEN_ON_EXPORT = Scoring("auto", 0, -1.0)
+
+
 class DetectorSpec(NamedTuple):
-    """All that defines a detector besides its weights and its threshold."""
+    """All that defines a detector besides its weights and its threshold.
+
+    Parameters
+    ----------
+    only_when : str
+        Which readings count, see `edge_runtime.only_when`; empty for all.
+    """
 
     sensors: tuple[Sensor, ...]
     preprocessing: Preprocessing
     scoring: Scoring
+    only_when: str = ""
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -90,16 +104,23 @@ class Threshold(NamedTuple):
     Parameters
     ----------
     value : float
+        1.0 in every file that export wrote: its scores are normalised.
     method : str
-        How it was fitted, with its parameters.
+        How it was fitted, in words.
     target_far : float
-        False-alarm rate it was fitted for, per window.
+        Share of normal windows expected above it.
     n_windows : int
         Normal windows it was fitted on.
-    measured_far : float or None
-        False-alarm rate on normal windows it was not fitted on, None where there were none.
-    n_measured : int
-        How many these were.
+    target_far_upper : float
+        The same share at 95 % confidence.
+    n_effective : float
+        Independent scores among the windows.
+    budget : str
+        False alarms that were asked for, such as ``1/week``; empty where nobody asked.
+    promised, promised_upper : float or None
+        False alarms to expect and at most at 95 % confidence, in the budget's unit; None where time is not known.
+    more_s : float
+        Seconds of recording, beyond what there was, after which the budget itself could be promised; 0 where it is.
     """
 
     value: float
@@ -107,8 +128,26 @@ class Threshold(NamedTuple):
     target_far: float
     n_windows: int
     comparison: str = ">"
-    measured_far: float | None = None
-    n_measured: int = 0
+    target_far_upper: float = 1.0
+    n_effective: float = 0.0
+    budget: str = ""
+    promised: float | None = None
+    promised_upper: float | None = None
+    more_s: float = 0.0
+
+
+class HeadTried(NamedTuple):
+    """One way to score that export tried, by the faults it put into normal windows.
+
+    Parameters
+    ----------
+    name : str
+    detection : float
+        Share of faulty windows above the limit that keeps the budget.
+    """
+
+    name: str
+    detection: float
 
 
 class Quantization(NamedTuple):
@@ -179,7 +218,13 @@ class Manifest:
     parity_float32 : Parity or None
         Of the float32 graph that was then quantised: what the rebuilding alone costs.
     parity_limits, parity_failures
-        What was demanded, and what was not kept: empty, unless the export was told to go on.
+        What was demanded, and what was not kept even by the widest scheme that was allowed.
+    tried : tuple of HeadTried
+        The ways to score that export chose from, the best first.
+    bands : tuple of float
+        Standard deviation of each sensor's level around its expected value, in sensor units; empty where not known.
+    given_up : tuple of str
+        Narrower schemes that were tried first, and why they were not taken.
     not_run : tuple of NotRun
         What the file should be run in and was not.
     op_places : tuple of OpPlace
@@ -208,6 +253,9 @@ class Manifest:
     parity_limits: ParityLimits = ParityLimits()  # noqa: RUF009 - never changes
     parity_failures: tuple[str, ...] = ()
     op_places: tuple[OpPlace, ...] = ()
+    tried: tuple[HeadTried, ...] = ()
+    given_up: tuple[str, ...] = ()
+    bands: tuple[float, ...] = ()
     version: int = 0
 
     def to_bytes(self) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,12 @@ POLICIES = ("error", "skip", "hold")
 
 
 def repair_missing(
-    values: FloatArray, policy: str, sensors: Sequence[str], *, first_row: int = 0, last: FloatArray | None = None
+    values: FloatArray,
+    policy: str,
+    sensors: Sequence[str],
+    *,
+    place: Callable[[int], str] = "row {}".format,
+    last: FloatArray | None = None,
 ) -> tuple[FloatArray, int]:
     """Return rows without missing values, and how many rows were repaired.
 
@@ -27,8 +32,8 @@ def repair_missing(
         ``error`` refuses, ``skip`` leaves such rows out, ``hold`` repeats the sensor's last value.
     sensors : sequence of str
         Names, for the message.
-    first_row : int
-        Number of the first row, for the message.
+    place : callable
+        Says where a row of `values` stands in the file, for the message.
     last : ndarray of shape (sensors,), optional
         The row before the first, for ``hold``.
 
@@ -59,8 +64,8 @@ def repair_missing(
             return held[last is not None :], count
     row, column = (int(number) for number in np.argwhere(~good)[0])
     raise RecordingError(
-        f"row {first_row + row}: sensor {sensors[column]!r} has no value ({count} row(s) like this). "
-        "Expected a finite number in every row. Mend the recording, or say what to do: --on-missing skip or hold."
+        f"{place(row)}: sensor {sensors[column]!r} has no value ({count} {'row' if count == 1 else 'rows'} like this). "
+        "Expected a finite number in every row. Fix the recording, or say what to do: --on-missing skip or hold."
     )
 
 

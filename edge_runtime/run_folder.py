@@ -23,16 +23,14 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.heads import Head
+from edge_runtime.errors import ModelFileError
 from edge_runtime.json_codec import DecodeError, from_json, to_json
 from edge_runtime.manifest import DetectorSpec, Provenance
 from edge_runtime.preprocessing import FloatArray
 
-SCHEMA = 1
+SCHEMA = 2
 RUN_JSON = "run.json"
 KERAS_FILE = "model.keras"
-THRESHOLD_METHODS = ("quantile", "far", "pot")
 
 
 @dataclass(frozen=True)
@@ -70,85 +68,37 @@ class Network:
 
 @dataclass(frozen=True)
 class NormalWindows:
-    """Normal windows in raw sensor units.
+    """Normal windows in raw sensor units: what export quantises with, fits on and judges by.
 
     Parameters
     ----------
-    representative : ndarray of shape (n, window, sensors), float32
-        A sample of the training windows, for quantisation.
-    held_out : ndarray of shape (m, window, sensors), float32
-        Successive windows training never saw, in time order: the threshold is fitted on them.
-    held_out_codes : ndarray of shape (m, units), float32
-    held_out_scores : ndarray of shape (m,), float32
-        Raw scores. Both as the full model gave them.
+    windows : ndarray of shape (n, window, sensors), float32
+        In time order; where there were too many, runs of successive ones spread over the recording.
+    codes : ndarray of shape (n, units), float32
+        As the full model gave them.
     """
 
-    representative: FloatArray
-    held_out: FloatArray
-    held_out_codes: FloatArray
-    held_out_scores: FloatArray
-
-
-@dataclass(frozen=True)
-class ThresholdRule:
-    """How export fits the threshold on the exported file's own scores of held-out normal windows.
-
-    Parameters
-    ----------
-    method : str
-        One of `THRESHOLD_METHODS`: ``quantile`` (times `factor`), ``far`` (the quantile that leaves
-        `target_far`), ``pot`` (the same read off a generalised Pareto distribution of the peaks).
-    quantile, factor : float
-        Of ``quantile``.
-    target_far : float
-        Of ``far`` and ``pot``: false alarms per normal window.
-    check_fraction : float
-        Share of the windows, the last in time, that are not fitted on: the false alarms are counted there.
-    """
-
-    method: str = "quantile"
-    quantile: float = 0.999
-    factor: float = 4 / 3
-    target_far: float = 0.001
-    check_fraction: float = 1 / 3
-
-    def __post_init__(self) -> None:
-        if self.method not in THRESHOLD_METHODS:
-            raise UsageError(
-                f"unknown threshold method: expected one of {', '.join(THRESHOLD_METHODS)}. Received: {self.method!r}"
-            )
-        if not (
-            0 < self.quantile <= 1 and self.factor > 0 and 0 < self.target_far < 1 and 0 <= self.check_fraction < 1
-        ):
-            raise UsageError(
-                "the threshold's quantile and target false-alarm rate lie between 0 and 1, its factor is above 0. "
-                f"Received: quantile {self.quantile}, target {self.target_far}, factor {self.factor}"
-            )
-
-    @property
-    def nominal_far(self) -> float:
-        """False-alarm rate aimed at, per window."""
-        return 1.0 - self.quantile if self.method == "quantile" else self.target_far
-
-    def text(self) -> str:
-        """Return the rule in words."""
-        return {
-            "quantile": f"{self.quantile:g} quantile of held-out normal scores x {self.factor:.4g}",
-            "far": f"{self.target_far:g} of held-out normal scores above",
-            "pot": f"{self.target_far:g} of the generalised Pareto tail of held-out normal scores above",
-        }[self.method]
+    windows: FloatArray
+    codes: FloatArray
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The contents of a run folder that export needs."""
+    """The contents of a run folder that export needs.
+
+    Parameters
+    ----------
+    spec : DetectorSpec
+        Its scoring is what was asked for; export chooses what was not, see `edge_runtime.manifest.Scoring`.
+    is_series : bool
+        Whether a window resembles the one before it, so that smoothing and following a mean have a meaning.
+    """
 
     name: str
     spec: DetectorSpec
     network: Network
-    head: Head
     windows: NormalWindows
-    threshold_rule: ThresholdRule
+    is_series: bool
     provenance: Provenance
     training: dict[str, Any]
 
@@ -170,13 +120,12 @@ class RunFolder:
                 "decoder": [layer.activation for layer in self.network.decoder],
             },
             "codes_kept": self.network.kept,
-            "threshold_rule": to_json(self.threshold_rule),
+            "is_series": self.is_series,
             "provenance": to_json(self.provenance),
             "training": self.training,
         }
         (folder / RUN_JSON).write_text(json.dumps(record, indent=1) + "\n")
         np.savez(folder / "network.npz", **_layer_arrays(self.network))
-        np.savez(folder / "head.npz", mean=self.head.mean, whitening=self.head.whitening)
         np.savez_compressed(folder / "windows.npz", **vars(self.windows))
 
 
@@ -196,14 +145,12 @@ def read_run_folder(folder: str | Path) -> RunFolder:
                 f"{folder} has run-folder schema {record['schema']!r}, this saelite reads {SCHEMA}. Train it again."
             )
         spec = from_json(DetectorSpec, record["spec"], "spec")
-        head = _arrays(folder / "head.npz")
         return RunFolder(
             name=str(record["name"]),
             spec=spec,
             network=_network(_arrays(folder / "network.npz"), record["activations"], record.get("codes_kept", 0)),
-            head=Head(spec.scoring.head, head["mean"], head["whitening"]),
             windows=NormalWindows(**_arrays(folder / "windows.npz")),
-            threshold_rule=from_json(ThresholdRule, record["threshold_rule"], "threshold_rule"),
+            is_series=bool(record["is_series"]),
             provenance=from_json(Provenance, record["provenance"], "provenance"),
             training=record["training"],
         )
@@ -217,8 +164,7 @@ def read_run_folder(folder: str | Path) -> RunFolder:
 
 
 def _check_finite(run: RunFolder) -> None:
-    arrays = {**_layer_arrays(run.network), "head_mean": run.head.mean, "head_whitening": run.head.whitening}
-    broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    broken = [name for name, array in _layer_arrays(run.network).items() if not np.isfinite(array).all()]
     if broken:
         raise ModelFileError(
             f"the training ended with weights that are no finite numbers: {', '.join(broken)}. Nothing was saved. "

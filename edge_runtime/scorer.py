@@ -10,7 +10,6 @@ import numpy as np
 
 from edge_runtime.errors import InputShapeError, ModelFileError
 from edge_runtime.graph import Array, BatchedGraph, OpenInterpreter
-from edge_runtime.heads import PARTS
 from edge_runtime.host_scoring import HostScoring
 from edge_runtime.model_file import ModelFile
 from edge_runtime.preprocessing import FloatArray, all_finite
@@ -22,7 +21,7 @@ class Scorer(Protocol):
     """What a detector asks: raw windows of float32 values, shape (n, window, sensors), always."""
 
     outputs: frozenset[str]
-    """Of ``score``, ``codes`` and ``contributions``."""
+    """Of ``score``, ``codes``, ``contributions`` and ``expected``."""
     marks_missing: bool
     """Whether `run` gives the score NaN to windows that hold a value that is not a finite number."""
 
@@ -116,9 +115,11 @@ class NetworkOnly:
             "score": host.score,
             "codes": lambda _, outputs: host.codes(outputs),
             "contributions": host.contributions,
+            "expected": host.expected,
         }
-        by_sensor = PARTS[manifest.spec.scoring.head][0] in ("inputs", "residual")
-        known = {"score", "contributions"} if by_sensor else {"score"}
+        known = {"score"}
+        if host.attribution is not None:
+            known |= {"contributions"} | ({"expected"} if host.attribution.gives_levels else set())
         self.outputs = frozenset(known | ({"codes"} & {output.name for output in manifest.outputs}))
 
     def score(self, window: FloatArray) -> float:

@@ -1,7 +1,8 @@
 """Repeating on the device what the exporter saw on the workstation.
 
-A model file carries a few held-out windows with the full model's codes and scores and with its own scores.
-`verify` checks the file's integrity, runs those windows here, and compares.
+A model file carries a few normal windows and some with synthetic faults, with its own codes and scores of them.
+`verify` checks the file's integrity, runs those windows here, and compares: do the same windows alarm, are the faulty
+ones ranked as before?
 """
 
 from __future__ import annotations
@@ -9,19 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelFileError
-from edge_runtime.manifest import Parity
+from edge_runtime.manifest import Parity, ParityLimits
 from edge_runtime.model_file import ModelFile
-from edge_runtime.parity import Side, compare, shortfalls
+from edge_runtime.parity import Side, compare, roc_auc, shortfalls
 from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import NormalWindows
 
 _MOST_WINDOWS = 32
 _MOST_BYTES = 16 * 1024
-# Fewer windows have a largest difference, but no correlation worth the name.
-_ENOUGH_TO_CORRELATE = 16
 
 
 @dataclass(frozen=True)
@@ -31,34 +30,40 @@ class Verification:
     Parameters
     ----------
     parity : Parity
-        Against the full model, on the file's reference windows.
-    score_difference : float
-        Largest difference from the scores the file gave when it was exported, relative to the threshold.
+        Against what the file gave when it was exported, on the file's reference windows.
     failures : tuple of str
         Limits of the manifest that are not kept here; empty if all is well.
     """
 
     parity: Parity
-    score_difference: float
     failures: tuple[str, ...]
 
 
-def reference_arrays(windows: NormalWindows, file_scores: FloatArray) -> dict[str, FloatArray]:
-    """Return the arrays that a file carries for `verify`: held-out windows, evenly spread, at most 16 KiB of them.
+def reference_arrays(
+    windows: FloatArray, is_faulty: npt.NDArray[np.bool_], codes: FloatArray, scores: FloatArray
+) -> dict[str, FloatArray]:
+    """Return the arrays that a file carries for `verify`: windows evenly spread, at most 32 and 16 KiB of them.
 
     Parameters
     ----------
-    file_scores : ndarray of shape (m,), float32
-        The exported file's own raw scores of the held-out windows.
+    windows : ndarray of shape (n, window, sensors), float32
+        Normal ones, then some with faults.
+    is_faulty : ndarray of shape (n,), bool
+    codes, scores : ndarray of shape (n, units) and (n,), float32
+        What the exported file gave for them.
     """
-    count = max(1, min(_MOST_WINDOWS, _MOST_BYTES // windows.held_out[0].nbytes, len(windows.held_out)))
-    chosen = np.linspace(0, len(windows.held_out) - 1, count).astype(int)
+    count = max(2, min(_MOST_WINDOWS, _MOST_BYTES // windows[0].nbytes))
+    chosen = np.unique(np.concatenate([_spread(np.flatnonzero(part), count // 2) for part in (~is_faulty, is_faulty)]))
     return {
-        "reference_windows": windows.held_out[chosen],
-        "reference_codes": windows.held_out_codes[chosen],
-        "reference_scores": windows.held_out_scores[chosen],
-        "reference_file_scores": file_scores[chosen],
+        "reference_windows": windows[chosen],
+        "reference_faulty": is_faulty[chosen].astype(np.float32),
+        "reference_codes": codes[chosen],
+        "reference_scores": scores[chosen],
     }
+
+
+def _spread(rows: npt.NDArray[np.intp], count: int) -> npt.NDArray[np.intp]:
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)] if len(rows) else rows
 
 
 def verify(model: ModelFile, detector: Detector) -> Verification:
@@ -71,17 +76,16 @@ def verify(model: ModelFile, detector: Detector) -> Verification:
     """
     if "reference_windows" not in model.arrays:
         raise ModelFileError(
-            "the file carries no reference windows to repeat: an older saelite wrote it, or `saelite attach` without "
-            "normal data or codes. Make it again."
+            "the file carries no reference windows to repeat: `saelite attach` made it without normal data or codes. "
+            "Attach it again with --normal."
         )
-    windows, threshold = model.arrays["reference_windows"], model.manifest.threshold.value
-    scores = np.array([detector.score(window) for window in windows], np.float32)
-    full = Side(model.arrays["reference_codes"], model.arrays["reference_scores"], threshold)
-    parity = compare(full, Side(detector.encode(windows), scores, threshold))
-    checked = parity if len(windows) >= _ENOUGH_TO_CORRELATE else _without_correlations(parity)
-    difference = np.abs(scores - model.arrays["reference_file_scores"]).max() / max(threshold, 1e-30)
-    return Verification(parity, float(difference), shortfalls(checked, model.manifest.parity_limits))
-
-
-def _without_correlations(parity: Parity) -> Parity:
-    return Parity(parity.n_windows, parity.codes_max_difference, 1.0, 1.0, 1.0, parity.alarm_agreement)
+    windows, faulty = model.arrays["reference_windows"], model.arrays["reference_faulty"] > 0
+    before = Side(model.arrays["reference_codes"], model.arrays["reference_scores"])
+    here = Side(detector.encode(windows), np.array([detector.score(window) for window in windows], np.float32))
+    parity, limits = compare(before, here), model.manifest.parity_limits
+    if faulty.any() and not faulty.all():
+        parity = parity._replace(roc_auc_full=roc_auc(before.scores, faulty), roc_auc=roc_auc(here.scores, faulty))
+        # So few windows tell the area to one pair of them.
+        pairs = int(faulty.sum()) * int((~faulty).sum())
+        limits = ParityLimits(limits.alarm_agreement, limits.auc_loss + 1.0 / pairs)
+    return Verification(parity, shortfalls(parity, limits))

@@ -1,7 +1,8 @@
 """The whole detector as one TFLite graph, rebuilt from plain weights.
 
-``window`` (raw sensor units) → scaling → encoder (→ decoder) → head → ``codes``, ``score`` and, where the
-head has them, ``contributions``. Nothing of training is left: no penalty, no optimizer, no Keras object.
+``window`` (raw sensor units) → scaling → encoder (→ decoder) → head → ``codes``, ``score``, ``contributions`` and
+``expected``. Nothing of training is left: no penalty, no optimizer, no Keras object. Heads are fitted on what the
+quantised network gives, so there is a graph without a head as well: the probe.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from edge_runtime.attribution import FLOOR, Attribution
 from edge_runtime.errors import ModelFileError
-from edge_runtime.heads import Head, needs_decoder
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.heads import PARTS, Head, needs_decoder
+from edge_runtime.preprocessing import FloatArray, Preprocessing
 from edge_runtime.run_folder import DenseLayer, Network
 from edge_runtime.silence import silent_stderr
 from export.preprocessing_graph import SCALING_SCOPE, network_inputs
@@ -39,7 +41,9 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 _LEAKY_RELU = re.compile(r"leaky_relu\((.+)\)")
 
 
-def build_detector_graph(network: Network, preprocessing: Preprocessing, head: Head) -> bytes:
+def build_detector_graph(
+    network: Network, preprocessing: Preprocessing, head: Head, attribution: Attribution | None
+) -> bytes:
     """Return the whole detector as a float32 flatbuffer with the signature ``serving_default``.
 
     The batch size is left open. Tensors keep the converter's names until `export.flatbuffer.name_tensors`
@@ -50,29 +54,46 @@ def build_detector_graph(network: Network, preprocessing: Preprocessing, head: H
     ModelFileError
         If an activation has no TFLite form here.
     """
-    shape = [None, preprocessing.window, preprocessing.sensors]
     return _convert(
-        lambda window: _detect(window, network, preprocessing, head), tf.TensorSpec(shape, tf.float32, name="window")
+        lambda window: _detect(window, network, preprocessing, head, attribution), _window_spec(preprocessing)
     )
 
 
-def build_network_graph(network: Network, head: Head) -> bytes:
+def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
+    """Return scaling and network alone: ``window`` → ``inputs``, ``hidden_0`` …, ``codes`` and ``reconstruction``."""
+
+    def run(window: tf.Tensor) -> dict[str, tf.Tensor]:
+        inputs = network_inputs(window, preprocessing)
+        with tf.name_scope(f"{HEAD_SCOPE}/"):
+            # A tensor of its own: the network's input itself would come out in the network's type.
+            seen = inputs + tf.reshape(_nan_unless_finite(window), (-1, 1))
+        return {"inputs": seen, **_network_outputs(inputs, network, tuple(PARTS))}
+
+    return _convert(run, _window_spec(preprocessing))
+
+
+def build_network_graph(network: Network, heads: tuple[str, ...]) -> bytes:
     """Return the network alone: ``inputs`` (1, inputs) → ``codes``.
 
-    If the head needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales and
-    scores. The batch is 1: the Edge TPU knows fixed shapes only.
+    If one of the heads needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales
+    and scores. The batch is 1: the Edge TPU knows fixed shapes only.
     """
+    entry = tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs")
+    return _convert(lambda inputs: _network_outputs(inputs, network, heads), entry)
 
-    def run(inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        hidden, codes = _encode(inputs, network)
-        outputs = {"codes": codes}
-        if "hidden" in head.parts:
-            outputs |= {f"hidden_{number}": layer for number, layer in enumerate(hidden)}
-        if needs_decoder(head.kind):
-            outputs["reconstruction"] = _layers(codes, network.decoder, "decoder")[-1]
-        return outputs
 
-    return _convert(run, tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs"))
+def _network_outputs(inputs: tf.Tensor, network: Network, heads: tuple[str, ...]) -> dict[str, tf.Tensor]:
+    hidden, codes = _encode(inputs, network)
+    outputs = {"codes": codes}
+    if any("hidden" in PARTS[head] for head in heads):
+        outputs |= {f"hidden_{number}": layer for number, layer in enumerate(hidden)}
+    if network.decoder and any(needs_decoder(head) for head in heads):
+        outputs["reconstruction"] = _layers(codes, network.decoder, "decoder")[-1]
+    return outputs
+
+
+def _window_spec(preprocessing: Preprocessing) -> tf.TensorSpec:
+    return tf.TensorSpec([None, preprocessing.window, preprocessing.sensors], tf.float32, name="window")
 
 
 def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) -> bytes:
@@ -86,21 +107,84 @@ def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) ->
             return bytes(converter.convert())
 
 
-def _detect(window: tf.Tensor, network: Network, preprocessing: Preprocessing, head: Head) -> dict[str, tf.Tensor]:
+def _detect(
+    window: tf.Tensor, network: Network, preprocessing: Preprocessing, head: Head, attribution: Attribution | None
+) -> dict[str, tf.Tensor]:
     inputs = network_inputs(window, preprocessing)
     hidden, codes = _encode(inputs, network)
     parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}
     if needs_decoder(head.kind):
         parts["residual"] = [inputs - _layers(codes, network.decoder, "decoder")[-1]]
     with tf.name_scope(f"{HEAD_SCOPE}/"):
-        squares = tf.square(_whiten(tf.concat([part for name in head.parts for part in parts[name]], axis=1), head))
-        score = tf.reduce_sum(squares, axis=1) + _nan_unless_finite(window)
-    outputs = {"codes": codes, "score": score}
-    if head.parts[0] != "codes":
-        shape = (-1, preprocessing.inputs_per_sensor, preprocessing.sensors)
-        by_reading = tf.reshape(squares[:, : preprocessing.inputs], shape)
-        outputs["contributions"] = tf.reduce_sum(by_reading, axis=1)
+        z = tf.concat([part for name in head.parts for part in parts[name]], axis=1)
+        distances = _distances(z, head)
+        missing = _nan_unless_finite(window)
+        score = tf.reduce_min(distances, axis=1) + missing
+        outputs = {"codes": codes, "score": score}
+        if attribution is not None:
+            outputs |= _attributions(inputs, score, distances, preprocessing.sensors, attribution)
+        if "expected" in outputs:
+            outputs["expected"] += tf.reshape(missing, (-1, 1))
     return outputs
+
+
+def _distances(z: tf.Tensor, head: Head) -> tf.Tensor:
+    """Return the squared distance from each centre, shape (n, K): `edge_runtime.heads.Head.distances` as ops."""
+    if head.whitening.ndim == 1:
+        return tf.reduce_sum(tf.square((z - head.mean) * head.whitening), axis=1, keepdims=True)
+    whitenings = head.whitening if head.whitening.ndim == 3 else head.whitening[None]
+    shifts = -head.mean.astype(np.float64) @ whitenings.astype(np.float64)
+    if head.centers is not None and head.whitening.ndim == 3:
+        shifts -= head.centers
+    whitened = [
+        tf.matmul(z, whitening) + shift.astype(np.float32) for whitening, shift in zip(whitenings, shifts, strict=True)
+    ]
+    squares = [tf.reduce_sum(tf.square(one), axis=1, keepdims=True) for one in whitened]
+    if head.centers is None or head.whitening.ndim == 3:
+        return tf.concat(squares, axis=1) if len(squares) > 1 else squares[0]
+    lengths = np.square(head.centers.astype(np.float64)).sum(axis=1).astype(np.float32)
+    products = tf.matmul(whitened[0], np.ascontiguousarray(-2.0 * head.centers.T, np.float32)) + lengths
+    return tf.maximum(squares[0] + products, 0.0)
+
+
+def _attributions(
+    inputs: tf.Tensor, score: tf.Tensor, distances: tf.Tensor, sensors: int, attribution: Attribution
+) -> dict[str, tf.Tensor]:
+    """Return what `edge_runtime.attribution` computes, of the mode whose distance is the smallest."""
+    modes = len(attribution.mean)
+    nearest = tf.cast(tf.reduce_min(distances, axis=1, keepdims=True) >= distances, tf.float32) if modes > 1 else None
+    ratios = _of_mode(inputs, nearest, attribution.mean, attribution.blame, lambda x: _by_sensor(x, sensors))
+    ratios += np.float32(FLOOR)
+    outputs = {"contributions": ratios * (tf.reshape(score, (-1, 1)) / tf.reduce_sum(ratios, axis=1, keepdims=True))}
+    if attribution.gives_levels:
+        outputs["expected"] = _of_mode(
+            inputs, nearest, attribution.mean, attribution.level, lambda x: x, attribution.level_bias
+        )
+    return outputs
+
+
+def _by_sensor(values: tf.Tensor, sensors: int) -> tf.Tensor:
+    return tf.reduce_sum(tf.reshape(tf.square(values), (-1, values.shape[1] // sensors, sensors)), axis=1)
+
+
+def _of_mode(  # noqa: PLR0913 - one affine map per mode, and what to do with its result
+    inputs: tf.Tensor,
+    nearest: tf.Tensor | None,
+    mean: FloatArray,
+    matrix: FloatArray,
+    then: Callable[[tf.Tensor], tf.Tensor],
+    bias: FloatArray | None = None,
+) -> tf.Tensor:
+    """Return ``then((inputs - mean_k) @ matrix_k + bias_k)`` of the nearest mode k."""
+    total = None
+    for mode in range(len(mean)):
+        shift = -mean[mode].astype(np.float64) @ matrix[mode]
+        if bias is not None:
+            shift = shift + bias[mode]
+        value = then(tf.matmul(inputs, matrix[mode]) + shift.astype(np.float32))
+        value = value if nearest is None else value * nearest[:, mode : mode + 1]
+        total = value if total is None else total + value
+    return total
 
 
 def _nan_unless_finite(window: tf.Tensor) -> tf.Tensor:
@@ -139,10 +223,3 @@ def _activation(name: str, where: str) -> Callable[[Any], Any]:
     raise ModelFileError(
         f"{where} has the activation {name!r}. Expected one of: {', '.join(ACTIVATIONS)}, leaky_relu(SLOPE)."
     )
-
-
-def _whiten(z: tf.Tensor, head: Head) -> tf.Tensor:
-    if head.whitening.ndim == 1:
-        return (z - head.mean) * head.whitening
-    bias = (-head.mean.astype(np.float64) @ head.whitening).astype(np.float32)
-    return tf.matmul(z, head.whitening) + bias

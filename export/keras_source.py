@@ -9,21 +9,15 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
-import numpy as np
-
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import Head
-from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
-from edge_runtime.run_folder import RUN_JSON, NormalWindows, RunFolder, ThresholdRule, read_run_folder
+from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.preprocessing import UNLIMITED, Preprocessing
+from edge_runtime.run_folder import RUN_JSON, NormalWindows, RunFolder, read_run_folder
 from export.dense_layers import read_network
 from export.normal_data import read_normal_data
 from export.traced_graph import check_source, trace_model
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
-# The last part in time, as in training: the threshold is fitted on it.
-_HELD_OUT = 0.25
-_REPRESENTATIVE_WINDOWS = 1000
 
 
 def read_source(path: Path, representative: Path | None = None, encoder_output: str | None = None) -> RunFolder:
@@ -48,7 +42,7 @@ def read_source(path: Path, representative: Path | None = None, encoder_output: 
         return read_run_folder(path)
     if representative is None:
         raise UsageError(
-            "a Keras model needs normal data to quantise with and to fit the threshold on: "
+            "a Keras model needs normal data to quantise with and to fit the threshold on. Expected "
             "--representative normal.csv (or .npy, .npz)"
         )
     return run_from_keras(path, representative, encoder_output)
@@ -62,11 +56,7 @@ def run_from_keras(path: Path, representative: Path, encoder_output: str | None 
     inputs = len(found.network.encoder[0].kernel)
     readings = traced.input_shape[0] if len(traced.input_shape) == 2 else 1
     windows = data.windows(inputs, readings)
-    split = round(len(windows) * (1 - _HELD_OUT))
-    held_out = windows[split:]
-    codes, reconstruction = traced.run([found.codes_op, traced.exit], held_out.reshape(-1, *traced.input_shape))
-    head = Head("spe", np.zeros(inputs, np.float32), np.full(inputs, inputs**-0.5, np.float32))
-    residual = held_out.reshape(len(held_out), -1) - reconstruction.reshape(len(held_out), -1)
+    (codes,) = traced.run([found.codes_op], windows.reshape(-1, *traced.input_shape))
     sensors = inputs // readings
     names = data.sensors if len(data.sensors) == sensors else tuple(f"x{number}" for number in range(sensors))
     return RunFolder(
@@ -74,18 +64,11 @@ def run_from_keras(path: Path, representative: Path, encoder_output: str | None 
         spec=DetectorSpec(
             tuple(Sensor(name) for name in names),
             Preprocessing("none", (0.0,) * sensors, (1.0,) * sensors, readings, limit=UNLIMITED),
-            Scoring(head.kind),
+            Scoring("spe", CHOSEN_ON_EXPORT.smoothing_span, 0.0),
         ),
         network=found.network,
-        head=head,
-        windows=NormalWindows(
-            _sample(windows[:split]), held_out, codes.reshape(len(codes), -1), head.score({"residual": residual})
-        ),
-        threshold_rule=ThresholdRule(),
+        windows=NormalWindows(windows, codes.reshape(len(codes), -1)),
+        is_series=True,
         provenance=Provenance({name: importlib.metadata.version(name) for name in _PACKAGES}, data.sha256),
         training={},
     )
-
-
-def _sample(windows: FloatArray) -> FloatArray:
-    return windows[:: -(-len(windows) // _REPRESENTATIVE_WINDOWS)]

@@ -15,135 +15,25 @@ import numpy as np
 
 from edge_runtime.atomic import write_atomically
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import PARTS, hidden_outputs
-from edge_runtime.manifest import QuantizedTensor
+from edge_runtime.features import rows_of
+from edge_runtime.heads import PARTS, Head, hidden_outputs
+from edge_runtime.manifest import DetectorSpec, QuantizedTensor
 from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import gain
+from edge_runtime.only_when import parse_condition
+from edge_runtime.preprocessing import Preprocessing, gain
 from export import flatbuffer
+from export.c_templates import (
+    DETECTOR_H,
+    DIAGONAL,
+    FEATURES,
+    MATRIX_PER_CENTER,
+    MODEL_CC,
+    MODEL_H,
+    ONE_MATRIX,
+    QUANTIZE,
+)
 
 _BYTES_PER_LINE, _FLOATS_PER_LINE = 16, 6
-
-_QUANTIZE = """\
-const float step = nearbyintf(@n@_scaled(window, i) / @N@_INPUT_SCALE) + @N@_INPUT_ZERO_POINT;
-    inputs[i] = (int8_t)fminf(fmaxf(step, -128.0f), 127.0f);"""
-_DIAGONAL = "const float whitened = z[j] * @n@_head_whitening[j];"
-_MATRIX = """\
-float whitened = 0.0f;
-    for (int i = 0; i < @N@_VARIABLES; ++i) whitened += z[i] * @n@_head_whitening[i * @N@_VARIABLES + j];"""
-
-# In these templates @n@ is the name, @N@ the name in capitals.
-_MODEL_H = """\
-// The graph of "{title}" for TensorFlow Lite Micro. Written by saelite; SHA-256 {sha256}.
-#ifndef @N@_MODEL_H_
-#define @N@_MODEL_H_
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-extern const unsigned char @n@_model[];
-extern const unsigned int @n@_model_size;
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif  // @N@_MODEL_H_
-"""
-
-_MODEL_CC = """\
-// Written by saelite. The array is 16-byte aligned, as the interpreter wants it.
-#include "@n@_model.h"
-
-alignas(16) const unsigned char @n@_model[] = {{
-{bytes}
-}};
-const unsigned int @n@_model_size = {size};
-"""
-
-_DETECTOR_H = """\
-// Scaling, quantisation, scoring head and threshold of "{title}" in plain C. Written by saelite.
-//
-// For each window: @n@_inputs() fills the graph's input; the interpreter runs it; @n@_score() turns its
-// outputs into a score (higher is more anomalous); @n@_smooth() averages successive scores;
-// @n@_is_anomaly() compares with the threshold.
-#ifndef @N@_DETECTOR_H_
-#define @N@_DETECTOR_H_
-
-#include <math.h>
-#include <stdint.h>
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-#define @N@_SENSORS {sensors}
-#define @N@_WINDOW {window}
-#define @N@_STRIDE {stride}
-#define @N@_INPUTS {inputs}
-#define @N@_VARIABLES {variables}
-#define @N@_LIMIT {limit}
-#define @N@_INPUT_SCALE {input_scale}
-#define @N@_INPUT_ZERO_POINT {input_zero_point}
-#define @N@_THRESHOLD {threshold}
-#define @N@_SMOOTHING {smoothing}
-
-// Sensors, in the order of a reading: {sensor_names}
-static const float @n@_center[{sensors}] = {{
-{center}
-}};
-static const float @n@_gain[{sensors}] = {{
-{gain}
-}};
-static const float @n@_head_mean[{variables}] = {{
-{head_mean}
-}};
-static const float @n@_head_whitening[{whitening_size}] = {{
-{head_whitening}
-}};
-
-// One input of the network, before quantisation. The window holds its readings one after the other.
-static inline float @n@_scaled(const float *window, int index) {{
-  const int sensor = index % @N@_SENSORS;
-  const float value = (window[index] - @n@_center[sensor]) * @n@_gain[sensor];
-  return fminf(fmaxf(value, -@N@_LIMIT), @N@_LIMIT);
-}}
-
-static inline void @n@_inputs(const float *window, {type} *inputs) {{
-  for (int i = 0; i < @N@_INPUTS; ++i) {{
-    {fill}
-  }}
-}}
-
-// NAN for a window with a value that is no finite number: leave it out, or repeat the sensor's last value.
-static inline float @n@_score(const float *window, {parameters}) {{
-  float z[@N@_VARIABLES];
-  int n = 0;{unused}
-  for (int i = 0; i < @N@_INPUTS; ++i) {{
-    if (!isfinite(window[i])) return NAN;
-  }}
-{gather}
-  float score = 0.0f;
-  for (int j = 0; j < @N@_VARIABLES; ++j) {{
-    {whiten}
-    score += whitened * whitened;
-  }}
-  return score;
-}}
-
-// Start with level = the first score; then level = @n@_smooth(level, score).
-static inline float @n@_smooth(float level, float score) {{
-  return level + @N@_SMOOTHING * (score - level);
-}}
-
-static inline int @n@_is_anomaly(float smoothed) {{ return smoothed > @N@_THRESHOLD; }}
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif  // @N@_DETECTOR_H_
-"""
 
 
 def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
@@ -152,20 +42,20 @@ def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
     Raises
     ------
     UsageError
-        If the network's inputs are features other than the scaled values, which the C header cannot compute.
+        If the network's inputs are spectra, which the C header cannot compute.
     """
-    features = model.manifest.spec.preprocessing.features
-    if features != ("values",):
+    unknown = [one for one in model.manifest.spec.preprocessing.features if one not in FEATURES]
+    if unknown:
         raise UsageError(
-            f"the C header scales values and computes no features: expected a detector of the feature 'values' alone. "
-            f"Received: {', '.join(features)}. Train it without --features."
+            f"the C header computes {', '.join(FEATURES)}: expected a detector of these features. "
+            f"Received: {', '.join(unknown)}. Train it without them."
         )
     c_name = re.sub(r"\W", "_", f"_{name}" if name[:1].isdigit() else name)
     fields = {"title": _comment(model.manifest.name), "sha256": model.sha256,
               "bytes": _bytes(model.flatbuffer), "size": len(model.flatbuffer), **_detector_fields(model)}  # fmt: skip
     return {
         f"{c_name}_{ending}": text.format(**fields).replace("@n@", c_name).replace("@N@", c_name.upper())
-        for ending, text in (("model.h", _MODEL_H), ("model.cc", _MODEL_CC), ("detector.h", _DETECTOR_H))
+        for ending, text in (("model.h", MODEL_H), ("model.cc", MODEL_CC), ("detector.h", DETECTOR_H))
     }
 
 
@@ -181,7 +71,11 @@ def write_c_sources(model: ModelFile, beside: Path) -> list[Path]:
 def _detector_fields(model: ModelFile) -> dict[str, Any]:
     manifest = model.manifest
     preprocessing, scoring = manifest.spec.preprocessing, manifest.spec.scoring
-    mean, whitening = model.arrays["head_mean"], model.arrays["head_whitening"]
+    head = Head.from_arrays(scoring.head, model.arrays)
+    mean, whitening = head.mean, head.whitening
+    width = whitening.shape[-1]
+    centers = np.zeros((1, width), np.float32) if head.centers is None else head.centers
+    whiten = {1: DIAGONAL, 2: ONE_MATRIX, 3: MATRIX_PER_CENTER}[whitening.ndim]
     is_int8 = bool(manifest.quantization.input_scale)
     kind = "int8_t" if is_int8 else "float"
     return {
@@ -193,11 +87,38 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "sensor_names": ", ".join(_comment(name) for name in manifest.spec.sensor_names),
         "center": _floats(preprocessing.center), "gain": _floats(gain(preprocessing.scale)),
         "head_mean": _floats(mean), "head_whitening": _floats(whitening.ravel()), "whitening_size": whitening.size,
-        "type": kind, "fill": _QUANTIZE if is_int8 else "inputs[i] = @n@_scaled(window, i);",
+        "whitened": width, "n_centers": len(centers), "centers_size": centers.size,
+        "head_centers": _floats(centers.ravel()), "features": "\n".join(_features(preprocessing)),
+        "feature_center": _floats(preprocessing.feature_center or (0.0,) * preprocessing.inputs),
+        "feature_gain": _floats(gain(preprocessing.feature_scale or (1.0,) * preprocessing.inputs)),
+        "only_when": f": {_comment(manifest.spec.only_when)}" if manifest.spec.only_when else ": all do",
+        "is_on": _is_on(manifest.spec), "type": kind,
+        "fill": QUANTIZE if is_int8 else "inputs[i] = @n@_scaled(window, i);",
         "parameters": ", ".join(f"const {kind} *{output.name}" for output in manifest.outputs),
         "unused": "".join(f"\n  (void){output.name};" for output in manifest.outputs),
-        "gather": "\n".join(_gather(model)), "whiten": _DIAGONAL if whitening.ndim == 1 else _MATRIX,
+        "gather": "\n".join(_gather(model)), "whiten": whiten,
     }  # fmt: skip
+
+
+def _is_on(spec: DetectorSpec) -> str:
+    """Return the body that says what `edge_runtime.only_when` says."""
+    names = spec.sensor_names
+    lines = []
+    for one in parse_condition(spec.only_when):
+        value = f"reading[{names.index(one.sensor)}]"
+        lines.append(f"  if (isfinite({value}) && !({value} {one.operator} {_float(one.number)})) return 0;")
+    return "\n".join([*(lines or ["  (void)reading;"]), "  return 1;"])
+
+
+def _features(preprocessing: Preprocessing) -> Iterable[str]:
+    """Yield the code of each feature, behind the condition on the rows of inputs that hold it."""
+    row, time = 0, np.arange(preprocessing.window) - (preprocessing.window - 1) / 2
+    slope_factor = (preprocessing.window - 1) / max(float(np.square(time).sum()), 1e-30)
+    for feature in preprocessing.features:
+        last = row + rows_of(feature, preprocessing.window, preprocessing.bands)
+        code = FEATURES[feature].format(first=row, slope_factor=_float(slope_factor))
+        yield f"  if (row >= {row} && row < {last}) {{\n      {code}\n  }}"
+        row = last
 
 
 def _gather(model: ModelFile) -> Iterable[str]:

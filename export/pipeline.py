@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.adaptation.drift import fit_drift_limit
 from edge_runtime.errors import ParityError
 from edge_runtime.manifest import (
     SCHEMA,
+    DetectorSpec,
     Manifest,
     NotRun,
     Parity,
@@ -21,25 +23,30 @@ from edge_runtime.manifest import (
     Provenance,
     Quantization,
     RuntimeCheck,
-    Threshold,
 )
 from edge_runtime.model_file import ModelFile
 from edge_runtime.parity import FLOAT32_CODES_LIMIT, Side, compare, roc_auc, shortfalls
-from edge_runtime.preprocessing import FloatArray, Preprocessing
+from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RunFolder
-from edge_runtime.smoothing import Smoother
 from edge_runtime.verification import reference_arrays
 from export import flatbuffer
 from export.audit import audit
 from export.edgetpu import expected_places
+from export.fitting.budget import FalseAlarmBudget
+from export.fitting.file_outputs import FileOutputs
+from export.fitting.scoring import FittedScoring, Fitting
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.labelled import Labelled
-from export.quantization import quantize, representative_dataset
+from export.probe import Probe
+from export.promise import threshold_of, window_s_of
+from export.quantization import quantize
 from export.runtime_check import InstalledRuntime, RuntimeOutputs, run_in, runtimes_for
 from export.targets import DETECTOR, Target, find_target
-from export.threshold import fit_threshold
 
 _PACKAGES = ("tensorflow", "ai-edge-quantizer")
+_FLOAT32 = "float32"
+# Normal and faulty windows that the finished file is run on in every runtime.
+_CHECKED_WINDOWS = 2000
 OnStep = Callable[[str], None]
 
 
@@ -50,28 +57,43 @@ class ExportSettings:
     Parameters
     ----------
     scheme : str, optional
-        See `export.quantization.SCHEMES`; by default the target's own.
+        See `export.quantization.SCHEMES`; by default the narrowest that detects as float32 does.
     target : str
         A key of `export.targets.TARGETS`.
     runtime_pythons : tuple of Path
         Pythons of other environments whose runtimes shall run the file too.
+    budget : FalseAlarmBudget
+        What the threshold is fitted for.
     limits : ParityLimits
-        How far the file may be from the full model.
-    allow_parity_failure : bool
-        Go on beyond the limits; the manifest then says so.
+        How far a scheme may be from float32 before a wider one is taken.
     """
 
     scheme: str | None = None
     target: str = "cpu"
     runtime_pythons: tuple[Path, ...] = ()
+    budget: FalseAlarmBudget = field(default_factory=FalseAlarmBudget)
     limits: ParityLimits = field(default_factory=ParityLimits)
-    allow_parity_failure: bool = False
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A finished file, what it gave for the checked windows, and what it was found to be worth."""
+
+    model: ModelFile
+    scoring: FittedScoring
+    runs: tuple[RuntimeOutputs, ...]
+    parities: tuple[Parity, ...]
+    parity_float32: Parity | None
+    failures: tuple[str, ...]
 
 
 def export_run(
     run: RunFolder, settings: ExportSettings, on_step: OnStep = lambda _: None, labelled: Labelled | None = None
 ) -> ModelFile:
-    """Build, quantise, audit, run and compare; return the file's contents.
+    """Quantise, fit on what the quantised network gives, run, and compare; return the file's contents.
+
+    Schemes are tried from the narrowest on; the first that alarms and ranks synthetic faults as float32 does is taken.
+    The widest that is allowed is taken in any case, and the manifest says what it does not keep.
 
     Parameters
     ----------
@@ -84,148 +106,173 @@ def export_run(
         If a layer cannot be exported, the finished graph does not fit the target, or an installed runtime
         refuses it.
     ParityError
-        If the file is farther from the full model than the limits allow.
+        If the float32 graph is not the full model.
     RuntimeUnavailableError
         If no runtime is installed to check the file in.
     """
-    target, scheme = find_target(settings.target, settings.scheme)
-    runtimes = runtimes_for(target, settings.runtime_pythons)
-    on_step("building the inference graph")
-    float_graph = _float_graph(run, target)
-    float_model = _model(run, target, "float32", float_graph)
-    on_step(f"quantising the network ({scheme})")
-    model = _model(run, target, scheme, float_graph)
-    on_step("auditing the finished graph")
-    audit(model.flatbuffer, target, scheme)
-    held_out = run.windows.held_out
-    on_step(f"running the float32 graph in {runtimes[0].title}")
-    rebuilt = _parity(run, run_in(runtimes[0], float_model, held_out))
-    _check_rebuilt(rebuilt)
-    outputs = []
-    for installed in runtimes:
-        on_step(f"running it in {installed.title}")
-        outputs.append(run_in(installed, model, held_out))
-    on_step("fitting the threshold and comparing with the full model")
-    parities = [_parity(run, output) for output in outputs]
-    if labelled is not None:
-        on_step("scoring the labelled windows")
-        parities[0] = _with_auc(parities[0], (float_model, model), runtimes[0], labelled)
-    failures = _failures(parities, outputs, settings)
-    threshold = _threshold(run, outputs[0].scores)
+    target, schemes = find_target(settings.target, settings.scheme)
+    maker = _Maker(run, target, settings, runtimes_for(target, settings.runtime_pythons), on_step, labelled)
+    given_up: list[str] = []
+    for scheme in schemes:
+        made = maker.make(scheme)
+        if not made.failures:
+            break
+        given_up.append(f"{scheme}: {'; '.join(made.failures)}")
     manifest = replace(
-        model.manifest,
-        threshold=threshold,
-        mean_activation=tuple(outputs[0].codes.mean(axis=0, dtype=np.float64).tolist()),
-        drift=fit_drift_limit(outputs[0].codes),
-        parity=parities[0],
-        parity_float32=rebuilt,
+        made.model.manifest,
+        parity=made.parities[0],
+        parity_float32=made.parity_float32,
         parity_limits=settings.limits,
-        parity_failures=failures,
-        runtimes=tuple(_check(output, outputs[0], threshold.value) for output in outputs),
-        not_run=_not_run(target, outputs),
+        parity_failures=made.failures,
+        given_up=tuple(given_up[:-1] if made.failures else given_up),
+        runtimes=tuple(_check(output, made.runs[0]) for output in made.runs),
+        not_run=_not_run(target, made.runs),
     )
-    return replace(
-        model, manifest=manifest, arrays={**model.arrays, **reference_arrays(run.windows, outputs[0].scores)}
-    )
+    first = made.runs[0]
+    arrays = {**made.model.arrays, **reference_arrays(maker.windows, maker.is_faulty, first.codes, first.scores)}
+    return replace(made.model, manifest=manifest, arrays=arrays)
 
 
-def _float_graph(run: RunFolder, target: Target) -> bytes:
-    if target.graph == DETECTOR:
-        return build_detector_graph(run.network, run.spec.preprocessing, run.head)
-    return build_network_graph(run.network, run.head)
+class _Maker:
+    """Makes one file per scheme of the same run, beside the float32 detector they are compared with."""
+
+    def __init__(  # noqa: PLR0913 - what to make, how, and where it is checked
+        self,
+        run: RunFolder,
+        target: Target,
+        settings: ExportSettings,
+        runtimes: list[InstalledRuntime],
+        on_step: OnStep,
+        labelled: Labelled | None,
+    ) -> None:
+        self._run, self._target, self._settings, self._runtimes = run, target, settings, runtimes
+        self._on_step, self._labelled = on_step, labelled
+        self._window_s = window_s_of(run.spec.preprocessing)
+        on_step("building the inference graph")
+        self._probe = Probe.of(run, target)
+        self.windows, self.is_faulty = _checked_windows(self._probe)
+        per_window = settings.budget.per_window(self._window_s)
+        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
+        on_step("running the float32 network")
+        self._float_outputs = self._probe.outputs(_FLOAT32, runtimes[0])
+        _check_rebuilt(run, self._float_outputs)
+
+    def make(self, scheme: str) -> _Made:
+        """Return the file of a scheme, compared with the same detector in float32."""
+        self._on_step(f"running the network in {scheme}")
+        outputs = self._float_outputs if scheme == _FLOAT32 else self._probe.outputs(scheme, self._runtimes[0])
+        self._on_step("trying heads on synthetic faults")
+        scoring = self._fitting.choose(outputs)
+        made = self._made(scheme, scoring, outputs)
+        audit(made.model.flatbuffer, self._target, scheme)
+        runs = []
+        for installed in self._runtimes:
+            self._on_step(f"running the file in {installed.title}")
+            runs.append(run_in(installed, made.model, self.windows))
+        made = replace(made, runs=tuple(runs))
+        return self._compared(made, made if scheme == _FLOAT32 else self._reference(scoring))
+
+    def _reference(self, like: FittedScoring) -> _Made:
+        """Return the float32 detector that scores as `like` does."""
+        made = self._made(_FLOAT32, self._fitting.refit(self._float_outputs, like), self._float_outputs)
+        return replace(made, runs=(run_in(self._runtimes[0], made.model, self.windows),))
+
+    def _made(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> _Made:
+        return _Made(self._model(scheme, scoring, outputs), scoring, (), (), None, ())
+
+    def _compared(self, made: _Made, full: _Made) -> _Made:
+        parities = tuple(self._parity(full, made, one) for one in made.runs)
+        failures = tuple(
+            f"{one.runtime.name}: {sentence}"
+            for one, parity in zip(made.runs, parities, strict=True)
+            for sentence in shortfalls(parity, self._settings.limits)
+        )
+        own = self._parity(full, full, full.runs[0])
+        return replace(made, parities=parities, parity_float32=own, failures=failures)
+
+    def _parity(self, full: _Made, made: _Made, output: RuntimeOutputs) -> Parity:
+        reference = full.runs[0]
+        parity = compare(Side(reference.codes, reference.scores), Side(output.codes, output.scores))
+        parity = parity._replace(roc_auc_full=full.scoring.roc_auc, roc_auc=made.scoring.roc_auc)
+        if self._labelled is None:
+            return parity
+        windows, labels = self._labelled.windows, self._labelled.labels
+        before, after = (roc_auc(run_in(self._runtimes[0], one.model, windows).scores, labels) for one in (full, made))
+        return parity._replace(labelled_roc_auc_full=before, labelled_roc_auc=after)
+
+    def _model(self, scheme: str, fitted: FittedScoring, outputs: FileOutputs) -> ModelFile:
+        """Return the file before it was compared: without parity and runtimes."""
+        run, target = self._run, self._target
+        preprocessing, arrays = run.spec.preprocessing, {}
+        if target.graph == DETECTOR:
+            float_graph = build_detector_graph(run.network, preprocessing, fitted.head, fitted.attribution)
+        else:
+            float_graph = build_network_graph(run.network, (fitted.scoring.head,))
+            arrays = {**fitted.head.arrays(), **fitted.attribution.arrays()}
+        graph = flatbuffer.name_tensors(quantize(float_graph, scheme, target, self._probe.sample), float_graph)
+        spec: DetectorSpec = run.spec._replace(scoring=fitted.scoring)
+        manifest = Manifest(
+            schema=SCHEMA,
+            name=run.name,
+            target=target.name,
+            spec=spec,
+            threshold=threshold_of(fitted.limit, self._settings.budget, self._window_s),
+            quantization=_quantization(graph, scheme, target, outputs.normal["inputs"]),
+            mean_activation=tuple(outputs.normal["codes"].mean(axis=0, dtype=np.float64).tolist()),
+            flatbuffer_sha256="",
+            ops=flatbuffer.ops(graph),
+            op_places=expected_places(graph) if target.name == "edgetpu" else (),
+            provenance=_provenance(run.provenance),
+            graph=target.graph,
+            outputs=() if target.graph == DETECTOR else flatbuffer.network_outputs(graph),
+            drift=fit_drift_limit(outputs.normal["codes"]),
+            tried=fitted.tried,
+            bands=fitted.bands,
+        )
+        model = ModelFile(graph, manifest, arrays)
+        return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
 
-def _model(run: RunFolder, target: Target, scheme: str, float_graph: bytes) -> ModelFile:
-    """Return the file before it was run: without threshold, code statistics, parity and runtimes."""
-    spec, windows = run.spec, run.windows
-    sample = representative_dataset(windows.representative, spec.preprocessing)
-    arrays: dict[str, FloatArray] = {}
-    if target.graph != DETECTOR:
-        sample = spec.preprocessing.transform(sample)
-        arrays = {"head_mean": run.head.mean, "head_whitening": run.head.whitening}
-    graph = flatbuffer.name_tensors(quantize(float_graph, scheme, target, sample), float_graph)
-    manifest = Manifest(
-        schema=SCHEMA,
-        name=run.name,
-        target=target.name,
-        spec=spec,
-        threshold=Threshold(0.0, "", 0.0, 0),
-        quantization=_quantization(graph, scheme, target, windows.held_out, spec.preprocessing),
-        mean_activation=(),
-        flatbuffer_sha256="",
-        ops=flatbuffer.ops(graph),
-        op_places=expected_places(graph) if target.name == "edgetpu" else (),
-        provenance=_provenance(run.provenance),
-        graph=target.graph,
-        outputs=() if target.graph == DETECTOR else flatbuffer.network_outputs(graph),
-    )
-    model = ModelFile(graph, manifest, arrays)
-    return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
+def _checked_windows(probe: Probe) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return normal windows and some with faults, and which have one."""
+    normal = probe.run.windows.windows
+    normal = normal[:: -(-len(normal) // _CHECKED_WINDOWS)]
+    faulty = np.concatenate([normal[:0], *(fault.windows for fault in probe.faults)])
+    faulty = faulty[:: -(-len(faulty) // _CHECKED_WINDOWS)] if len(faulty) else faulty
+    return np.concatenate([normal, faulty]), np.repeat([False, True], [len(normal), len(faulty)])
 
 
-def _threshold(run: RunFolder, scores: FloatArray) -> Threshold:
-    return fit_threshold(Smoother(run.spec.scoring.smoothing_span).update_many(scores), run.threshold_rule)
-
-
-def _parity(run: RunFolder, output: RuntimeOutputs) -> Parity:
-    windows = run.windows
-    full = Side(windows.held_out_codes, windows.held_out_scores, _threshold(run, windows.held_out_scores).value)
-    file = Side(output.codes, output.scores, _threshold(run, output.scores).value)
-    return compare(full, file, run.spec.scoring.smoothing_span)
-
-
-def _check_rebuilt(parity: Parity) -> None:
+def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
     """Raise ParityError if the float32 graph is not the model: something is wrong then that no limit shall hide."""
-    if parity.codes_max_difference > FLOAT32_CODES_LIMIT:
+    codes = run.windows.codes
+    reach = max(1.0, float(np.abs(codes).max(initial=0.0)))
+    difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
+    if difference > FLOAT32_CODES_LIMIT:
         raise ParityError(
-            f"the rebuilt float32 graph is not the full model: codes differ by {parity.codes_max_difference:.3g}, "
+            f"the rebuilt float32 graph is not the full model: codes differ by {difference:.3g}, "
             f"expected at most {FLOAT32_CODES_LIMIT:g}. Nothing is written."
         )
 
 
-def _with_auc(
-    parity: Parity, models: tuple[ModelFile, ModelFile], runtime: InstalledRuntime, labelled: Labelled
-) -> Parity:
-    # The float32 file stands for the full model, which it was just shown to equal.
-    full, file = (roc_auc(run_in(runtime, model, labelled.windows).scores, labelled.labels) for model in models)
-    return parity._replace(roc_auc_full=full, roc_auc=file)
-
-
-def _failures(parities: list[Parity], outputs: list[RuntimeOutputs], settings: ExportSettings) -> tuple[str, ...]:
-    failures = tuple(
-        f"{output.runtime.name}: {sentence}"
-        for parity, output in zip(parities, outputs, strict=True)
-        for sentence in shortfalls(parity, settings.limits)
-    )
-    if failures and not settings.allow_parity_failure:
-        raise ParityError(
-            f"the file is not what the full model is: {'; '.join(failures)}. Nothing is written. Try --quantize "
-            "int16x8 or float32, change the limit, or write it all the same with --allow-parity-failure."
-        )
-    return failures
-
-
-def _check(output: RuntimeOutputs, first: RuntimeOutputs, threshold: float) -> RuntimeCheck:
-    difference = float(np.abs(output.scores - first.scores).max()) / max(threshold, 1e-30)
+def _check(output: RuntimeOutputs, first: RuntimeOutputs) -> RuntimeCheck:
+    difference = float(np.abs(output.scores - first.scores).max())
     return RuntimeCheck(output.runtime.name, output.runtime.version, output.machine, difference)
 
 
-def _not_run(target: Target, outputs: list[RuntimeOutputs]) -> tuple[NotRun, ...]:
+def _not_run(target: Target, outputs: tuple[RuntimeOutputs, ...]) -> tuple[NotRun, ...]:
     run = {output.runtime.name for output in outputs}
     missing = [NotRun(name, "not installed") for name in target.runtimes if name not in run]
     return (*missing, *(NotRun(target.name, reason) for reason in target.never_run))
 
 
-def _quantization(
-    graph: bytes, scheme: str, target: Target, held_out: FloatArray, preprocessing: Preprocessing
-) -> Quantization:
+def _quantization(graph: bytes, scheme: str, target: Target, inputs: FloatArray) -> Quantization:
     """Read scale and zero point off the finished graph, and measure what they clip."""
     entry = flatbuffer.quantized_input(graph)
     if entry is None:
         return Quantization(scheme, target.granularity)
     scale, zero_point = entry
     reach = 2 ** (15 if scheme == "int16x8" else 7)
-    quantized = np.rint(preprocessing.transform(held_out) / scale) + zero_point
+    quantized = np.rint(inputs / scale) + zero_point
     saturation = float(((quantized < -reach) | (quantized > reach - 1)).mean())
     return Quantization(scheme, target.granularity, scale, zero_point, saturation)
 

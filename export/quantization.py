@@ -15,6 +15,7 @@ from export.targets import NETWORK, Target
 
 SCHEMES = {
     "int8": "weights and activations in 8 bits",
+    "mixed": "the first layer in float32, the others in 8 bits: for few inputs, which 8 bits would round too far",
     "int16x8": "weights in 8 bits, activations in 16",
     "dynamic": "weights in 8 bits, activations quantised anew for each window",
     "float16": "weights in 16-bit float, arithmetic in float32",
@@ -26,6 +27,7 @@ _SIGMOID_REACH = 8.0
 _MARGIN = 0.25
 _NETWORK_OPS = f"^(?!.*({'|'.join(FLOAT_SCOPES)})/)"
 _OP = qtyping.TFLOperationName
+_LATER_LAYERS = f"^(?!.*({'|'.join(FLOAT_SCOPES)}|encoder_0)/)"
 _STATIC_OPS = (_OP.FULLY_CONNECTED, _OP.LOGISTIC, _OP.TANH)
 _GRANULARITY = {"tensor": qtyping.QuantGranularity.TENSORWISE, "channel": qtyping.QuantGranularity.CHANNELWISE}
 _FLOAT16 = qtyping.OpQuantizationConfig(
@@ -59,9 +61,10 @@ def quantize(float_graph: bytes, scheme: str, target: Target, representative: Fl
     elif scheme == "float16":
         tool.update_quantization_recipe(_NETWORK_OPS, _OP.FULLY_CONNECTED, _FLOAT16, "float_casting")
     else:
-        bits = {"int8": 8, "int16x8": 16}[scheme]
+        bits = {"int8": 8, "mixed": 8, "int16x8": 16}[scheme]
         for name in _STATIC_OPS:
-            tool.add_static_config(_NETWORK_OPS, name, bits, 8, weight_granularity=granularity)
+            where = _LATER_LAYERS if scheme == "mixed" else _NETWORK_OPS
+            tool.add_static_config(where, name, bits, 8, weight_granularity=granularity)
         for name in (_OP.INPUT, _OP.OUTPUT) if target.graph == NETWORK else ():
             tool.add_static_config(".*", name, bits, 8)
     with silent_stderr(), warnings.catch_warnings():

@@ -65,7 +65,9 @@ EDGETPU_OPS = {"ADD": 2, "CONCATENATION": 2, "FULLY_CONNECTED": 5, "LOGISTIC": 2
 _MICRO_OPS = {"ADD": 5, "DEQUANTIZE": 5, "ELU": 1, "EXP": 2, "FULLY_CONNECTED": 10, "LEAKY_RELU": 2, "LOG": 2,
               "LOGISTIC": 3, "MAXIMUM": 4, "MINIMUM": 4, "MUL": 7, "QUANTIZE": 3, "RELU": 3, "RELU6": 3, "RESHAPE": 1,
               "SUB": 5, "TANH": 3}  # fmt: skip
-_ALL_SCHEMES = ("int8", "int16x8", "dynamic", "float16", "float32")
+_ALL_SCHEMES = ("int8", "mixed", "int16x8", "float32", "dynamic", "float16")
+LADDER = ("int8", "mixed", "int16x8", "float32")
+"""Schemes that export tries by itself, from the narrowest to the widest."""
 _EVERY_RUNTIME = tuple(RUNTIMES)
 
 TARGETS: Mapping[str, Target] = {
@@ -90,8 +92,8 @@ TARGETS: Mapping[str, Target] = {
 }
 
 
-def find_target(name: str, scheme: str | None) -> tuple[Target, str]:
-    """Return the target called `name` and the scheme, by default the target's first.
+def find_target(name: str, scheme: str | None) -> tuple[Target, tuple[str, ...]]:
+    """Return the target called `name` and the schemes to try: the one that is asked for, or the target's ladder.
 
     Raises
     ------
@@ -101,9 +103,10 @@ def find_target(name: str, scheme: str | None) -> tuple[Target, str]:
     if name not in TARGETS:
         raise UsageError(f"unknown target: expected one of {', '.join(TARGETS)}. Received: {name!r}")
     target = TARGETS[name]
-    chosen = scheme or target.schemes[0]
-    if chosen not in target.schemes:
+    if scheme is None:
+        return target, tuple(one for one in LADDER if one in target.schemes)
+    if scheme not in target.schemes:
         raise UsageError(
-            f"target {name} cannot be quantised so: expected one of {', '.join(target.schemes)}. Received: {chosen!r}"
+            f"target {name} has no scheme {scheme}: expected one of {', '.join(target.schemes)}. Received: {scheme!r}"
         )
-    return target, chosen
+    return target, (scheme,)

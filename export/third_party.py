@@ -2,7 +2,7 @@
 
 The graph stays as it is, byte for byte; the host scales its inputs and computes the score from its outputs. What is not
 said by hand is read off the graph, or fitted on normal data: the head on the first three quarters in time, the
-threshold on the rest, with the scores that the file itself gives.
+threshold on the rest, with the scores that the file itself gives. The score is normalised: the threshold is 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from edge_runtime.adaptation.drift import fit_drift_limit
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import PARTS, Head
 from edge_runtime.host_scoring import HostScoring
 from edge_runtime.manifest import (
@@ -31,16 +30,19 @@ from edge_runtime.manifest import (
 )
 from edge_runtime.model_file import ModelFile
 from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
-from edge_runtime.run_folder import NormalWindows, ThresholdRule
 from edge_runtime.verification import reference_arrays
 from export import flatbuffer
+from export.fitting.attribution import fit_attribution, modes_of
+from export.fitting.budget import FalseAlarmBudget
+from export.fitting.heads import fit_head
+from export.fitting.limit import fit_limit
 from export.normal_data import NormalData, read_normal_data
+from export.promise import threshold_of
 from export.runtime_check import InstalledRuntime, run_graph, runtimes_for
 from export.targets import NETWORK, TARGETS
 from export.third_party_graph import GraphEnds, read_ends
-from export.threshold import fit_threshold
 
-HEADS = tuple(kind for kind, parts in PARTS.items() if "hidden" not in parts)
+HEADS = ("spe", "residual", "joint", "t2", "t2x", "inputs")
 _FITTED_SHARE = 0.75
 _NOTHING: FloatArray = np.empty(0, np.float32)
 
@@ -66,7 +68,7 @@ class ByHand:
     head_file : Path, optional
         .npz with the head's ``mean`` and ``whitening``, as in a run folder.
     threshold : float, optional
-        Of the score.
+        Of the score as the head gives it; above 0.
     """
 
     sensors: tuple[str, ...] = ()
@@ -103,6 +105,8 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
     UsageError
         If something is missing that can neither be read nor fitted.
     """
+    if by_hand.threshold is not None and not 0 < by_hand.threshold < np.inf:
+        raise UsageError(f"--threshold: expected a number above 0. Received: {by_hand.threshold}")
     if by_hand.threshold is None and normal is None:
         raise UsageError(
             "which scores are anomalous? Expected normal data to fit a threshold on, or --threshold VALUE."
@@ -122,9 +126,9 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
     parts = [host.parts(windows, run.outputs) for run in runs]
     n_fitted = 0 if data is None else _fitted(windows)
     head = _head(kind, by_hand, {name: part[:n_fitted] for name, part in parts[0].items()})
+    threshold, limit = _threshold(by_hand, head.score(parts[0])[n_fitted:])
+    head = head.scaled(1.0 / limit)
     scores = [head.score(part) for part in parts]
-    held_out = slice(n_fitted, None)
-    threshold = _threshold(by_hand, scores[0][held_out])
     codes = parts[0].get("codes")
     manifest = Manifest(
         schema=SCHEMA,
@@ -136,17 +140,21 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
         mean_activation=() if codes is None else tuple(codes.mean(axis=0, dtype=np.float64).tolist()),
         flatbuffer_sha256="",
         ops=flatbuffer.ops(content),
-        runtimes=tuple(_check(run, one, scores[0], threshold.value) for run, one in zip(runs, scores, strict=True)),
+        runtimes=tuple(_check(run, one, scores[0]) for run, one in zip(runs, scores, strict=True)),
         provenance=Provenance({}, "" if data is None else data.sha256),
         graph=NETWORK,
         outputs=ends.outputs,
         drift=None if codes is None else fit_drift_limit(codes),
         not_run=refusals,
     )
-    arrays = {"head_mean": head.mean, "head_whitening": head.whitening}
+    arrays = head.arrays()
+    if data is not None:
+        inputs = parts[0]["inputs"]
+        arrays |= fit_attribution(inputs, preprocessing, modes_of(head, inputs)).arrays()
     if codes is not None and data is not None:
-        kept = NormalWindows(windows[:0], windows[held_out], codes[held_out], scores[0][held_out])
-        arrays |= reference_arrays(kept, kept.held_out_scores)
+        kept = slice(n_fitted, None)
+        is_faulty = np.zeros(len(windows) - n_fitted, bool)
+        arrays |= reference_arrays(windows[kept], is_faulty, codes[kept], scores[0][kept])
     model = ModelFile(content, manifest, arrays)
     return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
@@ -228,9 +236,8 @@ def _run_everywhere(content: bytes, ends: GraphEnds, inputs: Any) -> tuple[list[
     return runs, tuple(refusals)
 
 
-def _check(run: _Run, scores: FloatArray, first: FloatArray, threshold: float) -> RuntimeCheck:
-    difference = float(np.abs(scores - first).max()) / max(threshold, 1e-30)
-    return RuntimeCheck(run.runtime.name, run.runtime.version, run.machine, difference)
+def _check(run: _Run, scores: FloatArray, first: FloatArray) -> RuntimeCheck:
+    return RuntimeCheck(run.runtime.name, run.runtime.version, run.machine, float(np.abs(scores - first).max()))
 
 
 def _check_head(kind: str, ends: GraphEnds) -> None:
@@ -265,7 +272,12 @@ def _head_from(path: Path, kind: str, width: int) -> Head:
     return head
 
 
-def _threshold(by_hand: ByHand, held_out_scores: FloatArray) -> Threshold:
-    if by_hand.threshold is None:
-        return fit_threshold(held_out_scores, ThresholdRule())
-    return Threshold(by_hand.threshold, "given by hand", 0.0, 0)
+def _threshold(by_hand: ByHand, held_out_scores: FloatArray) -> tuple[Threshold, float]:
+    """Return the threshold of normalised scores, and the score that becomes 1."""
+    if by_hand.threshold is not None:
+        return Threshold(1.0, f"given by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
+            by_hand.threshold
+        )
+    budget = FalseAlarmBudget()
+    limit = fit_limit(held_out_scores.astype(np.float64), budget.per_window(0.0))
+    return threshold_of(limit, budget, 0.0), limit.value

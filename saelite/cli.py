@@ -19,6 +19,7 @@ from saelite.commands.export import export
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
 from saelite.commands.record import record
+from saelite.commands.report import report
 from saelite.commands.run import run
 from saelite.commands.score import score
 from saelite.commands.service import service
@@ -75,8 +76,11 @@ def main() -> None:
     saelite train normal.csv -o runs/pump    learn what normal looks like
     saelite export runs/pump -o pump.tflite  one file for the device
     saelite score pump.tflite log.csv -o scores.csv
+    saelite report pump.tflite log.csv -o report.html
     """
 
 
-for command in (demo, record, train, tune, export, attach, inspect, verify, keygen, score, run, service, bench, doctor):
+for command in (
+    demo, record, train, tune, export, attach, inspect, verify, keygen, score, report, run, service, bench, doctor,
+):  # fmt: skip
     main.add_command(command)

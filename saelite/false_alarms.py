@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from edge_runtime.manifest import Threshold
 
-_FEW_WINDOWS = 50
-_FAR_OFF = 10
-"""Scores are smoothed, so false alarms come in runs: some times the nominal rate is chance, ten times is not."""
+_SECONDS = (("week", 604800.0), ("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 
 
 def false_alarms(threshold: Threshold) -> str:
-    """Return the false-alarm rate a threshold was fitted for, and what was measured beside it."""
-    nominal = f"nominal false-alarm rate {threshold.target_far:.2%}"
-    if threshold.measured_far is None:
-        return f"{nominal}, not measured: no normal windows were left to measure on"
-    return f"{nominal}, measured {threshold.measured_far:.2%} on {threshold.n_measured} other normal windows"
+    """Return what a threshold promises of false alarms."""
+    if not threshold.n_windows:
+        return "nothing is promised: the threshold was given by hand"
+    if threshold.promised is None or threshold.promised_upper is None:
+        share = f"{threshold.target_far:.2%} of normal windows, at most {threshold.target_far_upper:.2%}"
+        return f"{share} with 95 % confidence; the recording has no time, so alarms are not promised per week"
+    unit = threshold.budget.partition("/")[2]
+    return f"{_number(threshold.promised)} a {unit}, at most {_number(threshold.promised_upper)} with 95 % confidence"
 
 
 def doubt(threshold: Threshold) -> str | None:
-    """Return why a threshold may not keep what it promises, None where nothing speaks against it."""
-    reasons = []
-    if threshold.n_windows < _FEW_WINDOWS:
-        reasons.append(f"it rests on {threshold.n_windows} windows")
-    if threshold.measured_far is not None and threshold.measured_far > _FAR_OFF * threshold.target_far:
-        reasons.append("the other normal windows are above it far more often than they should be")
-    if not reasons:
+    """Return why a threshold cannot promise what was asked for, None where it does."""
+    if not threshold.more_s:
         return None
     return (
-        f"warning: expect false alarms from this threshold: {' and '.join(reasons)}. "
-        "Record for longer, through all that the machine does while it is well."
+        f"cannot promise {threshold.budget}: the recording holds {threshold.n_effective:.0f} independent scores of "
+        f"{threshold.n_windows} windows. Record {_duration(threshold.more_s)} more of normal work to promise that."
     )
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in _SECONDS:
+        if seconds >= length:
+            count = seconds / length
+            return f"{_number(count)} {unit}{'' if _number(count) == '1' else 's'}"
+    return "a minute"

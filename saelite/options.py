@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edge_runtime.durations import parse_duration
 from edge_runtime.missing import POLICIES
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.judging import AdaptationSettings
+    from edge_runtime.sources.row_range import RowRange
+    from edge_runtime.streaming.alarm import AlarmSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
-_DURATION = re.compile(r"^(\d+(?:\.\d+)?)(s|m|h|d)?$")
 RATE = click.FloatRange(0, 1, max_open=True)
-_SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class RowsType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """``START:STOP`` as a slice of rows, counted from 0; either side may be empty."""
+    """``START:STOP`` in rows, per cent or time; see `edge_runtime.sources.row_range`."""
 
     name = "START:STOP"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> slice:
-        """Return the slice."""
-        if isinstance(value, slice):
-            return value
-        match = re.fullmatch(r"(\d*):(\d*)", value)
-        if match is None:
-            self.fail(f"expected START:STOP, for example 0:400. Received: {value!r}", param, ctx)
-        start, stop = (int(text) if text else None for text in match.groups())
-        if stop is not None and (start or 0) >= stop:
-            self.fail(f"expected START below STOP. Received: {value!r}", param, ctx)
-        return slice(start, stop)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> RowRange:
+        """Return the part."""
+        from edge_runtime.sources.row_range import RowRange
+
+        return value if isinstance(value, RowRange) else RowRange.parse(value)
 
 
 class DurationType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """A time span such as ``90``, ``90s``, ``25m``, ``2h``, in seconds."""
+    """A time span such as ``90``, ``90s``, ``25m``, ``2h``, ``3d``, ``1w``, in seconds."""
 
     name = "DURATION"
 
@@ -47,10 +41,10 @@ class DurationType(click.ParamType):  # type: ignore[type-arg] # generic only fr
         """Return the seconds."""
         if isinstance(value, (int, float)):
             return float(value)
-        match = _DURATION.match(value)
-        if match is None or not float(match[1]):
-            self.fail(f"expected a time span above zero, such as 90s, 25m or 2h. Received: {value!r}", param, ctx)
-        return float(match[1]) * _SECONDS[match[2] or ""]
+        span_s = parse_duration(value)
+        if not span_s:
+            self.fail(f"expected a time span above zero, such as 90s, 25m, 2h or 1w. Received: {value!r}", param, ctx)
+        return span_s
 
 
 class NamesType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
@@ -82,7 +76,53 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg] # generic only fro
 
 def rows_option(help_text: str) -> Callable[[F], F]:
     """``--rows START:STOP``."""
-    return click.option("--rows", type=RowsType(), default=":", show_default=True, help=help_text)
+    forms = "START:STOP in rows (0:400), per cent (25%:75%) or time (0h:2h), or START..STOP in dates and times."
+    return click.option("--rows", type=RowsType(), default=":", show_default=True, help=f"{help_text} {forms}")
+
+
+def only_when_option(help_text: str) -> Callable[[F], F]:
+    """``--only-when CONDITION``."""
+    return click.option("--only-when", metavar="CONDITION", help=help_text)
+
+
+class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
+    """``N/M``: so many of the last so many."""
+
+    name = "N/M"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Return both numbers."""
+        if isinstance(value, tuple):
+            return value
+        needed, slash, out_of = value.partition("/")
+        if not slash or not needed.isdigit() or not out_of.isdigit():
+            self.fail(f"expected N/M, for example 3/5. Received: {value!r}", param, ctx)
+        return int(needed), int(out_of)
+
+
+def alarm_options(function: F) -> F:
+    """``--exit-ratio``, ``--debounce``, ``--min-duration`` and ``--cool-down``; see `alarm_settings`."""
+    for option in reversed(
+        (
+            click.option("--exit-ratio", default=0.8, show_default=True, metavar="SHARE",
+                         help="An alarm ends at or below this share of the threshold."),
+            click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
+                         help="An alarm starts when N of the last M scores are above the threshold."),
+            click.option("--min-duration", type=DurationType(), help="An alarm lasts at least this long."),
+            click.option("--cool-down", type=DurationType(), help="No alarm starts so soon after the last one."),
+        )
+    ):  # fmt: skip
+        function = option(function)
+    return function
+
+
+def alarm_settings(
+    exit_ratio: float, debounce: tuple[int, int], min_duration: float | None, cool_down: float | None
+) -> AlarmSettings:
+    """Return what `alarm_options` say."""
+    from edge_runtime.streaming.alarm import AlarmSettings
+
+    return AlarmSettings(exit_ratio, *debounce, min_duration or 0.0, cool_down or 0.0)
 
 
 def label_option(function: F) -> F:

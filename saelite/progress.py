@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def training_progress(epochs: int) -> Iterator[Callable[[Epoch], None]]:
+def training_progress(epochs: int | None) -> Iterator[Callable[[Epoch], None]]:
     """Show a bar with loss, penalty and mean activation; yield what to call after each epoch."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -20,14 +20,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import PARTS
+from edge_runtime.heads import PARTS, Head
 from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.run_folder import NormalWindows, RunFolder, ThresholdRule
+from edge_runtime.run_folder import NormalWindows, RunFolder
 from saelite.workstation import require_workstation
 
 Array = npt.NDArray[np.float64]
-_REPRESENTATIVE_ROWS = 1000
 
 
 class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -54,7 +53,9 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     offset_ : float
         ``decision_function = score_samples - offset_``, negative for outliers.
     run_ : RunFolder
-        The fitted detector as plain arrays.
+        The fitted network as plain arrays.
+    head_ : Head
+        The scoring head, fitted on what the network gives; export fits it again on what the file gives.
     n_features_in_ : int
     """
 
@@ -106,7 +107,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def export(self, path: str | Path, scheme: str = "int8") -> None:
-        """Write the model file for the device; its threshold alarms on the same share of the training rows.
+        """Write the model file for the device; its threshold is fitted for the same share of false alarms.
 
         Parameters
         ----------
@@ -115,9 +116,11 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         """
         check_is_fitted(self)
         require_workstation("export")
+        from export.fitting.budget import FalseAlarmBudget
         from export.pipeline import ExportSettings, export_run
 
-        export_run(self.run_, ExportSettings(scheme)).write(Path(path))
+        budget = FalseAlarmBudget(self.contamination, "reading")
+        export_run(self.run_, ExportSettings(scheme, budget=budget)).write(Path(path))
 
     def _check(self) -> None:
         if self.head not in PARTS:
@@ -127,9 +130,9 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
     def _train(self, rows: Array, seed: int) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
-        from edge_runtime.head_fitting import fit_head
+        from export.fitting.heads import fit_head
         from training.autoencoder import SparseAutoencoder, plain_network
-        from training.parts import head_parts
+        from training.plain_scoring import plain_parts
         from training.trainer import TrainingSettings, fit
 
         preprocessing = _preprocessing(rows)
@@ -141,16 +144,16 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
             self.epochs, self.batch_size, self.learning_rate, decay=True, patience=self.epochs, seed=seed
         )
         fit(model, inputs, inputs, settings)
-        parts = head_parts(model, inputs)
-        head = fit_head(self.head, parts)
+        network = plain_network(model)
+        parts = plain_parts(network, inputs)
+        self.head_: Head = fit_head(self.head, parts)
         windows = rows.astype(np.float32)[:, None]
         return RunFolder(
             name=type(self).__name__,
             spec=DetectorSpec(self._sensors(), preprocessing, Scoring(self.head)),
-            network=plain_network(model),
-            head=head,
-            windows=NormalWindows(windows[:_REPRESENTATIVE_ROWS], windows, parts["codes"], head.score(parts)),
-            threshold_rule=ThresholdRule(quantile=1.0 - self.contamination, factor=1.0, check_fraction=0.0),
+            network=network,
+            windows=NormalWindows(windows, parts["codes"].astype(np.float32)),
+            is_series=False,
             provenance=Provenance({}, hashlib.sha256(rows.tobytes()).hexdigest(), seed=seed),
             training={"settings": {name: str(value) for name, value in self.get_params().items()}},
         )
@@ -165,7 +168,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         from training.plain_scoring import plain_scores
 
         inputs = self.run_.spec.preprocessing.transform(rows[:, None])
-        return -plain_scores(self.run_.network, self.run_.head, inputs)
+        return -plain_scores(self.run_.network, self.head_, inputs)
 
 
 def _preprocessing(rows: Array) -> Preprocessing:

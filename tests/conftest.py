@@ -19,18 +19,16 @@ def pytest_configure(config):
     config.pluginmanager.register(doctest_files)
 
 
-def train_pump(head="t2x"):
+def train_pump(head="t2x", **options):
     """Return a detector of windows of three readings, trained for a second."""
     from training.pipeline import DetectorSettings, train
     from training.recordings import Recording
     from training.trainer import TrainingSettings
 
     recording = Recording("pump", SENSORS, pump_rows(2000))
+    small = {"window": 3, "code_size": 12, "hidden": (16,), "smoothing_span": 5, "mean_rate": 0.0}
     training = TrainingSettings(epochs=20, seed=1)
-    return train(
-        recording,
-        DetectorSettings(window=3, code_size=12, hidden=(16,), head=head, smoothing_span=5, training=training),
-    )
+    return train(recording, DetectorSettings(head=head, training=training, **{**small, **options}))
 
 
 @pytest.fixture(scope="session")
@@ -76,17 +74,15 @@ def saelite(tmp_path):
     """Run the command in a process of its own, in an empty folder."""
 
     def run(*arguments, **options):
-        return subprocess.run(
-            [sys.executable, "-m", "saelite", *map(str, arguments)],
-            cwd=options.pop("cwd", tmp_path),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-            **options,
-        )
+        return run_saelite(*arguments, cwd=options.pop("cwd", tmp_path), **options)
 
     return run
+
+
+def run_saelite(*arguments, cwd, **options):
+    """Run the command in a process of its own."""
+    command = [sys.executable, "-m", "saelite", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600, **options)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def main(n_readings):
     )
     print(told.decode().strip().splitlines()[-1])
     print("last status on the broker:", status)
-    print(f"last scrape: {seen.get('saelite_readings_scored', 0):,.0f} scored")
+    print(f"last scrape: {seen.get('saelite_readings_scored_total', 0):,.0f} scored")
 
 
 def feed(process, n_readings):

@@ -13,6 +13,7 @@ from edge_runtime.missing import repair_missing
 from edge_runtime.sources.csv_format import sniff_csv
 from edge_runtime.sources.csv_rows import CsvRows
 from edge_runtime.sources.table import is_anomalous
+from training.recordings import read_recording
 
 
 def read(path, names=("a", "b")):
@@ -58,8 +59,8 @@ def test_empty_cells_are_missing_values(tmp_path):
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"a,b\n1,x\n", r"row 0, column 'b': expected a number. Received: 'x'"),
-        (b"a,b\n1,2\n3\n", "row 1: expected 2 columns. Received: 1"),
+        (b"a,b\n1,x\n", r"line 2, column 'b': expected a number. Received: 'x'"),
+        (b"a,b\n1,2\n3\n", "line 3: expected 2 columns. Received: 1"),
         (b"1,2\n3,4\n", "no header"),
         (b"a,a\n1,2\n", "same name: a"),
         (b"a,,b,\n1,2,3,4\n", "several columns without a name"),
@@ -82,10 +83,25 @@ def test_missing_file_and_column_say_what_was_expected(tmp_path):
         read(tmp_path / "r.csv", ["c"])
 
 
-def test_row_numbers_go_on_over_blocks(tmp_path):
+@pytest.mark.parametrize("blank", [(), (0,), (1, 3), (2, 2, 4)])
+def test_messages_name_the_line_of_the_file_blank_lines_and_all(tmp_path, blank):
+    path = tmp_path / "r.csv"
+    lines = ["1,2", "1,2", "1,2", "1,much"]
+    for place in sorted(blank, reverse=True):
+        lines.insert(place, "")
+    path.write_text("\n".join(["a,b", *lines, ""]))
+    wanted = path.read_text().split("\n").index("1,much") + 1
+    with pytest.raises(RecordingError, match=f"line {wanted}, column 'b'"):
+        read(path)
+    path.write_text(path.read_text().replace("much", ""))
+    with pytest.raises(RecordingError, match=f"line {wanted}: sensor 'b' has no value"):
+        read_recording(path)
+
+
+def test_line_numbers_go_on_over_blocks(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("a\n" + "1\n" * 10_000 + "x\n")
-    with pytest.raises(RecordingError, match="row 10000"):
+    with pytest.raises(RecordingError, match="line 10002"):
         read(path, ["a"])
 
 
@@ -119,5 +135,5 @@ def test_skipped_rows_are_counted():
 
 
 def test_missing_values_are_refused_by_default():
-    with pytest.raises(RecordingError, match=r"row 5: sensor 'b' has no value .*--on-missing"):
-        repair_missing(np.array([[1.0, np.nan]]), "error", "ab", first_row=5)
+    with pytest.raises(RecordingError, match=r"line 0: sensor 'b' has no value \(1 row like this\).*--on-missing"):
+        repair_missing(np.array([[1.0, np.nan]]), "error", "ab", place="line {}".format)

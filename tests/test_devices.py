@@ -15,10 +15,13 @@ from broker import MOSQUITTO, free_port, mosquitto, retained
 from machines import SENSORS, pump_rows, write_csv
 from test_run import PATIENCE_S, line, next_score, start, until
 
+from edge_runtime.sinks.home_assistant import slug
 from edge_runtime.sources.queued import IteratorSource
 from edge_runtime.sources.spec import open_source
 
 NAN = float("nan")
+# Two machines may run the same model: each has a topic of its own.
+BASE = f"saelite/{slug(socket.gethostname())}/pump"
 needs_broker = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
 
 
@@ -156,28 +159,44 @@ def test_home_assistant_finds_the_detector(running, model_path, tmp_path, broker
     assert set(configs) == {"score", "alarm", "blamed", "drift"}
     assert configs["alarm"]["device_class"] == "problem"
     assert len({config["unique_id"] for config in configs.values()}) == 4
-    assert {config["state_topic"] for config in configs.values()} == {"saelite/pump/state"}
+    assert {config["state_topic"] for config in configs.values()} == {f"{BASE}/state"}
 
 
 @needs_broker
 def test_alarm_is_published_with_the_sensor_to_blame(running, model_path, tmp_path, broker):
     process = running(model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{broker}", cwd=tmp_path)
-    until(lambda: retained(broker, "saelite/pump/availability", 1) == {"saelite/pump/availability": "online"})
+    until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"})
     rows = pump_rows(30)
     rows[10:, 1] += 100_000
     process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, rows)))
     process.stdin.close()
     assert process.wait(PATIENCE_S) == 0
-    state = json.loads(retained(broker, "saelite/pump/state", 1)["saelite/pump/state"])
+    state = json.loads(retained(broker, f"{BASE}/state", 1)[f"{BASE}/state"])
     assert (state["alarm"], state["blamed"]) == (True, "pressure")
+
+
+@needs_broker
+def test_machine_that_goes_off_is_not_left_alarming(running, model_path, tmp_path, broker):
+    sink = f"mqtt://127.0.0.1:{broker}"
+    process = running(model_path, "--source", "-", "--only-when", "current > 0.5", "--sink", sink, cwd=tmp_path)
+    until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"})
+    rows = pump_rows(30)
+    rows[10:, 1] += 100_000
+    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, rows)))
+    process.stdin.flush()
+    until(lambda: json.loads(retained(broker, f"{BASE}/state", 1)[f"{BASE}/state"])["alarm"])
+    rows[:, 2] = 0.0
+    process.stdin.write(line(rows[0]))
+    process.stdin.flush()
+    until(lambda: not json.loads(retained(broker, f"{BASE}/state", 1)[f"{BASE}/state"])["alarm"])
 
 
 @needs_broker
 def test_last_will_says_offline_after_a_crash(running, model_path, tmp_path, broker):
     process = running(model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{broker}", cwd=tmp_path)
-    until(lambda: retained(broker, "saelite/pump/availability", 1) == {"saelite/pump/availability": "online"})
+    until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"})
     process.kill()
-    until(lambda: retained(broker, "saelite/pump/availability", 1) == {"saelite/pump/availability": "offline"})
+    until(lambda: retained(broker, f"{BASE}/availability", 1) == {f"{BASE}/availability": "offline"})
 
 
 @needs_broker
@@ -186,7 +205,7 @@ def test_broker_that_comes_back_is_told_the_state_again(running, model_path, tmp
     process = running(model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{port}", cwd=tmp_path)
     assert b"cannot be reached" in process.stderr.readline()
     with mosquitto(tmp_path, port):
-        assert retained(port, "saelite/pump/availability", 1) == {"saelite/pump/availability": "online"}
+        assert retained(port, f"{BASE}/availability", 1) == {f"{BASE}/availability": "online"}
 
 
 @needs_broker
@@ -201,7 +220,7 @@ def test_password_comes_from_a_file_and_is_shown_nowhere(running, model_path, tm
             model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{port}", cwd=tmp_path, env=environment
         )
         login = ("-u", "pump", "-P", "a-well-kept-secret")
-        assert retained(port, "saelite/pump/availability", 1, options=login)
+        assert retained(port, f"{BASE}/availability", 1, options=login)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=PATIENCE_S)
         assert b"secret" not in out + err
@@ -213,15 +232,21 @@ def test_prometheus_scrapes_results_and_counts(running, model_path, tmp_path):
     process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(10))) + b"\xff\x00\n")
     scores = [next_score(process) for _ in range(8)]
 
-    def metrics():
-        text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
-        return {name: float(value) for name, value in re.findall(r"^(\S+) (\S+)$", text, re.MULTILINE)}
+    def text():
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
 
-    until(lambda: metrics().get("saelite_readings_scored") == 8)
+    def metrics():
+        return {name: float(value) for name, value in re.findall(r"^(\S+) (\S+)$", text(), re.MULTILINE)}
+
+    until(lambda: metrics().get("saelite_readings_scored_total") == 8)
     shown = metrics()
     assert shown["saelite_score"] == pytest.approx(scores[-1], rel=1e-5)
-    assert shown["saelite_readings_lost"] == 1
-    assert 'saelite_contribution{sensor="flow"}' in shown
+    assert shown["saelite_readings_lost_total"] == 1
+    contributions = {name for name in shown if name.startswith("saelite_contribution")}
+    assert 1 <= len(contributions) <= 3
+    assert all(shown[name] != 0 for name in contributions)
+    assert "# TYPE saelite_readings_scored_total counter" in text()
+    assert "# TYPE saelite_readings_waiting gauge" in text()
 
 
 def test_taken_port_is_named(saelite, model_path, tmp_path):

@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from training.parts import head_parts
 
 from edge_runtime import Detector
 from edge_runtime.interpreter import installed_runtimes
@@ -16,7 +17,6 @@ from edge_runtime.zip_tail import MANIFEST_NAME
 from export import flatbuffer
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
-from training.parts import head_parts
 from training.pipeline import save_run
 
 INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",

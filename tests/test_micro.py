@@ -2,18 +2,21 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from machines import pump_rows
+from machines import SENSORS, pump_rows
 
 from edge_runtime.host_scoring import HostScoring
 from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.only_when import Condition
 from edge_runtime.preprocessing import sliding_windows
 from edge_runtime.smoothing import Smoother
-from export.micro import c_sources, write_c_sources
+from export.micro import c_sources, output_widths, write_c_sources
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_graph
+from training.preprocessing import PreprocessingSettings
 
 # Windows and the graph's outputs in, inputs and smoothed scores out; all as binary float32 or int8.
 HARNESS = """
@@ -21,14 +24,15 @@ HARNESS = """
 #include "pump_detector.h"
 typedef {type} value;
 int main(void) {{
-  float window[PUMP_INPUTS], level = 0;
+  float window[PUMP_WINDOW * PUMP_SENSORS], level = 0;
   value inputs[PUMP_INPUTS]{declarations};
   for (int n = 0; fread(window, sizeof window, 1, stdin) == 1; ++n) {{
     {reads}
     pump_inputs(window, inputs);
     const float score = pump_score(window{arguments});
     level = n ? pump_smooth(level, score) : score;
-    const float results[3] = {{score, level, (float)pump_is_anomaly(level)}};
+    const int is_on = pump_is_on(window + (PUMP_WINDOW - 1) * PUMP_SENSORS);
+    const float results[4] = {{score, level, (float)pump_is_anomaly(level), (float)is_on}};
     fwrite(inputs, sizeof inputs, 1, stdout);
     fwrite(results, sizeof results, 1, stdout);
   }}
@@ -39,10 +43,15 @@ int main(void) {{
 
 @pytest.fixture(scope="module")
 def windows():
+    return np.ascontiguousarray(sliding_windows(faulty_rows(), 3))
+
+
+def faulty_rows():
+    """Return a pump's rows with two faults in them."""
     rows = pump_rows(600, seed=9)
     rows[300:340, 1] += 20_000
     rows[400:420] *= 1.5
-    return np.ascontiguousarray(sliding_windows(rows, 3))
+    return rows
 
 
 def compiled(model, outputs, folder):
@@ -79,31 +88,63 @@ def answers(program, model, windows, outputs):
         for number, window in enumerate(windows)
     )
     inputs = np.int8 if outputs[model.manifest.outputs[0].name].dtype == np.int8 else np.float32
-    kind = np.dtype([("inputs", inputs, windows[0].size), ("results", np.float32, 3)])
+    count = model.manifest.spec.preprocessing.inputs
+    kind = np.dtype([("inputs", inputs, count), ("results", np.float32, 4)])
     return np.frombuffer(subprocess.run([program], input=stream, capture_output=True, check=True).stdout, kind)
 
 
-@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
-@pytest.mark.parametrize("head", ["t2x", "spe", "joint", "deep"])
-def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, scheme, head):
-    model = export_run(train_head(head), ExportSettings(scheme, "micro", allow_parity_failure=True))
+def check_c_header(run, scheme, windows, folder):
+    """Compare inputs, scores, smoothed scores and alarms of the compiled header with the Python host's."""
+    model = export_run(run, ExportSettings(scheme, "micro"))
     host = HostScoring.of(model)
     inputs = host.inputs(windows)
     outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), model.flatbuffer, inputs)
-    said = answers(compiled(model, outputs, tmp_path), model, windows, outputs)
+    said = answers(compiled(model, outputs, folder), model, windows, outputs)
     assert len(said) == len(windows)
-    np.testing.assert_array_equal(said["inputs"], inputs)
+    steps = 1 if scheme == "int8" else 1e-5
+    np.testing.assert_allclose(said["inputs"].astype(float), inputs.astype(float), atol=steps)
     scores = host.score(windows, outputs)
     np.testing.assert_allclose(said["results"][:, 0], scores, rtol=1e-3, atol=1e-4)
     smoothed = Smoother(model.manifest.spec.scoring.smoothing_span).update_many(scores)
     np.testing.assert_allclose(said["results"][:, 1], smoothed, rtol=1e-3, atol=1e-4)
-    alarms = smoothed > model.manifest.threshold.value
-    np.testing.assert_array_equal(said["results"][:, 2] > 0, alarms)
-    assert alarms.any()
+    clear = np.abs(smoothed - 1.0) > 1e-3
+    np.testing.assert_array_equal(said["results"][clear, 2] > 0, smoothed[clear] > 1.0)
+    assert (smoothed > 1.0).any()
+    return model, outputs
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+@pytest.mark.parametrize("head", ["inputs", "modes", "codebook", "t2x", "spe", "joint"])
+def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, scheme, head):
+    model, outputs = check_c_header(train_head(head), scheme, windows, tmp_path)
     incomplete = windows[:3].copy()
     incomplete[:, 1, 2] = np.nan, np.inf, -np.inf
     assert np.isnan(answers(tmp_path / "harness", model, incomplete, outputs)["results"][:, 0]).all()
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("features", [("mean", "std"), ("values", "min", "max", "slope")])
+def test_c_header_computes_features(train_again, tmp_path, features):
+    windows = np.ascontiguousarray(sliding_windows(faulty_rows(), 4))
+    run = train_again("inputs", window=4, preprocessing=PreprocessingSettings(features=features)).folder
+    check_c_header(run, "float32", windows, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+@pytest.mark.parametrize("condition", ["", "current > 1.4", "flow <= 32.5 and current != 0 and pressure >= 1e5"])
+def test_c_header_says_when_the_machine_works(train_head, windows, tmp_path, condition):
+    run = train_head("spe")
+    run = replace(run, spec=run.spec._replace(only_when=condition))
+    model = export_run(run, ExportSettings("float32", "micro"))
+    odd = windows.copy()
+    odd[5:8, -1, 2] = np.nan, np.inf, np.float32(1.4)
+    outputs = {one.name: np.zeros((len(odd), width), np.float32)
+               for one, width in zip(model.manifest.outputs, output_widths(model), strict=True)}  # fmt: skip
+    said = answers(compiled(model, outputs, tmp_path), model, odd, outputs)["results"][:, 3] > 0
+    expected = Condition(condition, SENSORS).is_on(odd[:, -1]) if condition else np.ones(len(odd), bool)
+    np.testing.assert_array_equal(said, expected)
+    assert bool(condition) == (not expected.all())
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")

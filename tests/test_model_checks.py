@@ -44,7 +44,10 @@ def changed(model, path, text):
 MEANINGLESS = [
     ("threshold.value", "NaN"), ("threshold.value", "Infinity"), ("threshold.value", "1e999"),
     ("threshold.value", "1e39"), ("threshold.value", "-1"), ("threshold.value", "0"),
-    ("threshold.target_far", "2"), ("threshold.n_windows", "1" + "0" * 400), ("threshold.comparison", '"<"'),
+    ("threshold.target_far", "2"), ("threshold.target_far_upper", "-0.5"), ("threshold.n_effective", "-1"),
+    ("threshold.promised", "-1"), ("threshold.promised_upper", "Infinity"), ("threshold.more_s", "-1"),
+    ("bands", "[1]"), ("bands", "[1, 2, 3, -1]"), ("bands.0", "1e39"), ("tried.0.detection", "1.5"),
+    ("version", "-1"), ("threshold.n_windows", "1" + "0" * 400), ("threshold.comparison", '"<"'),
     ("spec.preprocessing.window", "-1"), ("spec.preprocessing.window", "0"), ("spec.preprocessing.window", "2"),
     ("spec.preprocessing.stride", "0"), ("spec.preprocessing.stride", "1000000000"),
     ("spec.preprocessing.scale", "[]"), ("spec.preprocessing.scale.1", "0"), ("spec.preprocessing.scale.1", "1e-300"),
@@ -95,8 +98,8 @@ def test_threshold_given_by_hand_is_checked_before_the_file_is_written(saelite, 
     (tmp_path / "theirs.tflite").write_bytes(builder.build([values], [rebuilt]))
     for threshold in ("nan", "inf", "-1"):
         result = saelite("attach", "theirs.tflite", "--threshold", threshold, "-o", "m.tflite")
-        assert result.returncode == 1, result.stdout
-        assert "threshold.value" in result.stderr
+        assert result.returncode == 2, result.stdout
+        assert "--threshold: expected a number above 0" in result.stderr
         assert not (tmp_path / "m.tflite").exists()
 
 
@@ -104,7 +107,7 @@ def test_every_file_of_ours_passes(exported, train_head):
     from export.pipeline import ExportSettings, export_run
 
     for head, scheme in (("t2", "float32"), ("spe", "float32"), ("joint", "int16x8"), ("t2x", "dynamic")):
-        model = export_run(train_head(head), ExportSettings(scheme, allow_parity_failure=True))
+        model = export_run(train_head(head), ExportSettings(scheme))
         check_model(model.flatbuffer, model.manifest, model.arrays)
     check_model(exported.flatbuffer, exported.manifest, exported.arrays)
 
@@ -152,6 +155,75 @@ def rehashed(model, flatbuffer):
     """Return the model with another flatbuffer and the SHA-256 that fits it, as a forger would."""
     other = ModelFile(bytes(flatbuffer), model.manifest, model.arrays)
     return replace(other, manifest=replace(model.manifest, flatbuffer_sha256=other.sha256))
+
+
+@pytest.fixture(scope="module")
+def host_scored(trained):
+    """A file whose head, of three modes, runs on the host."""
+    from export.pipeline import ExportSettings, export_run
+
+    model = export_run(trained.folder, ExportSettings("float32", "micro"))
+    d, rng = model.manifest.spec.preprocessing.inputs, np.random.default_rng(4)
+    sensors = model.manifest.spec.preprocessing.sensors
+    shapes = {"head_mean": (d,), "head_whitening": (3, d, 2), "head_centers": (3, 2), "attribution_mean": (3, d),
+              "attribution_blame": (3, d, d), "attribution_level": (3, d, sensors),
+              "attribution_level_bias": (3, sensors)}  # fmt: skip
+    arrays = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    spec = model.manifest.spec._replace(scoring=model.manifest.spec.scoring._replace(head="modes"))
+    references = {name: array for name, array in model.arrays.items() if name.startswith("reference_")}
+    return replace(model, manifest=replace(model.manifest, spec=spec), arrays=arrays | references)
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {},
+        {"attribution_level": (3, "d", 0), "attribution_level_bias": (3, 0)},
+        {"attribution_blame": (3, "d")},
+        {"head_whitening": ("d",), "head_centers": (3, "d")},
+        {"head_whitening": ("d", 5), "head_centers": (3, 5)},
+    ],
+)
+def test_head_and_attribution_of_modes_fit_each_other(host_scored, shapes):
+    check_model(host_scored.flatbuffer, host_scored.manifest, host_scored.arrays | reshaped(host_scored, shapes))
+
+
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        {"head_mean": (1,)},
+        {"head_mean": ("d", 1)},
+        {"head_whitening": (2, "d", 2)},
+        {"head_whitening": (3, 2, "d")},
+        {"head_whitening": ("d", 0), "head_centers": (3, 0)},
+        {"head_whitening": (3, "d", 2), "head_centers": None},
+        {"head_centers": (3, 1)},
+        {"head_centers": ()},
+        {"head_centers": (0, 2), "head_whitening": (0, "d", 2)},
+        {"attribution_mean": (2, "d"), "attribution_blame": (2, "d")},
+        {"attribution_mean": (3, 1)},
+        {"attribution_blame": (3, "d", 1)},
+        {"attribution_level": (3, "d", 1)},
+        {"attribution_level_bias": (3, 0)},
+        {"attribution_level": None},
+        {"reference_scores": (1,)},
+        {"reference_faulty": None},
+        {"reference_codes": (32,)},
+    ],
+)
+def test_head_and_attribution_that_do_not_fit_are_refused(host_scored, shapes):
+    arrays = host_scored.arrays | reshaped(host_scored, shapes)
+    with pytest.raises(ModelFileError, match="do not go together"):
+        check_model(
+            host_scored.flatbuffer, host_scored.manifest, {name: a for name, a in arrays.items() if a is not None}
+        )
+
+
+def reshaped(model, shapes):
+    """Return arrays of other shapes, "d" the number of inputs; None stays."""
+    inputs = model.manifest.spec.preprocessing.inputs
+    sizes = {name: shape and tuple(inputs if size == "d" else size for size in shape) for name, shape in shapes.items()}
+    return {name: None if shape is None else np.ones(shape, np.float32) for name, shape in sizes.items()}
 
 
 def test_random_changes_of_the_graph_end_in_an_error_of_ours_or_in_a_graph_within_bounds(exported):

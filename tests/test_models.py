@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from edge_runtime.head_fitting import fit_head
 from scipy.special import rel_entr
+from training.parts import head_parts
 
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
-from edge_runtime.head_fitting import fit_head
 from edge_runtime.heads import Head
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.preprocessing import Preprocessing
@@ -20,7 +21,6 @@ from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph
-from training.parts import head_parts
 from training.trainer import TrainingSettings, fit
 
 OPTIONS = [

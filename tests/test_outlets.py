@@ -19,6 +19,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.mqtt_client import MqttAddress
 from edge_runtime.sinks import mqtt, outlet
 from edge_runtime.sinks.metrics_server import MOST_CLIENTS, MetricsServer
+from edge_runtime.sinks.prometheus import PrometheusSink
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.streaming.alarm import AlarmStarted
@@ -34,7 +35,7 @@ def results(first, count, events=()):
     table = np.zeros((count, 1), np.float32)
     return Results(
         np.arange(first, first + count, dtype=float), column, np.ones_like(column), alarms, table[:, 0],
-        table.astype(np.intp), table, ("flow",), started,
+        table.astype(np.intp), table, ("flow",), started, tuple(events),
     )  # fmt: skip
 
 
@@ -91,6 +92,14 @@ def test_events_are_never_dropped_before_results(small_queue):
     sinks.close()
     assert sorted(stuck.events) == [10 * number + row for number in range(100) for row in (3, 7)]
     assert len(stuck.scores) < 500
+
+
+def test_rows_of_events_stay_with_them_when_the_others_give_way():
+    kept = results(0, 10, events=(-1, 3, 7, 7)).with_events()
+    assert kept.scores.tolist() == [3, 7]
+    assert [(event.time_s, row) for event, row in zip(kept.events, kept.event_rows, strict=True)] == [
+        (-1, -1), (3, 0), (7, 1), (7, 1),
+    ]  # fmt: skip
 
 
 def test_counts_wait_in_one_place_and_the_newest_wins():
@@ -243,6 +252,15 @@ def test_readings_without_results_are_stale_too(clock):
     assert watch.stale
 
 
+def test_machine_that_is_off_owes_no_results(clock):
+    watch = HealthWatch(("flow", "heat"), stale_after_s=5, window=10)
+    for _ in range(40):
+        clock.now_s += 1
+        watch.took(1, 0, off=1)
+        health = watch.look(NOTHING_MISSING)
+        assert (health.stale, health.last_result_s) == (False, None)
+
+
 def test_usual_pause_is_learnt_and_slow_sources_are_not_stale(clock):
     watch = HealthWatch(("flow", "heat"))
     for _ in range(40):
@@ -358,6 +376,31 @@ def test_stale_stream_is_offline_and_its_entities_expire(deaf_broker):
     assert heard.count(b"offline") == 1
     sink._client.disconnect()
     sink._client.loop_stop()
+
+
+def scraped(sink):
+    with urllib.request.urlopen(f"http://127.0.0.1:{sink.port}/metrics") as page:
+        lines = [line.rpartition(" ") for line in page.read().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+def test_score_of_a_stale_stream_is_none_until_the_next_result():
+    pytest.importorskip("prometheus_client")
+    sink = PrometheusSink("127.0.0.1", 0, StreamInfo("m", ("flow", "heat"), 1.0, np.inf))
+    stale = Health(stale=True, stale_after_s=30.0, last_reading_s=7.0, last_result_s=None, silent=("heat",))
+    with closing(sink):
+        assert "saelite_score" not in scraped(sink)
+        sink.write(results(0, 3))
+        sink.status(Counters(read=3, silent=1))
+        assert scraped(sink)["saelite_score"] == 2
+        sink.health(stale)
+        found = scraped(sink)
+        assert np.isnan(found["saelite_score"])
+        assert (found["saelite_stale"], found["saelite_last_reading_seconds"]) == (1, 7)
+        assert (found['saelite_sensor_silent{sensor="flow"}'], found['saelite_sensor_silent{sensor="heat"}']) == (0, 1)
+        assert (found["saelite_readings_read_total"], found["saelite_readings_silent"]) == (3, 1)
+        sink.write(results(3, 1))
+        assert scraped(sink)["saelite_score"] == 3
 
 
 def test_home_assistant_is_told_when_a_state_is_too_old(tmp_path, model_path):

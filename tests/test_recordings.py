@@ -164,7 +164,7 @@ def test_workstation_reads_csv_as_the_device_does(tmp_path, text):
 def test_missing_values_of_any_spelling_are_refused_skipped_or_held(tmp_path, cell):
     path = tmp_path / "r.csv"
     path.write_text(f"a,b\n1,2\n{cell},3\n4,5\n")
-    with pytest.raises(RecordingError, match=r"row 1: sensor 'a' has no value"):
+    with pytest.raises(RecordingError, match=r"line 3: sensor 'a' has no value"):
         read_recording(path)
     assert read_recording(path, on_missing="skip").values.tolist() == [[1, 2], [4, 5]]
     held = read_recording(path, on_missing="hold")
@@ -175,7 +175,7 @@ def test_missing_values_of_any_spelling_are_refused_skipped_or_held(tmp_path, ce
 def test_a_word_among_numbers_is_named_with_its_row(tmp_path):
     path = tmp_path / "r.csv"
     path.write_text("a,b\n" + "1,2\n" * 100_000 + "1,much\n")
-    with pytest.raises(RecordingError, match=r"row 100000, column 'b': expected a number. Received: 'much'"):
+    with pytest.raises(RecordingError, match=r"line 100002, column 'b': expected a number. Received: 'much'"):
         read_recording(path)
 
 
@@ -211,8 +211,8 @@ def test_no_window_reaches_over_a_gap_or_a_step_back(tmp_path):
     times = [*range(100), *range(1000, 1050), *range(900, 950), *range(950, 1050)]
     recording = read_recording(with_times(tmp_path / "r.csv", times))
     assert recording.breaks == (100, 150)
-    assert "time is missing before 1 row(s)" in recording.notes[0]
-    assert "time goes back before 1 row(s)" in recording.notes[1]
+    assert "1 gap in time: no window reaches over it" in recording.notes[0]
+    assert "1 step back in time: no window reaches over it" in recording.notes[1]
     train, held_out = split(recording, 60, 1, 0.25)
     assert (len(train), len(held_out)) == (41 + 16, 16)
 
@@ -226,7 +226,7 @@ def test_rows_in_disorder_are_refused(tmp_path):
 def test_repeated_times_are_kept_and_told(tmp_path):
     recording = read_recording(with_times(tmp_path / "r.csv", np.arange(300) // 2))
     assert len(recording.values) == 300
-    assert recording.notes == ("150 row(s) have the time of the row before: kept",)
+    assert recording.notes == ("150 rows with the time of the row before: kept",)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_many_windows_are_thinned_out_evenly_over_time():
 
 
 def test_too_few_rows_say_how_many_are_needed():
-    with pytest.raises(RecordingError, match=r"2 row\(s\), too few to learn from: a window of 1 needs at least"):
+    with pytest.raises(RecordingError, match=r"2 rows, too few to learn from: a window of 1 needs at least"):
         split(Recording("r", ("a",), np.zeros((2, 1), np.float32)), 1, 1, 0.25)
 
 
@@ -348,7 +348,7 @@ def test_scores_of_a_recording_with_a_gap_start_anew_after_it(saelite, model_pat
     times = [*range(50), *range(1000, 1050)]
     result = saelite("score", model_path, with_times(tmp_path / "r.csv", times), "-o", "s.csv")
     assert "96 windows scored" in result.stdout, result.stderr
-    assert "time is missing or goes back before 1 row(s)" in result.stdout
+    assert "1 jump in time" in result.stdout
     rows = [int(line.split(",")[0]) for line in (tmp_path / "s.csv").read_text().splitlines()[1:]]
     assert rows == [*range(2, 50), *range(52, 100)]
 

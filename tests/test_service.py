@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 from saelite.commands.service import quoted
 
 
+@pytest.fixture
+def _model(tmp_path):
+    """A file of the model's name: the unit does not look into it."""
+    (tmp_path / "pump.tflite").touch()
+
+
 def printed(saelite, *arguments):
     result = saelite("service", "pump.tflite", *arguments, "--print")
     assert result.returncode == 0, result.stderr
@@ -21,6 +27,7 @@ def printed(saelite, *arguments):
     return result.stdout, unit["Service"]
 
 
+@pytest.mark.usefixtures("_model")
 def test_unit_runs_the_stream_and_listens_to_its_watchdog(saelite, tmp_path):
     _, service = printed(saelite, "--source", "serial:/dev/ttyUSB0?baud=9600", "--sink", "mqtt://broker")
     words = shlex.split(service["ExecStart"])
@@ -32,6 +39,7 @@ def test_unit_runs_the_stream_and_listens_to_its_watchdog(saelite, tmp_path):
     assert service["DeviceAllow"] == "/dev/ttyUSB0 rw"
 
 
+@pytest.mark.usefixtures("_model")
 def test_unit_gives_no_rights_that_are_not_needed(saelite):
     text, service = printed(saelite, "--source", "mqtt://broker/pump")
     assert "User=root" not in text
@@ -40,10 +48,12 @@ def test_unit_gives_no_rights_that_are_not_needed(saelite):
     assert service["CapabilityBoundingSet"] == ""
 
 
+@pytest.mark.usefixtures("_model")
 def test_names_that_are_none_are_refused(saelite):
-    assert saelite("service", "m.tflite", "--source", "-", "--name", "a b", "--print").returncode == 2
+    assert saelite("service", "pump.tflite", "--source", "-", "--name", "a b", "--print").returncode == 2
 
 
+@pytest.mark.usefixtures("_model")
 def test_key_name_and_folders_of_sinks_are_in_the_unit(saelite, tmp_path):
     _, service = printed(
         saelite, "--source", "host", "--sink", "csv:/var/log/pump/a.csv?max_mb=5", "--sink", "jsonl:mine.jsonl",
@@ -58,11 +68,12 @@ def test_key_name_and_folders_of_sinks_are_in_the_unit(saelite, tmp_path):
     assert service["WorkingDirectory"] == "/var/lib/saelite-pump"
 
 
+@pytest.mark.usefixtures("_model")
 @pytest.mark.parametrize("option", ["--source", "--sink", "--expect-name", "--trusted-key", "--name"])
 @pytest.mark.parametrize("end", ["\n", "\r", "\x0b", "\u2028", "\x1b"])
 def test_nothing_begins_a_line_of_its_own(saelite, option, end):
     source = [] if option == "--source" else ["--source", "host"]
-    result = saelite("service", "m.tflite", *source, option, f"host{end}ExecStartPre=/bin/evil", "--print")
+    result = saelite("service", "pump.tflite", *source, option, f"host{end}ExecStartPre=/bin/evil", "--print")
     assert result.returncode == 2
     assert result.stdout == ""
 
@@ -93,6 +104,7 @@ def test_every_word_comes_back_from_systemds_quoting(text):
     assert expanded(quoted(text)) == [text]
 
 
+@pytest.mark.usefixtures("_model")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_exposure_is_low(saelite, tmp_path):
     text, _ = printed(saelite, "--source", "mqtt://broker/pump")
@@ -102,6 +114,13 @@ def test_exposure_is_low(saelite, tmp_path):
     assert result.returncode == 0, result.stdout[-400:]
 
 
+def test_model_file_that_is_not_there_is_named(saelite):
+    result = saelite("service", "pump.tflite", "--source", "-", "--print")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "no such file: pump.tflite" in result.stderr
+
+
+@pytest.mark.usefixtures("_model")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_finds_nothing_wrong_with_the_unit(saelite, tmp_path):
     text, _ = printed(saelite, "--source", "host")

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.report.html import render_report
 from benchmarks.report.learnt import codes_table, silent_codes
 from benchmarks.report.model import Learnt
+from benchmarks.report.traces import alarms_above
 from benchmarks.training_report import training_report
 from training.pipeline import save_run
 
@@ -60,8 +61,10 @@ def test_alarms_without_a_time_are_told_by_window(report_of):
     report = report_of()
     scores = np.array(report.trace.scores)
     scores[10:14] = 10 * report.trace.threshold
-    page = render_report(replace(report, trace=replace(report.trace, scores=scores)))
+    trace = replace(report.trace, scores=scores)
+    page = render_report(replace(report, trace=trace, alarms=alarms_above(trace)))
     assert "window 10" in page
+    assert "window 13" in page
     assert "4 windows" in page
 
 

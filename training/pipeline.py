@@ -9,31 +9,35 @@ import importlib.metadata
 import io
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.atomic import unwritable
+from edge_runtime.counted import counted
 from edge_runtime.errors import OutputError
-from edge_runtime.head_fitting import fit_head
-from edge_runtime.heads import Head
-from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import FloatArray, Preprocessing
-from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder, ThresholdRule
+from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.checkpoint import CheckpointFile
-from training.head_choice import HeadChoice, choose_head
-from training.parts import head_parts
 from training.preprocessing import PreprocessingSettings, fit_preprocessing
 from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
+from training.recordings.nature import Nature, nature_of
 from training.recordings.windows import Stretches, split
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
-_REPRESENTATIVE_WINDOWS = 1000
+_KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
 _WINDOW_BYTES = 2**27
+_BATCH = 4096
+# Mean and standard deviation of a few readings tell a level from its noise. They are twice as many variables as
+# sensors, and a covariance of so many needs its rows.
+_WINDOW, _FEATURES, _ROWS_PER_VARIABLE = 4, ("mean", "std"), 20
+# Training adds little to what random features detect (see docs/accuracy.md), so it is kept short.
+_STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5000, 10, 200
 _MODEL_OPTIONS = (
     "code_size", "hidden", "rho", "alpha", "penalty", "momentum", "code_activation", "tied", "noise",
 )  # fmt: skip
@@ -42,60 +46,78 @@ _PACKAGES = ("saelite", "tensorflow", "keras", "numpy", "scikit-learn")
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """What to learn.
+    """What to learn. Nothing has to be said: None leaves a choice to saelite.
 
     Parameters
     ----------
-    window, stride : int
-        Readings the network sees at once, readings between two windows.
+    window : int, optional
+        Readings the network sees at once. By default 4 of a series with rows enough, else 1.
+    stride : int
+        Readings between two windows.
     code_size, hidden, rho, alpha, penalty, momentum, code_activation, tied, noise
         See `training.autoencoder.SparseAutoencoder`.
     preset : str, optional
         Sizes for a budget instead of `hidden` and `code_size`, see `training.presets`.
     head : str
-        See `edge_runtime.heads`; ``auto`` chooses one, see `training.head_choice`.
+        See `edge_runtime.heads`; ``auto`` leaves it to export, which tries heads on the file's own outputs.
     smoothing_span : int
-        Windows of the scores' moving average.
+        Windows of the scores' moving average; 0 leaves it to export.
     mean_rate : float
-        For the device: see `edge_runtime.manifest.Scoring`. Nothing is learnt otherwise for it.
+        For the device: see `edge_runtime.manifest.Scoring`; below 0 leaves it to export.
     validation_fraction : float
-        Share of the recording, its last part in time, that training never sees: it stops the training, and
-        the threshold is fitted on it. With 0 the training windows serve for both, for recordings too short to
-        hold some back.
+        Share of the recording, its last part in time, that the network never sees: it stops the training. With 0
+        the training windows serve for both.
     preprocessing : PreprocessingSettings
         Scaling and features.
     max_windows : int
-        Windows to learn from, and to check with, at most, and no more than 128 MB of them. Of more, these are
+        Maximum number of windows to learn from, and to check with; no more than 128 MB of them. Of more, these are
         taken evenly over the time.
     sensor_policy : SensorPolicy
         What to do with sensors that never move, repeat another, or drift.
     """
 
-    window: int = 1
+    window: int | None = None
     stride: int = 1
     code_size: int = 32
-    hidden: tuple[int, ...] = ()
+    hidden: tuple[int, ...] = (128,)
     rho: float = 0.05
-    alpha: float = 0.1
+    alpha: float = 0.02
     penalty: str = "kl"
     momentum: float = 0.0
     code_activation: str = "sigmoid"
     tied: bool = False
     noise: float = 0.0
     preset: str | None = None
-    head: str = "t2x"
-    smoothing_span: int = 30
-    mean_rate: float = 0.0
+    head: str = CHOSEN_ON_EXPORT.head
+    smoothing_span: int = CHOSEN_ON_EXPORT.smoothing_span
+    mean_rate: float = CHOSEN_ON_EXPORT.mean_rate
     validation_fraction: float = 0.25
     preprocessing: PreprocessingSettings = field(default_factory=PreprocessingSettings)
     max_windows: int = 200_000
     sensor_policy: SensorPolicy = field(default_factory=SensorPolicy)
-    threshold_rule: ThresholdRule = field(default_factory=ThresholdRule)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def chosen_for(self, recording: Recording, nature: Nature) -> DetectorSettings:
+        """Return the settings with window, features and epochs chosen where they were left open."""
+        rows, sensors = recording.values.shape
+        sums_up = nature.is_series and sensors > 1 and rows >= _ROWS_PER_VARIABLE * len(_FEATURES) * sensors
+        is_open = self.window is None and self.preprocessing.features is None
+        window = self.window or (_WINDOW if is_open and sums_up else 1)
+        features = self.preprocessing.features or (_FEATURES if is_open and sums_up else ("values",))
+        epochs = self.training.epochs
+        if epochs is None:
+            steps = max(1, rows // self.stride // self.training.batch_size)
+            epochs = min(max(_STEPS // steps, _FEWEST_EPOCHS), _MOST_EPOCHS)
+        return replace(
+            self,
+            window=window,
+            preprocessing=replace(self.preprocessing, features=features),
+            training=replace(self.training, epochs=epochs),
+        )
 
     def window_limit(self, sensors: int) -> int:
         """Return how many windows are used at most."""
-        return max(2, min(self.max_windows, _WINDOW_BYTES // (4 * self.window * sensors)))
+        return max(2, min(self.max_windows, _WINDOW_BYTES // (4 * (self.window or 1) * sensors)))
 
 
 @dataclass(frozen=True)
@@ -106,7 +128,19 @@ class TrainedRun:
     model: SparseAutoencoder
     history: list[Epoch]
     findings: Findings
-    head_choice: HeadChoice | None = None
+    nature: Nature
+    settings: DetectorSettings
+
+    def lines(self) -> list[str]:
+        """Return what was found in the recording and decided, for people, one line each."""
+        preprocessing = self.folder.spec.preprocessing
+        kind = "rows follow each other in time" if self.nature.is_series else "rows have no order in time"
+        features = " and ".join(preprocessing.features)
+        seen = f"{features} of {counted(preprocessing.window, 'reading')}"
+        return [
+            f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}): the network sees {seen}",
+            *self.findings.lines(self.settings.sensor_policy),
+        ]
 
 
 def train(
@@ -127,44 +161,62 @@ def train(
     RecordingError
         If the recording is too short, or has sensors that are refused.
     """
+    nature = nature_of(recording)
+    settings = settings.chosen_for(recording, nature)
     recording, findings = without_spoilers(recording, settings)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.training.seed)
-    preprocessing = fit_preprocessing(train_part, settings.preprocessing, rng, recording.rate_hz)
-    windows = train_part.sample(settings.window_limit(len(recording.sensors)), rng)
-    held_out = held_out_part.runs(settings.window_limit(len(recording.sensors)))
-    inputs, held_out_inputs = preprocessing.transform(windows), preprocessing.transform(held_out)
+    # Of all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
+    preprocessing = fit_preprocessing(_whole(recording, settings), settings.preprocessing, rng, recording.rate_hz)
+    limit = settings.window_limit(len(recording.sensors))
+    inputs = preprocessing.transform(train_part.sample(limit, rng))
+    held_out_inputs = preprocessing.transform(held_out_part.runs(limit))
 
     model = _model(inputs.shape[1], settings)
     kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(recording, settings))
     history = fit(model, inputs, held_out_inputs, settings.training, on_epoch, kept)
-    choice, head = _head(model, inputs, held_out, preprocessing, settings)
-    parts = head_parts(model, held_out_inputs)
-    chosen = np.sort(rng.permutation(len(windows))[:_REPRESENTATIVE_WINDOWS])
+    windows = _normal_windows(recording, settings)
     folder = RunFolder(
         name=recording.name,
         spec=DetectorSpec(
             tuple(Sensor(name) for name in recording.sensors),
             preprocessing,
-            Scoring(head.kind, settings.smoothing_span, settings.mean_rate),
+            Scoring(settings.head, settings.smoothing_span, settings.mean_rate),
+            recording.only_when,
         ),
         network=plain_network(model),
-        head=head,
-        windows=NormalWindows(windows[chosen], held_out, parts["codes"], head.score(parts)),
-        threshold_rule=settings.threshold_rule,
+        windows=NormalWindows(windows, _codes(model, preprocessing.transform(windows))),
+        is_series=nature.is_series,
         provenance=Provenance(_package_versions(), recording.sha256, settings.training.seed),
         training={
             "settings": asdict(settings),
             "rows": len(recording.values),
-            "windows": len(windows),
+            "windows": len(inputs),
             "windows_there_were": len(train_part),
+            "held_out_windows": len(held_out_inputs),
             "held_out_windows_there_were": len(held_out_part),
             "epochs": len(history),
             "findings": asdict(findings),
-            "head_choice": None if choice is None else asdict(choice),
+            "nature": asdict(nature),
         },
     )
-    return TrainedRun(folder, model, history, findings, choice)
+    return TrainedRun(folder, model, history, findings, nature, settings)
+
+
+def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:
+    """Return what export fits on: all windows, or runs of successive ones spread over the recording."""
+    whole = _whole(recording, settings)
+    window_bytes = 4 * whole.window * len(recording.sensors)
+    return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
+
+
+def _whole(recording: Recording, settings: DetectorSettings) -> Stretches:
+    return _split(recording, replace(settings, validation_fraction=0.0))[0]
+
+
+def _codes(model: SparseAutoencoder, inputs: FloatArray) -> FloatArray:
+    starts = range(0, len(inputs), _BATCH)
+    return np.concatenate([np.asarray(model.encoder(inputs[start : start + _BATCH])) for start in starts])
 
 
 def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
@@ -175,25 +227,8 @@ def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
 
 
 def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
-    text = f"{recording.sha256} {recording.sensors} {len(recording.values)} {asdict(settings)}"
+    text = f"{recording.sha256} {recording.sensors} {recording.only_when} {len(recording.values)} {asdict(settings)}"
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _head(
-    model: SparseAutoencoder,
-    inputs: FloatArray,
-    held_out: FloatArray,
-    preprocessing: Preprocessing,
-    settings: DetectorSettings,
-) -> tuple[HeadChoice | None, Head]:
-    parts = head_parts(model, inputs)
-    if settings.head != "auto":
-        return None, fit_head(settings.head, parts)
-
-    def make_parts(windows: FloatArray) -> dict[str, FloatArray]:
-        return head_parts(model, preprocessing.transform(windows))
-
-    return choose_head(make_parts, parts, held_out, preprocessing, settings.smoothing_span)
 
 
 def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
@@ -237,7 +272,7 @@ def check_output_folder(path: Path, *, overwrite: bool) -> None:
 
 
 def _split(recording: Recording, settings: DetectorSettings) -> tuple[Stretches, Stretches]:
-    return split(recording, settings.window, settings.stride, settings.validation_fraction)
+    return split(recording, settings.window or 1, settings.stride, settings.validation_fraction)
 
 
 def _history_csv(history: list[Epoch]) -> str:

@@ -38,8 +38,13 @@ def plain_scores(network: Network, head: Head, inputs: FloatArray) -> Array:
     """Return one score per row of scaled inputs, shape (n, inputs); higher is more anomalous."""
     parts = plain_parts(network, inputs)
     z = np.concatenate([parts[name] for name in head.parts], axis=1) - head.mean
-    whitened = z * head.whitening if head.whitening.ndim == 1 else np.einsum("nd,de->ne", z, head.whitening)
-    return np.asarray((whitened**2).sum(axis=1))
+    whitenings = head.whitening if head.whitening.ndim == 3 else head.whitening[None]
+    if head.whitening.ndim == 1:
+        return np.asarray(np.square(z * head.whitening).sum(axis=1))
+    # einsum adds up each row by itself, where a matrix product rounds by how many rows there are.
+    whitened = np.einsum("nd,kde->nke", z, whitenings)
+    centers = np.zeros((1, whitened.shape[2])) if head.centers is None else head.centers
+    return np.asarray(np.square(whitened - centers).sum(axis=2).min(axis=1))
 
 
 def _largest(codes: Array, count: int) -> Array:

@@ -61,14 +61,14 @@ class PreprocessingSettings:
     ----------
     scaling : str
         One of `SCALINGS`.
-    features : tuple of str
-        Of `edge_runtime.features.FEATURES`.
+    features : tuple of str, optional
+        Of `edge_runtime.features.FEATURES`; None leaves them to saelite.
     bands : int
         Of each spectrum; fewer where the window has fewer frequencies.
     """
 
     scaling: str = "standard"
-    features: tuple[str, ...] = ("values",)
+    features: tuple[str, ...] | None = None
     bands: int = 16
 
 
@@ -82,43 +82,44 @@ def fit_preprocessing(
     UsageError
         If a feature is unknown, or cannot be made of such windows.
     """
-    _check_features(settings, train.window, rate_hz)
+    features = settings.features or ("values",)
+    _check_features(features, train.window, rate_hz)
     center, scale = fit_scaling(train, settings.scaling)
-    has_spectra = any(feature in SPECTRA for feature in settings.features)
+    has_spectra = any(feature in SPECTRA for feature in features)
     preprocessing = Preprocessing(
         settings.scaling,
         tuple(center.tolist()),
         tuple(scale.tolist()),
         train.window,
         train.stride,
-        features=settings.features,
+        features=features,
         bands=min(settings.bands, train.window // 2) if has_spectra else 0,
         rate_hz=rate_hz,
     )
-    if settings.features == ("values",):
+    if features == ("values",):
         return preprocessing
     limit = max(2, min(_FEATURE_WINDOWS, _FEATURE_BYTES // (4 * train.window * train.values.shape[1])))
-    features = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
+    values = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
     return replace(
         preprocessing,
-        feature_center=tuple(features.mean(axis=0).tolist()),
-        feature_scale=tuple(np.maximum(features.std(axis=0), _FEATURE_FLOOR).tolist()),
+        feature_center=tuple(values.mean(axis=0).tolist()),
+        feature_scale=tuple(np.maximum(values.std(axis=0), _FEATURE_FLOOR).tolist()),
     )
 
 
-def _check_features(settings: PreprocessingSettings, window: int, rate_hz: float) -> None:
-    unknown = [feature for feature in settings.features if feature not in FEATURES]
-    if unknown or not settings.features or len(set(settings.features)) < len(settings.features):
+def _check_features(features: tuple[str, ...], window: int, rate_hz: float) -> None:
+    unknown = [feature for feature in features if feature not in FEATURES]
+    if unknown or not features or len(set(features)) < len(features):
         raise UsageError(
-            f"--features: expected some of {', '.join(FEATURES)}, each once. Received: {', '.join(settings.features)!r}"
+            f"--features: expected some of {', '.join(FEATURES)}, each once. Received: {', '.join(features)!r}"
         )
-    needs_window = [feature for feature in settings.features if feature not in ("values", "mean", "min", "max")]
+    needs_window = [feature for feature in features if feature not in ("values", "mean", "min", "max")]
     if window < _LEAST_WINDOW and needs_window:
         raise UsageError(
             f"--features {','.join(needs_window)} need a --window of {_LEAST_WINDOW} or more readings. "
             f"Received: {window}."
         )
-    spectra = [feature for feature in settings.features if feature in SPECTRA]
+    spectra = [feature for feature in features if feature in SPECTRA]
     if spectra and window > MAX_SPECTRUM_WINDOW:
         raise UsageError(
             f"--features {','.join(spectra)} take a --window of up to {MAX_SPECTRUM_WINDOW} readings: the file holds "

@@ -25,8 +25,9 @@ class TrainingSettings:
 
     Parameters
     ----------
-    epochs : int
-        At most so many.
+    epochs : int, optional
+        Maximum number of epochs; 0 leaves the network at its random start. By default some thousand steps, see
+        `training.pipeline.DetectorSettings.chosen_for`.
     batch_size : int
         Windows per step.
     learning_rate : float
@@ -41,10 +42,10 @@ class TrainingSettings:
         Of weights and order.
     """
 
-    epochs: int = 500
+    epochs: int | None = None
     batch_size: int = 64
-    learning_rate: float = 2e-3
-    decay: bool = False
+    learning_rate: float = 4e-3
+    decay: bool = True
     patience: int = 40
     weight_decay: float = 0.0
     seed: int = 0
@@ -89,6 +90,8 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     RecordingError
         If the loss is not finite from the first epoch on.
     """
+    if not settings.epochs:
+        return []
     fitting = _Fitting(model, train, validation, settings)
     if checkpoint is not None and (state := checkpoint.read()) is not None:
         fitting.restore(state)
@@ -119,7 +122,7 @@ class _Fitting:
     def __init__(
         self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
     ) -> None:
-        self._settings, self._n = settings, len(train)
+        self._settings, self._n, self._epochs = settings, len(train), settings.epochs or 0
         self._graph = epoch_graph(structure_of(model, settings.weight_decay))
         self._data = (tf.constant(train), tf.constant(validation))
         *weights, average = learnt(model)
@@ -135,13 +138,13 @@ class _Fitting:
         done = len(self.history)
         if done and not np.isfinite(self.history[-1].loss):
             return False
-        return done < self._settings.epochs and self._since_best < self._settings.patience
+        return done < self._epochs and self._since_best < self._settings.patience
 
     def epoch(self) -> None:
         """Go once through the training windows and look at the validation ones."""
         number = len(self.history) + 1
         settings = self._settings
-        rate = settings.learning_rate * (1.0 - (number - 1) / settings.epochs if settings.decay else 1.0)
+        rate = settings.learning_rate * (1.0 - (number - 1) / self._epochs if settings.decay else 1.0)
         # A generator of its own for each epoch: one that goes on after a stop shuffles as if it had not stopped.
         order = np.random.default_rng((settings.seed, number))
         batches = tf.constant(_batches(order, self._n, settings.batch_size))

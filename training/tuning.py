@@ -9,7 +9,7 @@ from pathlib import Path
 import optuna
 
 from edge_runtime.errors import UsageError
-from training.pipeline import DetectorSettings, train
+from training.pipeline import DetectorSettings, TrainedRun, train
 from training.recordings import Recording
 
 _CODE_SIZES = (8, 16, 32, 64, 128)
@@ -18,29 +18,28 @@ _WINDOWS = (1, 2, 3, 5, 8)
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried; `roc_auc` is the mean over synthetic faults of the best head."""
+    """One setting that was tried, and its score: the higher the better."""
 
     number: int
-    roc_auc: float
-    head: str
+    score: float
     code_size: int
     rho: float
     alpha: float
     window: int
 
 
-def tune(
+def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     recording: Recording,
     settings: DetectorSettings,
     storage: Path,
     trials: int,
+    judge: Callable[[TrainedRun], float],
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
     """Try settings until there are `trials` of them; return all, the best first.
 
-    What is sought is the mean ROC-AUC by which the head that `training.head_choice` chooses tells synthetic
-    faults from held-out normal windows. Each trial is stored when it ends, so a search that was stopped goes on
-    from the same file.
+    What is sought is what `judge` gives for a trained run. Each trial is stored when it ends, so a search that was
+    stopped goes on from the same file.
 
     Parameters
     ----------
@@ -48,6 +47,8 @@ def tune(
         All that is not searched for.
     storage : Path
         SQLite file; made if it is not there.
+    judge : callable
+        Says how good a trained run is; the higher the better.
 
     Raises
     ------
@@ -68,22 +69,17 @@ def tune(
     study.sampler = optuna.samplers.TPESampler(seed=settings.training.seed + len(study.trials))
 
     def objective(trial: optuna.Trial) -> float:
-        run = train(recording, _suggest(trial, settings))
-        if run.head_choice is None:
-            raise AssertionError("head auto always makes a choice")
-        trial.set_user_attr("head", run.head_choice.head)
-        return run.head_choice.mean(run.head_choice.head)
+        return judge(train(recording, _suggest(trial, settings)))
 
     missing = trials - len(_finished(study))
     if missing > 0:
         study.optimize(objective, missing, callbacks=[lambda _, frozen: on_trial(_trial(frozen))])
-    return sorted(map(_trial, _finished(study)), key=lambda trial: -trial.roc_auc)
+    return sorted(map(_trial, _finished(study)), key=lambda trial: -trial.score)
 
 
 def _suggest(trial: optuna.Trial, settings: DetectorSettings) -> DetectorSettings:
     return replace(
         settings,
-        head="auto",
         code_size=trial.suggest_categorical("code_size", _CODE_SIZES),
         rho=trial.suggest_float("rho", 0.01, 0.3, log=True),
         alpha=trial.suggest_float("alpha", 0.001, 1.0, log=True),
@@ -97,4 +93,4 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
     value = float("nan") if frozen.value is None else frozen.value
-    return Trial(frozen.number, value, frozen.user_attrs["head"], **frozen.params)
+    return Trial(frozen.number, value, **frozen.params)

@@ -1,45 +1,28 @@
 """ADBench, one-class: fit on half of the normal rows, test on the other half and every anomaly, by ROC-AUC.
 
-Rows are independent, so there is no window, no smoothing and no threshold in it (Han et al., 2022, ADBench:
-anomaly detection benchmark).
+Rows are independent, so there is no smoothing, no threshold and no time in it (Han et al., 2022, ADBench: anomaly
+detection benchmark).
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, is_close
-from benchmarks.accuracy.result import Accuracy, Rows, distance_note
-from edge_runtime.detector import Detector
+from benchmarks.accuracy.alarm_runs import Flags
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import METHODS, Method, methods
+from benchmarks.accuracy.result import Accuracy, Rows, spread
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
-from training.pipeline import DetectorSettings
 from training.recordings import Recording
-from training.recordings.findings import SensorPolicy
-from training.trainer import TrainingSettings
 
 MOST_ROWS = 20_000
-HEADS = ("deep", "t2x", "t2", "joint", "residual", "spe")
-RECIPE = Recipe(
-    DetectorSettings(
-        hidden=(128,),
-        code_size=128,
-        alpha=0.02,
-        smoothing_span=1,
-        validation_fraction=0.1,
-        sensor_policy=SensorPolicy(constant="drop", duplicate="keep", drift="keep"),
-        training=TrainingSettings(epochs=10, batch_size=64, learning_rate=4e-3, decay=True),
-    )
-)
-"""One recipe for every set; its head is given by name."""
 
 
 @dataclass(frozen=True)
@@ -59,20 +42,22 @@ class Split:
     name: str
     normal: Recording
     rows: FloatArray
-    labels: npt.NDArray[np.bool_]
+    labels: Flags
+
+    @property
+    def test(self) -> Recording:
+        """The rows to score."""
+        return Recording(self.name, self.normal.sensors, self.rows, self.labels)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """ROC-AUC of one file on one set; `is_close` says whether export would have written it unasked."""
+    """ROC-AUC of one method on one set."""
 
     name: str
-    head: str
-    scheme: str
+    method: str
     seed: int
     roc_auc: float
-    seconds: float
-    is_close: bool = True
 
 
 def splits(folder: Path) -> list[Split]:
@@ -105,71 +90,46 @@ def read_split(file: Path) -> Split:
     return Split(file.stem, Recording(file.stem, names, rows[train], sha256=digest), rows[test], labels[test])
 
 
-def figures(
-    found: Iterable[Split],
-    seeds: Iterable[int],
-    heads: Iterable[str] = HEADS,
-    on_step: Callable[[str], None] = lambda _: None,
-) -> list[Figure]:
-    """Return the ROC-AUC of every head's files on every set."""
-    results = []
+def measure(found: Iterable[Split], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None) -> Accuracy:
+    """Return the ROC-AUC of every method on every set."""
+    results, ready = [], []
     for split in found:
         for seed in seeds:
-            for head in heads:
-                on_step(f"{split.name}, head {head}, seed {seed}")
-                results += _figures(split, head, seed)
-    return results
+            on_step(f"{split.name}, seed {seed}")
+            learnt = methods(split.normal, seed)
+            results += [Figure(split.name, one.name, seed, roc_auc(split, one)) for one in learnt]
+            ready += [(split.name, one) for one in learnt]
+    return Accuracy("ADBench", None, (("", table(results)),), tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
-def _figures(split: Split, head: str, seed: int) -> list[Figure]:
-    start = time.perf_counter()
-    made = detectors(split.normal, RECIPE.with_head(head).with_seed(seed))
-    seconds = time.perf_counter() - start
-    results = []
-    for scheme, detector in made.items():
-        auc = roc_auc(split, detector)
-        results.append(Figure(split.name, head, scheme, seed, auc, seconds, is_close(detector)))
-    return results
-
-
-def roc_auc(split: Split, detector: Detector) -> float:
-    """Return the ROC-AUC of a file's scores of the protocol's test rows."""
-    chosen = [split.normal.sensors.index(name) for name in detector.sensor_names]
-    return float(roc_auc_score(split.labels, detector.score_many(split.rows[:, None, chosen])))
+def roc_auc(split: Split, method: Method) -> float:
+    """Return the ROC-AUC of a method's scores of the protocol's test rows."""
+    return float(roc_auc_score(split.labels, np.nan_to_num(method.row_scores(split.test))))
 
 
 @dataclass(frozen=True)
 class Mean:
-    """Mean ROC-AUC of one head's files over all sets and seeds."""
+    """Mean ROC-AUC of one method over all sets, one per seed."""
 
-    head: str
-    scheme: str
-    roc_auc: float
+    method: str
+    roc_auc: tuple[float, ...]
 
 
-def accuracy(results: list[Figure]) -> Accuracy:
-    """Return the table and figures of some sets."""
-    heads = dict.fromkeys(result.head for result in results)
-    means = tuple(Mean(head, scheme, _mean(results, head, scheme, None)) for head in heads for scheme in SCHEMES)
-    note = distance_note(f"{one.name} {one.head} {one.scheme}" for one in results if not one.is_close)
-    return Accuracy("ADBench", None, RECIPE, (("", table(results)),), tuple(results), means, note)
+def summary(results: list[Figure]) -> list[Mean]:
+    """Return one row per method."""
+    return [Mean(method, _means(results, method)) for method in METHODS]
 
 
 def table(results: list[Figure]) -> Rows:
-    """Return one row per set and one of means: ROC-AUC of each head's int8 and, in the last row, float32 files."""
-    heads = list(dict.fromkeys(result.head for result in results))
-    rows: Rows = [("set", *heads)]
-    lines: list[tuple[str, str, str | None]] = [
-        (name, "int8", name) for name in dict.fromkeys(result.name for result in results)
-    ]
-    lines += [(f"mean, {scheme}", scheme, None) for scheme in SCHEMES]
-    for title, scheme, name in lines:
-        cells = (f"{_mean(results, head, scheme, name):.4f}" for head in heads)
-        rows += [(title, *cells)]
-    return rows
+    """Return one row per set and one of means: ROC-AUC of each method, mean over the seeds and their spread."""
+    rows: Rows = [("set", *METHODS)]
+    for name in dict.fromkeys(one.name for one in results):
+        mine = [one for one in results if one.name == name]
+        rows.append((name, *(spread(_means(mine, method)) for method in METHODS)))
+    return [*rows, ("mean", *(spread(one.roc_auc) for one in summary(results)))]
 
 
-def _mean(results: list[Figure], head: str, scheme: str, name: str | None) -> float:
-    return float(
-        np.mean([r.roc_auc for r in results if r.head == head and r.scheme == scheme and name in (None, r.name)])
-    )
+def _means(results: list[Figure], method: str) -> tuple[float, ...]:
+    mine = [one for one in results if one.method == method]
+    seeds = sorted({one.seed for one in mine})
+    return tuple(float(np.mean([one.roc_auc for one in mine if one.seed == seed])) for seed in seeds)

@@ -1,86 +1,72 @@
-"""What a detector has to beat, under the same treatment: sensors, inputs, smoothing, mean and threshold rule."""
+"""What a detector has to beat, on the same inputs: four methods, each a fit that returns a score."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import NearestNeighbors
 
-from edge_runtime.judging import Judge
-from edge_runtime.manifest import DetectorSpec
-from edge_runtime.preprocessing import FloatArray, sliding_windows
-from edge_runtime.run_folder import ThresholdRule
-from edge_runtime.smoothing import Smoother
-from export.threshold import fit_threshold
-from training.recordings import Recording
+from edge_runtime.preprocessing import FloatArray
 
-Scores = npt.NDArray[np.float64]
-Score = Callable[[Scores], Scores]
+Score = Callable[[FloatArray], FloatArray]
+Fit = Callable[[FloatArray, int], Score]
 _VARIANCE_KEPT = 0.9
+_NEIGHBOURS = 5
+_TINY = 1e-12
 
 
-def _input_t2(train: Scores, _: int) -> Score:
-    covariance = LedoitWolf().fit(train)
-    return lambda rows: np.asarray(covariance.mahalanobis(rows))
+def mahalanobis(normal: FloatArray, _: int) -> Score:
+    """Return the squared Mahalanobis distance of the inputs, covariance shrunk as Ledoit and Wolf (2004) advise."""
+    covariance = LedoitWolf().fit(normal)
+    return lambda inputs: np.asarray(covariance.mahalanobis(inputs), np.float32)
 
 
-def _pca(train: Scores, _: int) -> Score:
-    """Return T² in the plane plus Q off it, each in units of its training mean."""
-    pca = PCA(_VARIANCE_KEPT, svd_solver="full").fit(train)
+def pca(normal: FloatArray, _: int) -> Score:
+    """Return T² in the plane that keeps 90 % of the variance plus SPE off it, each in units of its training mean.
 
-    def parts(rows: Scores) -> tuple[Scores, Scores]:
-        scores = pca.transform(rows)
-        residual = rows - pca.inverse_transform(scores)
-        return (scores**2 / pca.explained_variance_).sum(axis=1), (residual**2).sum(axis=1)
-
-    t2_mean, q_mean = (max(float(part.mean()), 1e-12) for part in parts(train))
-    return lambda rows: parts(rows)[0] / t2_mean + parts(rows)[1] / q_mean
-
-
-def _isolation_forest(train: Scores, seed: int) -> Score:
-    forest = IsolationForest(random_state=seed).fit(train)
-    # Its scores lie between 0 and 1 whatever the data: a factor on a quantile has a meaning above the median only.
-    usual = float(np.median(-forest.score_samples(train)))
-    return lambda rows: -np.asarray(forest.score_samples(rows)) - usual
-
-
-BASELINES: Mapping[str, Callable[[Scores, int], Score]] = {
-    "input T2": _input_t2,
-    "PCA T2 + Q": _pca,
-    "isolation forest": _isolation_forest,
-}
-"""From inputs of training windows and a seed to a score; higher is more anomalous."""
-
-
-def baseline(name: str, spec: DetectorSpec, rule: ThresholdRule, normal: Recording, seed: int) -> Judge:
-    """Return a judge by a baseline's scores.
-
-    Parameters
-    ----------
-    name : str
-        A key of `BASELINES`.
-    spec : DetectorSpec
-        Of the detector beside it: the same sensors, windows, inputs, smoothing and mean tracking.
-    rule : ThresholdRule
-        The same as well, on the smoothed scores of the normal rows.
-    normal : Recording
-        What is learnt from.
-    seed : int
+    Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
     """
-    chosen = [normal.sensors.index(sensor) for sensor in spec.sensor_names]
-    windows = sliding_windows(normal.values[:, chosen], spec.preprocessing.window)
+    plane = PCA(_VARIANCE_KEPT, svd_solver="full").fit(normal)
 
-    def inputs(windows: FloatArray) -> Scores:
-        return spec.preprocessing.transform(windows).astype(np.float64)
+    def parts(inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+        scores = plane.transform(inputs)
+        residual = inputs - plane.inverse_transform(scores)
+        t2 = (scores**2 / np.maximum(plane.explained_variance_, _TINY)).sum(axis=1)
+        return t2, (residual**2).sum(axis=1)
 
-    score = BASELINES[name](inputs(windows), seed)
+    t2_mean, spe_mean = (max(float(part.mean()), _TINY) for part in parts(normal))
 
-    def score_many(windows: FloatArray) -> FloatArray:
-        return score(inputs(windows)).astype(np.float32)
+    def score(inputs: FloatArray) -> FloatArray:
+        t2, spe = parts(inputs)
+        return np.asarray(t2 / t2_mean + spe / spe_mean, np.float32)
 
-    smoothed = Smoother(spec.scoring.smoothing_span).update_many(score_many(windows))
-    return Judge(score_many, spec, fit_threshold(smoothed, rule).value)
+    return score
+
+
+def neighbours(normal: FloatArray, _: int) -> Score:
+    """Return the distance to the fifth nearest normal row (Ramaswamy, Rastogi and Shim, 2000)."""
+    index = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(normal))).fit(normal)
+    return lambda inputs: np.asarray(index.kneighbors(inputs)[0][:, -1], np.float32)
+
+
+def isolation_forest(normal: FloatArray, seed: int) -> Score:
+    """Return expected over mean path length (Liu, Ting and Zhou, 2008).
+
+    Their score ``s = 2 ** (-path / expected)`` lies between 0 and 1 whatever the data; a limit above the normal
+    scores needs room above them, so this is ``expected / path = -1 / log2(s)``, which ranks rows alike.
+    """
+    forest = IsolationForest(random_state=seed).fit(normal)
+    return lambda inputs: np.asarray(-1.0 / np.log2(-forest.score_samples(inputs)), np.float32)
+
+
+BASELINES: Mapping[str, Fit] = {
+    "Mahalanobis": mahalanobis,
+    "PCA T2 + SPE": pca,
+    "k nearest neighbours": neighbours,
+    "isolation forest": isolation_forest,
+}
+"""From scaled inputs of normal windows, shape (n, inputs), and a seed to a score of inputs; higher is anomalous."""

@@ -7,60 +7,24 @@ learnt, and what follows gives a false-alarm rate alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from sklearn.metrics import roc_auc_score
 
+from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, Flags, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, is_close, part_of, relative_scores
-from benchmarks.accuracy.result import Accuracy, Rows, digits, distance_note, mean, percent
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import METHODS, Method, methods
+from benchmarks.accuracy.outcome import Outcome, pooled, roc_auc
+from benchmarks.accuracy.real_path import part_of
+from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
 from edge_runtime.errors import RecordingError
-from edge_runtime.judging import Judge
-from training.pipeline import DetectorSettings
 from training.recordings import Columns, Recording, read_recording
-from training.recordings.findings import SensorPolicy
-from training.trainer import TrainingSettings
 
-RECIPE = Recipe(
-    DetectorSettings(
-        sensor_policy=SensorPolicy(constant="drop", drift="drop"),
-        training=TrainingSettings(epochs=200, learning_rate=4e-3, decay=True),
-    )
-)
 LEAST_ROWS = 100
 """Rows to learn from, at least: of fewer, no threshold can be told."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """What the file of one scheme did on one recording, after the rows it learnt from.
-
-    Parameters
-    ----------
-    name, scheme : str
-    seed : int
-    learnt_rows : int
-    counts : Counts
-    f1, mar, roc_auc : float or None
-        None where no row is anomalous.
-    is_close : bool
-        Whether export would have written the file unasked.
-    """
-
-    name: str
-    scheme: str
-    seed: int
-    learnt_rows: int
-    counts: Counts
-    f1: float | None
-    far: float
-    mar: float | None
-    roc_auc: float | None
-    is_close: bool = True
 
 
 def recordings(folder: Path, label: str) -> list[Recording]:
@@ -92,7 +56,7 @@ def _check_normal_rows(recording: Recording, label: str) -> None:
     )
 
 
-def normal_rows(labels: npt.NDArray[np.bool_]) -> int:
+def normal_rows(labels: Flags) -> int:
     """Return how many rows are learnt from.
 
     >>> normal_rows(np.array([False] * 6 + [True, False])), normal_rows(np.array([False] * 6))
@@ -102,82 +66,78 @@ def normal_rows(labels: npt.NDArray[np.bool_]) -> int:
     return int(labels.argmax() if labels.any() else len(labels)) // 2
 
 
-def _labels(recording: Recording) -> npt.NDArray[np.bool_]:
+def _labels(recording: Recording) -> Flags:
     return np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
 
 
-def figures(
+def measure(
     found: Iterable[Recording], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None
-) -> list[Figure]:
-    """Return the rates of each recording, seed and scheme."""
-    results = []
+) -> Accuracy:
+    """Return what every method does on each recording."""
+    results, ready, learnt_rows = [], [], {}
     for recording in found:
+        start = learnt_rows[recording.name] = normal_rows(_labels(recording))
         for seed in seeds:
             on_step(f"{recording.name}, seed {seed}")
-            results += _figures(recording, seed)
-    return results
+            learnt = methods(part_of(recording, start), seed)
+            results += [_outcome(recording, start, one, seed) for one in learnt]
+            ready += [(recording.name, one) for one in learnt]
+    tables = (("", table(results, learnt_rows)),)
+    return Accuracy("CSV", None, tables, tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
-def _figures(recording: Recording, seed: int) -> list[Figure]:
-    labels = _labels(recording)
-    start = normal_rows(labels)
-    results = []
-    for scheme, detector in detectors(part_of(recording, start), RECIPE.with_seed(seed)).items():
-        relative = relative_scores(Judge.of(detector), recording)
-        scored = np.isfinite(relative)
-        scored[:start] = False
-        truth, after = labels[scored], relative[scored]
-        counts = Counts.of(truth, after > 1.0)
-        has_both = truth.any() and not truth.all()
-        results.append(
-            Figure(
-                recording.name, scheme, seed, start, counts,
-                f1=counts.f1 if truth.any() else None,
-                far=counts.far,
-                mar=counts.mar if truth.any() else None,
-                roc_auc=float(roc_auc_score(truth, after)) if has_both else None,
-                is_close=is_close(detector),
-            )
-        )  # fmt: skip
-    return results
+def _outcome(recording: Recording, start: int, method: Method, seed: int) -> Outcome:
+    relative = method.relative_scores(recording)
+    scored = ~np.isnan(relative)
+    scored[:start] = False
+    labels, after = _labels(recording)[scored], relative[scored]
+    row_s = 1.0 / recording.rate_hz if recording.rate_hz else 0.0
+    return Outcome(
+        recording.name, method.name, seed,
+        counts=Counts.of(labels, after > 1.0),
+        false_alarms=FalseAlarms.of(after > 1.0, labels, row_s),
+        promised_far=method.promised_far,
+        roc_auc=roc_auc(labels, after),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Pooled:
-    """Rates of one scheme's files over all rows of all recordings, means over the seeds."""
+class Rates:
+    """Figures of a method on one recording or on all of them, one per seed; empty where there is no such row."""
 
-    scheme: str
-    f1: float | None
-    far: float
-    mar: float | None
-
-
-def pooled(results: list[Figure]) -> list[Pooled]:
-    """Return one row per scheme."""
-    rows = []
-    for scheme in SCHEMES:
-        mine = [one for one in results if one.scheme == scheme]
-        counts = [sum((one.counts for one in mine if one.seed == seed), Counts()) for seed in {r.seed for r in mine}]
-        has_anomalies = bool(counts[0].hits + counts[0].missed)
-        f1, far, mar = (float(np.mean([getattr(one, rate) for one in counts])) for rate in ("f1", "far", "mar"))
-        rows.append(Pooled(scheme, f1 if has_anomalies else None, far, mar if has_anomalies else None))
-    return rows
+    method: str
+    f1: tuple[float, ...]
+    far: tuple[float, ...]
+    mar: tuple[float, ...]
+    alarms_a_day: tuple[float | None, ...]
 
 
-def accuracy(results: list[Figure]) -> Accuracy:
-    """Return the table and figures of some recordings."""
-    note = distance_note(f"{one.name} {one.scheme}" for one in results if not one.is_close)
-    return Accuracy("CSV", None, RECIPE, (("", table(results)),), tuple(results), tuple(pooled(results)), note)
+def summary(results: list[Outcome]) -> list[Rates]:
+    """Return one row per method, all rows pooled."""
+    return [_rates(method, [one for one in results if one.method == method]) for method in METHODS]
 
 
-def table(results: list[Figure]) -> Rows:
-    """Return one row per recording and scheme, means over the seeds, and all rows pooled."""
-    rows: Rows = [("recording", "file", "rows learnt", "F1", "FAR", "MAR", "ROC-AUC")]
-    for name, scheme in dict.fromkeys((one.name, one.scheme) for one in results):
-        mine = [one for one in results if (one.name, one.scheme) == (name, scheme)]
-        f1, far, mar, auc = (mean(getattr(one, rate) for one in mine) for rate in ("f1", "far", "mar", "roc_auc"))
-        rows.append((name, scheme, str(mine[0].learnt_rows), digits(f1), percent(far), percent(mar), digits(auc)))
-    rows += [
-        ("all rows", one.scheme, "", digits(one.f1), percent(one.far), percent(one.mar), "") for one in pooled(results)
-    ]
-    return rows
+def _rates(method: str, results: list[Outcome]) -> Rates:
+    found = pooled(results)
+    anomalous = found if any(one.has_anomalies for one in results) else []
+    return Rates(
+        method,
+        f1=tuple(counts.f1 for counts, _ in anomalous),
+        far=tuple(counts.far for counts, _ in found),
+        mar=tuple(counts.mar for counts, _ in anomalous),
+        alarms_a_day=tuple(alarms.per(DAY_S) for _, alarms in found),
+    )
+
+
+def table(results: list[Outcome], learnt_rows: Mapping[str, int]) -> Rows:
+    """Return one row per recording and method, and all rows pooled; means over the seeds and their spread."""
+    rows: Rows = [("recording", "method", "rows learnt", "F1", "FAR", "MAR", heading(DAY_S), "ROC-AUC")]
+    for name, method in dict.fromkeys((one.recording, one.method) for one in results):
+        mine = [one for one in results if (one.recording, one.method) == (name, method)]
+        rows.append((name, method, str(learnt_rows[name]), *_cells(_rates(method, mine)),
+                     spread(one.roc_auc for one in mine)))  # fmt: skip
+    return rows + [("all rows", one.method, "", *_cells(one), "") for one in summary(results)]
+
+
+def _cells(rates: Rates) -> tuple[str, ...]:
+    return spread(rates.f1), percent(mean(rates.far)), percent(mean(rates.mar)), spread(rates.alarms_a_day, ".1f")

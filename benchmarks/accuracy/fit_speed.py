@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from benchmarks.accuracy.adbench import RECIPE, Split, roc_auc
+from benchmarks.accuracy.adbench import Split
 from benchmarks.accuracy.fits import Fit, Fits
-from benchmarks.accuracy.real_path import opened
+from benchmarks.accuracy.real_path import DEFAULTS, opened
+from edge_runtime.detector import Detector
 from edge_runtime.errors import missing_extra
 from training.pipeline import TrainedRun, train
 
 T = TypeVar("T")
-_HEAD = "deep"
 
 
 def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None) -> Fits:
@@ -39,7 +39,7 @@ def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None
     for split, ((trained, ours_s), (model, pyod_s)) in zip(splits, learnt, strict=True):
         # Apart from the times: it leaves the caches and the memory otherwise than it finds them.
         on_step(f"{split.name}, scores")
-        ours = roc_auc(split, opened(trained, ("int8",))["int8"])
+        ours = _roc_auc(split, opened(trained, ("int8",))["int8"])
         theirs = float(roc_auc_score(split.labels, model.decision_function(split.rows.astype(np.float64))))
         results.append(Fit(split.name, len(split.normal.values), ours_s, pyod_s, ours, theirs))
     return Fits(tuple(results))
@@ -52,8 +52,13 @@ def _timed(fit: Callable[[Split], T], split: Split) -> tuple[T, float]:
     return fitted, time.process_time() - start
 
 
+def _roc_auc(split: Split, detector: Detector) -> float:
+    chosen = [split.normal.sensors.index(name) for name in detector.sensor_names]
+    return float(roc_auc_score(split.labels, detector.score_many(split.rows[:, None, chosen])))
+
+
 def _ours(split: Split) -> TrainedRun:
-    return train(split.normal, RECIPE.with_head(_HEAD).settings)
+    return train(split.normal, DEFAULTS)
 
 
 def _pyod(split: Split) -> Any:

@@ -1,9 +1,13 @@
-"""From rows to a model file as a user gets it: train, export, open, score as a stream."""
+"""From rows to a model file as a user gets it: train, export, open, score as a stream.
+
+Every protocol gets its detectors here, by the product's defaults and nothing else.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,45 +20,49 @@ from export.pipeline import ExportSettings, export_run
 from training.pipeline import DetectorSettings, TrainedRun, train
 from training.recordings import Recording
 
-SCHEMES = ("int8", "float32")
+SCHEMES = {"saelite": None, "saelite float32": "float32"}
+"""Name of a file to the scheme it is exported by: what `saelite export` chooses by itself, and float32 beside it."""
+DEFAULTS = DetectorSettings()
+"""What `saelite train` does without options: the one recipe of every collection."""
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How every file of a collection is learnt and scored."""
-
-    settings: DetectorSettings
-
-    def with_head(self, head: str) -> Recipe:
-        """Return the same recipe with another head."""
-        return replace(self, settings=replace(self.settings, head=head))
-
-    def with_seed(self, seed: int) -> Recipe:
-        """Return the same recipe with another seed of weights and order."""
-        training = replace(self.settings.training, seed=seed)
-        return replace(self, settings=replace(self.settings, training=training))
+def with_seed(seed: int, settings: DetectorSettings = DEFAULTS) -> DetectorSettings:
+    """Return the settings with another seed of weights and order."""
+    return replace(settings, training=replace(settings.training, seed=seed))
 
 
-def detectors(recording: Recording, recipe: Recipe) -> dict[str, Detector]:
-    """Train once, export by every scheme of `SCHEMES`, and open the files."""
-    return opened(train(recording, recipe.settings))
+def untrained(settings: DetectorSettings) -> DetectorSettings:
+    """Return the settings for the same detector on a network left at its random start."""
+    return replace(settings, training=replace(settings.training, epochs=0))
 
 
-def opened(run: TrainedRun, schemes: tuple[str, ...] = SCHEMES) -> dict[str, Detector]:
-    """Export what was trained by some schemes, and open the files."""
+def detectors(
+    normal: Recording, settings: DetectorSettings, names: Iterable[str] = tuple(SCHEMES)
+) -> dict[str, Detector]:
+    """Train once on normal rows, export as each of `names` in `SCHEMES` says, and open the files.
+
+    Raises
+    ------
+    SaeliteError
+        If training or export refuses the recording.
+    """
+    return opened(train(normal, settings), names)
+
+
+def opened(run: TrainedRun, names: Iterable[str] = tuple(SCHEMES)) -> dict[str, Detector]:
+    """Export what was trained and open the files."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for scheme in schemes:
-            path = Path(folder) / f"{scheme}.tflite"
-            # A file that is farther from the full model than it may be is measured too, and told (`is_close`).
-            export_run(run.folder, ExportSettings(scheme, allow_parity_failure=True)).write(path)
-            found[scheme] = Detector.load(path)
+        for number, name in enumerate(names):
+            path = Path(folder) / f"{number}.tflite"
+            export_run(run.folder, ExportSettings(SCHEMES[name])).write(path)
+            found[name] = Detector.load(path)
     return found
 
 
-def is_close(detector: Detector) -> bool:
-    """Return whether the file kept the limits of `saelite export`, which without being told writes no other."""
-    return not detector.manifest.parity_failures
+def promised_far(detector: Detector) -> float:
+    """Return the share of normal windows above the threshold that the file promises."""
+    return detector.manifest.threshold.target_far
 
 
 def relative_scores(judge: Judge, recording: Recording) -> FloatArray:

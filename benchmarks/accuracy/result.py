@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.real_path import Recipe
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.real_path import DEFAULTS
 from edge_runtime.atomic import write_atomically
 from edge_runtime.json_codec import to_json
 
-SCHEMA = 1
+SCHEMA = 2
 Rows = list[tuple[str, ...]]
 
 
@@ -27,24 +28,21 @@ class Accuracy:
     collection : str
     is_whole : bool or None
         Whether all of the collection was given; None where that cannot be told.
-    recipe : Recipe
     tables : tuple of (title, rows)
         The first row holds the headings.
     figures : tuple of dataclass
         One per recording, method and seed.
     summary : tuple of dataclass
         Over all of them.
-    note : str
-        For people.
+    learnt : Learnt
     """
 
     collection: str
     is_whole: bool | None
-    recipe: Recipe
     tables: tuple[tuple[str, Rows], ...]
     figures: tuple[Any, ...]
     summary: tuple[Any, ...]
-    note: str = ""
+    learnt: Learnt
 
     def write(self, path: Path) -> None:
         """Write JSON, in full or not at all.
@@ -58,17 +56,13 @@ class Accuracy:
             "schema": SCHEMA,
             "collection": self.collection,
             "is_whole": self.is_whole,
-            "recipe": to_json(self.recipe.settings),
+            "recipe": to_json(DEFAULTS),
+            "choices": to_json(self.learnt.choices),
+            "troubles": list(self.learnt.troubles),
             "summary": to_json(self.summary),
             "figures": to_json(self.figures),
         }
         write_atomically(path, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
-
-
-def distance_note(names: Iterable[str]) -> str:
-    """Say which recordings' files are farther from the full model than export allows; nothing if none is."""
-    unique = list(dict.fromkeys(names))
-    return f"Beyond the limits of saelite export, and measured all the same: {', '.join(unique)}" if unique else ""
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -85,3 +79,16 @@ def percent(rate: float | None) -> str:
 def digits(value: float | None) -> str:
     """Return a figure for people; nothing where there is none."""
     return "" if value is None else f"{value:.4f}"
+
+
+def spread(values: Iterable[float | None], form: str = ".4f") -> str:
+    """Return mean and standard deviation over seeds for people; nothing where there are none.
+
+    >>> spread([0.5, 0.7], ".2f"), spread([0.5], ".2f"), spread([None])
+    ('0.60 ± 0.10', '0.50', '')
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    middle = f"{np.mean(known):{form}}"
+    return middle if len(known) == 1 else f"{middle} ± {np.std(known):{form}}"

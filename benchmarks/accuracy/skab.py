@@ -11,43 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from benchmarks.accuracy.baselines import BASELINES, baseline
+from benchmarks.accuracy.alarm_runs import HOUR_S, FalseAlarms, Flags, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.real_path import SCHEMES, Recipe, detectors, is_close, part_of, relative_scores
-from benchmarks.accuracy.result import Accuracy, Rows, digits, distance_note, mean, percent
+from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.methods import Method, methods
+from benchmarks.accuracy.outcome import Outcome, pooled
+from benchmarks.accuracy.real_path import part_of
+from benchmarks.accuracy.result import Accuracy, Rows, digits, mean, percent, spread
 from edge_runtime.errors import RecordingError
-from edge_runtime.judging import Judge
-from edge_runtime.run_folder import ThresholdRule
-from training.pipeline import DetectorSettings
-from training.preprocessing import PreprocessingSettings
 from training.recordings import Columns, Recording, read_recording
-from training.recordings.findings import SensorPolicy
-from training.trainer import TrainingSettings
 
 TRAIN_ROWS = 400
+ROW_S = 1.0
 NORMAL_FOLDER = "anomaly-free"
 # A normal recording is as long as those with anomalies, or drift over hours would be measured as well.
 NORMAL_ROWS = 1150
-RECIPE = Recipe(
-    DetectorSettings(
-        # What the last four readings were on average, and how much they moved.
-        window=4,
-        preprocessing=PreprocessingSettings(features=("mean", "std")),
-        head="t2",
-        alpha=0.5,
-        smoothing_span=25,
-        # 400 rows are too few to hold some back: the threshold is fitted on them, and its factor makes up for it.
-        validation_fraction=0.0,
-        threshold_rule=ThresholdRule(quantile=0.999, factor=1.8, check_fraction=0.0),
-        sensor_policy=SensorPolicy(constant="drop", drift="drop"),
-        mean_rate=0.01,
-        training=TrainingSettings(epochs=300, batch_size=100, learning_rate=1e-2, decay=True, patience=300),
-    )
-)
-"""One recipe for every file."""
-
 ALWAYS = "always alarm"
 PUBLISHED = (
     ("Conv-AE", 0.78, 0.1355, 0.2802),
@@ -65,31 +44,8 @@ WHOLE_COLLECTION = (34, 23_801)
 """Recordings with anomalies in SKAB v0.9, and their rows after the first 400."""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What one detector did on one recording.
-
-    Parameters
-    ----------
-    recording, method : str
-    seed : int
-    is_normal : bool
-        Whether the recording has no anomaly at all.
-    counts : Counts
-    is_close : bool
-        Whether export would have written the method's file unasked.
-    """
-
-    recording: str
-    method: str
-    seed: int
-    is_normal: bool
-    counts: Counts
-    is_close: bool = True
-
-
-def recordings(folder: Path) -> list[tuple[Recording, bool]]:
-    """Return every recording, named by its folder and file, and whether it is a stretch of a normal one.
+def recordings(folder: Path) -> list[Recording]:
+    """Return every recording, named by its folder and file; a normal one in stretches, without labels.
 
     Raises
     ------
@@ -103,98 +59,87 @@ def recordings(folder: Path) -> list[tuple[Recording, bool]]:
     for file in files:
         whole = read_recording(file, Columns(exclude=() if file.parent.name == NORMAL_FOLDER else ("changepoint",)))
         whole = replace(whole, name=f"{file.parent.name}/{file.stem}")
-        is_normal = whole.labels is None
-        step = NORMAL_ROWS if is_normal else len(whole.values)
-        found += [
-            (part_of(whole, start + step, start), is_normal) for start in range(0, len(whole.values) - step + 1, step)
-        ]
+        rows = len(whole.values)
+        step = NORMAL_ROWS if whole.labels is None else rows
+        found += [part_of(whole, start + step, start) for start in range(0, rows - step + 1, step)]
     return found
 
 
 def is_whole(results: Iterable[Outcome]) -> bool:
     """Return whether these are the outcomes of the whole collection, which alone compare with the leaderboard."""
-    rows = {one.recording: one.counts.rows for one in results if not one.is_normal}
+    rows = {one.recording: one.counts.rows for one in results if one.has_anomalies}
     return (len(rows), sum(rows.values())) == WHOLE_COLLECTION
 
 
-def outcomes(
-    found: Iterable[tuple[Recording, bool]], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None
-) -> list[Outcome]:
-    """Return what the recipe, by every scheme, and the baselines do on each recording."""
-    results = []
-    for recording, is_normal in found:
-        normal = part_of(recording, TRAIN_ROWS)
-        labels = np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
+def measure(
+    found: Iterable[Recording], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None
+) -> Accuracy:
+    """Return what every method does on each recording."""
+    results, ready = [], []
+    for recording in found:
         for seed in seeds:
             on_step(f"{recording.name}, seed {seed}")
-            results += [
-                Outcome(recording.name, method, seed, is_normal, count(labels, alarms), close)
-                for method, (alarms, close) in _alarms(recording, normal, seed).items()
-            ]
-    return results
+            learnt = methods(part_of(recording, TRAIN_ROWS), seed)
+            results += [*(_outcome(recording, one, seed) for one in learnt), _always(recording, seed)]
+            ready += [(recording.name, one) for one in learnt]
+    tables = (("All rows pooled:", table(results)), ("Each recording:", recording_table(results)))
+    return Accuracy("SKAB", is_whole(results), tables, tuple(results), tuple(summary(results)), Learnt.of(ready))
 
 
-def _alarms(recording: Recording, normal: Recording, seed: int) -> dict[str, tuple[npt.NDArray[np.bool_], bool]]:
-    """Return each method's alarms, shape (rows,), and whether its file is close to the full model."""
-    made = detectors(normal, RECIPE.with_seed(seed))
-    spec, rule = made[SCHEMES[0]].manifest.spec, RECIPE.settings.threshold_rule
-    judges = {f"saelite {scheme}": Judge.of(detector) for scheme, detector in made.items()}
-    judges |= {name: baseline(name, spec, rule, normal, seed) for name in BASELINES}
-    close = {f"saelite {scheme}": is_close(detector) for scheme, detector in made.items()}
-    alarms = {name: (relative_scores(judge, recording) > 1.0, close.get(name, True)) for name, judge in judges.items()}
-    return alarms | {ALWAYS: (np.ones(len(recording.values), bool), True)}
+def _outcome(recording: Recording, method: Method, seed: int) -> Outcome:
+    return _counted(recording, method.name, seed, method.relative_scores(recording) > 1.0, method.promised_far)
 
 
-def count(labels: npt.NDArray[np.bool_], alarms: npt.NDArray[np.bool_]) -> Counts:
+def _always(recording: Recording, seed: int) -> Outcome:
+    return _counted(recording, ALWAYS, seed, np.ones(len(recording.values), bool), 1.0)
+
+
+def _counted(recording: Recording, method: str, seed: int, alarms: Flags, promised: float | None) -> Outcome:
     """Count the rows after those learnt from."""
-    return Counts.of(labels[TRAIN_ROWS:], alarms[TRAIN_ROWS:])
+    whole = np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
+    labels, alarms = whole[TRAIN_ROWS:], alarms[TRAIN_ROWS:]
+    runs = FalseAlarms.of(alarms, labels, ROW_S)
+    return Outcome(recording.name, method, seed, Counts.of(labels, alarms), runs, promised)
 
 
 @dataclass(frozen=True)
 class Pooled:
-    """A method's figures over all rows of some recordings, means over the seeds; None where there are no such rows.
+    """A method's figures over all rows of some recordings, one per seed; none where there are no such rows.
 
     Parameters
     ----------
-    f1, far, mar : float or None
+    f1, far, mar, alarms_an_hour : tuple of float
         On recordings with anomalies.
-    f1_spread : float or None
-        Standard deviation over the seeds.
-    normal_far : float or None
+    normal_far, normal_alarms_an_hour : tuple of float
         On recordings without any.
     """
 
     method: str
-    f1: float | None
-    f1_spread: float | None
-    far: float | None
-    mar: float | None
-    normal_far: float | None
+    f1: tuple[float, ...]
+    far: tuple[float, ...]
+    mar: tuple[float, ...]
+    alarms_an_hour: tuple[float | None, ...]
+    normal_far: tuple[float, ...]
+    normal_alarms_an_hour: tuple[float | None, ...]
 
 
-def accuracy(results: list[Outcome]) -> Accuracy:
-    """Return the tables and figures of some outcomes."""
-    tables = (("All rows pooled:", table(results)), ("Each recording:", recording_table(results)))
-    note = distance_note(f"{one.recording} {one.method}" for one in results if not one.is_close)
-    return Accuracy("SKAB", is_whole(results), RECIPE, tables, tuple(results), tuple(pooled(results)), note)
-
-
-def pooled(results: list[Outcome]) -> list[Pooled]:
+def summary(results: list[Outcome]) -> list[Pooled]:
     """Return one row per method."""
     return [_pool(method, [one for one in results if one.method == method]) for method in _methods(results)]
 
 
 def _pool(method: str, results: list[Outcome]) -> Pooled:
-    anomalous, normal = (_by_seed(results, is_normal=is_normal) for is_normal in (False, True))
-    spread = float(np.std([one.f1 for one in anomalous])) if anomalous else None
-    f1, far, mar = (mean(getattr(one, rate) for one in anomalous) for rate in ("f1", "far", "mar"))
-    return Pooled(method, f1, spread, far, mar, mean(one.far for one in normal))
-
-
-def _by_seed(results: list[Outcome], *, is_normal: bool) -> list[Counts]:
-    chosen = [one for one in results if one.is_normal == is_normal]
-    seeds = sorted({one.seed for one in chosen})
-    return [sum((one.counts for one in chosen if one.seed == seed), Counts()) for seed in seeds]
+    anomalous = pooled(one for one in results if one.has_anomalies)
+    normal = pooled(one for one in results if not one.has_anomalies)
+    return Pooled(
+        method,
+        f1=tuple(counts.f1 for counts, _ in anomalous),
+        far=tuple(counts.far for counts, _ in anomalous),
+        mar=tuple(counts.mar for counts, _ in anomalous),
+        alarms_an_hour=tuple(alarms.per(HOUR_S) for _, alarms in anomalous),
+        normal_far=tuple(counts.far for counts, _ in normal),
+        normal_alarms_an_hour=tuple(alarms.per(HOUR_S) for _, alarms in normal),
+    )
 
 
 def _methods(results: list[Outcome]) -> list[str]:
@@ -202,30 +147,31 @@ def _methods(results: list[Outcome]) -> list[str]:
 
 
 def table(results: list[Outcome]) -> Rows:
-    """Return one row per method: F1, FAR and MAR pooled over the recordings, FAR on normal ones.
+    """Return one row per method: figures pooled over the recordings with anomalies, and over the normal ones.
 
     The leaderboard's rows follow where the whole collection was given.
     """
-    rows: Rows = [("method", "F1", "± seeds", "FAR", "MAR", "FAR normal-only")]
-    for one in pooled(results):
-        rates = (percent(rate) for rate in (one.far, one.mar, one.normal_far))
-        rows.append((one.method, digits(one.f1), digits(one.f1_spread), *rates))
+    alarms = heading(HOUR_S)
+    rows: Rows = [("method", "F1 ± seeds", "FAR", "MAR", alarms, "FAR normal-only", f"{alarms}, normal-only")]
+    for one in summary(results):
+        far, mar, normal = (percent(mean(rates)) for rates in (one.far, one.mar, one.normal_far))
+        often, normal_often = (spread(rates, ".1f") for rates in (one.alarms_an_hour, one.normal_alarms_an_hour))
+        rows.append((one.method, spread(one.f1), far, mar, often, normal, normal_often))
     if is_whole(results):
         rows += [
-            (f"{name} (published)", f"{f1:.2f}", "", percent(far), percent(mar), "") for name, f1, far, mar in PUBLISHED
+            (f"{name} (published)", f"{f1:.2f}", percent(far), percent(mar), "", "", "")
+            for name, f1, far, mar in PUBLISHED
         ]
     return rows
 
 
 def recording_table(results: list[Outcome]) -> Rows:
     """Return every method's F1 on each recording, its false-alarm rate on normal ones; means over the seeds."""
-    methods = [method for method in _methods(results) if method != ALWAYS]
-    rows: Rows = [("recording", "figure", *methods)]
-    for name, is_normal in dict.fromkeys((one.recording, one.is_normal) for one in results):
+    shown = [method for method in _methods(results) if method != ALWAYS]
+    rows: Rows = [("recording", "figure", *shown)]
+    for name, has_anomalies in dict.fromkeys((one.recording, one.has_anomalies) for one in results):
         mine = [one for one in results if one.recording == name]
-        counts = {method: [one.counts for one in mine if one.method == method] for method in methods}
-        if is_normal:
-            rows.append((name, "FAR", *(percent(mean(one.far for one in counts[method])) for method in methods)))
-        else:
-            rows.append((name, "F1", *(digits(mean(one.f1 for one in counts[method])) for method in methods)))
+        rate, show = ("f1", digits) if has_anomalies else ("far", percent)
+        means = (mean(getattr(one.counts, rate) for one in mine if one.method == method) for method in shown)
+        rows.append((name, rate.upper(), *(show(value) for value in means)))
     return rows

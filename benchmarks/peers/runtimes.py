@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.detectors import Scorer
+from edge_runtime.heads import Head
 from edge_runtime.preprocessing import FloatArray, gain
 from edge_runtime.run_folder import RunFolder
 
@@ -35,12 +36,12 @@ def onnx_session(path: Path) -> Scorer:
     return Scorer(many, lambda window: many(window)[0])
 
 
-def pytorch(run: RunFolder) -> Scorer:
+def pytorch(run: RunFolder, head: Head) -> Scorer:
     """Return the detector in PyTorch: traced, frozen, in inference mode."""
     import torch
 
     torch.set_num_threads(1)
-    preprocessing, head = run.spec.preprocessing, run.head
+    preprocessing = run.spec.preprocessing
     center, factor = torch.tensor(preprocessing.center), torch.from_numpy(gain(preprocessing.scale))
     layers = [(torch.tensor(layer.kernel), torch.tensor(layer.bias), _activation(layer.activation))
               for layer in run.network.encoder]  # fmt: skip

@@ -19,6 +19,14 @@ from benchmarks.worker import pin, serve
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import read_run_folder
 
+
+def _pytorch(folder: Path) -> Scorer:
+    from benchmarks.peers.head import peer_head
+
+    run = read_run_folder(folder / "run")
+    return runtimes.pytorch(run, peer_head(run))
+
+
 LEARNERS: dict[str, Callable[[FloatArray], Scorer]] = {
     "isolation_forest": detectors.isolation_forest,
     "pca": detectors.principal_components,
@@ -32,7 +40,7 @@ RUNNERS: dict[str, Callable[[Path], Scorer]] = {
     "tflite-runtime": lambda folder: runtimes.ours(folder / "model.tflite", "tflite-runtime"),
     "onnx_float32": lambda folder: runtimes.onnx_session(folder / "detector_float32.onnx"),
     "onnx_int8": lambda folder: runtimes.onnx_session(folder / "detector_int8.onnx"),
-    "pytorch": lambda folder: runtimes.pytorch(read_run_folder(folder / "run")),
+    "pytorch": _pytorch,
 }
 _PRACTICE = 200
 _MANY_S, _MANY_CALLS = 1.0, 3

@@ -13,7 +13,7 @@ from edge_runtime.errors import missing_extra
 if TYPE_CHECKING:
     from rich.console import Console
 
-_TABLES = (tables.figures_table, tables.faults_table, tables.latency_table, tables.sizes_table)
+_TABLES = (tables.figures_table, tables.rates_table, tables.faults_table, tables.latency_table, tables.sizes_table)
 
 
 def print_report(report: Report, console: Console) -> None:

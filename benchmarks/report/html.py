@@ -32,7 +32,8 @@ def render_report(report: Report) -> str:
     except ImportError as error:
         raise missing_extra("jinja2", "workstation", "the report") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    source = resources.files("benchmarks.report").joinpath("report.html.j2").read_text("utf-8")
+    folder = resources.files("benchmarks.report")
+    source, script = (folder.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "zoom.js"))
     return environment.from_string(source).render(
-        report=report, verdict=verdict(report), tiles=tiles(report), sections=sections(report)
+        report=report, verdict=verdict(report), tiles=tiles(report), sections=sections(report), script=script
     )

@@ -54,6 +54,10 @@ class ScoreTrace:
         Name of the fault at each window, empty where there is none.
     has_time : bool
         Whether the recording says when its readings were taken.
+    epoch_s : float or None
+        Seconds since 1970 at second 0; None where the recording says no date.
+    counted : str
+        What `seconds` are the numbers of, where `has_time` is False.
     """
 
     seconds: Array
@@ -62,11 +66,64 @@ class ScoreTrace:
     labels: Mask | None
     faults: tuple[str, ...] | None
     has_time: bool = True
+    epoch_s: float | None = None
+    counted: str = "window"
 
     @property
-    def alarms(self) -> Mask:
+    def anomalies(self) -> Mask:
         """Windows above the threshold, shape (n,)."""
         return np.asarray(self.scores > self.threshold)
+
+
+@dataclass(frozen=True)
+class SensorTrace:
+    """A sensor's readings around an alarm.
+
+    Parameters
+    ----------
+    sensor : str
+    seconds, values, expected : ndarray of shape (n,)
+        NaN where a value is missing; what was expected instead of it.
+    band : float
+        Expected values are right to this on either side.
+    """
+
+    sensor: str
+    seconds: Array
+    values: Array
+    expected: Array
+    band: float
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One alarm, from the first window of it to the last.
+
+    Parameters
+    ----------
+    number : int
+        Counted from 1.
+    start_s, end_s : float
+    peak : float
+        Highest score.
+    during : str
+        What the labels say of it, such as the fault's name; empty where they say nothing or there are none.
+    blame : tuple of (str, float)
+        Sensors and their share (0..1) of the score, highest first.
+    traces : tuple of SensorTrace
+        Of the sensors to blame; empty where the alarm is not shown in detail.
+    is_cut : bool
+        Whether the traces end before the alarm does.
+    """
+
+    number: int
+    start_s: float
+    end_s: float
+    peak: float
+    during: str = ""
+    blame: tuple[tuple[str, float], ...] = ()
+    traces: tuple[SensorTrace, ...] = ()
+    is_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +135,7 @@ class FaultRow:
     fault : str
     start_s, duration_s : float
     delay_s : float or None
-        From its start to the first window above the threshold; None if there was none.
+        From its start to the first window with an alarm; None if there was none.
     blame : tuple of (str, float)
         Sensors and their share (0..1) of the score, highest first.
     """
@@ -113,10 +170,11 @@ class LatencyRow:
 
 @dataclass(frozen=True)
 class FileSize:
-    """A file and its size."""
+    """A file and its size; `holds` says what is in it: sizes of the same are compared."""
 
     name: str
     n_bytes: int
+    holds: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,6 +223,12 @@ class Report:
         Where the latencies come from: memory, start, machine.
     learnt : Learnt or None
         What the training made.
+    alarms : tuple of Alarm
+        In time order.
+    watched_s : float
+        Time the alarms are counted in; 0 where it is not known.
+    model : str
+        What the detector is, in one line.
     """
 
     title: str
@@ -180,3 +244,6 @@ class Report:
     rho: float | None = None
     benchmark: Benchmark | None = None
     learnt: Learnt | None = None
+    alarms: tuple[Alarm, ...] = ()
+    watched_s: float = 0.0
+    model: str = ""

@@ -24,14 +24,14 @@ from benchmarks.report.drawing import (
 )
 from benchmarks.report.formats import latency, number, percent, ratio, shortened
 from benchmarks.report.model import Array, Epoch, FaultRow, LatencyRow, Report
-from benchmarks.report.score_plot import score_plot
-from benchmarks.report.traces import envelope, positive, score_groups
+from benchmarks.report.traces import positive, score_groups
+from benchmarks.report.zoom_chart import thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["blame_plot", "histogram_plot", "latency_plot", "score_plot", "training_plot"]
+__all__ = ["blame_plot", "histogram_plot", "latency_plot", "training_plot"]
 
 _MAX_SENSORS = 8
 _EPOCHS_DRAWN = 400
@@ -147,7 +147,7 @@ def blame_plot(faults: tuple[FaultRow, ...]) -> str:
 def _curve(axes: Axes, history: tuple[Epoch, ...], field: str, **line: Any) -> None:
     values = np.array([getattr(epoch, field) for epoch in history], dtype=np.float64)
     epochs = np.array([epoch.epoch for epoch in history], dtype=np.float64)
-    x, y = envelope(epochs, values, _EPOCHS_DRAWN)
+    x, y = thinned(epochs, values, _EPOCHS_DRAWN)
     axes.plot(x, y, **{"color": NORMAL, "linewidth": 1.3, "marker": "" if len(x) > 2 else "o", **line})
 
 

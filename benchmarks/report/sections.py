@@ -8,9 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.report import benchmark_tables, learnt, plots, tables
-from benchmarks.report.formats import number
-from benchmarks.report.model import Report
+from benchmarks.report.alarm_chart import alarm_chart
+from benchmarks.report.formats import number, percent, ratio
+from benchmarks.report.model import Alarm, Report
+from benchmarks.report.score_chart import score_chart, time_axis
 from benchmarks.report.tables import Table
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One alarm, with a chart for each sensor to blame.
+
+    Parameters
+    ----------
+    anchor, title, text : str
+    charts : tuple of (str, str)
+        What each shows, and its HTML.
+    """
+
+    anchor: str
+    title: str
+    text: str
+    charts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -23,8 +42,9 @@ class Section:
     text : str
         How to read the section.
     plot : str
-        An SVG element, or empty.
+        An SVG element or a chart, or empty.
     tables : tuple of Table
+    details : tuple of Detail
     """
 
     anchor: str
@@ -32,6 +52,7 @@ class Section:
     text: str
     plot: str = ""
     tables: tuple[Table, ...] = ()
+    details: tuple[Detail, ...] = ()
 
 
 def sections(report: Report) -> list[Section]:
@@ -52,11 +73,43 @@ def _scores_over_time(report: Report) -> Section | None:
     trace = report.trace
     if np.isnan(trace.scores).all():
         return None
-    text = f"A window alarms while its smoothed score is above the threshold of {number(trace.threshold)}, dashed."
+    text = f"The smoothed score on a log axis, the threshold of {number(trace.threshold)} dashed, alarms in red."
     if report.faults or (trace.labels is not None and trace.labels.any()):
         text += " Labelled faults are shaded; red outside of them is a false alarm."
-    shown = (tables.faults_table(report), tables.alarms_table(report))
-    return Section("alarms", "When does it alarm?", text, plots.score_plot(trace), shown)
+    if any(alarm.traces for alarm in report.alarms):
+        text += " Click an alarm to see its sensors."
+    text += " Drag to move, pinch or Ctrl + wheel to zoom."
+    shown = (tables.rates_table(report), tables.faults_table(report), tables.alarms_table(report))
+    return Section("alarms", "When does it alarm?", text, score_chart(trace, report.alarms), shown)
+
+
+def _alarm_details(report: Report) -> Section | None:
+    shown = [alarm for alarm in report.alarms if alarm.traces]
+    if not shown:
+        return None
+    text = (
+        "The readings of the sensors to blame around each alarm, in their own units: a line for the readings, dashed "
+        "what was expected, shaded the band around it."
+    )
+    if len(shown) < len(report.alarms):
+        text += f" Shown are the {len(shown)} highest of {len(report.alarms):,} alarms."
+    details = tuple(_detail(report, alarm) for alarm in shown)
+    return Section("sensors", "What did the sensors do?", text, details=details)
+
+
+def _detail(report: Report, alarm: Alarm) -> Detail:
+    axis = time_axis(report.trace)
+    shares = dict(alarm.blame)
+    how_long = axis.length_text(alarm.start_s, alarm.end_s)
+    text = f"{axis.text(alarm.start_s)} to {axis.text(alarm.end_s)}, {how_long}; "
+    text += f"peak {ratio(alarm.peak, report.trace.threshold)} the threshold"
+    text += f"; during {alarm.during}" if alarm.during else ""
+    text += "; only its beginning is drawn" if alarm.is_cut else ""
+    charts = tuple(
+        (f"{one.sensor}, {percent(round(shares.get(one.sensor, 0.0), 2))} of the score", alarm_chart(alarm, one, axis))
+        for one in alarm.traces
+    )
+    return Detail(f"alarm-{alarm.number}", f"Alarm {alarm.number}", f"{text}.", charts)
 
 
 def _blame(report: Report) -> Section | None:
@@ -131,6 +184,7 @@ def _facts(report: Report) -> Section | None:
 _SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     _detection,
     _scores_over_time,
+    _alarm_details,
     _blame,
     _score_groups,
     _speed,

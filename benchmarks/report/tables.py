@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.report.blame import blamed_sensors
-from benchmarks.report.formats import UNKNOWN, clock, duration, file_size, latency, number, percent, ratio
-from benchmarks.report.model import Epoch, FaultRow, Report
-from benchmarks.report.traces import Span, alarm_spans, length_s, score_groups
+from benchmarks.report.formats import UNKNOWN, duration, file_size, latency, number, percent, ratio
+from benchmarks.report.model import Alarm, Epoch, FaultRow, Report
+from benchmarks.report.score_chart import time_axis
+from benchmarks.report.traces import score_groups
+from edge_runtime.counted import counted
+from edge_runtime.streaming.alarm_rate import alarm_rates
 
-_MAX_ALARMS = 12
+_MAX_ALARMS = 100
 _MAX_SENSORS = 12
 _TOP = 3
 
@@ -57,17 +60,37 @@ def faults_table(report: Report) -> Table:
 
 
 def alarms_table(report: Report) -> Table:
-    """Return the highest alarms in time order: successive windows above the threshold."""
-    trace = report.trace
-    spans = sorted(alarm_spans(trace), key=lambda span: -_peak(report, span))
-    title = "Alarms" if len(spans) <= _MAX_ALARMS else f"The {_MAX_ALARMS} highest of {len(spans):,} alarms"
-    shown = sorted(spans[:_MAX_ALARMS], key=lambda span: span.first)
-    columns = (Column("start"), Column("duration"), Column("peak score"), Column("peak / threshold"))
-    rows = tuple(_alarm_row(report, span) for span in shown)
-    if trace.labels is None:
-        return Table(title, columns, rows)
-    during = tuple((*row, _during(report, span)) for row, span in zip(rows, shown, strict=True))
-    return Table(title, (*columns, _words("during")), during)
+    """Return the highest alarms in time order."""
+    highest = sorted(report.alarms, key=lambda alarm: -alarm.peak)[:_MAX_ALARMS]
+    title = (
+        "Alarms"
+        if len(report.alarms) <= _MAX_ALARMS
+        else (f"The {_MAX_ALARMS} highest of {len(report.alarms):,} alarms")
+    )
+    shown = sorted(highest, key=lambda alarm: alarm.number)
+    columns = [Column("start"), Column("end"), Column("duration"), Column("peak / threshold")]
+    cells = [list(_alarm_row(report, alarm)) for alarm in shown]
+    if report.trace.labels is not None:
+        columns.append(_words("during"))
+        for row, alarm in zip(cells, shown, strict=True):
+            row.append(alarm.during or "no fault")
+    if any(alarm.blame for alarm in shown):
+        columns.append(_words("most blamed sensors"))
+        for row, alarm in zip(cells, shown, strict=True):
+            row.append(blamed_text(alarm.blame))
+    return Table(title, tuple(columns), tuple(map(tuple, cells)))
+
+
+def blamed_text(blame: tuple[tuple[str, float], ...]) -> str:
+    """Return the sensors blamed most, with their shares."""
+    return ", ".join(f"{sensor} {percent(round(share, 2))}" for sensor, share in blame[:_TOP]) or UNKNOWN
+
+
+def rates_table(report: Report) -> Table:
+    """Return how many alarms there are per hour, day and week."""
+    rates = alarm_rates(len(report.alarms), report.watched_s)
+    rows = ((f"per {period}", number(rate)) for period, rate in rates.items())
+    return Table("How often it alarms", (_words(""), Column("alarms")), tuple(rows))
 
 
 def scores_table(report: Report) -> Table:
@@ -126,12 +149,17 @@ def latency_table(report: Report) -> Table:
 
 
 def sizes_table(report: Report) -> Table:
-    """Return the file sizes and how many times the smallest each is."""
-    smallest = min((size.n_bytes for size in report.sizes), default=0)
+    """Return the file sizes, and how many times the smallest with the same in it each is."""
+    smallest: dict[str, int] = {}
+    for size in report.sizes:
+        smallest[size.holds] = min(size.n_bytes, smallest.get(size.holds, size.n_bytes))
     return Table(
         "File sizes",
-        (_words("file"), Column("size"), Column("ratio")),
-        tuple((size.name, file_size(size.n_bytes), ratio(size.n_bytes, smallest)) for size in report.sizes),
+        (_words("holds"), _words("file"), Column("size"), Column("ratio")),
+        tuple(
+            (size.holds, size.name, file_size(size.n_bytes), ratio(size.n_bytes, smallest[size.holds]))
+            for size in report.sizes
+        ),
     )
 
 
@@ -145,28 +173,22 @@ def _words(name: str) -> Column:
 
 
 def _fault_row(report: Report, row: FaultRow) -> tuple[str, ...]:
-    blamed = ", ".join(f"{sensor} {percent(round(share, 2))}" for sensor, share in row.blame[:_TOP])
-    delay = "no alarm" if row.delay_s is None else duration(row.delay_s)
-    return (row.fault, clock(row.start_s, length_s(report.trace)), duration(row.duration_s), delay, blamed or UNKNOWN)
+    delay = "no alarm" if row.delay_s is None else _delay(report, row.delay_s)
+    axis = time_axis(report.trace)
+    how_long = axis.length_text(row.start_s, row.start_s + row.duration_s)
+    return (row.fault, axis.text(row.start_s), how_long, delay, blamed_text(row.blame))
 
 
-def _alarm_row(report: Report, span: Span) -> tuple[str, ...]:
-    peak, trace = _peak(report, span), report.trace
-    when = (clock(span.start_s, length_s(trace)), duration(span.end_s - span.start_s))
-    if not trace.has_time:
-        when = (f"window {span.first:,}", f"{span.end - span.first:,} windows")
-    return (*when, number(peak), ratio(peak, trace.threshold))
+def _delay(report: Report, delay_s: float) -> str:
+    trace = report.trace
+    return duration(delay_s) if trace.has_time else counted(round(delay_s), trace.counted)
 
 
-def _during(report: Report, span: Span) -> str:
-    trace, windows = report.trace, slice(span.first, span.end)
-    if trace.labels is None or not trace.labels[windows].any():
-        return "no fault"
-    return ", ".join(dict.fromkeys(filter(None, (trace.faults or ())[windows]))) or "a fault"
-
-
-def _peak(report: Report, span: Span) -> float:
-    return float(report.trace.scores[span.first : span.end].max())
+def _alarm_row(report: Report, alarm: Alarm) -> tuple[str, ...]:
+    axis = time_axis(report.trace)
+    how_long = axis.length_text(alarm.start_s, alarm.end_s)
+    peak = ratio(alarm.peak, report.trace.threshold)
+    return (axis.text(alarm.start_s), axis.text(alarm.end_s), how_long, peak)
 
 
 def _epoch_row(name: str, epoch: Epoch) -> tuple[str, ...]:

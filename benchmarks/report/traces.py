@@ -1,14 +1,13 @@
-"""What a long trace boils down to: spans, groups of scores, an envelope."""
+"""What a long trace boils down to: spans, groups of scores."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report.model import Array, Mask, Report, ScoreTrace
+from benchmarks.report.model import Alarm, Array, Mask, Report, ScoreTrace
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,16 @@ class Span:
     end: int
 
 
-def alarm_spans(trace: ScoreTrace) -> list[Span]:
-    """Return the stretches of successive windows above the threshold."""
-    return _spans(trace, np.where(trace.alarms, "alarm", ""))
+def alarms_above(trace: ScoreTrace) -> tuple[Alarm, ...]:
+    """Return the stretches of successive windows above the threshold as alarms."""
+    spans = _spans(trace, np.where(trace.anomalies, "alarm", ""))
+    peaks = (float(trace.scores[span.first : span.end].max()) for span in spans)
+    # A window stands for the step before its end, a number for itself.
+    starts = (span.start_s if trace.has_time else float(trace.seconds[span.first]) for span in spans)
+    return tuple(
+        Alarm(number, start_s, span.end_s, peak)
+        for number, (span, start_s, peak) in enumerate(zip(spans, starts, peaks, strict=True), 1)
+    )
 
 
 def fault_spans(trace: ScoreTrace) -> list[Span]:
@@ -44,45 +50,6 @@ def step_s(seconds: Array) -> float:
 def length_s(trace: ScoreTrace) -> float:
     """Return how long the recording is, in seconds; 0 without windows."""
     return float(trace.seconds[-1] - trace.seconds[0]) if len(trace.seconds) else 0.0
-
-
-def merged(spans: list[Span], resolution_s: float) -> npt.NDArray[np.float64]:
-    """Return starts and widths, shape (n, 2), joined and widened so that each can be seen.
-
-    Parameters
-    ----------
-    spans : list of Span
-        In time order.
-    resolution_s : float
-        Gaps shorter than this are closed, spans shorter than this are widened.
-    """
-    if not spans:
-        return np.empty((0, 2))
-    starts = np.array([span.start_s for span in spans])
-    ends = np.array([span.end_s for span in spans])
-    apart = np.flatnonzero(starts[1:] - ends[:-1] >= resolution_s)
-    starts, ends = starts[np.r_[0, apart + 1]], ends[np.r_[apart, len(ends) - 1]]
-    return np.stack([starts, np.maximum(ends - starts, resolution_s)], axis=1)
-
-
-def envelope(x: Array, y: Array, points: int) -> tuple[Array, Array]:
-    """Return at most `points` of a line that show the same peaks: each bin's lowest and highest.
-
-    Examples
-    --------
-    >>> spike = np.zeros(1000)
-    >>> spike[777] = 5.0
-    >>> x, y = envelope(np.arange(1000.0), spike, 100)
-    >>> len(x) <= 100, float(y.max()), float(x[y.argmax()])
-    (True, 5.0, 777.0)
-    """
-    if len(x) <= points:
-        return x, y
-    edges = np.linspace(0, len(x), points // 2 + 1).astype(int)
-    lowest = [start + y[start:end].argmin() for start, end in pairwise(edges)]
-    highest = [start + y[start:end].argmax() for start, end in pairwise(edges)]
-    keep = np.unique(np.array(lowest + highest, dtype=np.intp))
-    return x[keep], y[keep]
 
 
 def score_groups(report: Report) -> dict[str, Array]:

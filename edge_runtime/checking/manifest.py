@@ -41,6 +41,7 @@ def check_manifest(manifest: Manifest) -> None:
         check_leaves(manifest)
         _check_spec(manifest)
         _check_threshold(manifest)
+        _check_found(manifest)
         _check_quantization(manifest)
         _check_drift(manifest)
     except DecodeError as error:
@@ -106,9 +107,23 @@ def _check_threshold(manifest: Manifest) -> None:
     value = threshold.value
     expect("above 0, within float32", value, "threshold.value", when=_SMALLEST_SCALE <= value <= _LARGEST)
     expect("'>'", threshold.comparison, "threshold.comparison", when=threshold.comparison == ">")
-    for name in ("target_far", "measured_far"):
+    for name in ("target_far", "target_far_upper"):
         rate = getattr(threshold, name)
-        expect("a share from 0 to 1", rate, f"threshold.{name}", when=rate is None or 0 <= rate <= 1)
+        expect("a share from 0 to 1", rate, f"threshold.{name}", when=0 <= rate <= 1)
+    for name in ("n_windows", "n_effective", "promised", "promised_upper", "more_s"):
+        number = getattr(threshold, name)
+        expect("0 or more", number, f"threshold.{name}", when=number is None or number >= 0)
+
+
+def _check_found(manifest: Manifest) -> None:
+    """Check what export says of its choice, and of each sensor."""
+    for number, tried in enumerate(manifest.tried):
+        share = tried.detection
+        expect("a share from 0 to 1", share, f"tried[{number}].detection", when=0 <= share <= 1)
+    bands, sensors = manifest.bands, len(manifest.spec.sensors)
+    expect(f"{sensors} values or none", len(bands), "bands", when=len(bands) in (0, sensors))
+    _all(bands, lambda value: 0 <= value <= _LARGEST, "0 or more, within float32", "bands")
+    expect("0 or more", manifest.version, "version", when=manifest.version >= 0)
 
 
 def _check_quantization(manifest: Manifest) -> None:

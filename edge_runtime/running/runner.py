@@ -123,9 +123,10 @@ class Runner:
         self._sinks.raise_lost()
 
     def _take(self, readings: Readings) -> None:
+        off = self._stream.counters.off
         results = self._stream.push(readings)
-        self._health.took(len(readings), len(results))
-        if len(results):
+        self._health.took(len(readings), len(results), self._stream.counters.off - off)
+        if len(results) or results.events:
             if not self._sinks.has_room:
                 self._wait_for_room()
             self._sinks.write(results)

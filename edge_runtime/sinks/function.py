@@ -25,11 +25,11 @@ class FunctionSink:
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        events = dict(zip(results.event_rows, results.events, strict=True))
-        for row, result in enumerate(results):
-            self._function(result)
-            if row in events:
-                self._function(events[row])
+        told: list[Any] = list(results)
+        for row, event in reversed(list(zip(results.event_rows, results.events, strict=True))):
+            told.insert(row + 1, event)
+        for one in told:
+            self._function(one)
 
     def health(self, health: Health) -> None:
         """Call the function with what has changed in the stream's health."""

@@ -29,7 +29,7 @@ from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results, StreamResult, time_texts
+from edge_runtime.streaming.results import Counters, Results, StreamResult, standing, time_texts
 
 _STATUS_PERIOD_S = 10.0
 _MOST_UNACKNOWLEDGED = 500
@@ -43,7 +43,8 @@ class MqttSink:
     Parameters
     ----------
     address : MqttAddress
-        Its topic is the base, by default ``saelite/<name of the model>``. Options: ``interval``, least seconds
+        Its topic is the base, by default ``saelite/<name of the host>/<name of the model>``: two machines may run the
+        same model. Options: ``interval``, least seconds
         between two states (1; 0 publishes every result; a change of the alarm is published at once), and
         ``discovery``, Home Assistant's prefix (``homeassistant``; empty announces nothing).
     info : StreamInfo
@@ -59,13 +60,13 @@ class MqttSink:
     def __init__(self, address: MqttAddress, info: StreamInfo, tell: Callable[[str], None]) -> None:
         self.name = f"mqtt://{address.host}:{address.port}"
         self.dropped = 0
-        self._base = address.topic.strip("/") or f"saelite/{slug(info.name)}"
+        self._base = address.topic.strip("/") or f"saelite/{slug(info.host)}/{slug(info.name)}"
         _check_topic(self._base)
         self._interval_s = _interval(address)
         prefix = address.options.get("discovery", "homeassistant")
         _check_topic(prefix)
         self._announce: Callable[[int | None], list[tuple[str, dict[str, Any]]]] = (
-            partial(discovery_messages, prefix, info.name, self._base) if prefix else lambda _: []
+            partial(discovery_messages, prefix, f"{info.name} on {info.host}", self._base) if prefix else lambda _: []
         )
         self._expire_after_s: int | None = None
         self._stale = False
@@ -73,7 +74,8 @@ class MqttSink:
         self._next_state_s = self._next_status_s = 0.0
         self._sent: deque[Any] = deque()
         self._counts: dict[str, int] = {}
-        self._latest: StreamResult | None = None
+        self._last: StreamResult | None = None
+        self._is_published = True
         self._client = mqtt_client(address)
         self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
         self._client.on_connect = self._connected
@@ -83,16 +85,19 @@ class MqttSink:
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        if not len(results):
+        self._last = last = standing(results, self._last)
+        if last is None:
             return
-        self._latest = results.row(-1)
         if self._interval_s == 0:
-            for result in results:
-                self._publish_state(result)
+            states = list(results)
+            # A machine that goes off ends its alarm after the last result; the retained state must say so.
+            for state in states if states and states[-1] == last else [*states, last]:
+                self._publish_state(state)
         elif results.events or time.monotonic() >= self._next_state_s:
             self._next_state_s = time.monotonic() + self._interval_s
-            self._publish_state(self._latest)
-            self._latest = None
+            self._publish_state(last)
+        else:
+            self._is_published = False
         for event in results.events:
             self._publish("event", event_json(event), retain=False)
 
@@ -117,8 +122,8 @@ class MqttSink:
 
     def close(self) -> None:
         """See `Sink.close`: the last state and counts go out, then ``offline``."""
-        if self._interval_s and self._latest is not None:
-            self._publish_state(self._latest)
+        if self._last is not None and not self._is_published:
+            self._publish_state(self._last)
         self._publish("status", json.dumps(self._counts))
         if self._client.is_connected():
             self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
@@ -129,6 +134,7 @@ class MqttSink:
         self._client.loop_stop()
 
     def _publish_state(self, result: StreamResult) -> None:
+        self._is_published = True
         blamed = next((name for name, value in result.sensors.items() if value > 0), "") if result.alarm else ""
         state = {
             "time": time_texts(np.array([result.time_s]))[0],

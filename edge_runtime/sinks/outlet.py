@@ -121,7 +121,7 @@ class Outlet:
         self._rows -= len(delivery.results)
         self._lose(delivery)
         if delivery.results.events:
-            self._events.append(delivery.results.rows(delivery.results.event_rows))
+            self._events.append(delivery.results.with_events())
 
     def _lose(self, delivery: Delivery) -> None:
         with self._changed:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from typing import Any
 
 from edge_runtime.errors import OutputError, missing_extra
 from edge_runtime.sinks.metrics_server import MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results
+from edge_runtime.streaming.results import Counters, Results, StreamResult, standing
+
+# These go down again; all other counts only grow.
+_GAUGES = ("waiting", "stuck", "silent")
 
 
 class PrometheusSink:
@@ -31,30 +36,16 @@ class PrometheusSink:
 
     def __init__(self, host: str, port: int, info: StreamInfo) -> None:
         try:
-            from prometheus_client import CollectorRegistry, Gauge, generate_latest
+            from prometheus_client import CollectorRegistry, generate_latest
         except ImportError as error:
             raise missing_extra("prometheus-client", "prometheus", "the prometheus sink") from error
         registry = CollectorRegistry()
-
-        def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-            return Gauge(f"saelite_{name}", text, labels, registry=registry)
-
-        self._score = gauge("score", "Smoothed anomaly score of the last reading")
-        self._threshold = gauge("threshold", "Threshold of the score")
-        self._alarm = gauge("alarm", "Whether there is an alarm")
-        self._drift = gauge("drift", "Divergence of the live mean activation from training's, nats")
-        self._contribution = gauge("contribution", "A sensor's part in the last score", ("sensor",))
-        self._sensors = info.sensors
-        self._counts = {
-            field.name: gauge(f"readings_{field.name}", "See docs/running.md") for field in dataclasses.fields(Counters)
-        }
-        self._stale = gauge("stale", "Whether nothing has come for too long")
-        self._last_reading = gauge("last_reading_seconds", "When the last reading came in, seconds since the epoch")
-        self._last_result = gauge("last_result_seconds", "When the last result came out, seconds since the epoch")
-        self._silent = gauge("sensor_silent", "Whether a sensor has given no number for long", ("sensor",))
-        self._threshold.set(info.threshold)
-        if math.isfinite(info.drift_limit):
-            gauge("drift_limit", "Drift that normal data stay below, nats").set(info.drift_limit)
+        self._last: StreamResult | None = None
+        self._counters: Counters | None = None
+        self._health: Health | None = None
+        self._is_old = False
+        self._sensors, self._threshold, self._drift_limit = info.sensors, info.threshold, info.drift_limit
+        registry.register(self)
         try:
             self._server = MetricsServer(host, port, lambda: generate_latest(registry))
         except (OSError, OverflowError) as error:
@@ -64,31 +55,80 @@ class PrometheusSink:
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        if not len(results):
-            return
-        last = results.row(-1)
-        self._score.set(last.score)
-        self._threshold.set(last.threshold)
-        self._alarm.set(last.alarm)
-        self._drift.set(math.nan if last.drift is None else last.drift)
-        for name in self._sensors:
-            self._contribution.labels(name).set(last.sensors.get(name, 0.0))
+        self._last = standing(results, self._last)
+        if len(results):
+            self._is_old = False
 
     def health(self, health: Health) -> None:
         """Take how the stream is: a score of long ago is none."""
-        self._stale.set(health.stale)
-        self._last_reading.set(health.last_reading_s or math.nan)
-        self._last_result.set(health.last_result_s or math.nan)
-        for name in self._sensors:
-            self._silent.labels(name).set(name in health.silent)
-        if health.stale:
-            self._score.set(math.nan)
+        self._health = health
+        self._is_old = self._is_old or health.stale
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
-        for name, gauge in self._counts.items():
-            gauge.set(getattr(counters, name))
+        self._counters = dataclasses.replace(counters)
 
     def close(self) -> None:
         """See `Sink.close`."""
         self._server.close()
+
+    def collect(self) -> Iterator[Any]:
+        """Yield the metrics as they are now; prometheus-client calls it for every scrape, in a thread of its own."""
+        # Taken once: the stream goes on meanwhile.
+        last, is_old, counters, health = self._last, self._is_old, self._counters, self._health
+        yield _gauge("threshold", "Threshold of the score", last.threshold if last else self._threshold)
+        if math.isfinite(self._drift_limit):
+            yield _gauge("drift_limit", "Drift that normal data stay below, nats", self._drift_limit)
+        if last is not None:
+            yield _gauge("score", "Smoothed anomaly score of the last reading", math.nan if is_old else last.score)
+            yield from _result_metrics(last)
+        if health is not None:
+            yield from _health_metrics(health, self._sensors)
+        if counters is not None:
+            yield from _count_metrics(counters)
+
+
+def _result_metrics(last: StreamResult) -> Iterator[Any]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield _gauge("alarm", "Whether there is an alarm", float(last.alarm))
+    drift = math.nan if last.drift is None else last.drift
+    yield _gauge("drift", "Divergence of the live mean activation from training's, nats", drift)
+    text = "A sensor's part in the last score, of those that contribute most"
+    contributions = GaugeMetricFamily("saelite_contribution", text, labels=["sensor"])
+    for name, value in last.sensors.items():
+        # Of a low score some heads give no contributions: that is not a contribution of nothing.
+        if value:
+            contributions.add_metric([name], value)
+    yield contributions
+
+
+def _health_metrics(health: Health, sensors: tuple[str, ...]) -> Iterator[Any]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield _gauge("stale", "Whether nothing has come for too long", float(health.stale))
+    for name, time_s in (("reading", health.last_reading_s), ("result", health.last_result_s)):
+        text = f"When the last {name} came, seconds since the epoch"
+        yield _gauge(f"last_{name}_seconds", text, math.nan if time_s is None else time_s)
+    silent = GaugeMetricFamily(
+        "saelite_sensor_silent", "Whether a sensor has given no number for long", labels=["sensor"]
+    )
+    for name in sensors:
+        silent.add_metric([name], float(name in health.silent))
+    yield silent
+
+
+def _count_metrics(counters: Counters) -> Iterator[Any]:
+    from prometheus_client.core import CounterMetricFamily
+
+    for name, count in dataclasses.asdict(counters).items():
+        if name in _GAUGES:
+            yield _gauge(f"readings_{name}", "See docs/running.md", count)
+        else:
+            yield CounterMetricFamily(f"saelite_readings_{name}", "See docs/running.md", value=count)
+
+
+def _gauge(name: str, text: str, value: float) -> Any:
+    from prometheus_client.core import GaugeMetricFamily
+
+    return GaugeMetricFamily(f"saelite_{name}", text, value=value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import socket
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_runtime.streaming.results import Counters, Results
@@ -21,12 +22,15 @@ class StreamInfo:
         The model file's.
     drift_limit : float
         Infinite where there is none.
+    host : str
+        Of the machine that watches.
     """
 
     name: str
     sensors: tuple[str, ...]
     threshold: float
     drift_limit: float
+    host: str = field(default_factory=socket.gethostname)
 
 
 class Sink(Protocol):

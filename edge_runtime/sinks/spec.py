@@ -3,6 +3,7 @@
 ================================================  =====================================================
 ``jsonl:-``, ``jsonl:PATH[?max_mb=N&keep=N]``     one JSON object a line; a file is rotated
 ``csv:-``, ``csv:PATH[?max_mb=N&keep=N]``         CSV with a header
+``alarms:-``, ``alarms:PATH[?max_mb=N&keep=N]``   alarms alone: one JSON object for each start and end
 ``mqtt://HOST[:PORT][/BASE][?interval=S]``        state, events and Home Assistant discovery
 ``prometheus[:[HOST:]PORT]``                      ``/metrics``, on 127.0.0.1:9109 by default
 ``MODULE:FUNCTION``                               any Python function, called with each result and event
@@ -17,10 +18,13 @@ from urllib.parse import parse_qsl
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks.sink import Sink, StreamInfo
-from edge_runtime.sinks.text import TextSink, csv_header, csv_lines, json_lines
+from edge_runtime.sinks.text import TextSink, alarm_lines, csv_header, csv_lines, json_lines
 from edge_runtime.sources.spec import load_function
 
-KINDS = "jsonl:PATH, csv:PATH, mqtt://HOST, prometheus[:PORT], MODULE:FUNCTION; PATH may be - for standard output"
+KINDS = (
+    "jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], MODULE:FUNCTION; PATH may be - for standard "
+    "output"
+)
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
 
@@ -49,6 +53,8 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
         return _text(spec, rest, json_lines(info.sensors), "")
     if kind == "csv" and rest:
         return _text(spec, rest, csv_lines(info.sensors), csv_header(info.sensors))
+    if kind == "alarms" and rest:
+        return _text(spec, rest, alarm_lines, "")
     if kind in ("mqtt", "mqtts"):
         return _mqtt(spec, info, tell)
     if match := _PROMETHEUS.fullmatch(spec):

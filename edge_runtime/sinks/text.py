@@ -43,6 +43,11 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
     return lines
 
 
+def alarm_lines(results: Results) -> list[str]:
+    """Return the events of results as lines of JSON, and nothing else; see `json_lines`."""
+    return [event_json(event) + "\n" for event in results.events]
+
+
 def csv_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results into lines of CSV; see `csv_header`."""
     names = np.array([_csv_cell(name) for name in sensors], object)

@@ -98,9 +98,10 @@ class Clock:
 
     def breaks(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the rows of a block, counted from its first, before which time jumps."""
-        if not texts:
-            return np.empty(0, np.int64)
-        times = seconds(texts)
+        return self.breaks_at(seconds(texts)) if texts else np.empty(0, np.int64)
+
+    def breaks_at(self, times: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        """Return the same for times in seconds, NaN where one cannot be read, at least one."""
         steps = np.diff(times, prepend=self._last)
         forward = steps[steps > 0]
         if np.isnan(self.step_s) and len(forward):

@@ -7,6 +7,7 @@ import io
 import itertools
 import sys
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -58,6 +59,8 @@ class CsvRows(Table):
             raise
         self.header = self.format.header
         self._head = head[1:]
+        self._blanks: list[int] = []
+        """For each blank line the row that comes after it."""
 
     @property
     def is_plain_file(self) -> bool:
@@ -70,6 +73,11 @@ class CsvRows(Table):
         """Close the file."""
         self._file.close()
 
+    def place(self, row: int) -> str:
+        """Return the file's line that a row stands on, of the rows read so far."""
+        # The header is line 1.
+        return f"line {row + 2 + bisect_right(self._blanks, row)}"
+
     def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:
         """Yield the rows of some number columns, and of some text columns beside them.
 
@@ -80,19 +88,29 @@ class CsvRows(Table):
         """
         number_columns, text_columns = self.columns(names), self.columns(texts)
         first_row = 0
-        while lines := self._next_lines():
+        while lines := self._next_lines(first_row):
             values = self._numbers(lines, number_columns, first_row)
             yield Block(values, self._texts(lines, text_columns, first_row) if text_columns else ())
             first_row += len(lines)
 
-    def _next_lines(self) -> list[str]:
+    def _next_lines(self, first_row: int) -> list[str]:
         """Return the lines of the next block; empty only at the end."""
         lines, self._head = self._head, []
         while True:
             more = self._read_lines(_BLOCK_LINES - len(lines))
-            lines = [line.rstrip("\r\n") for line in lines + more if line.strip()]
+            found = lines + more
+            lines = [line.rstrip("\r\n") for line in found if line.strip()]
+            if len(lines) < len(found):
+                self._remember_blanks(found, first_row)
             if lines or not more:
                 return lines
+
+    def _remember_blanks(self, lines: list[str], row: int) -> None:
+        for line in lines:
+            if line.strip():
+                row += 1
+            else:
+                self._blanks.append(row)
 
     def _read_lines(self, count: int) -> list[str]:
         lines: list[str] = []
@@ -151,7 +169,7 @@ class CsvRows(Table):
         values = np.empty((len(lines), len(columns)))
         for number, line in enumerate(lines):
             cells = self.format.split(line)
-            where = f"{self.name}, row {first_row + number}"
+            where = f"{self.name}, {self.place(first_row + number)}"
             if len(cells) <= max(columns):
                 raise self._too_short(first_row + number, line)
             values[number] = [self._number(cells[column], where, column) for column in columns]
@@ -159,7 +177,7 @@ class CsvRows(Table):
 
     def _too_short(self, row: int, line: str) -> RecordingError:
         return RecordingError(
-            f"{self.name}, row {row}: expected {len(self.header.names)} columns. "
+            f"{self.name}, {self.place(row)}: expected {len(self.header.names)} columns. "
             f"Received: {len(self.format.split(line))} ({line!r:.80}). Mend or remove the line."
         )
 

@@ -46,6 +46,7 @@ class HostSource:
             raise missing_extra("psutil", "host", "the host source") from error
         self._psutil = psutil
         self.period_s = 1.0 / rate_hz
+        self._most = _most_percent(len(psutil.cpu_times(percpu=True)))
         self._before = self._counters()
         self._before_s = time.monotonic()
 
@@ -63,6 +64,7 @@ class HostSource:
         elapsed_s = max(now_s - self._before_s, 1e-6)
         # The kernel's idle and iowait totals may fall a little; a device may go and take its counter along.
         rates = {name: max(0.0, now.get(name, before) - before) / elapsed_s for name, before in self._before.items()}
+        rates = {name: min(rate, self._most.get(name, rate)) for name, rate in rates.items()}
         self._before, self._before_s = now, now_s
         return Reading(time.time(), {**rates, **self._gauges()})
 
@@ -116,6 +118,12 @@ class HostSource:
             for number, entry in enumerate(entries):
                 gauges[f"{chip}{number}_c"] = entry.current
         return gauges
+
+
+def _most_percent(cores: int) -> dict[str, float]:
+    """Return what a processor's shares can be at most: ticks are counted late, and come out as 107 % at times."""
+    totals = dict.fromkeys(("cpu_user_percent", "cpu_system_percent", "cpu_iowait_percent"), 100.0 * cores)
+    return {**{f"cpu{core}_percent": 100.0 for core in range(cores)}, **totals}
 
 
 def _busy_s(times: Any) -> float:

@@ -97,6 +97,10 @@ class Table(ABC):
             If a column is not there or holds what is neither a number nor empty.
         """
 
+    def place(self, row: int) -> str:
+        """Return where a row stands, for messages: a text file's line, else the row."""
+        return f"row {row} (counted from 0)"
+
     def close(self) -> None:  # noqa: B027 - most files need no closing
         """Close the file."""
 

@@ -256,6 +256,24 @@ class AlarmLogic:
                 events.append(event)
         return alarms, tuple(events)
 
+    def interrupt(self, time_s: float, computer_s: float | None = None) -> AlarmEnded | None:
+        """End the present alarm, if there is one, as the machine goes off; return its end.
+
+        Parameters
+        ----------
+        time_s : float
+            Time of the first reading that does not count.
+        computer_s : float, optional
+            As for `update_many`.
+        """
+        self._above.clear()
+        if self._started_s is None:
+            return None
+        if computer_s is not None:
+            self._computer_s = computer_s
+        now_s = float(self._steady.follow(np.array([time_s]), computer_s)[0])
+        return self._end(_Moment(now_s, time_s), self._started_s)
+
     def _stays_quiet(self) -> bool:
         # With scores above the threshold still in the history, an alarm can start as a cool-down ends.
         return sum(self._above) < self.settings.needed
@@ -288,3 +306,19 @@ class AlarmLogic:
     def _to_blame(self) -> tuple[str, ...]:
         worst = np.argsort(-self._blame, kind="stable")[:TOP_SENSORS]
         return tuple(self._sensors[sensor] for sensor in worst if self._blame[sensor] > 0)
+
+
+def event_rows(alarms: npt.NDArray[np.bool_], *, before: bool) -> list[int]:
+    """Return the row each event of `AlarmLogic.update_many` came with.
+
+    Parameters
+    ----------
+    before : bool
+        Whether there was an alarm before the first row.
+
+    Examples
+    --------
+    >>> event_rows(np.array([True, True, False]), before=False)
+    [0, 2]
+    """
+    return [int(row) for row in np.flatnonzero(np.diff(alarms, prepend=before))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.sources.clock import GAP_STEPS
-from edge_runtime.streaming.results import Counters, Notices
+from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices
 from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _FOLLOW = 0.1
@@ -139,3 +141,12 @@ class SensorWatch:
             )
         self._stuck = stuck
         self._counters.stuck = int(stuck.sum())
+
+
+def filled_times(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return times without NaN, and whether the readings brought their own."""
+    known = np.isfinite(times)
+    # Limited to the years that can be written: differences of larger numbers overflow.
+    if known.all():
+        return np.clip(times, *TIME_LIMITS), True
+    return np.where(known, np.clip(times, *TIME_LIMITS), time.time()), False

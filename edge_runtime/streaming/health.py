@@ -132,8 +132,15 @@ class HealthWatch:
             return self._given_s
         return FIRST_STALE_S if self._usual_s is None else max(SHORTEST_STALE_S, _USUAL_STEPS * self._usual_s)
 
-    def took(self, readings: int, results: int) -> None:
-        """Note that readings came in, and results out."""
+    def took(self, readings: int, results: int, off: int = 0) -> None:
+        """Note that readings came in, and results out.
+
+        Parameters
+        ----------
+        readings, results : int
+        off : int
+            Of the readings, those outside ``--only-when``: no result is due for them.
+        """
         now_s = time.monotonic()
         if readings:
             if self._reading_at_s is not None:
@@ -142,8 +149,10 @@ class HealthWatch:
                 # A silence weighs little, a new rate is followed within some readings.
                 self._usual_s = usual_s + _FOLLOW * (min(pause_s, 2 * usual_s + 1e-3) - usual_s)
             self._reading_s, self._reading_at_s = now_s, time.time()
+        if results or off:
+            self._result_s = now_s
         if results:
-            self._result_s, self._result_at_s = now_s, time.time()
+            self._result_at_s = time.time()
 
     def look(self, missing_since_s: npt.NDArray[np.float64]) -> Health:
         """Return how it is now.

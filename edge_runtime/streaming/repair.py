@@ -76,6 +76,11 @@ class Repair:
             return times, values
         return self._row_by_row(times, values, bad)
 
+    def see(self, values: npt.NDArray[np.float64]) -> None:
+        """Note which sensors give numbers in readings that do not count, shape (n, sensors): these are not silent."""
+        if self._any_missing:
+            self.missing_since_s[np.isfinite(values).any(axis=0)] = np.nan
+
     def end(self) -> None:
         """Skip the readings that still wait for a value."""
         self._skip_waiting()

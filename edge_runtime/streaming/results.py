@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.preprocessing import FloatArray
-from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
 
 TIME_LIMITS = -6e10, 2.5e11
 """Seconds since the epoch that ISO 8601 can write with a year of four digits."""
@@ -62,6 +62,8 @@ class Results:
     sensor_names : tuple of str
         Of all the model's sensors.
     events : tuple of AlarmEvent
+    event_rows : tuple of int
+        The row each event came with; -1 for one before the first row.
     """
 
     times: npt.NDArray[np.float64]
@@ -73,6 +75,7 @@ class Results:
     contributions: FloatArray
     sensor_names: tuple[str, ...]
     events: tuple[AlarmEvent, ...] = ()
+    event_rows: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.times)
@@ -81,22 +84,17 @@ class Results:
         for row in range(len(self)):
             yield self.row(row)
 
-    @property
-    def event_rows(self) -> list[int]:
-        """The row each event came with."""
-        rows = (np.flatnonzero(self.alarms[1:] != self.alarms[:-1]) + 1).tolist()
-        # An alarm that starts or ends with the first row differs from what was before the block.
-        return [0, *rows] if len(self.events) > len(rows) else rows
-
-    def rows(self, rows: list[int]) -> Results:
-        """Return some of the results, in order, and all events: every event's row must be among them."""
+    def with_events(self) -> Results:
+        """Return the results that events came with, and all events."""
+        rows = sorted({row for row in self.event_rows if row >= 0})
         n = len(self)
         arrays = {
             field.name: value[rows]
             for field in dataclasses.fields(self)
             if isinstance(value := getattr(self, field.name), np.ndarray) and len(value) == n
         }
-        return dataclasses.replace(self, **cast(dict[str, Any], arrays))
+        places = tuple(rows.index(row) if row >= 0 else -1 for row in self.event_rows)
+        return dataclasses.replace(self, **cast(dict[str, Any], arrays), event_rows=places)
 
     def row(self, row: int) -> StreamResult:
         """Return one of the results; -1 is the last."""
@@ -114,6 +112,26 @@ class Results:
         )
 
 
+def standing(results: Results, before: StreamResult | None) -> StreamResult | None:
+    """Return what holds after some results: the last one, without its alarm where the machine went off after it.
+
+    Parameters
+    ----------
+    before : StreamResult, optional
+        What held before them.
+    """
+    last = results.row(-1) if len(results) else before
+    if last is None or not results.events:
+        return last
+    return dataclasses.replace(last, alarm=results.events[-1].name == "alarm_started")
+
+
+def no_results(sensors: tuple[str, ...]) -> Results:
+    """Return results of no reading."""
+    none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)
+    return Results(np.empty(0), none, none, np.empty(0, bool), none, table.astype(np.intp), table, sensors)
+
+
 def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
     """Return times as ISO 8601 in UTC, to the millisecond.
 
@@ -126,7 +144,7 @@ def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
 
 @dataclass
 class Counters:
-    """Where every reading went: ``read == scored + filling + skipped + waiting``.
+    """Where every reading went: ``read == scored + filling + skipped + waiting + off``.
 
     Parameters
     ----------
@@ -140,6 +158,8 @@ class Counters:
         Left out for a missing value.
     waiting : int
         Held back until the value to interpolate to comes.
+    off : int
+        Outside ``--only-when``: the machine does not work.
     held, interpolated : int
         Of the readings above, those with a missing value repeated or interpolated.
     lost : int
@@ -168,6 +188,7 @@ class Counters:
     filling: int = 0
     skipped: int = 0
     waiting: int = 0
+    off: int = 0
     held: int = 0
     interpolated: int = 0
     lost: int = 0
@@ -185,8 +206,9 @@ class Counters:
     undelivered: int = 0
 
     def text(self) -> str:
-        """Return one line for people: what is not zero."""
-        counts = {name.replace("_", " "): count for name, count in dataclasses.asdict(self).items() if count}
+        """Return one line for people: what is not zero; of alarms, `alarm_rate.alarms_text` says more."""
+        found = dataclasses.asdict(self)
+        counts = {name.replace("_", " "): count for name, count in found.items() if count and name != "alarms"}
         return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no readings"
 
 

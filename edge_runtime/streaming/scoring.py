@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.detector import Detector
-from edge_runtime.judging import AdaptationSettings, Judge, Judged
+from edge_runtime.explaining import explain_scores
+from edge_runtime.judging import AdaptationSettings, Judge
 from edge_runtime.preprocessing import FloatArray
 
 
@@ -57,7 +58,10 @@ class Scorer:
         # A mean that follows shifts the windows anew after each that was not quiet: what was seen is of another shift.
         seen = self._seen if self.judge.tracker is None else self.detector.outputs_many(judged.windows, self._beside)
         codes = seen.get("codes", np.empty((len(windows), 0), np.float32))
-        contributions = seen["contributions"] if "contributions" in seen else self._contributions(judged)
+        if "contributions" in seen:
+            contributions = seen["contributions"]
+        else:
+            contributions = explain_scores(self.detector, judged, self._worth_explaining)
         # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
         return Scored(judged.scores, judged.thresholds, codes, np.nan_to_num(contributions))
 
@@ -66,12 +70,3 @@ class Scorer:
         wanted = self._beside if self.judge.tracker is None else ()
         self._seen = self.detector.outputs_many(windows, ("score", *wanted))
         return self._seen["score"]
-
-    def _contributions(self, judged: Judged) -> FloatArray:
-        """Return the contributions to scores that are worth it: they cost a run for every sensor."""
-        windows, scores = judged.windows, judged.scores
-        contributions = np.zeros((len(scores), len(self.detector.sensor_names)), np.float32)
-        rows = np.flatnonzero(scores > self._worth_explaining * judged.thresholds)
-        if len(rows):
-            contributions[rows] = self.detector.explain_many(np.ascontiguousarray(windows[rows]))
-        return contributions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,14 +14,17 @@ from edge_runtime.adaptation.drift import DriftMeter
 from edge_runtime.detector import Detector
 from edge_runtime.errors import InputShapeError
 from edge_runtime.judging import AdaptationSettings
+from edge_runtime.only_when import condition_of, runs
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.rolling_windows import RollingWindows
 from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
-from edge_runtime.streaming.checks import SensorWatch, StreamClock
+from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
+from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
+from edge_runtime.streaming.parts import Off, Part, alarms_over
 from edge_runtime.streaming.repair import Repair
-from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices, Results
-from edge_runtime.streaming.scoring import Scored, Scorer
+from edge_runtime.streaming.results import Counters, Notices, Results, no_results
+from edge_runtime.streaming.scoring import Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
 from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
@@ -43,12 +46,15 @@ class StreamSettings:
         See `edge_runtime.streaming.repair`.
     stuck_after : int
         Equal values in a row that make a sensor stuck; 0 never does.
+    only_when : str, optional
+        Which readings count, see `edge_runtime.only_when`; None as the model file says, empty for all.
     """
 
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
     on_missing: str = "skip"
     stuck_after: int = 0
+    only_when: str | None = None
 
 
 class Stream:
@@ -70,6 +76,7 @@ class Stream:
         self.notices = Notices(tell)
         self.sensors = detector.sensor_names
         self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
+        self._watched = WatchedTime()
         self._clock = StreamClock(self.counters, self.notices)
         self._repair = Repair(self.settings.on_missing, self.sensors, self.counters, self.notices)
         preprocessing = detector.manifest.spec.preprocessing
@@ -81,6 +88,8 @@ class Stream:
         preprocessing = manifest.spec.preprocessing
         self.detector = detector
         self.scorer = Scorer(detector, self.settings.adaptation, self.settings.alarm.exit_ratio)
+        chosen = self.settings.only_when
+        self._only_when = detector.only_when if chosen is None else condition_of(chosen, self.sensors)
         limit = manifest.drift
         self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
         self.drift_limit = limit.limit if limit else math.inf
@@ -113,18 +122,35 @@ class Stream:
             self.notices.once("lost", "something that is no reading came in (counted as lost from now on)")
         if not len(readings):
             return self._results([])
-        times, own = _filled(readings.times)
+        times, own = filled_times(readings.times)
         breaks = self._clock.breaks(times, own=own)
-        if not breaks:
-            return self._results([self._push(times, readings.values)])
-        parts = []
+        parts: list[Part | Off] = []
         for number, rows in enumerate(np.split(np.arange(len(times)), breaks)):
             if number:
-                self._rolling.reset()
-                self._repair.reset()
+                self._start_anew()
             if len(rows):
-                parts.append(self._push(times[rows], readings.values[rows]))
+                parts += self._parts(times[rows], readings.values[rows])
         return self._results(parts)
+
+    def _start_anew(self) -> None:
+        """Let no window, and no repaired value, reach over what is missing here."""
+        self._watched.pause()
+        self._rolling.reset()
+        self._repair.reset()
+
+    def _parts(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Iterator[Part | Off]:
+        """Score the readings that count."""
+        if self._only_when is None:
+            yield self._push(times, values)
+            return
+        for rows, is_on in runs(self._only_when.is_on(values)):
+            if is_on:
+                yield self._push(times[rows], values[rows])
+            else:
+                self.counters.off += len(times[rows])
+                self._start_anew()
+                self._repair.see(values[rows])
+                yield Off(float(times[rows][0]))
 
     def raise_refusal(self) -> None:
         """Raise what is wrong with the readings pushed, when the results of those before are in safety.
@@ -147,11 +173,12 @@ class Stream:
         self._repair.end()
 
     def summary(self) -> str:
-        """Return one line for people: where every reading went, and what came of a false-alarm rate aimed at."""
+        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
         spot = self.scorer.judge.spot
-        return self.counters.text() if spot is None else f"{self.counters.text()}; {spot.text()}"
+        parts = [self.counters.text(), alarms_text(self.counters.alarms, self._watched.total_s)]
+        return "; ".join(parts if spot is None else [*parts, spot.text()])
 
-    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> _Part:
+    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):
             # What does not fit into float32 is no value either.
             narrow = np.where(np.abs(values) < _LARGEST, values, np.nan)
@@ -164,19 +191,21 @@ class Stream:
             scored = self.scorer.score(windows)
         self.counters.scored += len(windows)
         self.counters.filling += len(values) - len(windows)
-        return _Part(times[ends], scored)
+        self._watched.add(times[ends])
+        return Part(times[ends], scored)
 
-    def _results(self, parts: list[_Part]) -> Results:
-        if not parts:
-            return _no_results(self.sensors)
-        times = np.concatenate([part.times for part in parts])
-        scores = np.concatenate([part.scored.scores for part in parts])
-        thresholds = np.concatenate([part.scored.thresholds for part in parts])
-        contributions = np.concatenate([part.scored.contributions for part in parts])
-        alarms, events = self.alarm.update_many(times, scores, thresholds, contributions, time.monotonic())
-        drifts = self._drifts(np.concatenate([part.scored.codes for part in parts]))
-        self.counters.above += int((scores > thresholds).sum())
+    def _results(self, parts: list[Part | Off]) -> Results:
+        alarms, events, event_rows = alarms_over(self.alarm, parts, time.monotonic())
         self.counters.alarms += sum(event.name == "alarm_started" for event in events)
+        scored = [part for part in parts if isinstance(part, Part)]
+        if not scored:
+            return replace(no_results(self.sensors), events=events, event_rows=event_rows)
+        times = np.concatenate([part.times for part in scored])
+        scores = np.concatenate([part.scored.scores for part in scored])
+        thresholds = np.concatenate([part.scored.thresholds for part in scored])
+        contributions = np.concatenate([part.scored.contributions for part in scored])
+        drifts = self._drifts(np.concatenate([part.scored.codes for part in scored]))
+        self.counters.above += int((scores > thresholds).sum())
         top = np.argsort(-contributions, axis=1)[:, :TOP_SENSORS]
         return Results(
             times,
@@ -188,6 +217,7 @@ class Stream:
             np.take_along_axis(contributions, top, axis=1),
             self.sensors,
             events,
+            event_rows,
         )
 
     def _drifts(self, codes: FloatArray) -> FloatArray:
@@ -244,31 +274,9 @@ class Stream:
             judge.tracker.drift = np.array(state.mean_drift, np.float32)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Scored windows between two jumps in time."""
-
-    times: npt.NDArray[np.float64]
-    scored: Scored
-
-
-def _filled(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
-    """Return times without NaN, and whether the readings brought their own."""
-    known = np.isfinite(times)
-    # Limited to the years that can be written: differences of larger numbers overflow.
-    if known.all():
-        return np.clip(times, *TIME_LIMITS), True
-    return np.where(known, np.clip(times, *TIME_LIMITS), time.time()), False
-
-
 def _past(time_s: float | None) -> float:
     """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
     return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
-
-
-def _no_results(sensors: tuple[str, ...]) -> Results:
-    none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)
-    return Results(np.empty(0), none, none, np.empty(0, bool), none, table.astype(np.intp), table, sensors)
 
 
 def _finite(value: float) -> float | None:

@@ -16,6 +16,8 @@ bench = DefaultGroup(
     commands={
         "latency": "saelite.commands.bench_latency:latency",
         "accuracy": "saelite.commands.bench_accuracy:accuracy",
+        "blame": "saelite.commands.bench_blame:blame",
+        "simulate": "saelite.commands.bench_simulate:simulate",
         "peers": "saelite.commands.bench_peers:peers",
         "digits": "saelite.commands.bench_digits:digits",
         "quantization": "saelite.commands.bench_quantization:quantization",

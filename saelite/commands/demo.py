@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from edge_runtime.atomic import unwritable
-from saelite.progress import step_progress, training_progress
 from saelite.workstation import require_workstation
 
 
@@ -23,35 +22,23 @@ from saelite.workstation import require_workstation
 def demo(output: Path) -> None:
     """Run the whole loop on the bundled recording of a machine watching itself.
 
-    Trains on the normal part, exports one int8 file, scores the rest in a process without tensorflow, compares it
-    with the full model, and writes a report. Takes a minute or two.
+    Shows each command before it runs, and gives them no options but rows and files: train on the normal part, export
+    one file, score the rest in a process without tensorflow, and write a report that compares it with the full model.
+    Takes a few minutes.
 
     \b
     Example:
       saelite demo -o my-demo
     """
     require_workstation("demo")
-    from rich.console import Console
-
-    from benchmarks import whole_loop
     from benchmarks.bundled import write_bundled_recording
-    from benchmarks.report.console import print_report
-    from benchmarks.report.html import write_report
+    from benchmarks.whole_loop import RECORDING, REPORT, run_commands
 
-    files = whole_loop.Files(output)
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(output, error) from error
-    write_bundled_recording(files.recording)
-    with training_progress(whole_loop.SETTINGS.training.epochs) as on_epoch:
-        run = whole_loop.learn(files, on_epoch)
-    with step_progress() as on_step:
-        models = whole_loop.ship(run, files, on_step)
-        on_step("scoring on the device side")
-        scores = whole_loop.score_on_the_device_side(files)
-        benchmark = whole_loop.compare(files, on_step)
-    report = whole_loop.report(run, models, scores, benchmark, files)
-    write_report(report, files.report)
-    print_report(report, Console())
-    click.echo(f"report: {files.report}")
+    write_bundled_recording(output / RECORDING)
+    click.secho(f"$ cd {output}", bold=True)
+    run_commands(output, lambda line: click.secho(f"\n$ {line}", bold=True))
+    click.echo(f"\nOpen {output / REPORT} in a browser.")

@@ -15,8 +15,9 @@ from saelite.tables import size, table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from edge_runtime.manifest import Parity
+    from edge_runtime.manifest import Manifest, Parity
     from edge_runtime.model_file import ModelFile
+    from export.pipeline import ExportSettings
 
 _PATH = click.Path(path_type=Path)
 
@@ -33,32 +34,31 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--quantize",
-    type=click.Choice(["int8", "int16x8", "dynamic", "float16", "float32"]),
-    help="Numbers the network computes in; scaling and head stay float.  [default: int8]",
+    type=click.Choice(["int8", "mixed", "int16x8", "float32", "dynamic", "float16"]),
+    help="Numbers the network computes in; scaling and head stay float. "
+    "[default: the first of int8, mixed, int16x8, float32 that detects as float32 does]",
 )
 @click.option("--representative", type=_PATH, help="Normal data for a Keras model: .csv, .npy or .npz, unscaled.")
 @click.option("--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense]")
 @click.option("--labelled", type=_PATH, help="Labelled recording (.csv, or .npz with windows and labels) for ROC-AUC.")
 @click.option("--runtime-python", type=_PATH, multiple=True,
               help="Python of another environment whose runtimes shall run the file too; may be repeated.")  # fmt: skip
-@click.option("--codes-difference", default=0.1, show_default=True, help="Limit: largest difference of one code.")
-@click.option("--score-correlation", default=0.97, show_default=True, help="Limit: Pearson correlation of scores.")
-@click.option("--score-rank-correlation", default=0.95, show_default=True, help="Limit: Spearman correlation.")
-@click.option("--alarm-agreement", default=0.99, show_default=True, help="Limit: share of windows with equal alarm.")
-@click.option("--auc-loss", default=0.01, show_default=True, help="Limit: loss of ROC-AUC on labelled windows.")
-@click.option("--allow-parity-failure", is_flag=True, help="Write the file beyond the limits; its manifest says so.")
+@click.option("--false-alarms", default="1/week", show_default=True, metavar="N/UNIT",
+              help="False alarms to fit the threshold for, per hour, day, week, month or reading.")  # fmt: skip
 @click.option("--model-version", type=click.IntRange(0), default=0, show_default=True,
               help="Number that grows with each release; a running stream takes no lower one.")  # fmt: skip
 @sign_option
 def export(source: Path, output: Path, key: Path | None, model_version: int, **options: Any) -> None:
     """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
-    Before it is written the file is run in every installed runtime of its target and compared with the full model;
-    beyond the limits nothing is written. Its threshold is fitted on its own scores.
+    Scoring head, smoothing and threshold are chosen and fitted on what the quantised network gives for normal windows
+    and for synthetic faults. The file is run in every installed runtime of its target; a scheme that loses detection is
+    passed over for a wider one.
 
     \b
     Examples:
       saelite export runs/pump -o pump.tflite
+      saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
@@ -98,54 +98,69 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
         click.echo(f"wrote {path}")
 
 
-def _settings(
-    target: str,
-    quantize: str | None,
-    runtime_python: tuple[Path, ...],
-    *,
-    allow_parity_failure: bool,
-    **limits: float,
-) -> Any:
-    from edge_runtime.manifest import ParityLimits
+def _settings(target: str, quantize: str | None, runtime_python: tuple[Path, ...], false_alarms: str) -> ExportSettings:
+    from export.fitting.budget import FalseAlarmBudget
     from export.pipeline import ExportSettings
 
-    return ExportSettings(quantize, target, runtime_python, ParityLimits(**limits), allow_parity_failure)
+    return ExportSettings(quantize, target, runtime_python, FalseAlarmBudget.parse(false_alarms))
 
 
 def _summary(model: ModelFile, output: Path) -> str:
     manifest = model.manifest
     lines = [
         f"{output}: {size(len(model.to_bytes()))}{', signed' if model.signature else ''}",
-        f"{manifest.quantization.scheme} for {manifest.target}, threshold {manifest.threshold.value:.4g}",
-        f"threshold: {false_alarms(manifest.threshold)}",
+        f"{manifest.quantization.scheme} for {manifest.target}; {scoring_text(manifest)}",
+        f"false alarms to expect: {false_alarms(manifest.threshold)}",
         f"run in {', '.join(f'{check.runtime} {check.version}' for check in manifest.runtimes)}",
         *(f"not run in {one.name}: {one.reason}" for one in manifest.not_run),
-        f"{manifest.quantization.input_saturation:.2%} of held-out values saturate the quantised input",
     ]
+    if manifest.quantization.input_scale:
+        share = manifest.quantization.input_saturation
+        lines.append(f"{share:.2%} of normal values saturate the quantised input")
+    lines += [f"passed over {one}" for one in manifest.given_up]
     if manifest.parity and manifest.parity_float32:
         lines += ["", parity_table(manifest.parity_float32, manifest.parity, manifest.quantization.scheme)]
     if manifest.op_places:
         rows = [(one.op, str(one.count), one.place, one.reason) for one in manifest.op_places]
         lines += ["", table([("op", "count", "runs on", "why"), *rows], header=True)]
-    lines += [f"BEYOND THE LIMITS: {failure}" for failure in manifest.parity_failures]
+    lines += [f"given up: {failure}" for failure in manifest.parity_failures]
     return "\n".join(lines)
+
+
+def scoring_text(manifest: Manifest) -> str:
+    """Return how the file scores, and what it was chosen from."""
+    scoring = manifest.spec.scoring
+    text = f"head {scoring.head}, smoothing span {scoring.smoothing_span}"
+    if scoring.mean_rate:
+        text += f", mean follows at {scoring.mean_rate:g}"
+    if len(manifest.tried) < 2:
+        return text
+    others = dict.fromkeys(one.name.partition(",")[0] for one in manifest.tried)
+    bests = ", ".join(
+        f"{head} {max(one.detection for one in manifest.tried if one.name.startswith(head)):.0%}" for head in others
+    )
+    return f"{text}; share of synthetic faults found by the best of each head: {bests}"
 
 
 def parity_table(rebuilt: Parity, parity: Parity, scheme: str) -> str:
     """Return the float32 and the finished file beside each other, each against the full model."""
     sides = (rebuilt, parity)
-    rows = [("against the full model", "float32 graph", f"{scheme} file")]
+    rows = [("against the float32 detector", "float32 file", f"{scheme} file")]
     for name, title, form in (
-        ("n_windows", "held-out windows", "d"),
+        ("n_windows", "windows, normal and faulty", "d"),
         ("codes_correlation", "codes, correlation", ".5f"),
         ("codes_max_difference", "codes, largest difference", ".2g"),
         ("score_correlation", "scores, correlation", ".5f"),
         ("score_rank_correlation", "scores, rank correlation", ".5f"),
-        ("score_max_difference", "scores, largest difference / threshold", ".2g"),
+        ("score_max_difference", "scores, largest difference (1 is the threshold)", ".2g"),
         ("alarm_agreement", "alarms agree", ".2%"),
     ):
         left, right = (format(getattr(side, name), form) for side in sides)
         rows.append((title, left, right))
-    if parity.roc_auc is not None:
-        rows.append(("ROC-AUC on labelled windows", f"{parity.roc_auc_full:.4f}", f"{parity.roc_auc:.4f}"))
+    for title, full, own in (
+        ("ROC-AUC on synthetic faults", parity.roc_auc_full, parity.roc_auc),
+        ("ROC-AUC on labelled windows", parity.labelled_roc_auc_full, parity.labelled_roc_auc),
+    ):
+        if full is not None:
+            rows.append((title, f"{full:.4f}", f"{own:.4f}"))
     return table(rows, header=True)

@@ -8,26 +8,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saelite.loading import load_detector
-from saelite.options import DurationType, adaptation_options, adaptation_settings, detector_options
+from saelite.options import (
+    DurationType,
+    adaptation_options,
+    adaptation_settings,
+    alarm_options,
+    alarm_settings,
+    detector_options,
+    only_when_option,
+)
 from saelite.plain import plain
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.running.model_keeper import ModelSettings
-
-
-class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """``N/M``: so many of the last so many."""
-
-    name = "N/M"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return both numbers."""
-        if isinstance(value, tuple):
-            return value
-        needed, slash, out_of = value.partition("/")
-        if not slash or not needed.isdigit() or not out_of.isdigit():
-            self.fail(f"expected N/M, for example 3/5. Received: {value!r}", param, ctx)
-        return int(needed), int(out_of)
 
 
 @click.command()
@@ -35,17 +28,13 @@ class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only fr
 @click.option("--source", required=True, metavar="SPEC", help="Where readings come from: -, csv:PATH, jsonl:PATH, "
               "serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
-              help="Where results go: jsonl:PATH, csv:PATH, mqtt://HOST, prometheus[:PORT], or MODULE:FUNCTION; "
-              "may be given several times.")  # fmt: skip
+              help="Where results go: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
+              "MODULE:FUNCTION; may be given several times.")  # fmt: skip
 @click.option("--on-missing", type=click.Choice(["error", "skip", "hold", "interpolate"]), default="skip",
               show_default=True, help="Readings with a missing value: end, leave out, repeat the last value, or wait "
               "for the next and draw a line.")  # fmt: skip
-@click.option("--exit-ratio", default=0.8, show_default=True, metavar="SHARE",
-              help="An alarm ends at or below this share of the threshold.")  # fmt: skip
-@click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
-              help="An alarm starts when N of the last M scores are above the threshold.")  # fmt: skip
-@click.option("--min-duration", type=DurationType(), help="An alarm lasts at least this long.")
-@click.option("--cool-down", type=DurationType(), help="No alarm starts so soon after the last one.")
+@only_when_option("Watch only while this holds; elsewhere there is no score and no alarm.  [default: as trained]")
+@alarm_options
 @adaptation_options
 @click.option("--stuck-after", default=0, show_default=True, metavar="READINGS",
               help="Warn of a sensor that gives the same value so often; 0 never does.")  # fmt: skip
@@ -122,20 +111,14 @@ def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]
 
 
 def _settings(options: dict[str, Any]) -> Any:
-    from edge_runtime.streaming.alarm import AlarmSettings
     from edge_runtime.streaming.stream import StreamSettings
 
     return StreamSettings(
-        AlarmSettings(
-            exit_ratio=options["exit_ratio"],
-            needed=options["debounce"][0],
-            out_of=options["debounce"][1],
-            min_duration_s=options["min_duration"] or 0.0,
-            cool_down_s=options["cool_down"] or 0.0,
-        ),
+        alarm_settings(*(options[name] for name in ("exit_ratio", "debounce", "min_duration", "cool_down"))),
         adaptation_settings(*(options[name] for name in ("adapt", "target_far", "mean_rate", "mean_ceiling"))),
         options["on_missing"],
         options["stuck_after"],
+        options["only_when"],
     )
 
 

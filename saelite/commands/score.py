@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,11 +12,17 @@ from saelite.loading import load_detector
 from saelite.options import (
     adaptation_options,
     adaptation_settings,
+    alarm_options,
+    alarm_settings,
     detector_options,
     label_option,
     on_missing_option,
+    only_when_option,
     rows_option,
 )
+
+if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
 
 
 @click.command()
@@ -26,16 +34,23 @@ from saelite.options import (
 @label_option
 @on_missing_option
 @click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
+@only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
+@alarm_options
 @adaptation_options
 @detector_options
 def score(
     model: Path,
     recording: Path,
     output: Path,
-    rows: slice,
+    rows: RowRange,
     label: str | None,
     on_missing: str,
     explain: bool,
+    only_when: str | None,
+    exit_ratio: float,
+    debounce: tuple[int, int],
+    min_duration: float | None,
+    cool_down: float | None,
     mean_rate: float | None,
     mean_ceiling: float,
     adapt: str | None,
@@ -46,10 +61,11 @@ def score(
     accelerator_fallback: str | None,
     trusted_key: tuple[Path, ...],
 ) -> None:
-    """Score a recording: one row per window with score and anomaly.
+    """Score a recording: one row per window with score, anomaly and alarm.
 
-    Works with the base install, without tensorflow. Where the recording has labels it also prints F1, false-alarm
-    rate (FAR) and missed-alarm rate (MAR). docs/adaptation.md describes what may adapt.
+    Works with the base install, without tensorflow. Prints how many alarms there are, per hour, day and week where
+    the recording has time; where it has labels also F1, false-alarm rate (FAR) and missed-alarm rate (MAR).
+    docs/alarms.md describes alarms, docs/adaptation.md what may adapt.
 
     \b
     Examples:
@@ -57,7 +73,8 @@ def score(
       saelite score pump.tflite normal.csv --adapt spot --target-far 0.001 -o scores.csv
       cat log.csv | saelite score pump.tflite - -o - | head
     """
-    from edge_runtime.scores_csv import ScoreRequest, score_recording
+    from edge_runtime.recording_scores import ScoreRequest
+    from edge_runtime.scores_csv import score_recording
 
     adaptation = adaptation_settings(adapt, target_far, mean_rate, mean_ceiling)
     detector = load_detector(
@@ -68,6 +85,14 @@ def score(
         accelerator_fallback=accelerator_fallback,
         trusted_key=trusted_key,
     )
-    request = ScoreRequest(rows, label, on_missing, explain=explain, adaptation=adaptation)
+    request = ScoreRequest(
+        rows.rows(str(recording)),
+        label,
+        on_missing,
+        explain_above=-math.inf if explain else None,
+        adaptation=adaptation,
+        alarm=alarm_settings(exit_ratio, debounce, min_duration, cool_down),
+        only_when=only_when,
+    )
     summary = score_recording(detector, str(recording), str(output), request)
     click.echo(summary.text(), err=str(output) == "-")

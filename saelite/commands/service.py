@@ -106,8 +106,10 @@ def service(
       saelite service pump.tflite --source serial:/dev/ttyUSB0 --sink mqtt://broker --print > saelite-pump.service
       saelite service pump.tflite --source host --trusted-key maker.pem.pub --print > saelite-pump.service
     """
-    from edge_runtime.errors import UsageError
+    from edge_runtime.errors import ModelFileError, UsageError
 
+    if not model.is_file():
+        raise ModelFileError(f"no such file: {model}. Expected the model file that the service will run.")
     name = name or model.stem
     if not _NAME.fullmatch(name):
         raise UsageError(f"--name: expected letters, digits, - and _. Received: {name!r}")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_runtime.counted import counted
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
-from edge_runtime.run_folder import THRESHOLD_METHODS
-from saelite.options import RATE, NamesType, label_option, on_missing_option, rows_option
+from saelite.options import RATE, NamesType, label_option, on_missing_option, only_when_option, rows_option
 from saelite.plain import plain
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
     from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Recording
     from training.trainer import Epoch
@@ -32,17 +34,18 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
 @label_option
 @on_missing_option
+@only_when_option("Learn only from rows in which this holds, such as 'current > 2'; the model file follows it as well.")
 @click.option(
     "--constant-policy",
-    type=click.Choice(["error", "drop"]),
-    default="error",
+    type=click.Choice(["drop", "error"]),
+    default="drop",
     show_default=True,
-    help="Sensors that never move in the training rows: refuse, or leave out.",
+    help="Sensors that never move in the training rows: leave out, or refuse.",
 )
 @click.option(
     "--duplicate-policy",
-    type=click.Choice(["keep", "drop", "error"]),
-    default="keep",
+    type=click.Choice(["drop", "keep", "error"]),
+    default="drop",
     show_default=True,
     help="Sensors with the very values of an earlier one.",
 )
@@ -63,12 +66,13 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option(
     "--features",
     type=NamesType(),
-    default="values",
-    show_default=True,
-    help="What the network sees of each window: values, mean, std, min, max, slope, spectrum, logmel, or several.",
+    help="What the network sees of each window: values, mean, std, min, max, slope, spectrum, logmel, or several. "
+    "[default: mean and std of a series with rows enough, else values]",
 )
 @click.option("--bands", default=16, show_default=True, type=click.IntRange(1), help="Bands of each spectrum.")
-@click.option("--window", default=1, show_default=True, type=click.IntRange(1), help="Readings seen at once.")
+@click.option(
+    "--window", type=click.IntRange(1), help="Readings seen at once.  [default: 4 of a series with rows enough, else 1]"
+)
 @click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
 @click.option(
     "--preset",
@@ -77,9 +81,15 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
     "--code-size.",
 )
 @click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
-@click.option("--hidden", default="", metavar="UNITS", help="Layers before the codes, such as 64 or 128,64.")
+@click.option(
+    "--hidden",
+    default="128",
+    show_default=True,
+    metavar="UNITS",
+    help="Layers before the codes, such as 128,64; '' for none.",
+)
 @click.option("--rho", default=0.05, show_default=True, help="Target mean activation of each code.")
-@click.option("--alpha", default=0.1, show_default=True, help="Weight of the sparsity penalty.")
+@click.option("--alpha", default=0.02, show_default=True, help="Weight of the sparsity penalty.")
 @click.option(
     "--penalty",
     type=click.Choice(["kl", "l1", "topk", "none"]),
@@ -93,36 +103,28 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--noise", default=0.0, show_default=True, help="Gaussian noise on the inputs in training, in scales.")
 @click.option(
     "--head",
-    type=click.Choice([*PARTS, "auto"]),
-    default="t2x",
+    type=click.Choice(["auto", *PARTS]),
+    default="auto",
     show_default=True,
-    help="What makes the score: codes (t2), inputs and codes (t2x), these and the layers between (deep), squared "
-    "error (spe), residual, or residual and codes (joint); auto takes the one that sees synthetic faults best.",
+    help="What makes the score, see docs/training.md; auto lets export take the one that finds synthetic faults best.",
 )
-@click.option("--smoothing-span", default=30, show_default=True, type=click.IntRange(1), help="Scores averaged over.")
+@click.option(
+    "--smoothing-span",
+    default=0,
+    type=click.IntRange(0),
+    help="Span of the scores' moving average; 1 for none.  [default: chosen on export]",
+)
 @click.option(
     "--mean-rate",
-    default=0.0,
-    show_default=True,
     type=RATE,
     metavar="SHARE",
-    help="On the device the inputs' mean follows quiet readings, so much of the way to each; 0.01 suits slow drift.",
+    help="Fraction by which the input mean moves towards each quiet reading on the device; 0 for none. "
+    "[default: chosen on export]",
 )
-@click.option(
-    "--threshold",
-    "threshold_method",
-    type=click.Choice(THRESHOLD_METHODS),
-    default="quantile",
-    show_default=True,
-    help="Fitted on export: a quantile times a factor, a false-alarm rate, or peaks over threshold.",
-)
-@click.option("--quantile", default=0.999, show_default=True, help="Of held-out normal scores.")
-@click.option("--factor", default=4 / 3, show_default="4/3", help="On the quantile.")
-@click.option("--target-far", default=0.001, show_default=True, help="False alarms per window, for far and pot.")
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Windows per step.")
-@click.option("--learning-rate", default=2e-3, show_default=True, help="Of Adam.")
+@click.option("--learning-rate", default=4e-3, show_default=True, help="Of Adam.")
 @click.option("--weight-decay", default=0.0, show_default=True, help="Of Adam, on kernels.")
-@click.option("--epochs", default=500, show_default=True, type=click.IntRange(1), help="At most so many.")
+@click.option("--epochs", type=click.IntRange(0), help="Maximum number of epochs.  [default: some 5,000 steps]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
 @click.option(
     "--max-windows",
@@ -134,13 +136,16 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
+@click.option("--name", metavar="NAME", help="Of the model.  [default: by file and folder]")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
 def train(  # the options are listed above; here are those that are no settings of the detector
     recording: Path,
     output: Path,
-    rows: slice,
+    rows: RowRange,
     label: str | None,
     on_missing: str,
+    only_when: str | None,
+    name: str | None,
     overwrite: bool,
     resume: bool,
     tensorboard: Path | None,
@@ -160,16 +165,22 @@ def train(  # the options are listed above; here are those that are no settings 
     from training.pipeline import check_output_folder, save_run
     from training.pipeline import train as train_detector
     from training.recordings import Columns, read_recording
+    from training.recordings.nature import nature_of
 
     check_output_folder(output, overwrite=overwrite)
-    normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing)
+    normal = read_recording(recording, Columns(*columns), rows=rows, on_missing=on_missing, only_when=only_when or "")
+    if name is not None:
+        normal = replace(normal, name=_checked_name(name))
     settings = _settings(**options)
     _tell(normal)
     checkpoint = output.with_name(f".{output.name}.checkpoint.npz")
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     if not resume:
         checkpoint.unlink(missing_ok=True)
-    with training_progress(settings.training.epochs) as show, curves(tensorboard) as draw:
+    with (
+        training_progress(settings.chosen_for(normal, nature_of(normal)).training.epochs) as show,
+        curves(tensorboard) as draw,
+    ):
 
         def on_epoch(epoch: Epoch) -> None:
             show(epoch)
@@ -182,15 +193,15 @@ def train(  # the options are listed above; here are those that are no settings 
         from benchmarks.training_report import training_report
 
         write_report(training_report(output), report)
-    if run.head_choice is not None:
-        click.echo(plain(run.head_choice.reason()), err=True)
-    for line in run.findings.lines(settings.sensor_policy):
+    for line in run.lines():
         click.echo(plain(line), err=True)
     click.echo(plain(_summary(run, output)))
 
 
-def _settings(hidden: str, **options: Any) -> DetectorSettings:
-    from edge_runtime.run_folder import ThresholdRule
+def _settings(
+    hidden: str, mean_rate: float | None, features: tuple[str, ...] | None, **options: Any
+) -> DetectorSettings:
+    from edge_runtime.manifest import CHOSEN_ON_EXPORT
     from training.pipeline import DetectorSettings
     from training.preprocessing import PreprocessingSettings
     from training.recordings.findings import SensorPolicy
@@ -199,14 +210,17 @@ def _settings(hidden: str, **options: Any) -> DetectorSettings:
     return DetectorSettings(
         hidden=_units(hidden),
         training=TrainingSettings(**{name: options.pop(name) for name in _TRAINING}),
-        threshold_rule=ThresholdRule(
-            options.pop("threshold_method"),
-            **{name: options.pop(name) for name in ("quantile", "factor", "target_far")},
-        ),
-        preprocessing=PreprocessingSettings(*(options.pop(name) for name in ("scaling", "features", "bands"))),
+        preprocessing=PreprocessingSettings(options.pop("scaling"), features or None, options.pop("bands")),
+        mean_rate=CHOSEN_ON_EXPORT.mean_rate if mean_rate is None else mean_rate,
         sensor_policy=SensorPolicy(*(options.pop(f"{kind}_policy") for kind in ("constant", "duplicate", "drift"))),
         **options,
     )
+
+
+def _checked_name(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise UsageError(f"--name: expected a name of printable characters. Received: {name!r}")
+    return name.strip()
 
 
 def _units(text: str) -> tuple[int, ...]:
@@ -220,8 +234,10 @@ def _tell(recording: Recording) -> None:
     """Say on standard error what was kept out, repaired or looks wrong."""
     if recording.kept_out:
         click.echo(plain(f"kept out, no sensors: {', '.join(recording.kept_out)}"), err=True)
+    if recording.off:
+        click.echo(plain(f"{counted(recording.off, 'row')} left out, not {recording.only_when}"), err=True)
     if recording.repaired:
-        click.echo(f"{recording.repaired} row(s) with missing values repaired", err=True)
+        click.echo(f"{counted(recording.repaired, 'row')} with missing values repaired", err=True)
     for note in recording.notes:
         click.echo(plain(note), err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
@@ -234,10 +250,16 @@ def _tell(recording: Recording) -> None:
 
 
 def _summary(run: TrainedRun, output: Path) -> str:
-    spec, best = run.folder.spec, min(run.history, key=lambda epoch: epoch.validation_loss)
+    spec = run.folder.spec
+    features = ", ".join(spec.preprocessing.features)
+    text = (
+        f"{output}: {len(spec.sensors)} sensors, window {spec.preprocessing.window} ({features}), "
+        f"{len(run.folder.network.encoder[-1].bias)} codes"
+    )
+    if not run.history:
+        return f"{text}; not trained"
+    best = min(run.history, key=lambda epoch: epoch.validation_loss)
     return (
-        f"{output}: {len(spec.sensors)} sensors, window {spec.preprocessing.window}, "
-        f"{len(run.folder.network.encoder[-1].bias)} codes, head {spec.scoring.head}; "
-        f"best of {len(run.history)} epochs: "
-        f"validation loss {best.validation_loss:.4f}, mean activation {best.mean_activation:.3f}"
+        f"{text}; best of {len(run.history)} epochs: validation loss {best.validation_loss:.4f}, "
+        f"mean activation {best.mean_activation:.3f}"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from saelite.options import NamesType, label_option, on_missing_option, rows_opt
 from saelite.progress import step_progress
 from saelite.tables import table
 from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
 
 _SHOWN = 10
 
@@ -30,7 +34,7 @@ def tune(
     storage: Path,
     trials: int,
     epochs: int,
-    rows: slice,
+    rows: RowRange,
     sensors: tuple[str, ...],
     exclude: tuple[str, ...],
     label: str | None,
@@ -38,32 +42,37 @@ def tune(
 ) -> None:
     """Search for code size, rho, alpha and window, without labels.
 
-    Each trial is trained and tried on synthetic faults in held-out normal windows, as `saelite train --head auto`
-    does. Prints the best ones and the command that trains with the first.
+    Each trial is trained and exported in float32; its score is the share of synthetic faults found at the alarm budget.
+    Prints the best ones and the command that trains with the first.
 
     \b
     Example:
       saelite tune pump.csv --trials 40
     """
     require_workstation("tune")
-    from training.pipeline import DetectorSettings
+    from export.pipeline import ExportSettings, export_run
+    from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Columns, read_recording
     from training.trainer import TrainingSettings
     from training.tuning import tune as search
 
     normal = read_recording(recording, Columns(sensors, exclude, label), rows=rows, on_missing=on_missing)
-    settings = DetectorSettings(training=TrainingSettings(epochs=epochs, learning_rate=4e-3, decay=True))
+    settings = DetectorSettings(training=TrainingSettings(epochs=epochs))
+
+    def judge(run: TrainedRun) -> float:
+        return export_run(run.folder, ExportSettings("float32")).manifest.tried[0].detection
+
     with step_progress() as on_step:
         found = search(
-            normal, settings, storage, trials, lambda trial: on_step(f"trial {trial.number}: {trial.roc_auc:.3f}")
+            normal, settings, storage, trials, judge, lambda trial: on_step(f"trial {trial.number}: {trial.score:.3f}")
         )
-    columns = ("number", "roc_auc", "head", "code_size", "rho", "alpha", "window")
+    columns = ("number", "score", "code_size", "rho", "alpha", "window")
     cells = [tuple(_text(getattr(trial, name)) for name in columns) for trial in found[:_SHOWN]]
     click.echo(table([columns, *cells], header=True))
     best = found[0]
     click.echo(
         f"saelite train {recording} --code-size {best.code_size} --rho {best.rho:.3g} --alpha {best.alpha:.3g} "
-        f"--window {best.window} --head {best.head} -o RUN"
+        f"--window {best.window} -o RUN"
     )
 
 

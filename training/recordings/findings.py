@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
@@ -24,8 +25,8 @@ POLICIES = ("keep", "drop", "error")
 class SensorPolicy:
     """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never moves cannot be kept."""
 
-    constant: str = "error"
-    duplicate: str = "keep"
+    constant: str = "drop"
+    duplicate: str = "drop"
     drift: str = "keep"
 
 
@@ -94,8 +95,9 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     ):
         if what == "error" and names:
             raise RecordingError(
-                f"{len(names)} sensor(s) {why} in the training rows: {', '.join(names)}. Expected sensors that do "
-                f"not. Leave them out with --{kind}-policy drop, or --exclude {','.join(names)}"
+                f"{counted(len(names), 'sensor')} {why} in the training rows: {', '.join(names)}. "
+                f"Expected sensors that do not. Leave them out with --{kind}-policy drop, or "
+                f"--exclude {','.join(names)}"
             )
         dropped += [name for name in names if what == "drop" and name not in dropped]
     return recording.without(dropped)

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge_runtime.counted import counted
 from edge_runtime.errors import RecordingError
-from edge_runtime.missing import repair_missing
+from edge_runtime.only_when import condition_of
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.array_table import ArrayTable
-from edge_runtime.sources.clock import Clock
 from edge_runtime.sources.open_table import open_table
-from edge_runtime.sources.table import Block, Table, is_anomalous
-from training.recordings.fast_csv import FastCsvUnfitError, fast_blocks
+from edge_runtime.sources.row_range import RowRange
+from edge_runtime.sources.table import Table
+from training.recordings.part import FilePart
 from training.recordings.recording import Columns, Recording, choose_sensors
 from training.recordings.store import RowStore, blocks_of
 
+# Every machine has a file of such a name: by itself it tells none from another.
+_COMMON_NAMES = frozenset(
+    ("normal", "train", "training", "data", "recording", "log", "logs", "readings", "good", "healthy", "test", "all")
+)
 SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".gz", ".parquet", ".npy", ".npz", ".wav"})
-# A recording with more steps back than this is not in order of time at all.
-_MAX_BACKWARD_SHARE = 0.01
 
 
 def read_recording(
-    path: Path, columns: Columns | None = None, *, rows: slice = slice(None), on_missing: str = "error"
+    path: Path,
+    columns: Columns | None = None,
+    *,
+    rows: slice | RowRange = slice(None),
+    on_missing: str = "error",
+    only_when: str = "",
 ) -> Recording:
     """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
 
@@ -37,10 +43,12 @@ def read_recording(
 
     Parameters
     ----------
-    rows : slice
-        Which rows of each file to keep, counted from its first reading.
+    rows : slice or RowRange
+        Which rows of each file to keep.
     on_missing : str
         See `edge_runtime.missing.repair_missing`.
+    only_when : str
+        Keep only these rows, see `edge_runtime.only_when`; no window reaches over those left out.
 
     Raises
     ------
@@ -50,18 +58,22 @@ def read_recording(
     """
     columns = columns or Columns()
     files = recording_files(Path(path))
-    parts: list[_Part] = []
+    parts: list[FilePart] = []
     for file in files:
         with open_table(file) as table:
             sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
-            mapped = _mapped(table, sensors, rows) if len(files) == 1 else None
-            part = _Part(table, sensors, columns.label or table.header.label_column, store, store.rows)
+            condition = condition_of(only_when, sensors)
+            wanted = rows if isinstance(rows, slice) else rows.rows(str(file))
+            mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
+            label = columns.label or table.header.label_column
+            part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
             if mapped is None:
-                _read(part, rows, on_missing)
+                part.read(wanted)
             parts.append(part)
-    return _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    return replace(recording, only_when=only_when.strip(), off=sum(part.off for part in parts))
 
 
 def recording_files(path: Path) -> list[Path]:
@@ -86,87 +98,20 @@ def recording_files(path: Path) -> list[Path]:
     return sorted(files, key=_natural)
 
 
+def recording_name(path: Path) -> str:
+    """Return what a model of a recording is called: by its file, and by its folder where the file's name says little.
+
+    >>> recording_name(Path("/plant/pump3/normal.csv")), recording_name(Path("/plant/pump3.csv.gz"))
+    ('pump3-normal', 'pump3')
+    """
+    path = path.resolve()
+    stem = path.name.split(".")[0] or "recording"
+    return f"{path.parent.name}-{stem}" if stem.lower() in _COMMON_NAMES and path.parent.name else stem
+
+
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Sort ``run10`` after ``run9``."""
     return [(int(part or 0), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
-
-
-@dataclass
-class _Part:
-    """One file on its way into the store."""
-
-    table: Table
-    sensors: tuple[str, ...]
-    label: str | None
-    store: RowStore
-    start: int
-    labels: list[npt.NDArray[np.bool_]] = field(default_factory=list)
-    breaks: list[int] = field(default_factory=list)
-    repaired: int = 0
-    clock: Clock = field(default_factory=Clock)
-    last: FloatArray | None = None
-
-    @property
-    def period_s(self) -> float:
-        """Seconds between two rows, as the file says; NaN where it does not."""
-        return self.table.period_s or self.clock.step_s
-
-
-def _read(part: _Part, rows: slice, on_missing: str) -> None:
-    """Add a file's rows to the store, and what its other columns say to the part."""
-    try:
-        _add_blocks(part, fast_blocks(part.table, part.sensors, _texts(part)), rows, on_missing)
-    except FastCsvUnfitError:
-        part.store.cut(part.start)
-        part.labels, part.breaks, part.repaired, part.clock, part.last = [], [], 0, Clock(), None
-        _add_blocks(part, part.table.blocks(part.sensors, _texts(part)), rows, on_missing)
-    if part.store.rows == part.start:
-        raise RecordingError(
-            f"{part.table.name} has no readings in rows {_slice_text(rows)}. Expected at least one data line."
-        )
-    _check_order(part)
-
-
-def _texts(part: _Part) -> list[str]:
-    return [name for name in (part.table.header.time_column, part.label) if name]
-
-
-def _add_blocks(part: _Part, blocks: Iterator[Block], rows: slice, on_missing: str) -> None:
-    first = 0
-    for block in blocks:
-        numbers = np.arange(first, first + len(block.values))
-        chosen = (numbers >= (rows.start or 0)) & (numbers < (numbers[-1] + 1 if rows.stop is None else rows.stop))
-        first += len(block.values)
-        if chosen.any():
-            _add(part, block, numbers, chosen, on_missing)
-        if rows.stop is not None and first >= rows.stop:
-            return
-
-
-def _add(
-    part: _Part, block: Block, numbers: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_], on_missing: str
-) -> None:
-    with np.errstate(over="ignore"):
-        # What float32 cannot hold becomes infinite, and so a missing value.
-        values = block.values.astype(np.float32)
-    if on_missing == "skip":
-        kept = chosen & np.isfinite(values).all(axis=1)
-        part.repaired += int(chosen.sum() - kept.sum())
-        chosen = kept
-    positions = np.flatnonzero(chosen)
-    if not len(positions):
-        return
-    repaired, count = repair_missing(
-        values[positions], on_missing, part.sensors, first_row=int(numbers[positions[0]]), last=part.last
-    )
-    texts = [column if chosen.all() else [column[position] for position in positions] for column in block.texts]
-    if part.table.header.time_column:
-        part.breaks += (part.store.rows + part.clock.breaks(texts[0])).tolist()
-    if part.label:
-        part.labels.append(np.array([is_anomalous(text) for text in texts[-1]], bool))
-    part.repaired += count
-    part.last = repaired[-1]
-    part.store.append(repaired)
 
 
 def _mapped(table: Table, sensors: tuple[str, ...], rows: slice) -> FloatArray | None:
@@ -177,7 +122,7 @@ def _mapped(table: Table, sensors: tuple[str, ...], rows: slice) -> FloatArray |
     return values[rows] if len(values[rows]) else None
 
 
-def _check_goes_with(table: Table, sensors: tuple[str, ...], parts: list[_Part]) -> None:
+def _check_goes_with(table: Table, sensors: tuple[str, ...], parts: list[FilePart]) -> None:
     if not parts:
         return
     first = parts[0].table
@@ -194,25 +139,19 @@ def _check_goes_with(table: Table, sensors: tuple[str, ...], parts: list[_Part])
         )
 
 
-def _check_order(part: _Part) -> None:
-    backward, rows = part.clock.backward, part.clock.rows
-    if backward > max(1.0, _MAX_BACKWARD_SHARE * rows):
-        raise RecordingError(
-            f"{part.table.name} is not in order of time: {part.table.header.time_column} goes back at {backward} of "
-            f"{rows} rows. Expected rows from the oldest to the newest. Sort the file by time."
-        )
-
-
-def _notes(parts: list[_Part]) -> tuple[str, ...]:
+def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     clocks = [part.clock for part in parts]
     gaps, backward, repeated, unreadable = (
         sum(getattr(clock, what) for clock in clocks) for what in ("gaps", "backward", "repeated", "unreadable")
     )
     found = (
-        (gaps, f"time is missing before {gaps} row(s): no window reaches over them"),
-        (backward, f"time goes back before {backward} row(s): no window reaches over them"),
-        (repeated, f"{repeated} row(s) have the time of the row before: kept"),
-        (unreadable, f"{unreadable} time(s) cannot be read: gaps were not looked for there"),
+        (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
+        (
+            backward,
+            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+        ),
+        (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
+        (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps were not looked for there"),
     )
     periods = [part.period_s for part in parts if np.isfinite(part.period_s)]
     uneven = bool(periods) and max(periods) > 1.5 * min(periods)
@@ -220,11 +159,11 @@ def _notes(parts: list[_Part]) -> tuple[str, ...]:
     return tuple(text for count, text in (*found, (uneven, rates)) if count)
 
 
-def _recording(path: Path, files: list[Path], parts: list[_Part], values: FloatArray) -> Recording:
+def _recording(path: Path, files: list[Path], parts: list[FilePart], values: FloatArray) -> Recording:
     labelled = all(part.label for part in parts)
     names = dict.fromkeys(name for part in parts for name in part.table.header.names)
     return Recording(
-        name=path.resolve().name.split(".")[0] or "recording",
+        name=recording_name(path),
         sensors=parts[0].sensors,
         values=values,
         labels=np.concatenate([block for part in parts for block in part.labels]) if labelled else None,
@@ -249,7 +188,3 @@ def _file_sha256(path: Path) -> str:
         while chunk := file.read(2**20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _slice_text(rows: slice) -> str:
-    return f"{'' if rows.start is None else rows.start}:{'' if rows.stop is None else rows.stop}"

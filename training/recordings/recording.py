@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError
+from edge_runtime.only_when import parse_condition
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.table import Header
 from training.recordings.store import select_columns
@@ -61,6 +62,10 @@ class Recording:
         What was found odd about the rows, for people.
     rate_hz : float
         Rows per second, as the file says or its time column in seconds; 0 where unknown.
+    only_when : str
+        Which rows were kept, see `edge_runtime.only_when`; empty for all.
+    off : int
+        Rows left out by it.
     """
 
     name: str
@@ -74,6 +79,8 @@ class Recording:
     breaks: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     rate_hz: float = 0.0
+    only_when: str = ""
+    off: int = 0
 
     def without(self, sensors: Sequence[str]) -> Recording:
         """Return the recording with some sensors left out.
@@ -81,10 +88,17 @@ class Recording:
         Raises
         ------
         RecordingError
-            If none is left.
+            If none is left, or one of them decides which rows count.
         """
         if not sensors:
             return self
+        needed = [one.sensor for one in parse_condition(self.only_when) if one.sensor in sensors]
+        if needed:
+            raise RecordingError(
+                f"--only-when {self.only_when!r} needs {', '.join(needed)}, which would be left out of the model: it "
+                "never moves while the machine works, or repeats another sensor. Expected a sensor that stays, as the "
+                "device decides by it too."
+            )
         kept = [number for number, name in enumerate(self.sensors) if name not in sensors]
         if not kept:
             raise RecordingError(f"{self.name} has no sensor left without {', '.join(sensors)}.")

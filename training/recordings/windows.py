@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
@@ -114,7 +115,7 @@ def _too_few(recording: Recording, window: int, fraction: float) -> RecordingErr
         "" if not recording.breaks else f", in stretches without a gap (there are {len(recording.breaks)} gaps)"
     )
     return RecordingError(
-        f"the recording has {len(recording.values)} row(s), too few to learn from: a window of {window} needs at "
-        f"least {round((window + 1) / min(fraction or 1.0, 1 - fraction)) + 1}{without_gap}. "
+        f"the recording has {counted(len(recording.values), 'row')}, too few to learn from: a window of {window} needs "
+        f"at least {round((window + 1) / min(fraction or 1.0, 1 - fraction)) + 1}{without_gap}. "
         "Record more, or choose a smaller --window."
     )

@@ -1,0 +1,21 @@
+"""Detection at a limit that an oracle sets: the one that so large a share of normal rows exceeds."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.preprocessing import FloatArray
+
+MATCHED_FAR = 0.01
+
+
+def matched_limit(normal_scores: FloatArray, far: float = MATCHED_FAR) -> float:
+    """Return the limit that a share of normal scores is above.
+
+    It compares methods without their threshold rules; nobody who runs a detector knows it.
+
+    >>> matched_limit(np.arange(100, dtype=np.float32), far=0.1)
+    89.0
+    """
+    scores = normal_scores[~np.isnan(normal_scores)]
+    return float(np.quantile(scores, 1.0 - far, method="lower"))

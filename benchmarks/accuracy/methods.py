@@ -1,0 +1,133 @@
+"""Everything that is measured on a collection: our files, the untrained network's, and the baselines beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.accuracy.baselines import BASELINES
+from benchmarks.accuracy.limits import limit_of
+from benchmarks.accuracy.real_path import (
+    SCHEMES,
+    detectors,
+    promised_far,
+    relative_scores,
+    untrained,
+    with_seed,
+)
+from edge_runtime.detector import Detector
+from edge_runtime.errors import SaeliteError
+from edge_runtime.judging import Judge
+from edge_runtime.manifest import DetectorSpec
+from edge_runtime.preprocessing import FloatArray
+from training.pipeline import DetectorSettings
+from training.recordings import Recording
+from training.recordings.windows import split
+
+OURS = tuple(SCHEMES)
+UNTRAINED = "untrained"
+METHODS = (*OURS, UNTRAINED, *BASELINES)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a method is once it has learnt.
+
+    Parameters
+    ----------
+    score_many : callable
+        From windows of shape (n, window, sensors) to raw scores of shape (n,).
+    spec : DetectorSpec
+    new_judge : callable
+        Returns a judge that has seen nothing yet.
+    promised_far : float
+        Share of normal windows above the threshold that it was fitted for.
+    """
+
+    score_many: Callable[[FloatArray], FloatArray]
+    spec: DetectorSpec
+    new_judge: Callable[[], Judge]
+    promised_far: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """A detector that has learnt, ready to score recordings.
+
+    Parameters
+    ----------
+    name : str
+        One of `METHODS`.
+    ready : Ready or None
+        None where the recording was refused: then every score is 0 and nothing alarms.
+    trouble : str
+        Why the recording was refused, or why export would not have written the file unasked; empty where all is well.
+    """
+
+    name: str
+    ready: Ready | None
+    trouble: str = ""
+
+    @property
+    def promised_far(self) -> float | None:
+        """Share of normal windows that the method promises to alarm on at most."""
+        return None if self.ready is None else self.ready.promised_far
+
+    def relative_scores(self, recording: Recording) -> FloatArray:
+        """Return smoothed scores over the threshold by row, from a fresh start; see `real_path.relative_scores`."""
+        if self.ready is None:
+            return np.zeros(len(recording.values), np.float32)
+        return relative_scores(self.ready.new_judge(), recording)
+
+    def row_scores(self, recording: Recording) -> FloatArray:
+        """Return raw scores of rows that have no order, each a window of its own."""
+        if self.ready is None:
+            return np.zeros(len(recording.values), np.float32)
+        chosen = [recording.sensors.index(name) for name in self.ready.spec.sensor_names]
+        return self.ready.score_many(np.ascontiguousarray(recording.values[:, None, chosen]))
+
+
+def methods(normal: Recording, seed: int) -> list[Method]:
+    """Learn normal rows by every method of `METHODS`; the product's defaults decide on inputs, smoothing and limit."""
+    settings = with_seed(seed)
+    try:
+        trained = detectors(normal, settings)
+        at_random = detectors(normal, untrained(settings), OURS[:1])[OURS[0]]
+    except SaeliteError as error:
+        return [Method(name, None, f"refused: {error}") for name in METHODS]
+    found = [_ours(name, detector) for name, detector in trained.items()]
+    found.append(_ours(UNTRAINED, at_random))
+    spec = trained[OURS[0]].manifest.spec
+    return found + [Method(name, baseline(name, spec, normal, settings)) for name in BASELINES]
+
+
+def _ours(name: str, detector: Detector) -> Method:
+    ready = Ready(detector.score_many, detector.manifest.spec, lambda: Judge.of(detector), promised_far(detector))
+    return Method(name, ready, "; ".join(detector.manifest.parity_failures))
+
+
+def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: DetectorSettings) -> Ready:
+    """Learn normal rows by one of `BASELINES`.
+
+    Parameters
+    ----------
+    name : str
+    spec : DetectorSpec
+        Of the detector beside it: the same sensors, windows, inputs, smoothing and mean tracking.
+    normal : Recording
+        All of its rows are learnt: none of these methods has to be stopped early.
+    settings : DetectorSettings
+        What the detector beside it was trained by: the same seed and limit rule.
+    """
+    chosen = normal.without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
+    stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
+    windows = stretches.take(np.arange(len(stretches)))
+    limit = limit_of(BASELINES[name], windows, spec, settings.training.seed)
+    score = BASELINES[name](spec.preprocessing.transform(windows), settings.training.seed)
+
+    def score_many(windows: FloatArray) -> FloatArray:
+        return score(spec.preprocessing.transform(windows))
+
+    return Ready(score_many, spec, lambda: Judge(score_many, spec, limit.value), limit.promised_far)

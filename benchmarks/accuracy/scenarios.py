@@ -1,0 +1,61 @@
+"""Kinds of simulated machines to measure on, and the faults put into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.simulator import KINDS, MachineSettings, SimulatedMachine, simulate
+from training.recordings import Recording
+
+_PLAIN = MachineSettings(rows=14 * 1440)
+SCENARIOS: Mapping[str, MachineSettings] = {
+    "plain": _PLAIN,
+    "three modes": replace(_PLAIN, modes=3),
+    "three modes, season": replace(_PLAIN, modes=3, season=1.0),
+    "drift": replace(_PLAIN, drift=0.3, wear=0.05),
+    "standstill": replace(_PLAIN, standstill=0.15),
+}
+"""Two weeks of a reading a minute of 20 sensors."""
+FAULT_SIZE = 2.0
+_EPISODES = 8
+_EPISODE_SHARE = 0.25
+"""Of the time from one episode's start to the next one's."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One machine: a week to learn, another normal week, and that week once more with each kind of fault.
+
+    Parameters
+    ----------
+    train, normal : Recording
+    faulty : mapping of str to Recording
+        By the kind of fault; several episodes of it, each in another sensor, labelled.
+    """
+
+    train: Recording
+    normal: Recording
+    faulty: Mapping[str, Recording]
+
+
+def trial(name: str, settings: MachineSettings, seed: int) -> Trial:
+    """Simulate a machine; the same settings and seed always return the same one."""
+    machine = simulate(settings, seed)
+    half = len(machine.values) // 2
+    faulty = {kind: _with_episodes(machine, kind, half).recording(f"{name}, {kind}", half) for kind in KINDS}
+    return Trial(machine.recording(f"{name}, learnt", 0, half), machine.recording(f"{name}, normal", half), faulty)
+
+
+def _with_episodes(machine: SimulatedMachine, kind: str, start: int) -> SimulatedMachine:
+    """Return the machine with a kind of fault several times after `start`, with pauses to recover in."""
+    rng = np.random.default_rng((machine.seed, KINDS.index(kind)))
+    step = (len(machine.values) - start) // _EPISODES
+    length = max(1, round(_EPISODE_SHARE * step))
+    sensors = rng.permutation(np.resize(machine.sensors, _EPISODES))
+    for number, sensor in enumerate(sensors):
+        first = start + number * step + step // 2
+        machine = machine.with_fault(kind, str(sensor), first, first + length, FAULT_SIZE, rng)
+    return machine

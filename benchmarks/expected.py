@@ -1,0 +1,34 @@
+"""What a model expected of its sensors, beside what they said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.detector import Detector
+from edge_runtime.preprocessing import FloatArray, sliding_windows
+
+_BAND_DEVIATIONS = 3.0
+
+
+def expected_bands(detector: Detector) -> FloatArray:
+    """Return how far normal levels are from the expected value at most, shape (sensors,): three standard deviations."""
+    manifest = detector.manifest
+    return np.asarray(_BAND_DEVIATIONS * np.array(manifest.bands or manifest.spec.preprocessing.scale))
+
+
+def windows_at(detector: Detector, readings: FloatArray) -> FloatArray:
+    """Return the window that ends with each of some readings, shape (n, window, sensors).
+
+    A missing value is held over from the reading before, or is the centre; before the first reading it is repeated.
+
+    Parameters
+    ----------
+    readings : ndarray of shape (n, sensors)
+        NaN where a value is missing.
+    """
+    preprocessing = detector.manifest.spec.preprocessing
+    known = np.isfinite(readings)
+    newest = np.maximum.accumulate(np.where(known, np.arange(len(readings))[:, None], -1), axis=0)
+    held = np.where(newest >= 0, np.take_along_axis(readings, np.maximum(newest, 0), axis=0), preprocessing.center)
+    padded = np.concatenate([np.repeat(held[:1], preprocessing.window - 1, axis=0), held])
+    return sliding_windows(padded.astype(np.float32), preprocessing.window)

@@ -1,0 +1,18 @@
+"""The scoring head that every runtime computes beside each other: simple enough to be written in each of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.heads import Head
+from edge_runtime.run_folder import RunFolder
+from export.fitting.heads import fit_head
+from training.plain_scoring import plain_parts
+
+KIND = "t2x"
+
+
+def peer_head(run: RunFolder) -> Head:
+    """Return T² of inputs and codes, fitted on what the full model gives for the run's windows."""
+    parts = plain_parts(run.network, run.spec.preprocessing.transform(run.windows.windows))
+    return fit_head(KIND, {name: values.astype(np.float32) for name, values in parts.items()})

@@ -1,0 +1,142 @@
+"""A recording and all that a detector said of it, gathered for a report."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.detector import Detector
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.recording_scores import RecordingScores, ScoredBlock, ScoreRequest, Summary
+from edge_runtime.sources.open_table import open_table
+from edge_runtime.streaming.alarm import AlarmEvent
+
+FAULT_COLUMN = "fault"
+Shares = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class ScoredRecording:
+    """What came of a recording, one entry per window.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,), int64
+        Row each window ends with.
+    times : ndarray of shape (n,), float64
+        Seconds; row numbers without a time.
+    scores : ndarray of shape (n,), float32
+    anomalies : ndarray of shape (n,), bool
+    alarm_numbers : ndarray of shape (n,), int64
+        Which alarm each window is part of, counted from 1; 0 for none.
+    labels : ndarray of shape (n,), bool, or None
+    faults : ndarray of shape (n,), str, or None
+        Where the recording has a column ``fault``.
+    events : tuple of AlarmEvent
+    blame : dict
+        Shares of the score by alarm number, and by ``("fault", first window)`` of each fault.
+    has_time : bool
+    summary : Summary
+    """
+
+    rows: npt.NDArray[np.int64]
+    times: npt.NDArray[np.float64]
+    scores: FloatArray
+    anomalies: npt.NDArray[np.bool_]
+    alarm_numbers: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.bool_] | None
+    faults: npt.NDArray[np.str_] | None
+    events: tuple[AlarmEvent, ...]
+    blame: dict[Hashable, Shares]
+    has_time: bool
+    summary: Summary
+
+
+def scored_recording(detector: Detector, path: Path, request: ScoreRequest) -> ScoredRecording:
+    """Score a recording, in memory that grows with its windows but not with its sensors.
+
+    Raises
+    ------
+    RecordingError
+        See `edge_runtime.recording_scores.RecordingScores`.
+    """
+    with open_table(path) as table:
+        has_faults = FAULT_COLUMN in table.header.names
+        texts = (FAULT_COLUMN,) if has_faults else ()
+        scores = RecordingScores(detector, table, replace(request, texts=texts, explain_above=request.alarm.exit_ratio))
+        place = int(table.header.time_column is not None)
+        gathered = _Gathered(detector.sensor_names, place if has_faults else None)
+        for block in scores.blocks():
+            gathered.add(block)
+    return gathered.done(scores)
+
+
+class _Gathered:
+    def __init__(self, sensors: tuple[str, ...], fault_place: int | None) -> None:
+        self._sensors, self._fault_place = sensors, fault_place
+        self._blocks: list[tuple[npt.NDArray[np.generic], ...]] = []
+        self._labels: list[npt.NDArray[np.bool_]] = []
+        self._faults: list[str] = []
+        self._sums: dict[Hashable, FloatArray] = {}
+        self._fault = ("", 0)
+        self._seen = 0
+
+    def add(self, block: ScoredBlock) -> None:
+        """Keep what is drawn, and sum up who is to blame."""
+        numbers = block.alarm_numbers
+        self._blocks.append((block.rows.numbers, block.rows.times, block.scores, block.anomalies, numbers))
+        if block.labels is not None:
+            self._labels.append(block.labels)
+        none = np.zeros((len(numbers), len(self._sensors)), np.float32)
+        contributions = none if block.contributions is None else np.maximum(np.nan_to_num(block.contributions), 0.0)
+        for number in np.unique(numbers[block.alarms]).tolist():
+            self._sum(number, contributions[numbers == number])
+        self._add_faults(block, contributions)
+        self._seen += len(block.scores)
+
+    def _add_faults(self, block: ScoredBlock, contributions: FloatArray) -> None:
+        if self._fault_place is not None:
+            names = [cells[self._fault_place].strip() for cells in block.rows.texts]
+            self._faults += names
+        elif block.labels is not None:
+            names = ["labelled" if label else "" for label in block.labels.tolist()]
+        else:
+            return
+        keys = []
+        for row, name in enumerate(names):
+            if name != self._fault[0]:
+                self._fault = (name, self._seen + row)
+            keys.append(self._fault[1])
+        of, labelled = np.array(keys), np.array([bool(name) for name in names], bool)
+        for first in np.unique(of[labelled]).tolist():
+            self._sum(("fault", first), contributions[labelled & (of == first)])
+
+    def _sum(self, key: Hashable, contributions: FloatArray) -> None:
+        total = contributions.sum(axis=0, dtype=np.float64)
+        self._sums[key] = self._sums[key] + total if key in self._sums else total
+
+    def done(self, scores: RecordingScores) -> ScoredRecording:
+        """Return all of it."""
+        rows, times, values, anomalies, numbers = (np.concatenate(column) for column in zip(*self._blocks, strict=True))
+        return ScoredRecording(
+            rows=rows,
+            times=times,
+            scores=values,
+            anomalies=anomalies,
+            alarm_numbers=numbers,
+            labels=np.concatenate(self._labels) if self._labels else None,
+            faults=np.array(self._faults, np.str_) if self._fault_place is not None else None,
+            events=tuple(scores.events),
+            blame={key: self._shares(total) for key, total in self._sums.items()},
+            has_time=scores.has_time,
+            summary=scores.summary,
+        )
+
+    def _shares(self, total: FloatArray) -> Shares:
+        whole = float(total.sum())
+        order = np.argsort(-total, kind="stable")
+        return tuple((self._sensors[sensor], float(total[sensor]) / whole) for sensor in order if total[sensor] > 0)

@@ -1,0 +1,162 @@
+"""The limit of the smoothed score that keeps a false-alarm budget, and what can honestly be promised.
+
+Scores of windows that were fitted on are too low, and smoothed scores resemble their neighbours: a quantile of them
+promises nothing. So each block of the recording is scored by a head fitted on the others, and the limit is read off
+Student's t on the logarithms of these scores, with as many degrees of freedom as there are independent scores::
+
+    limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
+
+Where there are a hundred independent scores or more, the highest tenth of them may say that the tail is heavier than
+that; the higher limit is taken. ``p`` is the share
+of windows above the limit that the budget allows: an alarm is a run of windows above it, whose length is read off the
+runs above the 0.9 quantile. Runs above a higher level are shorter, of a Gaussian process in proportion to 1 / level.
+
+References
+----------
+Hahn and Meeker (1991), Statistical intervals, chapter 4: prediction and tolerance limits of a normal sample.
+Sokal (1997), Monte Carlo methods in statistical mechanics: integrated autocorrelation time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Floats = npt.NDArray[np.float64]
+_TINY = 1e-30
+_FEWEST = 3.0
+_UNCORRELATED = 0.05
+_MOST_SHARE = 0.2
+# What n independent scores show nothing of cannot be promised: the tail is followed to ten times as rare.
+_EXTRAPOLATION = 10.0
+_CONFIDENCE = 0.95
+_TAIL, _LEAST_IN_TAIL = 0.1, 10.0
+_LARGEST_LOG = 80.0
+# Scores farther out than this many robust deviations are a fault in the recording and not its tail.
+_FAR_OUT = 8.0
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A fitted limit.
+
+    Parameters
+    ----------
+    value : float
+        Of the smoothed score.
+    n_windows : int
+        Normal windows it was fitted on.
+    n_effective : float
+        Independent scores among them.
+    share : float
+        Share of normal windows expected above the limit.
+    share_upper : float
+        The same at 95 % confidence.
+    share_wanted : float
+        What the budget asked for; below `share` where the recording is too short to promise it.
+    run_length : float
+        Windows that an alarm stays above the limit.
+    """
+
+    value: float
+    n_windows: int
+    n_effective: float
+    share: float
+    share_upper: float
+    share_wanted: float
+    run_length: float
+
+    @property
+    def windows_needed(self) -> float:
+        """Normal windows that would be enough to promise what was wanted."""
+        return self.n_windows / self.n_effective / (_EXTRAPOLATION * self.share_wanted)
+
+
+def effective_size(values: Floats) -> float:
+    """Return how many independent values so many autocorrelated ones are worth.
+
+    >>> rng = np.random.default_rng(0)
+    >>> white = rng.normal(size=4000)
+    >>> round(effective_size(white) / 4000, 1), round(effective_size(np.repeat(white[:400], 10)) / 400, 1)
+    (1.0, 1.0)
+    """
+    n = len(values)
+    centered = values - values.mean()
+    power = float(centered @ centered)
+    if n < 2 or power <= 0:
+        return float(max(n, 1))
+    spectrum = np.abs(np.fft.rfft(centered, 2 * n)) ** 2
+    correlation = np.fft.irfft(spectrum)[: n // 2 + 1] / power
+    below = np.flatnonzero(correlation < _UNCORRELATED)
+    last = int(below[0]) if len(below) else len(correlation)
+    memory = 1.0 + 2.0 * float(correlation[1:last].sum())
+    return float(np.clip(n / max(memory, 1.0), min(_FEWEST, n), n))
+
+
+def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
+    """Fit the limit on smoothed scores of normal windows that the scoring head was not fitted on.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,), float64
+        In time order.
+    alarms_per_window : float or None
+        The budget: alarms for each window scored. None asks for as much as the recording can promise.
+
+    Examples
+    --------
+    >>> scores = np.exp(np.random.default_rng(1).normal(size=20_000))
+    >>> limit = fit_limit(scores, alarms_per_window=0.001)
+    >>> bool(0.0002 < (scores > limit.value).mean() < 0.002)
+    True
+    """
+    logs = _without_faults(np.log(np.maximum(np.asarray(scores, np.float64), _TINY)))
+    n = effective_size(logs)
+    floor = 1.0 / (_EXTRAPOLATION * n)
+    run_length = _run_length(logs, alarms_per_window or floor)
+    wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
+    share = min(max(wanted, floor), _MOST_SHARE)
+    spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
+    factor = float(stats.t.isf(share, max(n - 1.0, 1.0))) * np.sqrt(1.0 + 1.0 / n)
+    value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
+    return Limit(
+        float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length
+    )
+
+
+def _run_length(logs: Floats, share: float) -> float:
+    """Return the mean length of runs above the level that leaves about `share`, in windows."""
+    above = logs > np.quantile(logs, 1.0 - _TAIL)
+    runs = int((np.diff(above.astype(np.int8), prepend=0) > 0).sum())
+    level = stats.norm.isf(min(share, _TAIL)) / stats.norm.isf(_TAIL)
+    return max(float(above.sum()) / max(runs, 1) / float(level), 1.0)
+
+
+def _tail_limit(logs: Floats, n: float, share: float) -> float:
+    """Return where an exponential tail leaves `share` above it; lower than any where too few scores tell of a tail.
+
+    Logarithms of smoothed scores are often skewed: where the highest tenth says so, it decides.
+    """
+    if n * _TAIL < _LEAST_IN_TAIL or share >= _TAIL:
+        return -np.inf
+    start = float(np.quantile(logs, 1.0 - _TAIL))
+    return start + float((logs[logs >= start] - start).mean()) * float(np.log(_TAIL / share))
+
+
+def _upper_share(factor: float, n: float) -> float:
+    """Return the share above ``mean + factor * sd`` that is not exceeded with 95 % confidence.
+
+    By the large-sample variance of ``mean + factor * sd`` (Hahn and Meeker, section 4.6).
+    """
+    error = np.sqrt(1.0 / n + factor**2 / (2.0 * max(n - 1.0, 1.0)))
+    return float(stats.norm.sf(factor - stats.norm.ppf(_CONFIDENCE) * error))
+
+
+def _without_faults(logs: Floats) -> Floats:
+    middle = np.median(logs)
+    spread = _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
+    return logs[logs <= middle + _FAR_OUT * spread] if spread > 0 else logs

@@ -1,0 +1,48 @@
+"""A few faulty minutes among the normal windows: found by their own distance, and left out of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.preprocessing import FloatArray
+from export.fitting.blocks import BLOCKS, block_bounds
+from export.fitting.heads import fit_head
+
+_ROUNDS = 3
+_FAR_OUT = 6.0
+_MOST = 0.1
+_MAD_TO_SIGMA = 1.4826
+_FIRST_GUESS = 0.75
+_LEAST_PER_INPUT = 4
+_TINY = 1e-12
+
+
+def usual_windows(parts: Mapping[str, FloatArray]) -> npt.NDArray[np.bool_]:
+    """Return which windows to fit on, shape (n,): all but those far out from the bulk, a tenth at most.
+
+    Far out is six robust standard deviations of the logarithm of T²: nothing that a heavy tail of normal work reaches.
+    What is far out again and again, in most parts of the recording, is a way the machine works: it stays.
+
+    The bulk is found by fitting T² of the inputs on the nearer windows and looking again, a few times, as the minimum
+    covariance determinant does (Rousseeuw and Van Driessen, 1999, A fast algorithm for the minimum covariance
+    determinant estimator).
+    """
+    inputs = parts["inputs"]
+    if len(inputs) < _LEAST_PER_INPUT * inputs.shape[1]:
+        return np.ones(len(inputs), bool)
+    distance = np.abs(inputs).max(axis=1)
+    usual = distance <= np.quantile(distance, _FIRST_GUESS)
+    for _ in range(_ROUNDS):
+        scores = fit_head("inputs", {"inputs": inputs[usual]}).score({"inputs": inputs}).astype(np.float64)
+        logs = np.log(scores + _TINY)
+        middle = np.median(logs)
+        far_out = middle + _FAR_OUT * _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
+        usual = logs <= max(far_out, float(np.quantile(logs, 1 - _MOST)))
+    return np.ones(len(inputs), bool) if _recurs(~usual) else np.asarray(usual)
+
+
+def _recurs(far_out: npt.NDArray[np.bool_]) -> bool:
+    return sum(bool(far_out[start:stop].any()) for start, stop in block_bounds(len(far_out))) > BLOCKS // 2

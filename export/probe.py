@@ -1,0 +1,97 @@
+"""Running a network by itself, to fit on what it gives: in the graph's own numbers, in a real runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.heads import PARTS, hidden_outputs, needs_decoder
+from edge_runtime.host_scoring import HostScoring
+from edge_runtime.manifest import Quantization
+from edge_runtime.preprocessing import FloatArray
+from edge_runtime.run_folder import Network, RunFolder
+from export import flatbuffer
+from export.fitting.file_outputs import Fault, FileOutputs, Parts, faults_in, file_outputs
+from export.inference_graph import build_network_graph, build_probe_graph
+from export.quantization import quantize, representative_dataset
+from export.runtime_check import InstalledRuntime, run_graph
+from export.targets import DETECTOR, Target
+
+_REPRESENTATIVE_WINDOWS = 1000
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A run's network without a head, ready to be quantised.
+
+    Parameters
+    ----------
+    run : RunFolder
+    target : Target
+    float_graph : bytes
+    sample : ndarray
+        What its input is given to find the ranges of its tensors.
+    faults : tuple of Fault
+    """
+
+    run: RunFolder
+    target: Target
+    float_graph: bytes
+    sample: FloatArray
+    faults: tuple[Fault, ...]
+
+    @classmethod
+    def of(cls, run: RunFolder, target: Target) -> Probe:
+        """Build the graph of everything that a head may be made of."""
+        preprocessing, windows = run.spec.preprocessing, run.windows.windows
+        if target.graph == DETECTOR:
+            graph = build_probe_graph(run.network, preprocessing)
+        else:
+            graph = build_network_graph(run.network, heads_for(run.network))
+        return cls(run, target, graph, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
+
+    def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
+        """Return what the network gives when it is quantised so."""
+        graph = flatbuffer.name_tensors(quantize(self.float_graph, scheme, self.target, self.sample), self.float_graph)
+        return file_outputs(
+            lambda windows: self._run(graph, runtime, windows),
+            self.run.windows.windows,
+            self.faults,
+            is_series=self.run.is_series,
+        )
+
+    def _run(self, graph: bytes, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
+        if self.target.graph == DETECTOR:
+            return parts_of(run_graph(runtime, graph, windows)[0])
+        scale, zero_point = flatbuffer.quantized_input(graph) or (0.0, 0)
+        quantization = Quantization("", input_scale=scale, input_zero_point=zero_point)
+        host = HostScoring(self.run.spec.preprocessing, None, quantization, flatbuffer.network_outputs(graph))
+        outputs, _ = run_graph(runtime, graph, host.inputs(windows))
+        return host.parts(windows, outputs)
+
+
+def representative(run: RunFolder, target: Target) -> FloatArray:
+    """Return the representative dataset of a graph: normal windows, evenly spread, and every sensor far out."""
+    windows = run.windows.windows
+    sample = representative_dataset(windows[:: -(-len(windows) // _REPRESENTATIVE_WINDOWS)], run.spec.preprocessing)
+    return sample if target.graph == DETECTOR else run.spec.preprocessing.transform(sample)
+
+
+def heads_for(network: Network) -> tuple[str, ...]:
+    """Return the heads that a network has the parts for."""
+    return tuple(kind for kind in PARTS if network.decoder or not needs_decoder(kind))
+
+
+def parts_of(outputs: dict[str, FloatArray]) -> Parts:
+    """Return what heads are made of, from a probe graph's outputs by name."""
+    inputs = outputs["inputs"]
+    hidden = [outputs[name] for name in hidden_outputs(outputs)]
+    parts = {
+        "inputs": inputs,
+        "hidden": np.concatenate([inputs[:, :0], *hidden], axis=1),
+        "codes": outputs["codes"],
+    }
+    if "reconstruction" in outputs:
+        parts["residual"] = inputs - outputs["reconstruction"]
+    return parts

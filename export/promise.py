@@ -1,0 +1,50 @@
+"""What a fitted limit lets a file promise: false alarms to expect, at most, and what would make it better."""
+
+from __future__ import annotations
+
+from edge_runtime.manifest import Threshold
+from edge_runtime.preprocessing import Preprocessing
+from export.fitting.budget import UNITS_S, FalseAlarmBudget
+from export.fitting.limit import Limit
+
+METHOD = "Student's t on log scores of blocks left out"
+
+
+def window_s_of(preprocessing: Preprocessing) -> float:
+    """Return the seconds from one window to the next, 0 where the recording did not say."""
+    return preprocessing.stride / preprocessing.rate_hz if preprocessing.rate_hz else 0.0
+
+
+def threshold_of(limit: Limit, budget: FalseAlarmBudget, window_s: float) -> Threshold:
+    """Return the threshold of normalised scores and its promise.
+
+    Parameters
+    ----------
+    limit : Limit
+    budget : FalseAlarmBudget
+        What was asked for.
+    window_s : float
+        Seconds between two windows; 0 where unknown: then nothing is promised by time.
+    """
+    alarms = _per_unit(budget, window_s)
+    is_kept = limit.share <= limit.share_wanted * (1 + 1e-9)
+    missing = 0.0 if is_kept else max(limit.windows_needed - limit.n_windows, 0.0)
+    return Threshold(
+        1.0,
+        METHOD,
+        target_far=limit.share,
+        n_windows=limit.n_windows,
+        target_far_upper=limit.share_upper,
+        n_effective=round(limit.n_effective, 2),
+        budget=budget.text,
+        promised=None if alarms is None else limit.share / limit.run_length * alarms,
+        promised_upper=None if alarms is None else limit.share_upper / limit.run_length * alarms,
+        more_s=missing * window_s,
+    )
+
+
+def _per_unit(budget: FalseAlarmBudget, window_s: float) -> float | None:
+    """Return how many windows the budget's unit has."""
+    if budget.unit == "reading":
+        return 1.0
+    return UNITS_S[budget.unit] / window_s if window_s else None

@@ -1,0 +1,91 @@
+"""``saelite report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_runtime.errors import UsageError, missing_extra
+from saelite.loading import load_detector
+from saelite.options import (
+    alarm_options,
+    alarm_settings,
+    detector_options,
+    label_option,
+    on_missing_option,
+    only_when_option,
+    rows_option,
+)
+
+if TYPE_CHECKING:
+    from edge_runtime.sources.row_range import RowRange
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("recording", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="HTML page to write.")
+@rows_option("Readings to report on; those before them fill the first window.")
+@label_option
+@on_missing_option
+@only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
+@alarm_options
+@click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
+              help="Run folder of the model: adds how it was trained, how fast it is and how large.")  # fmt: skip
+@detector_options
+def report(
+    model: Path,
+    recording: Path,
+    output: Path,
+    rows: RowRange,
+    label: str | None,
+    on_missing: str,
+    only_when: str | None,
+    full: Path | None,
+    exit_ratio: float,
+    debounce: tuple[int, int],
+    min_duration: float | None,
+    cool_down: float | None,
+    **chosen: Any,
+) -> None:
+    """Write a page on a recording: score, alarms, the sensors to blame and what they did, how often it alarms.
+
+    One HTML file that needs nothing else. Its charts can be zoomed. Where the recording has labels it also shows F1,
+    false-alarm rate (FAR) and missed-alarm rate (MAR). Shown in detail are the 24 highest alarms.
+
+    \b
+    Examples:
+      saelite report pump.tflite log.csv -o report.html
+      saelite report pump.tflite log.csv --rows 2026-01-05..2026-01-12 --debounce 3/5 -o week.html
+    """
+    try:
+        from rich.console import Console
+    except ImportError as error:
+        raise missing_extra("rich", "workstation", "the report") from error
+    from benchmarks.recording_report import recording_report
+    from benchmarks.report.console import print_report
+    from benchmarks.report.html import write_report
+    from edge_runtime.model_file import read_model_file
+    from edge_runtime.recording_scores import ScoreRequest
+
+    if str(recording) == "-":
+        raise UsageError("a report reads its recording twice, which standard input does not allow. Give a file.")
+    if full is not None:
+        from saelite.workstation import require_workstation
+
+        require_workstation("report --full")
+    detector = load_detector(model, **chosen)
+    alarm = alarm_settings(exit_ratio, debounce, min_duration, cool_down)
+    request = ScoreRequest(rows.rows(str(recording)), label, on_missing, alarm=alarm, only_when=only_when)
+    found = recording_report(detector, read_model_file(model), recording, request, detector.manifest.name)
+    if full is not None:
+        from benchmarks.full_model import with_full_model
+        from saelite.progress import step_progress
+
+        with step_progress() as on_step:
+            found = with_full_model(found, model, full, on_step)
+    write_report(found, output)
+    print_report(found, Console())
+    click.echo(f"report: {output}")

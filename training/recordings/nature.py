@@ -1,0 +1,43 @@
+"""What kind of recording it is: rows that follow each other in time, or a table of rows that do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.recordings.recording import Recording
+
+_ROWS = 20_000
+_QUANTILE = 0.75
+_CORRELATED = 0.2
+# A quarter of the sensors of rows without order exceed this many standard errors by chance in one of a thousand tables.
+_STANDARD_ERRORS = 4.0
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What was found.
+
+    Parameters
+    ----------
+    is_series : bool
+        Whether a row resembles the row before it, or has a time.
+    autocorrelation : float
+        Of successive rows: the upper quartile over the sensors.
+    """
+
+    is_series: bool
+    autocorrelation: float
+
+
+def nature_of(recording: Recording) -> Nature:
+    """Look at how successive rows hang together, in the recording's first rows."""
+    rows = np.asarray(recording.values[:_ROWS], np.float64)
+    rows = rows - rows.mean(axis=0)
+    power = np.square(rows).sum(axis=0)
+    products = (rows[:-1] * rows[1:]).sum(axis=0)
+    correlations = np.abs(products[power > 0] / power[power > 0])
+    found = float(np.quantile(correlations, _QUANTILE)) if len(correlations) else 0.0
+    is_correlated = found > max(_CORRELATED, _STANDARD_ERRORS / np.sqrt(max(len(rows), 1)))
+    return Nature(bool(recording.rate_hz > 0 or is_correlated), found)
