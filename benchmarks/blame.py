@@ -13,7 +13,8 @@ from benchmarks.accuracy.result import Rows, percent, spread
 from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
 from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.detector import Detector
-from edge_runtime.judging import Judge, Judged
+from edge_runtime.explaining import Explainer
+from edge_runtime.judging import Judge
 from edge_runtime.preprocessing import FloatArray
 from training.recordings import Recording
 
@@ -23,11 +24,11 @@ OURS = next(iter(SCHEMES))
 
 @dataclass(frozen=True)
 class _Scored:
-    """Row at which each window ends, whether it is in alarm, and the windows as the model saw them."""
+    """Row at which each window ends, whether it is in alarm, and each sensor's contribution."""
 
     rows: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     anomalies: Flags
-    windows: FloatArray
+    contributions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -105,24 +106,17 @@ def _counts(
     # What is in alarm without the fault as well names whatever it was before.
     counted = filled & ~without.anomalies
     alarms = counted & scored.anomalies
-    contributions = detector.explain_many(scored.windows[alarms])
-    return np.array([counted.sum(), *_named(contributions, faulty)])
+    return np.array([counted.sum(), *_named(scored.contributions[alarms], faulty)])
 
 
 def _scored(recording: Recording, detector: Detector) -> _Scored:
-    """Return a stretch's results, from a fresh start."""
+    """Return a stretch's results, from a fresh start, as a stream gives them."""
     chosen = [recording.sensors.index(name) for name in detector.sensor_names]
-    windows: list[FloatArray] = []
-
-    def keep(judged: Judged) -> FloatArray:
-        windows.append(judged.windows)
-        return np.empty((len(judged.windows), 0), np.float32)
-
     parts = np.split(recording.values[:, chosen], recording.breaks)
     blocks = [block for part in parts for block in (None, np.ascontiguousarray(part))]
-    results = list(score_blocks(Judge.of(detector), blocks, keep))
-    rows, anomalies = (np.concatenate([getattr(one, name) for one in results]) for name in ("rows", "anomalies"))
-    return _Scored(rows, anomalies, np.concatenate(windows))
+    results = list(score_blocks(Judge.of(detector), blocks, Explainer(detector, -np.inf).explain))
+    fields = ("rows", "anomalies", "contributions")
+    return _Scored(*(np.concatenate([getattr(one, name) for one in results]) for name in fields))
 
 
 def _named(contributions: np.ndarray[tuple[int, ...], np.dtype[np.float32]], faulty: int) -> tuple[int, int, int]:

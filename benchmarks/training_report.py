@@ -87,12 +87,12 @@ def _learnt(run: RunFolder) -> Learnt:
     squares = (parts["residual"] ** 2).mean(axis=0)
     # What the network sees of a sensor are some of its inputs; sensors vary fastest.
     by_sensor = np.sqrt(squares.reshape(-1, preprocessing.sensors).mean(axis=0))
-    findings = run.training["findings"]
+    sensors = run.training["profile"]["sensors"]
     return Learnt(
         mean_activations=parts["codes"].mean(axis=0),
         firing_shares=(parts["codes"] > 0.5).mean(axis=0),
         errors=tuple(zip(run.spec.sensor_names, by_sensor.tolist(), strict=True)),
-        findings=tuple((kind, ", ".join(names)) for kind, names in findings.items() if names),
+        quality=tuple((one["name"], one["grade"], one["note"] or "good") for one in sensors),
     )
 
 

@@ -1,4 +1,4 @@
-"""Contributions of successive windows, of those that are worth their price."""
+"""Contributions to the smoothed scores of successive windows."""
 
 from __future__ import annotations
 
@@ -7,24 +7,40 @@ import numpy as np
 from edge_runtime.detector import Detector
 from edge_runtime.judging import Judged
 from edge_runtime.preprocessing import FloatArray
+from edge_runtime.smoothing import RowSmoother
 
 
-def explain_scores(detector: Detector, judged: Judged, above: float) -> FloatArray:
-    """Return each sensor's contribution to scores above so many thresholds, zero for the others.
-
-    Where the graph has none of its own they cost a run for every sensor; see `Detector.explain_many`.
+class Explainer:
+    """Says which sensors the scores of a stream are due to, window after window.
 
     Parameters
     ----------
+    detector : Detector
     above : float
-        In thresholds; ``-inf`` explains every score.
-
-    Returns
-    -------
-    ndarray of shape (n, sensors), float32
+        Where the model has no contributions of its own they cost a run for every sensor: only scores above so many
+        thresholds get them, the others get zeros. ``-inf`` explains every score.
     """
-    contributions = np.zeros((len(judged.scores), len(detector.sensor_names)), np.float32)
-    rows = np.flatnonzero(judged.scores > above * judged.thresholds)
-    if len(rows):
-        contributions[rows] = detector.explain_many(np.ascontiguousarray(judged.windows[rows]))
-    return contributions
+
+    def __init__(self, detector: Detector, above: float) -> None:
+        self._detector, self._above = detector, above
+        self._smoother = RowSmoother(detector.manifest.spec.scoring.smoothing_span)
+        self._has_own = "contributions" in detector.outputs
+
+    def explain(self, judged: Judged, seen: FloatArray | None = None) -> FloatArray:
+        """Return each sensor's contribution, shape (n, sensors); smoothed as the scores are where all are known.
+
+        Parameters
+        ----------
+        judged : Judged
+        seen : ndarray of shape (n, sensors), optional
+            The model's own contributions, where they are known already.
+        """
+        if self._has_own:
+            raw = self._detector.explain_many(judged.windows) if seen is None else seen
+            # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
+            return self._smoother.update_many(np.nan_to_num(raw)) if len(raw) else raw
+        contributions = np.zeros((len(judged.scores), len(self._detector.sensor_names)), np.float32)
+        rows = np.flatnonzero(judged.scores > self._above * judged.thresholds)
+        if len(rows):
+            contributions[rows] = self._detector.explain_many(np.ascontiguousarray(judged.windows[rows]))
+        return np.nan_to_num(contributions)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ from edge_runtime.confusion import Confusion
 from edge_runtime.counted import counted
 from edge_runtime.detector import Detector
 from edge_runtime.errors import RecordingError, UsageError
-from edge_runtime.explaining import explain_scores
+from edge_runtime.explaining import Explainer
 from edge_runtime.judging import AdaptationSettings, Judge
 from edge_runtime.only_when import condition_of
 from edge_runtime.preprocessing import FloatArray
@@ -190,7 +189,7 @@ class RecordingScores:
                     yield piece.values
 
         above, before = self._request.explain_above, 0
-        explain = None if above is None else partial(explain_scores, self._detector, above=above)
+        explain = None if above is None else Explainer(self._detector, above).explain
         for scored in score_blocks(self._judge, values(), explain):
             rows = fed.pop()
             yield self._block(rows, scored, before)

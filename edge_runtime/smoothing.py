@@ -13,6 +13,34 @@ _BLOCK = 256
 _LARGEST = float(np.finfo(np.float32).max)
 
 
+class RowSmoother:
+    """The same average of rows of numbers, such as the contributions that sum to the scores.
+
+    A window of noise may blame any sensor; the smoothed score alarms, so what is blamed is smoothed alike. Smoothed
+    contributions sum to the smoothed score.
+
+    Parameters
+    ----------
+    span : int
+        See `Smoother`.
+
+    Examples
+    --------
+    >>> RowSmoother(span=3).update_many(np.float32([[1, 0], [0, 4]]))
+    array([[1. , 0. ],
+           [0.5, 2. ]], dtype=float32)
+    """
+
+    def __init__(self, span: int = 1) -> None:
+        self._span, self._columns = span, list[Smoother]()
+
+    def update_many(self, rows: FloatArray) -> FloatArray:
+        """Return the smoothed rows after each of `rows`, shape (n, columns)."""
+        self._columns = self._columns or [Smoother(self._span) for _ in range(rows.shape[1])]
+        smoothed = [column.update_many(values) for column, values in zip(self._columns, rows.T, strict=True)]
+        return np.stack(smoothed, axis=1)
+
+
 class Smoother:
     """Exponentially weighted moving average ``y += alpha * (x - y)`` that starts at the first score.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge_runtime.manifest import Threshold
 
+_BOUNDLESS = 20.0
 _SECONDS = (("week", 604800.0), ("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 
 
@@ -15,7 +16,10 @@ def false_alarms(threshold: Threshold) -> str:
         share = f"{threshold.target_far:.2%} of normal windows, at most {threshold.target_far_upper:.2%}"
         return f"{share} with 95 % confidence; the recording has no time, so alarms are not promised per week"
     unit = threshold.budget.partition("/")[2]
-    return f"{_number(threshold.promised)} a {unit}, at most {_number(threshold.promised_upper)} with 95 % confidence"
+    expected = f"{_number(threshold.promised)} a {unit}"
+    if threshold.promised_upper > _BOUNDLESS * threshold.promised:
+        return f"{expected}, but the recording is too short to say how many at most"
+    return f"{expected}, at most {_number(threshold.promised_upper)} with 95 % confidence"
 
 
 def doubt(threshold: Threshold) -> str | None:

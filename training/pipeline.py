@@ -27,6 +27,7 @@ from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
 from training.recordings.nature import Nature, nature_of
+from training.recordings.profile import Profile, profile
 from training.recordings.windows import Stretches, split
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
@@ -130,6 +131,7 @@ class TrainedRun:
     findings: Findings
     nature: Nature
     settings: DetectorSettings
+    profile: Profile
 
     def lines(self) -> list[str]:
         """Return what was found in the recording and decided, for people, one line each."""
@@ -163,7 +165,8 @@ def train(
     """
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
-    recording, findings = without_spoilers(recording, settings)
+    whole, (recording, findings) = recording, without_spoilers(recording, settings)
+    quality = profile(whole, findings, nature)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.training.seed)
     # Of all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
@@ -198,9 +201,10 @@ def train(
             "epochs": len(history),
             "findings": asdict(findings),
             "nature": asdict(nature),
+            "profile": asdict(quality),
         },
     )
-    return TrainedRun(folder, model, history, findings, nature, settings)
+    return TrainedRun(folder, model, history, findings, nature, settings, quality)
 
 
 def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:

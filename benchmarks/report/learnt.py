@@ -58,10 +58,11 @@ def sensors_table(learnt: Learnt) -> Table:
     return Table(title, columns, tuple((name, f"{error:.3f}") for name, error in rows))
 
 
-def findings_table(learnt: Learnt) -> Table:
-    """Return the sensors that never move, repeat another, or drift."""
-    columns = (Column("finding", is_number=False), Column("sensors", is_number=False))
-    return Table("Findings in the training rows", columns, learnt.findings)
+def quality_table(learnt: Learnt) -> Table:
+    """Return the grade of each sensor in the recording, the worst first."""
+    columns = tuple(Column(name, is_number=False) for name in ("sensor", "grade", "why"))
+    rows = sorted(learnt.quality, key=lambda row: row[1], reverse=True)[:_MAX_ROWS]
+    return Table(_title("Quality of the recording", "worst", len(rows), len(learnt.quality)), columns, tuple(rows))
 
 
 def silent_codes(learnt: Learnt) -> str:

@@ -187,14 +187,14 @@ class Learnt:
         Of each code: mean, and share of windows in which it is above one half.
     errors : tuple of (str, float)
         Root mean squared error of each sensor's reconstruction, in scales.
-    findings : tuple of (str, str)
-        Kind of finding in the training rows, and the sensors.
+    quality : tuple of (str, str, str)
+        Each sensor of the recording, its grade, and why; see `training.recordings.profile`.
     """
 
     mean_activations: Array
     firing_shares: Array
     errors: tuple[tuple[str, float], ...]
-    findings: tuple[tuple[str, str], ...]
+    quality: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)

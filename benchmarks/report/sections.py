@@ -169,7 +169,7 @@ def _learnt(report: Report) -> Section | None:
         f"{learnt.silent_codes(report.learnt)} A sensor with an error near 1 was not learnt at all."
     )
     shown = (
-        learnt.findings_table(report.learnt),
+        learnt.quality_table(report.learnt),
         learnt.sensors_table(report.learnt),
         learnt.codes_table(report.learnt),
     )

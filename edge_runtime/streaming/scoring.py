@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.detector import Detector
-from edge_runtime.explaining import explain_scores
+from edge_runtime.explaining import Explainer
 from edge_runtime.judging import AdaptationSettings, Judge
 from edge_runtime.preprocessing import FloatArray
 
@@ -24,7 +24,7 @@ class Scored:
         What each was held against.
     codes : ndarray of shape (n, units), float32
     contributions : ndarray of shape (n, sensors), float32
-        Zero where the head has none of its own and the score is low.
+        Smoothed as the scores are; zero where the model has none of its own and the score is low.
     """
 
     scores: FloatArray
@@ -48,7 +48,7 @@ class Scorer:
         manifest = detector.manifest
         self.detector = detector
         self.judge = Judge(self._score_many, manifest.spec, detector.threshold, settings)
-        self._worth_explaining = worth_explaining
+        self._explainer = Explainer(detector, worth_explaining)
         self._beside = tuple(sorted(detector.outputs & {"codes", "contributions"}))
         self._seen: dict[str, FloatArray] = {}
 
@@ -58,12 +58,8 @@ class Scorer:
         # A mean that follows shifts the windows anew after each that was not quiet: what was seen is of another shift.
         seen = self._seen if self.judge.tracker is None else self.detector.outputs_many(judged.windows, self._beside)
         codes = seen.get("codes", np.empty((len(windows), 0), np.float32))
-        if "contributions" in seen:
-            contributions = seen["contributions"]
-        else:
-            contributions = explain_scores(self.detector, judged, self._worth_explaining)
-        # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
-        return Scored(judged.scores, judged.thresholds, codes, np.nan_to_num(contributions))
+        contributions = self._explainer.explain(judged, seen.get("contributions"))
+        return Scored(judged.scores, judged.thresholds, codes, contributions)
 
     def _score_many(self, windows: FloatArray) -> FloatArray:
         """Return the scores; what else is wanted of the windows comes from the same run of the graph."""

@@ -35,6 +35,8 @@ _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
 _LARGEST_LOG = 80.0
+# Student's t of fewer degrees of freedom is so wide that nothing would ever alarm.
+_LEAST_FREEDOM = 10.0
 # Scores farther out than this many robust deviations are a fault in the recording and not its tail.
 _FAR_OUT = 8.0
 _MAD_TO_SIGMA = 1.4826
@@ -116,12 +118,13 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     """
     logs = _without_faults(np.log(np.maximum(np.asarray(scores, np.float64), _TINY)))
     n = effective_size(logs)
-    floor = 1.0 / (_EXTRAPOLATION * n)
-    run_length = _run_length(logs, alarms_per_window or floor)
+    run_length = _run_length(logs, alarms_per_window or 1.0 / (_EXTRAPOLATION * n))
+    # Where slow wandering leaves hardly any independent score, at least one alarm in as long as was recorded.
+    floor = min(1.0 / (_EXTRAPOLATION * n), run_length / len(logs))
     wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
     share = min(max(wanted, floor), _MOST_SHARE)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
-    factor = float(stats.t.isf(share, max(n - 1.0, 1.0))) * np.sqrt(1.0 + 1.0 / n)
+    factor = float(stats.t.isf(share, max(n - 1.0, _LEAST_FREEDOM))) * np.sqrt(1.0 + 1.0 / n)
     value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
     return Limit(
         float(np.exp(min(value, _LARGEST_LOG))), len(logs), n, share, _upper_share(factor, n), wanted, run_length

@@ -13,6 +13,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
 from saelite.options import RATE, NamesType, label_option, on_missing_option, only_when_option, rows_option
 from saelite.plain import plain
+from saelite.profile import profile_tables
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
@@ -135,6 +136,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 )
 @click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
+@click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
 @click.option("--name", metavar="NAME", help="Of the model.  [default: by file and folder]")
 @click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
@@ -150,11 +152,13 @@ def train(  # the options are listed above; here are those that are no settings 
     resume: bool,
     tensorboard: Path | None,
     report: Path | None,
+    show_profile: bool,
     **options: Any,
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
-    The last quarter of each file's rows is held back to stop the training in time and to fit the threshold on.
+    Nothing has to be chosen: what the recording is like decides, and is said. The last quarter of each file's rows is
+    held back from the network, to stop its training in time.
 
     \b
     Example: learn from the first 400 rows
@@ -193,6 +197,8 @@ def train(  # the options are listed above; here are those that are no settings 
         from benchmarks.training_report import training_report
 
         write_report(training_report(output), report)
+    if show_profile:
+        click.echo(plain(profile_tables(run.profile)))
     for line in run.lines():
         click.echo(plain(line), err=True)
     click.echo(plain(_summary(run, output)))

@@ -1,0 +1,191 @@
+"""The quality of a recording, sensor by sensor: what may spoil a detector, with a grade and what is done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.counted import counted
+from training.recordings.findings import DRIFT_LIMIT, Findings
+from training.recordings.nature import Nature
+from training.recordings.recording import Recording
+
+Floats = npt.NDArray[np.float64]
+_ROWS = 100_000
+_DAY_S, _FEWEST_DAYS, _HOURS = 86_400.0, 2.0, 24
+_CYCLIC = 0.3
+# Robust standard deviations beyond which a reading is far out, and the share of them that is too much.
+_FAR_OUT, _MANY_FAR_OUT = 6.0, 0.01
+_MAD_TO_SIGMA = 1.4826
+_SHORT_ROWS = 500
+
+
+@dataclass(frozen=True)
+class SensorProfile:
+    """One sensor.
+
+    Parameters
+    ----------
+    name : str
+    low, high, mean, deviation : float
+        In the sensor's unit.
+    autocorrelation : float
+        Of successive readings.
+    drift : float
+        See `training.recordings.findings.Findings.drift`.
+    far_out : float
+        Share of readings more than six robust standard deviations from the median.
+    daily : float
+        Share of the variance that the hour of the day explains; 0 where the recording is shorter than two days.
+    grade : str
+        ``A`` good, ``B`` handled, ``C`` doubtful, ``D`` not used.
+    note : str
+        Why it is not an A, and what is done about it; empty for an A.
+    """
+
+    name: str
+    low: float
+    high: float
+    mean: float
+    deviation: float
+    autocorrelation: float
+    drift: float
+    far_out: float
+    daily: float
+    grade: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A recording.
+
+    Parameters
+    ----------
+    facts : tuple of (str, str)
+        What is known of it as a whole.
+    sensors : tuple of SensorProfile
+    advice : tuple of str
+        What would make a better recording; empty where nothing is missing.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    sensors: tuple[SensorProfile, ...]
+    advice: tuple[str, ...]
+
+    @property
+    def grade(self) -> str:
+        """The recording's own: the middle one of its sensors' that are used, lowered by one where advice is given."""
+        used = sorted(one.grade for one in self.sensors if one.grade != "D") or ["D"]
+        middle = used[len(used) // 2]
+        return min(chr(ord(middle) + 1), "C") if self.advice and middle < "C" else middle
+
+
+def profile(recording: Recording, findings: Findings, nature: Nature) -> Profile:
+    """Look at every sensor of a recording, in its rows or evenly spread ones of very many.
+
+    Parameters
+    ----------
+    recording : Recording
+        With all of its sensors, also those that training leaves out.
+    findings : Findings
+    nature : Nature
+    """
+    step = -(-len(recording.values) // _ROWS)
+    rows = np.asarray(recording.values[::step], np.float64)
+    drifts = _drift_ratios(np.asarray(recording.values[:_ROWS], np.float64))
+    daily = _daily_shares(rows, recording.rate_hz / step)
+    sensors = tuple(
+        _sensor(name, rows[:, number], float(drifts[number]), float(daily[number]), findings)
+        for number, name in enumerate(recording.sensors)
+    )
+    return Profile(_facts(recording, nature), sensors, _advice(recording))
+
+
+def _sensor(name: str, values: Floats, drift: float, daily: float, findings: Findings) -> SensorProfile:
+    centered = values - values.mean()
+    power = float(centered @ centered)
+    autocorrelation = float(centered[:-1] @ centered[1:]) / power if power > 0 else 0.0
+    middle = float(np.median(values))
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(values - middle))) or float(values.std())
+    far_out = float((np.abs(values - middle) > _FAR_OUT * spread).mean()) if spread else 0.0
+    grade, note = _judged(name, drift, daily, far_out, findings)
+    return SensorProfile(
+        name,
+        float(values.min()),
+        float(values.max()),
+        float(values.mean()),
+        float(values.std()),
+        autocorrelation,
+        drift,
+        far_out,
+        daily,
+        grade,
+        note,
+    )
+
+
+def _judged(name: str, drift: float, daily: float, far_out: float, findings: Findings) -> tuple[str, str]:
+    if name in findings.constant:
+        return "D", "never moves: not used"
+    if name in findings.duplicate:
+        return "D", f"same values as {findings.duplicate[name]}: not used"
+    if far_out > _MANY_FAR_OUT:
+        return "C", f"{far_out:.1%} of the readings are far out: a fault in the recording, or rare work"
+    if daily > _CYCLIC:
+        return "B", f"follows the time of day ({daily:.0%} of its variance): record several days"
+    if drift >= DRIFT_LIMIT:
+        return "B", "drifts: its drift is allowed for and followed on the device"
+    return "A", ""
+
+
+def _facts(recording: Recording, nature: Nature) -> tuple[tuple[str, str], ...]:
+    rows, rate = len(recording.values), recording.rate_hz
+    facts = [("rows", f"{rows:,}")]
+    facts.append(("time", f"{_span(rows / rate)}, {rate:g} rows a second" if rate else "none"))
+    facts.append(("kind", "series" if nature.is_series else "table: rows in no order"))
+    facts.append(("autocorrelation", f"{nature.autocorrelation:.2f} between successive rows"))
+    facts.append(("gaps", str(len(recording.breaks))))
+    facts.append(("missing values", f"{counted(recording.repaired, 'row')} repaired" if recording.repaired else "none"))
+    return tuple(facts)
+
+
+def _advice(recording: Recording) -> tuple[str, ...]:
+    rows, rate = len(recording.values), recording.rate_hz
+    advice = []
+    if rows < _SHORT_ROWS:
+        advice.append(f"{counted(rows, 'row')} say little of what is normal: record more.")
+    if not rate:
+        advice.append("Without a time column false alarms cannot be promised per week: record the time as well.")
+    elif rows / rate < _FEWEST_DAYS * _DAY_S:
+        advice.append("Less than two days: what changes with the time of day was not seen.")
+    return tuple(advice)
+
+
+def _drift_ratios(rows: Floats) -> Floats:
+    block = 50
+    whole = len(rows) - len(rows) % block
+    if whole < 2 * block:
+        return np.zeros(rows.shape[1])
+    means = rows[:whole].reshape(-1, block, rows.shape[1]).mean(axis=1)
+    return np.asarray(block * means.var(axis=0) / np.maximum(rows.var(axis=0), 1e-300))
+
+
+def _daily_shares(rows: Floats, rate_hz: float) -> Floats:
+    """Return the share of each sensor's variance that the hour of the day explains (eta squared)."""
+    if not rate_hz or len(rows) / rate_hz < _FEWEST_DAYS * _DAY_S:
+        return np.zeros(rows.shape[1])
+    hours = (np.arange(len(rows)) / rate_hz % _DAY_S // (_DAY_S / _HOURS)).astype(int)
+    counts = np.bincount(hours, minlength=_HOURS)[:, None]
+    sums = np.stack([np.bincount(hours, column, _HOURS) for column in rows.T], axis=1)
+    between = (counts * np.square(sums / np.maximum(counts, 1) - rows.mean(axis=0))).sum(axis=0)
+    return np.asarray(between / np.maximum(np.square(rows - rows.mean(axis=0)).sum(axis=0), 1e-300))
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("day", 86_400.0), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= length:
+            return f"{seconds / length:.1f} {unit}s"
+    return f"{seconds:.0f} seconds"
