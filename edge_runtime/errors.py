@@ -6,7 +6,8 @@
     ├── UsageError             the call itself cannot be meant (also a ValueError)
     ├── MissingExtraError      a package of an extra is not installed (also an ImportError)
     ├── RecordingError         a recording cannot be read or does not fit
-    │   └── InputShapeError    sensors or window do not match the model
+    │   ├── InputShapeError    sensors or window do not match the model
+    │   └── SourceStaleError   a source has given nothing for too long
     ├── ModelFileError         a model file cannot be used
     │   ├── IntegrityError     a model file was changed, or is not signed as demanded
     │   └── ParityError        a file does not do what the full model does
@@ -38,6 +39,10 @@ class RecordingError(SaeliteError):
 
 class InputShapeError(RecordingError, ValueError):
     """Sensors, window or dtype differ from what the model expects."""
+
+
+class SourceStaleError(RecordingError):
+    """A source has given nothing for too long, and that was to end the stream."""
 
 
 class ModelFileError(SaeliteError):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from edge_runtime.errors import ModelFileError, SaeliteError
 
 Array = npt.NDArray[Any]
 OpenInterpreter = Callable[[], Any]
@@ -15,6 +18,7 @@ _FEW = 4
 _SMALL_BATCH = 32
 _LARGE_BATCH = 1024
 _LARGE_BATCH_BYTES = 1 << 19
+_MOST_BATCH_BYTES = 1 << 28
 
 
 class Graph:
@@ -31,7 +35,7 @@ class Graph:
     def __init__(self, open_interpreter: OpenInterpreter, batch: int = 1) -> None:
         self._interpreter = interpreter = open_interpreter()
         details = interpreter.get_input_details()[0]
-        self.batch, self._input = batch, details["index"]
+        self.batch, self._input, self._input_dtype = batch, details["index"], details["dtype"]
         self.input_shape = (batch, *(int(size) for size in details["shape"][1:]))
         if batch > 1:
             interpreter.resize_tensor_input(self._input, self.input_shape)
@@ -41,6 +45,26 @@ class Graph:
         self.shapes = {output["name"]: tuple(int(size) for size in output["shape"]) for output in outputs}
         self.dtypes = {output["name"]: np.dtype(output["dtype"]) for output in outputs}
         self._set, self._invoke, self._get = _innermost_calls(interpreter)
+
+    def first_run(self) -> None:
+        """Run it once, on zeros: some runtimes find only then that a graph cannot be run, or how large an output is.
+
+        Raises
+        ------
+        ModelFileError
+            If it cannot, or an output has another shape than it said.
+        """
+        self.invoke(np.zeros(self.input_shape, self._input_dtype))
+        found = {name: self.get(name).shape for name in self.outputs}
+        if found != self.shapes:
+            raise ModelFileError(f"the graph said that it gives {self.shapes!r:.200}. Received: {found!r:.200}.")
+
+    @property
+    def bytes_a_window(self) -> int:
+        """Memory that each window of a batch takes: of the tensors that have a side for the batch."""
+        details: list[dict[str, Any]] = self._interpreter.get_tensor_details()
+        sides = [([int(size) for size in one["shape"]], np.dtype(one["dtype"]).itemsize) for one in details]
+        return sum(math.prod(shape) * size for shape, size in sides if len(shape) > 1 and shape[0] == 1)
 
     def invoke(self, values: Array) -> None:
         """Run the graph on `values`, shape (batch, …)."""
@@ -55,6 +79,8 @@ class Graph:
     def scalar(self, output: str) -> Callable[[Array], float]:
         """Return the function from `values` to an output of one number, with nothing left to look up."""
         entry, result = self._input, self.outputs[output]
+        if np.prod(self.shapes[output]) != 1:
+            raise ModelFileError(f"the output {output} has the shape {self.shapes[output]}. Expected one number.")
         set_tensor, invoke = self._set, self._invoke
         read = _reader(self._interpreter, result)
 
@@ -86,7 +112,7 @@ class BatchedGraph:
 
     def __init__(self, open_interpreter: OpenInterpreter, *, may_resize: bool = True) -> None:
         self._open = open_interpreter
-        self.single = Graph(open_interpreter)
+        self.single = _opened(open_interpreter)
         self._graphs = {1: self.single}
         row_bytes = 4 * int(np.prod(self.single.input_shape))
         largest = max(_SMALL_BATCH, min(_LARGE_BATCH, _power_of_two(_LARGE_BATCH_BYTES // row_bytes)))
@@ -122,12 +148,28 @@ class BatchedGraph:
     def _of_size(self, size: int) -> Graph:
         if size not in self._graphs:
             try:
+                if size * self.single.bytes_a_window > _MOST_BATCH_BYTES:
+                    # So many windows at once would take gigabytes between the layers.
+                    self._sizes = tuple(other for other in self._sizes if other < size)
+                    return self.single
                 self._graphs[size] = _checked(Graph(self._open, size))
-            except (ValueError, RuntimeError):
+            except Exception:  # noqa: BLE001 - of several kinds, by runtime
                 # The batch size is fixed in the graph, by a reshape to constants.
                 self._sizes = ()
                 return self.single
         return self._graphs[size]
+
+
+def _opened(open_interpreter: OpenInterpreter) -> Graph:
+    """Return the graph at batch 1 after its first run; whatever a runtime raises of a bad one is one error of ours."""
+    try:
+        graph = Graph(open_interpreter)
+        graph.first_run()
+    except SaeliteError:
+        raise
+    except Exception as error:
+        raise ModelFileError(f"the graph cannot be run: {type(error).__name__}: {error!s:.200}") from error
+    return graph
 
 
 def _innermost_calls(interpreter: Any) -> tuple[Callable[..., Any], ...]:

@@ -7,7 +7,7 @@ import importlib.util
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError
+from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError, SaeliteError
 from edge_runtime.silence import silent_stderr
 
 if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
@@ -86,7 +86,9 @@ class Runtime(NamedTuple):
         try:
             with silent_stderr():
                 interpreter = self._open(module, flatbuffer, options)
-        except (ValueError, RuntimeError) as error:
+        except SaeliteError:
+            raise
+        except Exception as error:
             raise ModelFileError(
                 f"{self.name} {self.version} refuses the graph: {str(error).strip()} "
                 "Export it again for this runtime, or install another one (`saelite doctor` lists them)."

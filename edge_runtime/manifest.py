@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.export_record import NotRun, Op, OpPlace, Parity, ParityLimits, Provenance, RuntimeCheck
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.json_codec import from_json, to_json
 from edge_runtime.preprocessing import Preprocessing
 
 __all__ = [
@@ -229,6 +229,8 @@ class Manifest:
         What the file should be run in and was not.
     op_places : tuple of OpPlace
         For the Edge TPU alone.
+    version : int
+        Of the model, given by whoever exports it; a running stream takes no lower one.
     """
 
     schema: int
@@ -254,6 +256,7 @@ class Manifest:
     tried: tuple[HeadTried, ...] = ()
     given_up: tuple[str, ...] = ()
     bands: tuple[float, ...] = ()
+    version: int = 0
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""
@@ -277,5 +280,5 @@ class Manifest:
                     "Install the saelite that wrote the file, or export it again."
                 )
             return from_json(cls, data)
-        except (UnicodeDecodeError, json.JSONDecodeError, DecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # of text, JSON and types, and of integers of 5,000 digits
             raise ModelFileError(f"the manifest is damaged ({error}). Export the file again.") from error

@@ -15,19 +15,27 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.atomic import write_atomically
+from edge_runtime.checking.model import check_model
 from edge_runtime.errors import IntegrityError, ModelFileError
+from edge_runtime.limits import limit, raised_by
 from edge_runtime.manifest import Manifest
+from edge_runtime.npy import read_npy
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.signature import SIGNATURE_BYTES, sign, verify
-from edge_runtime.zip_tail import MANIFEST_NAME, SIGNATURE_NAME, Member, join, pack, split
+from edge_runtime.zip_tail import MANIFEST_NAME, SIGNATURE_NAME, Member, is_plain, join, pack, split
 
 _FLATBUFFER_MAGIC = b"TFL3"
+_LIMIT = "SAELITE_MAX_MODEL_MB"
+Keys = str | Path | Sequence[str | Path] | None
+"""Public keys of which one must have signed a file; several while one replaces another."""
 
 
 @dataclass(frozen=True)
@@ -73,33 +81,38 @@ class ModelFile:
         write_atomically(path, self.to_bytes())
 
 
-def read_model_file(path: str | Path, *, trusted_key: str | Path | None = None) -> ModelFile:
+def read_model_file(path: str | Path, *, trusted_key: Keys = None) -> ModelFile:
     """Read and check a model file.
 
     Parameters
     ----------
-    trusted_key : str or Path, optional
-        PEM file with a public key: only a file signed by its owner is accepted.
+    trusted_key : str or Path, or several, optional
+        PEM files with public keys: only a file signed by the owner of one of them is accepted.
 
     Raises
     ------
     ModelFileError
-        If the file is missing, is no TFLite flatbuffer, has no manifest, or is damaged.
+        If the file is missing or too large, is no TFLite flatbuffer, has no manifest, is damaged, or says what cannot
+        be meant: see `edge_runtime.checking`.
     IntegrityError
         If any byte was changed; with `trusted_key` also if the file is not signed, or by another key.
     """
     path = Path(path)
-    content = read_content(path)
+    return parse_model_file(read_content(path), path, trusted_key=trusted_key)
+
+
+def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None) -> ModelFile:
+    """Check the bytes of a model file; `path` is for messages. See `read_model_file`."""
     flatbuffer, members = _split(content, path)
     if MANIFEST_NAME not in members:
         raise ModelFileError(
             f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
         )
     signature = members.pop(SIGNATURE_NAME, None)
-    if trusted_key is not None:
+    if keys := trusted_keys(trusted_key):
         # Before anything in the file is unpacked.
         claim = signature.packed if signature else b""
-        verify(flatbuffer + join(members.values()), claim, Path(trusted_key), path)
+        verify(flatbuffer + join(members.values()), claim, keys, path)
     contents = _unpacked(members, path)
     model = ModelFile(
         flatbuffer, _manifest(contents, path), _arrays(contents, path), signature.packed if signature else b""
@@ -109,7 +122,22 @@ def read_model_file(path: str | Path, *, trusted_key: str | Path | None = None) 
             f"{path} was changed after it was written: expected SHA-256 {model.manifest.flatbuffer_sha256}. "
             f"Received: {model.sha256}. Copy or export the file again."
         )
+    _check_meaning(model, path)
     return model
+
+
+def trusted_keys(keys: Keys) -> tuple[Path, ...]:
+    """Return one key or several as paths."""
+    if keys is None:
+        return ()
+    return (Path(keys),) if isinstance(keys, (str, os.PathLike)) else tuple(map(Path, keys))
+
+
+def _check_meaning(model: ModelFile, path: Path) -> None:
+    try:
+        check_model(model.flatbuffer, model.manifest, model.arrays)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
 
 
 def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
@@ -124,13 +152,19 @@ def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
 
 
 def read_content(path: Path) -> bytes:
-    """Return the bytes of a TFLite file, ours or not; raise ModelFileError if it is none."""
+    """Return the bytes of a TFLite file, ours or not; raise ModelFileError if it is none, or too large to read."""
+    most = limit(_LIMIT) * 1_000_000
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
     except FileNotFoundError as error:
         raise ModelFileError(f"no such file: {path}. Expected a model file written by `saelite export`.") from error
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}.") from error
+    if content is None or len(content) > most:
+        raise ModelFileError(
+            f"{path} is too large. Expected a model file of at most {limit(_LIMIT)} MB. {raised_by(_LIMIT)}"
+        )
     if content[4:8] != _FLATBUFFER_MAGIC:
         raise ModelFileError(
             f"{path} is not a TFLite file: expected the bytes 'TFL3' at offset 4. "
@@ -149,7 +183,8 @@ def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
             "`saelite export`. Copy or export it again."
         ) from error
     signature = members.get(SIGNATURE_NAME)
-    if flatbuffer + join(members.values()) != content or (signature and len(signature.packed) != SIGNATURE_BYTES):
+    is_signature = signature is None or (len(signature.packed) == SIGNATURE_BYTES and is_plain(signature))
+    if flatbuffer + join(members.values()) != content or not is_signature:
         raise IntegrityError(
             f"{path} was changed after it was written: its ZIP is not as `saelite export` writes it. "
             "Copy or export the file again."
@@ -158,6 +193,11 @@ def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
 
 
 def _unpacked(members: dict[str, Member], path: Path) -> dict[str, bytes]:
+    n_bytes, most = sum(member.size for member in members.values()), limit(_LIMIT)
+    if n_bytes > most * 1_000_000:
+        raise ModelFileError(
+            f"{path} unpacks to {n_bytes / 1e6:.0f} MB. Expected at most {most} MB. {raised_by(_LIMIT)}"
+        )
     try:
         return {name: member.unpack() for name, member in members.items()}
     except ValueError as error:
@@ -174,6 +214,6 @@ def _npy_bytes(array: FloatArray) -> bytes:
 
 def _npy_array(content: bytes, path: Path) -> FloatArray:
     try:
-        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False), np.float32)
-    except (ValueError, EOFError, OSError) as error:
+        return read_npy(content)
+    except ValueError as error:
         raise ModelFileError(f"{path}: an array is damaged ({error}). Export the file again.") from error

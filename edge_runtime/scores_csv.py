@@ -63,9 +63,11 @@ def _write(file: IO[str], block: ScoredBlock, *, has_time: bool) -> None:
 def _cells(texts: list[str]) -> list[str]:
     """Return texts as cells after the first of a line, quoted where one of them has to be.
 
-    >>> _cells(["12:00", "12:01"]), _cells(["1,5", "2"])
-    ([',12:00', ',12:01'], [',"1,5"', ',"2"'])
+    >>> _cells(["12:00", "12:01"]), _cells(["1,5", "2"]), _cells(["=1+1"])
+    ([',12:00', ',12:01'], [',"1,5"', ',"2"'], [",'=1+1"])
     """
+    # A spreadsheet would compute such a cell.
+    texts = [f"'{text}" if text.lstrip().startswith(("=", "@")) else text for text in texts]
     together = "".join(texts)
     if not any(mark in together for mark in ',"\r\n'):
         return [f",{text}" for text in texts]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ SIGNATURE_BYTES = 96
 def write_key_pair(path: Path) -> Path:
     """Write a new private key to `path` and its public key beside it (``.pub``); return the latter's path.
 
-    Both are PEM with mode 600.
+    Both are PEM; the private key has mode 600, and the public one may be read by a service of any user.
 
     Raises
     ------
@@ -50,8 +50,12 @@ def write_key_pair(path: Path) -> Path:
     public_path = path.with_name(f"{path.name}.pub")
     if public_path.exists():
         raise _exists(public_path)
-    _write_new(path, private)
-    _write_new(public_path, public)
+    _write_new(path, private, 0o600)
+    try:
+        _write_new(public_path, public, 0o644)
+    except OutputError:
+        path.unlink()
+        raise
     return public_path
 
 
@@ -67,37 +71,37 @@ def sign(message: bytes, private_key: Path) -> bytes:
     return key.public_key().public_bytes_raw() + key.sign(message)
 
 
-def verify(message: bytes, signature: bytes, trusted_key: Path, what: object) -> None:
-    """Raise IntegrityError unless `signature` is that of `message` by the owner of `trusted_key`.
+def verify(message: bytes, signature: bytes, trusted_keys: Sequence[Path], what: object) -> None:
+    """Raise IntegrityError unless `signature` is that of `message` by the owner of one of the trusted keys.
 
     Parameters
     ----------
     signature : bytes
         Empty where there is none.
-    trusted_key : Path
-        PEM file with the public key.
+    trusted_keys : sequence of Path
+        PEM files with public keys.
     what : object
         The file's name, for the message.
     """
-    trusted = _public(trusted_key)
-    expected = trusted.public_bytes_raw()
+    trusted = {_public(path).public_bytes_raw(): path for path in trusted_keys}
+    wanted = " or ".join(f"{key_name(key)} ({path})" for key, path in trusted.items())
     if not signature:
         raise IntegrityError(
-            f"{what} is not signed: expected a signature by {key_name(expected)} ({trusted_key}). "
-            "Sign it with: saelite export … --sign KEY"
+            f"{what} is not signed: expected a signature by {wanted}. Sign it with: saelite export … --sign KEY"
         )
-    if signature[:_PUBLIC_BYTES] != expected:
+    signer = signature[:_PUBLIC_BYTES]
+    if signer not in trusted:
         raise IntegrityError(
-            f"{what} is signed by another key: expected {key_name(expected)} ({trusted_key}). "
-            f"Received: {key_name(signature)}. Do not use the file unless you know why."
+            f"{what} is signed by another key: expected {wanted}. Received: {key_name(signature)}. "
+            "Do not use the file unless you know why."
         )
     from cryptography.exceptions import InvalidSignature
 
     try:
-        trusted.verify(signature[_PUBLIC_BYTES:], message)
+        _public(trusted[signer]).verify(signature[_PUBLIC_BYTES:], message)
     except InvalidSignature as error:
         raise IntegrityError(
-            f"{what} was changed after it was signed: the signature by {key_name(expected)} does not fit. "
+            f"{what} was changed after it was signed: the signature by {key_name(signer)} does not fit. "
             "Copy or export the file again."
         ) from error
 
@@ -148,17 +152,23 @@ def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
     return UsageError(f"{path}: expected an Ed25519 {word} key. Received: {type(key).__name__}.")
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that is not there yet, in full or not at all: a disk that is full leaves nothing in the way."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # Unlike a rename this never takes the place of another file.
+        path.hardlink_to(temporary)
     except FileExistsError as error:
         raise _exists(path) from error
     except OSError as error:
         raise unwritable(path, error) from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _exists(path: Path) -> OutputError:

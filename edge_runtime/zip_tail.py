@@ -77,6 +77,11 @@ def pack(name: str, content: bytes) -> Member:
     return Member(name, _STORED, zlib.crc32(content), len(content), content)
 
 
+def is_plain(member: Member) -> bool:
+    """Return whether a member is stored as it is, with the header that `pack` gives it."""
+    return member == Member(member.name, _STORED, zlib.crc32(member.packed), len(member.packed), member.packed)
+
+
 def join(members: Iterable[Member]) -> bytes:
     """Return the members as a ZIP: the manifest first, the signature last."""
     files, directory = bytearray(), bytearray()

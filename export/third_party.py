@@ -274,7 +274,9 @@ def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[T
             by_hand.threshold
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):
-        scores, _ = score_left_out(FileOutputs(parts, ()), (), head.kind, allow_drift=False, guard=guard)
+        scores, _ = score_left_out(
+            FileOutputs(parts, (), np.ones(len(parts["inputs"]), bool)), (), head.kind, allow_drift=False, guard=guard
+        )
     else:
         scores = head.score(parts).astype(np.float64)
     budget = FalseAlarmBudget()

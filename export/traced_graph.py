@@ -22,6 +22,7 @@ from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.run_folder import RUN_JSON
 from edge_runtime.silence import silent_stderr
+from export.saved_model_ops import refuse_ops_with_effects
 
 
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
@@ -134,6 +135,7 @@ def _saved_model(path: Path) -> tuple[Any, Any]:
         raise ModelFileError(
             f"{path} is neither a run folder nor a SavedModel: expected {RUN_JSON} or saved_model.pb in it."
         )
+    refuse_ops_with_effects(path)
     try:
         loaded = tf.saved_model.load(str(path))
         return loaded, loaded.signatures["serving_default"]

@@ -26,6 +26,7 @@ from saelite.commands.service import service
 from saelite.commands.train import train
 from saelite.commands.tune import tune
 from saelite.commands.verify import verify
+from saelite.plain import plain
 
 
 def _version() -> str:
@@ -44,9 +45,9 @@ class _Group(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except UsageError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(plain(str(error))) from error
         except SaeliteError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(plain(str(error))) from error
         except OSError as error:
             # What Python still holds for standard output goes nowhere.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

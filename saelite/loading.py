@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+    from edge_runtime.accelerators import Accelerator
     from edge_runtime.detector import Detector
 
 
@@ -19,21 +20,38 @@ def load_detector(
     threads: int,
     accelerator: str | None,
     accelerator_fallback: str | None,
-    trusted_key: Path | None,
+    trusted_key: tuple[Path, ...] = (),
+    content: bytes | None = None,
 ) -> Detector:
-    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once."""
+    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once.
+
+    Parameters
+    ----------
+    content : bytes, optional
+        What was read from `model` before.
+    """
     from edge_runtime.detector import Detector
     from edge_runtime.errors import AcceleratorError
+    from edge_runtime.interpreter import Options, find_runtime
+    from edge_runtime.model_file import parse_model_file, read_content
 
+    file = parse_model_file(read_content(model) if content is None else content, model, trusted_key=trusted_key)
+    chosen = find_runtime(runtime)
     try:
-        return Detector.load(
-            model, runtime=runtime, num_threads=threads, accelerator=accelerator, trusted_key=trusted_key
-        )
+        return Detector(file, chosen, Options(threads, None, _accelerator(accelerator)))
     except AcceleratorError as error:
         if accelerator_fallback is None:
             raise
         _tell_once(f"going on on the CPU: {error}")
-        return Detector.load(model, runtime=runtime, num_threads=threads, trusted_key=trusted_key)
+        return Detector(file, chosen, Options(threads))
+
+
+def _accelerator(text: str | None) -> Accelerator | None:
+    if text is None:
+        return None
+    from edge_runtime.accelerators import parse_accelerator
+
+    return parse_accelerator(text)
 
 
 @cache

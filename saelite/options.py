@@ -148,8 +148,9 @@ def detector_options(function: F) -> F:
                          "with options: libx.so;key=value. [default: the CPU]"),
             click.option("--accelerator-fallback", type=click.Choice(["cpu"]),
                          help="Where to go on if the accelerator cannot be used. [default: nowhere, it is an error]"),
-            click.option("--trusted-key", type=click.Path(path_type=Path),
-                         help="Public key that must have signed the file; any other file is refused."),
+            click.option("--trusted-key", type=click.Path(path_type=Path), multiple=True, default=(),
+                         help="Public key that must have signed the file; any other file is refused. Several while "
+                         "one key replaces another."),
         )
     ):  # fmt: skip
         function = option(function)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saelite.plain import plain
+
 
 def table(rows: Sequence[Sequence[str]], *, header: bool = False) -> str:
     """Return rows as aligned columns; numbers to the right.
@@ -14,6 +16,7 @@ def table(rows: Sequence[Sequence[str]], *, header: bool = False) -> str:
     flow        1.5
     pressure     10
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [_line(row, widths) for row in rows]
     if header:

@@ -46,6 +46,82 @@ def test_events_tell_peak_duration_and_the_sensors_to_blame():
     assert ended == AlarmEnded(3.0, 1.0, 2.0, 5.0, ("flow", "heat"))
 
 
+FUTURE = 4.1e9  # in 2100
+ON_OFF = [2, 0] * 20
+
+
+def starts(times, settings, restart_at=None):
+    """Return the readings at which alarms start, of scores that are above the threshold every other second."""
+    logic = AlarmLogic(settings, ["flow", "heat"])
+    ones, found = np.ones(1, np.float32), []
+    for number, (time_s, score) in enumerate(zip(times, ON_OFF, strict=True)):
+        if number == restart_at:
+            state = from_json(AlarmState, to_json(logic.state))
+            logic = AlarmLogic(settings, ["flow", "heat"])
+            logic.state = state
+        _, events = logic.update_many(np.array([float(time_s)]), np.array([score], np.float32), ones)
+        found += [number for event in events if event.name == "alarm_started"]
+    return found
+
+
+@pytest.mark.parametrize("restart_at", [None, 5, 7])
+@pytest.mark.parametrize("cool_down_s", [1.0, 4.0])
+def test_one_time_in_the_future_silences_no_alarm(cool_down_s, restart_at):
+    settings = AlarmSettings(cool_down_s=cool_down_s)
+    wanted = starts(range(40), settings)
+    times = [FUTURE if number == 4 else number for number in range(40)]
+    found = starts(times, settings, restart_at)
+    assert len(found) >= len(wanted)
+    assert max(np.diff([*found, 40])) <= max(np.diff([*wanted, 40])) + 1, "none is late by more than a step"
+
+
+@pytest.mark.parametrize("set_by", [-86_400, -3600, 3600, 1e9])
+def test_clock_that_is_set_silences_no_alarm(set_by):
+    settings = AlarmSettings(cool_down_s=3)
+    times = [number + (set_by if number >= 10 else 0) for number in range(40)]
+    assert len(starts(times, settings)) >= len(starts(range(40), settings)) - 1
+
+
+def test_alarm_of_a_minimum_duration_ends_though_the_clock_was_wrong_when_it_began():
+    alarms, events = run([2, 0, 0, 0, 0], AlarmSettings(min_duration_s=3), times=[FUTURE, 1, 2, 3, 4])
+    assert alarms == "AAAA."
+    assert events[-1].duration_s == 3
+
+
+@pytest.mark.parametrize("creep", [0.0, 1e-6, -1.0])
+def test_clock_that_stands_still_silences_no_alarm_in_a_live_stream(creep):
+    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=300), ["flow"]), np.ones(1, np.float32)
+    begun = []
+    for second in range(0, 1000, 10):
+        score = np.array([2 * (second // 10 % 2)], np.float32)
+        _, events = logic.update_many(np.array([creep * second]), score, ones, None, float(second))
+        begun += [second for event in events if event.name == "alarm_started"]
+    assert len(begun) >= 3
+    assert max(np.diff(begun)) <= 300 + 60 + 20
+
+
+def test_restarts_with_a_clock_that_stands_still_silence_no_alarm():
+    settings, ones, begun = AlarmSettings(cool_down_s=100), np.ones(1, np.float32), []
+    logic = AlarmLogic(settings, ["flow"])
+    for second in range(0, 1000, 10):
+        if second % 50 == 40:
+            state = from_json(AlarmState, to_json(logic.state))
+            logic = AlarmLogic(settings, ["flow"])
+            logic.state = state
+        score = np.array([2 * (second // 10 % 2)], np.float32)
+        _, events = logic.update_many(np.zeros(1), score, ones, None, float(second))
+        begun += [second for event in events if event.name == "alarm_started"]
+    assert len(begun) >= 4
+    assert max(np.diff(begun)) <= 100 + 60 + 100
+
+
+def test_state_that_would_mute_alarms_mutes_them_no_longer_than_the_settings_say():
+    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=5), ["flow"]), np.ones(1, np.float32)
+    logic.state = AlarmState(last_s=0.0, cool_down_s=1e12)
+    alarms = [bool(logic.update_many(np.array([t]), 2 * ones, ones)[0][0]) for t in np.arange(1.0, 8.0)]
+    assert alarms == [False] * 4 + [True] * 3
+
+
 def test_clock_that_goes_backwards_gives_no_negative_duration():
     _, events = run([2, 2, 0], AlarmSettings(), times=[100, 50, 40])
     assert events[-1].duration_s == 0

@@ -100,6 +100,7 @@ def test_commands_refuse_files_that_are_no_model(saelite, tmp_path, log, exporte
     }
     if command == "inspect":
         del files["foreign.tflite"]  # it tells what it can of any file
+        files["truncated.tflite"] = (files["truncated.tflite"][0], "the graph is damaged")
     for name, (data, word) in files.items():
         if data is not None:
             (tmp_path / name).write_bytes(data)

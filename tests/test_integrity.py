@@ -6,9 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from machines import SENSORS, pump_rows
+from tflite_graphs import GraphBuilder
 
 from edge_runtime.errors import IntegrityError, ModelFileError, OutputError, UsageError
-from edge_runtime.manifest import SCHEMA, DetectorSpec, Manifest, Quantization, Scoring, Sensor, Threshold
+from edge_runtime.manifest import (
+    SCHEMA,
+    DetectorSpec,
+    Manifest,
+    Quantization,
+    QuantizedTensor,
+    Scoring,
+    Sensor,
+    Threshold,
+)
 from edge_runtime.model_file import ModelFile, read_model_file
 from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.signature import write_key_pair
@@ -23,11 +33,18 @@ def keys(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_model():
-    """A file of 2 kB: nobody looks into its flatbuffer here, so a stand-in of the right form will do."""
-    flatbuffer = b"\x1c\x00\x00\x00TFL3" + bytes(range(56))
+    """A file of 2 kB: the smallest graph that may stand under a manifest."""
+    builder = GraphBuilder()
+    values, rebuilt = builder.tensor((1, 1), name="inputs"), builder.tensor((1, 1), name="reconstruction")
+    builder.op("TANH", [values], rebuilt)
+    flatbuffer = builder.build([values], [rebuilt])
     spec = DetectorSpec((Sensor("flow"),), Preprocessing("standard", (0.0,), (1.0,)), Scoring("spe"))
-    manifest = Manifest(SCHEMA, "small", "cpu", spec, Threshold(1.0, "by hand", 0.0, 0), Quantization("int8"), (), "")
-    model = ModelFile(flatbuffer, manifest, {"head_mean": np.zeros(1, np.float32)})
+    manifest = Manifest(
+        SCHEMA, "small", "cpu", spec, Threshold(1.0, "by hand", 0.0, 0), Quantization("float32"), (), "",
+        graph="network", outputs=(QuantizedTensor("reconstruction"),),
+    )  # fmt: skip
+    one = np.ones(1, np.float32)
+    model = ModelFile(flatbuffer, manifest, {"head_mean": one, "head_whitening": one})
     return replace(model, manifest=replace(manifest, flatbuffer_sha256=model.sha256))
 
 
@@ -75,6 +92,26 @@ def test_every_length_but_the_full_one_is_refused(signed, keys, tmp_path):
             read_model_file(tmp_path / "cut.tflite", trusted_key=keys[1])
 
 
+@pytest.mark.parametrize("field", [10, 16, 24])
+def test_header_of_the_signature_itself_cannot_be_changed(signed, keys, field):
+    content = bytearray(signed.read_bytes())
+    # The same change in the local header and in the directory, so that both say the same.
+    local, directory = content.rindex(b"PK\3\4"), content.rindex(b"PK\1\2")
+    content[local + field - 2] ^= 1
+    content[directory + field] ^= 1
+    signed.write_bytes(content)
+    with pytest.raises(ModelFileError):
+        read_model_file(signed, trusted_key=keys[1])
+
+
+def test_file_of_any_trusted_key_is_read(small_model, keys, tmp_path):
+    old, path = write_key_pair(tmp_path / "old.pem"), tmp_path / "signed.tflite"
+    small_model.signed(tmp_path / "old.pem").write(path)
+    assert read_model_file(path, trusted_key=(keys[1], old)).manifest == small_model.manifest
+    with pytest.raises(IntegrityError, match="signed by another key"):
+        read_model_file(path, trusted_key=(keys[1],))
+
+
 def test_bytes_after_the_end_are_refused(signed, keys):
     signed.write_bytes(signed.read_bytes() + b"\n")
     with pytest.raises(ModelFileError):
@@ -115,8 +152,8 @@ def test_keys_are_for_their_owner_alone_and_never_overwritten(saelite, tmp_path)
     made = saelite("keygen", "maker.pem", umask=0o022)
     assert made.returncode == 0, made.stderr
     before = (tmp_path / "maker.pem").read_bytes()
-    for name in ("maker.pem", "maker.pem.pub"):
-        assert os.stat(tmp_path / name).st_mode & 0o777 == 0o600  # noqa: PTH116 - stat's mode bits are the point
+    for name, mode in (("maker.pem", 0o600), ("maker.pem.pub", 0o644)):
+        assert os.stat(tmp_path / name).st_mode & 0o777 == mode  # noqa: PTH116 - stat's mode bits are the point
     again = saelite("keygen", "maker.pem")
     assert again.returncode == 1
     assert "never overwritten" in again.stderr
@@ -125,6 +162,18 @@ def test_keys_are_for_their_owner_alone_and_never_overwritten(saelite, tmp_path)
         write_key_pair(tmp_path / "maker.pem")
     assert not (tmp_path / "maker.pem").exists()
     assert before.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_full_disk_leaves_no_key_in_the_way(tmp_path, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fsync", full)
+        with pytest.raises(OutputError, match="No space left"):
+            write_key_pair(tmp_path / "maker.pem")
+    assert list(tmp_path.iterdir()) == []
+    assert write_key_pair(tmp_path / "maker.pem").is_file()
 
 
 def test_what_is_no_key_is_named(signed, small_model, keys, tmp_path):
@@ -149,7 +198,7 @@ def test_score_and_verify_refuse_a_file_that_no_trusted_key_signed(saelite, mode
 def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(exported, keys, saelite, tmp_path):
     from test_run import PATIENCE_S, next_score, start, timed_line
 
-    path, options = tmp_path / "pump.tflite", ("--source", "-", "--trusted-key", keys[1])
+    path, options = tmp_path / "pump.tflite", ("--source", "-", "--trusted-key", keys[1], "--stale-after", "1h")
     exported.write(path)
     refused = saelite("run", path, *options, input="")
     assert (refused.returncode, refused.stdout) == (1, "")

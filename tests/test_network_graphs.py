@@ -11,7 +11,7 @@ from machines import SENSORS, pump_rows
 from tflite_graphs import GraphBuilder
 
 from edge_runtime import Detector
-from edge_runtime.errors import InputShapeError, ModelFileError
+from edge_runtime.errors import ModelFileError
 from edge_runtime.heads import Head
 from edge_runtime.interpreter import installed_runtimes
 from edge_runtime.manifest import (
@@ -161,9 +161,9 @@ def test_every_runtime_scores_an_int8_network(load, tmp_path):
 
 
 def test_graph_that_does_not_fit_its_manifest_is_refused(load):
-    with pytest.raises(ModelFileError, match="names the outputs reconstruction"):
+    with pytest.raises(ModelFileError, match="expected the output reconstruction"):
         load(float_graph(), outputs=(QuantizedTensor("reconstruction"),))
-    with pytest.raises(ModelFileError, match="Expected detector or network"):
+    with pytest.raises(ModelFileError, match="expected detector or network"):
         load(float_graph(), graph="something")
-    with pytest.raises(InputShapeError, match="takes windows of shape"):
+    with pytest.raises(ModelFileError, match="windows of shape"):
         load(float_graph(), graph="detector")

@@ -194,6 +194,15 @@ def test_alarm_ends_as_the_machine_goes_off_even_without_a_result(detector, stop
         assert [json.loads(line)["event"] for line in form(after)] == ["alarm_ended"]
 
 
+def test_sensor_that_gives_numbers_while_the_machine_is_off_is_not_silent(detector, stopped):
+    stream = Stream(detector)
+    stopped[149, 1] = np.nan
+    stream.push(readings(stopped[:150]))
+    assert np.isfinite(stream.missing_since_s).tolist() == [False, True, False, False]
+    stream.push(Readings(np.array([150.0]), stopped[150:151].astype(np.float64)))
+    assert not np.isfinite(stream.missing_since_s).any()
+
+
 def test_stream_can_be_told_otherwise(detector, stopped):
     stream = Stream(detector, StreamSettings(only_when=""))
     stream.push(readings(stopped))

@@ -63,7 +63,9 @@ def next_score(process):
 @pytest.fixture
 def live(model_path, tmp_path):
     """A running stream that was given ten readings on its standard input."""
-    process = start(model_path, "--source", "-", "--state", "state.json", "--state-interval", "0.1s", cwd=tmp_path)
+    # On a busy machine the test may pause for longer than readings may.
+    options = ("--state", "state.json", "--state-interval", "0.1s", "--stale-after", "1h")
+    process = start(model_path, "--source", "-", *options, cwd=tmp_path)
     process.stdin.write((",".join(["time", *SENSORS]) + "\n").encode())
     for second, row in enumerate(pump_rows(10, seed=5)):
         process.stdin.write(timed_line(second, row))
@@ -149,15 +151,24 @@ def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\x00", b'{"schema"', b"[1]", b'{"schema": 1, "model_sha256": "", "saved_s": 1e999, "threshold": 1}'],
+    [b"", b"\xff\x00", b'{"schema"', b"[1]", b'{"schema": 1, "model_sha256": "", "saved_s": 1, "threshold": 1}'],
 )
-def test_state_that_cannot_be_used_is_told_and_written_anew(saelite, model_path, tmp_path, content):
+def test_state_that_cannot_be_used_is_set_aside_and_written_anew(saelite, model_path, tmp_path, content):
     write_csv(tmp_path / "log.csv", pump_rows(5))
     (tmp_path / "state.json").write_bytes(content)
     result = saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json")
     assert result.returncode == 0
-    assert "Remove it to start anew. It is not used." in result.stderr
+    assert "It is not used but set aside as state.json.bad." in result.stderr
+    assert (tmp_path / "state.json.bad").read_bytes() == content
     assert len(read_state(tmp_path / "state.json").window) == 2
+
+
+def test_two_processes_do_not_share_a_state(live, saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", pump_rows(5))
+    second = saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json")
+    assert second.returncode == 1
+    assert f"in use by process {live.pid}" in second.stderr
+    assert len(read_state(tmp_path / "state.json").window) == 2, "the first one's"
 
 
 @pytest.mark.parametrize(
@@ -177,7 +188,7 @@ def test_what_a_killed_run_left_half_written_is_cleared_away(saelite, model_path
     write_csv(tmp_path / "log.csv", pump_rows(5))
     (tmp_path / ".state.json.0a1b2c3d.part").write_bytes(b'{"schema"')
     assert saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json").returncode == 0
-    assert {path.name for path in tmp_path.glob("*state*")} == {"state.json"}
+    assert {path.name for path in tmp_path.glob("*state*")} == {"state.json", "state.json.model"}
 
 
 def test_reader_that_goes_home_is_no_error(model_path, tmp_path):

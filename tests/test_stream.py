@@ -192,6 +192,27 @@ def test_clock_that_goes_backwards_starts_the_window_anew(detector, rows):
     assert (stream.counters.backwards, stream.counters.scored) == (1, 296)
 
 
+def test_reading_from_the_future_is_counted_told_and_not_restored(detector, rows):
+    times, told = np.arange(300.0), []
+    times[150] = 4.1e9
+    stream = Stream(detector, tell=told.append)
+    stream.push(readings(rows[:151], times[:151]))
+    again = Stream(detector)
+    again.restore(from_json(StreamState, json.loads(json.dumps(to_json(stream.state)))))
+    again.push(readings(rows[151:], times[151:]))
+    assert stream.counters.jumps == 1
+    assert "jumped forward" in " ".join(told)
+    assert again.counters.backwards == 0
+    assert again.alarm.state.last_s == 299
+
+
+def test_times_no_calendar_has_are_limited(detector, rows):
+    stream = Stream(detector)
+    stream.push(readings(rows[:4], [-1e308, 1e308, -1e308, 0.0]))
+    assert balanced(stream.counters)
+    assert stream.counters.jumps == 3
+
+
 def test_readings_without_a_time_get_the_present_one(detector, rows):
     results = Stream(detector).push(readings(rows, np.full(300, NAN)))
     assert np.ptp(results.times) == 0

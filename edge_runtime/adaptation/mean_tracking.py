@@ -68,7 +68,8 @@ class MeanTracker:
 
     @drift.setter
     def drift(self, value: npt.ArrayLike) -> None:
-        self._drift[:] = value
+        # Within the ceiling, whatever a state file says.
+        np.clip(value, -self._ceiling, self._ceiling, out=self._drift)
 
     def shift(self, windows: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """Return windows of shape (…, sensors) as they would have been without the drift.

@@ -245,7 +245,7 @@ class Spot:
         self._recent_sum = sum(self._recent)
         self._run: list[float] = list(state.run[: self._longest_run + 1])
         self._excess = None
-        if self._n_peaks >= len(self._peaks) >= _FEWEST_PEAKS and min(self._peaks) > 0:
+        if self._n_scores >= self._n_peaks >= len(self._peaks) >= _FEWEST_PEAKS and min(self._peaks) > 0:
             self._fit()
 
 

@@ -52,6 +52,10 @@ class Interpreter:
         """Return the outputs in the same form."""
         return [self._details(number) for number in self._graph.outputs]
 
+    def get_tensor_details(self) -> list[dict[str, Any]]:
+        """Return all tensors in the same form."""
+        return [self._details(number) for number in range(len(self._graph.tensors))]
+
     def resize_tensor_input(self, index: int, shape: Sequence[int]) -> None:
         """Give an input another shape, from the next `allocate_tensors` on."""
         self._shapes[index] = tuple(int(size) for size in shape)

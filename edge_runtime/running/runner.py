@@ -6,22 +6,27 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from edge_runtime.detector import Detector
-from edge_runtime.errors import SaeliteError
+from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.running.every import Every
+from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.sd_notify import notify, watchdog_period_s
 from edge_runtime.running.state_keeper import StateKeeper
-from edge_runtime.sinks.sink import EndOfOutput, Sinks
+from edge_runtime.sinks.sink import EndOfOutput
+from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sources.source import Readings, Source
+from edge_runtime.streaming.health import HealthEvent, HealthWatch, SensorSilent, StreamFresh, StreamStale
 from edge_runtime.streaming.stream import Stream
 
 _POLL_S = 0.2
 _STATUS_S = 1.0
 _DRAIN_S = 5.0
+_WAIT_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,23 +35,24 @@ class RunSettings:
 
     Parameters
     ----------
-    model : Path
-        Watched: a changed file is loaded.
-    load : callable
-        Opens the model file.
     state : Path, optional
         Where the state is kept.
     state_interval_s : float
         The state is never older than this.
     duration_s : float, optional
         Stop after so long.
+    stale_after_s : float, optional
+        Nothing may come for so long, see `edge_runtime.streaming.health.HealthWatch`.
+    on_stale : str
+        ``restart``: the watchdog gets nothing then, and systemd starts the service again; ``exit``: end with an error;
+        ``wait``: go on as ever.
     """
 
-    model: Path
-    load: Callable[[], Detector]
     state: Path | None = None
     state_interval_s: float = 10.0
     duration_s: float | None = None
+    stale_after_s: float | None = None
+    on_stale: str = "restart"
 
 
 class Runner:
@@ -58,6 +64,7 @@ class Runner:
     Parameters
     ----------
     stream : Stream
+    models : ModelKeeper
     source : Source
     sinks : Sinks
     settings : RunSettings
@@ -65,15 +72,23 @@ class Runner:
         Prints one line.
     """
 
-    def __init__(
-        self, stream: Stream, source: Source, sinks: Sinks, settings: RunSettings, tell: Callable[[str], None]
+    def __init__(  # noqa: PLR0913 - the parts it holds together
+        self,
+        stream: Stream,
+        models: ModelKeeper,
+        source: Source,
+        sinks: Sinks,
+        settings: RunSettings,
+        tell: Callable[[str], None],
     ) -> None:
-        self._stream, self._source, self._sinks = stream, source, sinks
+        self._stream, self._models, self._source, self._sinks = stream, models, source, sinks
         self._settings, self._tell = settings, tell
         self._stopping = self._reload_asked = False
-        self._model_seen = _fingerprint(settings.model)
         self._status, self._watchdog = Every(_STATUS_S), Every(watchdog_period_s())
         self._keeper = StateKeeper(settings.state, settings.state_interval_s, stream) if settings.state else None
+        preprocessing = stream.detector.manifest.spec.preprocessing
+        reach = preprocessing.window + preprocessing.stride
+        self._health = HealthWatch(stream.sensors, settings.stale_after_s, reach)
 
     def run(self) -> None:
         """Run to the end.
@@ -84,6 +99,8 @@ class Runner:
             If the source cannot be read, or a value is missing and the policy is ``error``.
         OutputError
             If no sink took some of the results.
+        SourceStaleError
+            If nothing came for too long, and that is to end it.
         """
         self._listen_to_signals()
         if self._keeper:
@@ -106,20 +123,61 @@ class Runner:
         self._sinks.raise_lost()
 
     def _take(self, readings: Readings) -> None:
+        off = self._stream.counters.off
         results = self._stream.push(readings)
+        self._health.took(len(readings), len(results), self._stream.counters.off - off)
         if len(results) or results.events:
+            if not self._sinks.has_room:
+                self._wait_for_room()
             self._sinks.write(results)
         self._stream.raise_refusal()
 
+    def _wait_for_room(self) -> None:
+        """Wait for the slowest sink as long as the source can wait without a loss and nobody else has to."""
+        give_up_s = time.monotonic() + self._source.patience_s
+        while not self._sinks.has_room and not self._stopping:
+            if time.monotonic() >= give_up_s and not (self._source.patience_s and self._sinks.all_full):
+                self._sinks.give_up()
+                return
+            self._sinks.wait_for_room(_WAIT_S)
+            self._look_around()
+
     def _look_around(self) -> None:
-        if self._watchdog.due():
-            notify("WATCHDOG=1")
+        if not self._health.stale or self._settings.on_stale == "wait":
+            self._feed_watchdog()
         if self._keeper:
             self._keeper.look()
-        if self._status.due() or self._reload_asked:
+        if self._status.due() or (self._reload_asked and not self._models.is_trying):
+            self._look_at_health()
             self._count()
             self._sinks.status(self._stream.counters)
             self._watch_model()
+
+    def _feed_watchdog(self) -> None:
+        if self._watchdog.due():
+            notify("WATCHDOG=1")
+
+    def _look_at_health(self) -> None:
+        health = self._health.look(self._stream.missing_since_s)
+        self._stream.counters.silent = len(health.silent)
+        self._sinks.health(health)
+        for event in health.events:
+            self._tell_of(event)
+        if health.stale and self._settings.on_stale == "exit":
+            raise SourceStaleError(
+                f"{self._source.name}: nothing has come for {health.stale_after_s:.3g} s. Expected readings. "
+                "Look after the source, or say --on-stale wait."
+            )
+
+    def _tell_of(self, event: HealthEvent) -> None:
+        if isinstance(event, StreamStale):
+            self._tell(f"no {event.missing} from {self._source.name} for {event.silent_s:.3g} s: nothing is watched")
+        elif isinstance(event, StreamFresh):
+            self._tell(f"{self._source.name} is watched again, after {event.silent_s:.3g} s")
+        elif isinstance(event, SensorSilent):
+            self._tell(f"sensor {event.sensor!r} has given no number for {event.silent_s:.3g} s: is it dead?")
+        else:
+            self._tell(f"sensor {event.sensor!r} gives numbers again")
 
     def _drain(self) -> None:
         """Score what the source has already taken in."""
@@ -137,28 +195,35 @@ class Runner:
             self._keeper.close()
         self._source.close()
         self._count()
-        self._sinks.status(self._stream.counters)
+        with suppress(EndOfOutput):
+            self._sinks.status(self._stream.counters)
         self._sinks.close()
+        self._count()
 
     def _count(self) -> None:
         self._stream.counters.reconnects = getattr(self._source, "reconnects", 0)
         self._stream.counters.undelivered = self._sinks.undelivered
 
     def _watch_model(self) -> None:
-        seen = _fingerprint(self._settings.model)
-        if not self._reload_asked and (seen is None or seen == self._model_seen):
-            return
-        self._reload_asked, self._model_seen = False, seen
-        notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+        was_trying, asked = self._models.is_trying, self._reload_asked
+        detector = self._models.look(self._stream.detector, asked=asked)
+        self._reload_asked = asked and was_trying
+        if self._models.is_trying and not was_trying:
+            notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+        if detector is not None:
+            self._use(detector)
+        if was_trying and not self._models.is_trying:
+            notify("READY=1")
+        self._stream.counters.refused_models = self._models.refused
+
+    def _use(self, detector: Detector) -> None:
         try:
-            self._stream.use(self._settings.load())
+            self._stream.use(detector)
         except SaeliteError as error:
-            self._stream.counters.refused_models += 1
-            self._tell(f"the new model is refused, the old one goes on: {error}")
+            self._models.refuse(error)
         else:
             self._stream.counters.reloads += 1
-            self._tell(f"{self._settings.model} is loaded; the window goes on")
-        notify("READY=1")
+            self._models.accept()
 
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():
@@ -175,11 +240,3 @@ class Runner:
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload_asked = True
-
-
-def _fingerprint(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

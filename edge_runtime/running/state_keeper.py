@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import glob
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 from edge_runtime.errors import OutputError
 from edge_runtime.running.every import Every
-from edge_runtime.streaming.state import StateError, read_state, write_state
+from edge_runtime.running.lock import FileLock
+from edge_runtime.streaming.state import StateError, StreamState, read_state, write_state
 from edge_runtime.streaming.stream import Stream
 
 _SAVE_S = 0.5
+_PATIENCE_S = 3.0
 
 
 class StateKeeper:
@@ -31,8 +33,8 @@ class StateKeeper:
     def __init__(self, path: Path, interval_s: float, stream: Stream) -> None:
         self._path, self._stream = path, stream
         self._every = Every(interval_s - min(_SAVE_S, interval_s / 2))
-        self._thread = ThreadPoolExecutor(1, "state")
-        self._writing: Future[None] | None = None
+        self._lock: FileLock | None = None
+        self._save: _Save | None = None
 
     @property
     def left_s(self) -> float:
@@ -40,19 +42,21 @@ class StateKeeper:
         return self._every.left_s
 
     def restore(self) -> None:
-        """Go on from the state in the file, if there is one.
+        """Go on from the state in the file, if there is one; one that cannot be used is set aside, and told.
 
         Raises
         ------
         OutputError
-            If the place cannot be written: that is to be known at the start, not after an interval.
+            If the place cannot be written, or another process keeps its state there: that is to be known at the
+            start, not after an interval.
         """
+        self._lock = FileLock(self._path)
         self._clear_up()
         try:
             state = read_state(self._path)
         except StateError as error:
             # A device must start: what was remembered is worth less than what comes.
-            self._stream.notices.once("state", f"{error} It is not used.")
+            self._stream.notices.once("state", f"{error} It is not used{self._set_aside()}.")
         else:
             if state is not None:
                 self._stream.restore(state)
@@ -60,26 +64,66 @@ class StateKeeper:
 
     def look(self) -> None:
         """Save if it is due, unless the disk is still busy with the state before."""
-        if self._every.due() and (self._writing is None or self._writing.done()):
+        if self._every.due() and (self._save is None or self._save.done):
             self._report()
-            self._writing = self._thread.submit(write_state, self._path, self._stream.state)
+            self._save = _Save(self._path, self._stream.state)
 
-    def close(self) -> None:
-        """Save for the last time."""
+    def close(self, patience_s: float = _PATIENCE_S) -> None:
+        """Save for the last time; a disk that takes longer than `patience_s` is not waited for."""
+        if self._lock is None:
+            return
+        if self._save is not None:
+            self._save.wait(patience_s)
+        if self._save is None or self._save.done:
+            self._report()
+            self._save = _Save(self._path, self._stream.state)
+            self._save.wait(patience_s)
         self._report()
-        self._writing = self._thread.submit(write_state, self._path, self._stream.state)
-        self._report()
-        self._thread.shutdown()
+        self._lock.release()
 
     def _report(self) -> None:
+        if self._save is None:
+            return
+        if not self._save.done:
+            self._stream.notices.once("state file", f"{self._path} takes too long to write. The stream goes on.")
+        elif self._save.error is not None:
+            self._stream.notices.once("state file", f"{self._save.error} The stream goes on.")
+
+    def _set_aside(self) -> str:
+        bad = self._path.with_name(f"{self._path.name}.bad")
         try:
-            if self._writing is not None:
-                self._writing.result()
-        except OutputError as error:
-            self._stream.notices.once("state file", f"{error} The stream goes on.")
+            self._path.replace(bad)
+        except OSError as error:
+            return f", and cannot be set aside ({error.strerror})"
+        return f" but set aside as {bad.name}"
 
     def _clear_up(self) -> None:
         """Remove what was half written when a run was killed."""
         for rest in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.part"):
             with suppress(OSError):
                 rest.unlink()
+
+
+class _Save:
+    """One state on its way to the disk, in a thread that holds up neither the stream nor the end of the process."""
+
+    def __init__(self, path: Path, state: StreamState) -> None:
+        self.error: Exception | None = None
+        self._path, self._state = path, state
+        self._thread = threading.Thread(target=self._run, name="state", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+        return not self._thread.is_alive()
+
+    def wait(self, patience_s: float) -> None:
+        """Wait for it, but not longer."""
+        self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        try:
+            write_state(self._path, self._state)
+        except (OutputError, MemoryError) as error:
+            self.error = error

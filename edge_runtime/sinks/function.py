@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Counters, Results
 
 
 class FunctionSink:
     """Calls a function with every `StreamResult`, and with every alarm event after the result it came with.
+
+    Events of the stream's health (see `edge_runtime.streaming.health`) go to it as well.
 
     Parameters
     ----------
@@ -27,6 +30,11 @@ class FunctionSink:
             told.insert(row + 1, event)
         for one in told:
             self._function(one)
+
+    def health(self, health: Health) -> None:
+        """Call the function with what has changed in the stream's health."""
+        for event in health.events:
+            self._function(event)
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`; the function gets results and events alone."""

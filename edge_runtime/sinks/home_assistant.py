@@ -33,7 +33,9 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "_", name.lower()).strip("_") or "detector"
 
 
-def discovery_messages(prefix: str, name: str, base: str) -> list[tuple[str, dict[str, Any]]]:
+def discovery_messages(
+    prefix: str, name: str, base: str, expire_after_s: int | None = None
+) -> list[tuple[str, dict[str, Any]]]:
     """Return (topic, payload) of the retained messages that announce the entities.
 
     Parameters
@@ -44,6 +46,8 @@ def discovery_messages(prefix: str, name: str, base: str) -> list[tuple[str, dic
         Of the model, for people.
     base : str
         Topic under which state and availability are published.
+    expire_after_s : int, optional
+        After so many seconds without a state an entity is unavailable.
     """
     # Two machines may run the same model file under different topics.
     device_id = f"saelite_{slug(base)}"
@@ -58,6 +62,8 @@ def discovery_messages(prefix: str, name: str, base: str) -> list[tuple[str, dic
             "availability_topic": f"{base}/availability",
             "device": device,
         }
+        if expire_after_s is not None:
+            payload["expire_after"] = expire_after_s
         if key == "score":
             payload["json_attributes_topic"] = f"{base}/state"
         messages.append((f"{prefix}/{component}/{device_id}/{key}/config", payload))

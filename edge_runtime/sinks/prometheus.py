@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from edge_runtime.errors import OutputError, missing_extra
+from edge_runtime.sinks.metrics_server import MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
+from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Counters, Results, StreamResult, standing
 
 # These go down again; all other counts only grow.
-_GAUGES = ("waiting", "stuck")
+_GAUGES = ("waiting", "stuck", "silent")
 
 
 class PrometheusSink:
@@ -34,24 +36,33 @@ class PrometheusSink:
 
     def __init__(self, host: str, port: int, info: StreamInfo) -> None:
         try:
-            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client import CollectorRegistry, generate_latest
         except ImportError as error:
             raise missing_extra("prometheus-client", "prometheus", "the prometheus sink") from error
         registry = CollectorRegistry()
         self._last: StreamResult | None = None
         self._counters: Counters | None = None
-        self._threshold, self._drift_limit = info.threshold, info.drift_limit
+        self._health: Health | None = None
+        self._is_old = False
+        self._sensors, self._threshold, self._drift_limit = info.sensors, info.threshold, info.drift_limit
         registry.register(self)
         try:
-            self._server, self._thread = start_http_server(port, host, registry)
+            self._server = MetricsServer(host, port, lambda: generate_latest(registry))
         except (OSError, OverflowError) as error:
             raise OutputError(f"cannot serve metrics on {host}:{port}: {error}. Choose another port.") from error
-        self.port = self._server.server_port
+        self.port = self._server.port
         self.name = f"prometheus on {host}:{self.port}"
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
         self._last = standing(results, self._last)
+        if len(results):
+            self._is_old = False
+
+    def health(self, health: Health) -> None:
+        """Take how the stream is: a score of long ago is none."""
+        self._health = health
+        self._is_old = self._is_old or health.stale
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
@@ -59,19 +70,20 @@ class PrometheusSink:
 
     def close(self) -> None:
         """See `Sink.close`."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=2)
+        self._server.close()
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics as they are now; prometheus-client calls it for every scrape, in a thread of its own."""
         # Taken once: the stream goes on meanwhile.
-        last, counters = self._last, self._counters
+        last, is_old, counters, health = self._last, self._is_old, self._counters, self._health
         yield _gauge("threshold", "Threshold of the score", last.threshold if last else self._threshold)
         if math.isfinite(self._drift_limit):
             yield _gauge("drift_limit", "Drift that normal data stay below, nats", self._drift_limit)
         if last is not None:
+            yield _gauge("score", "Smoothed anomaly score of the last reading", math.nan if is_old else last.score)
             yield from _result_metrics(last)
+        if health is not None:
+            yield from _health_metrics(health, self._sensors)
         if counters is not None:
             yield from _count_metrics(counters)
 
@@ -79,7 +91,6 @@ class PrometheusSink:
 def _result_metrics(last: StreamResult) -> Iterator[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
-    yield _gauge("score", "Smoothed anomaly score of the last reading", last.score)
     yield _gauge("alarm", "Whether there is an alarm", float(last.alarm))
     drift = math.nan if last.drift is None else last.drift
     yield _gauge("drift", "Divergence of the live mean activation from training's, nats", drift)
@@ -90,6 +101,21 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
         if value:
             contributions.add_metric([name], value)
     yield contributions
+
+
+def _health_metrics(health: Health, sensors: tuple[str, ...]) -> Iterator[Any]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield _gauge("stale", "Whether nothing has come for too long", float(health.stale))
+    for name, time_s in (("reading", health.last_reading_s), ("result", health.last_result_s)):
+        text = f"When the last {name} came, seconds since the epoch"
+        yield _gauge(f"last_{name}_seconds", text, math.nan if time_s is None else time_s)
+    silent = GaugeMetricFamily(
+        "saelite_sensor_silent", "Whether a sensor has given no number for long", labels=["sensor"]
+    )
+    for name in sensors:
+        silent.add_metric([name], float(name in health.silent))
+    yield silent
 
 
 def _count_metrics(counters: Counters) -> Iterator[Any]:

@@ -80,7 +80,7 @@ def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> 
         max_mb, keep = 0.0, 0
     if not 0 < max_mb < 1e6 or not 1 <= keep <= 1000:
         raise UsageError(f"--sink {spec}: expected max_mb above 0 and keep from 1 to 1000.")
-    return TextSink(path, form, header, int(max_mb * 1e6), keep)
+    return TextSink(path, form, header, int(max_mb * 1e6), keep, tells_health=not header)
 
 
 def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:

@@ -14,8 +14,10 @@ import numpy.typing as npt
 
 from edge_runtime.atomic import unwritable
 from edge_runtime.json_codec import to_json
+from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Counters, Results, time_texts
 
 Format = Callable[[Results], list[str]]
@@ -69,7 +71,7 @@ def csv_header(sensors: tuple[str, ...]) -> str:
     return ",".join(["time,score,threshold,alarm", *pairs, "drift"]) + "\n"
 
 
-def event_json(event: AlarmEvent) -> str:
+def event_json(event: AlarmEvent | HealthEvent) -> str:
     """Return an event as JSON, times in ISO 8601."""
     fields = to_json(event)
     times = {
@@ -103,15 +105,20 @@ def _rows(
 
 
 def _csv_cell(text: str) -> str:
+    """Return a name as a cell; one that a spreadsheet would compute gets an apostrophe first.
+
+    >>> _csv_cell("=cmd|' /C calc'!A1"), _csv_cell("flow")
+    ("'=cmd|' /C calc'!A1", 'flow')
+    """
+    if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r"):
+        text = "'" + text
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow([text])
     return buffer.getvalue()
 
 
 class TextSink:
-    """Writes lines to standard output or to a file, and flushes them at once.
-
-    A file is appended to; at ``max_bytes`` it becomes ``name.1``, the one before ``name.2``, up to ``keep``.
+    """Writes lines to standard output or to a file that is rotated, and flushes them at once.
 
     Parameters
     ----------
@@ -121,6 +128,9 @@ class TextSink:
     header : str
         First line of each file.
     max_bytes, keep : int
+        See `RotatedFile`.
+    tells_health : bool
+        Whether events of the stream's health are written, as lines of JSON.
 
     Raises
     ------
@@ -128,63 +138,67 @@ class TextSink:
         If the file cannot be written.
     """
 
-    def __init__(self, path: str, form: Format, header: str = "", max_bytes: int = 10_000_000, keep: int = 5) -> None:
+    def __init__(  # noqa: PLR0913 - where, what and how much of it
+        self,
+        path: str,
+        form: Format,
+        header: str = "",
+        max_bytes: int = 10_000_000,
+        keep: int = 5,
+        *,
+        tells_health: bool = False,
+    ) -> None:
         self.name = "standard output" if path == "-" else path
-        self._path, self._form, self._header = Path(path), form, header.encode()
-        self._max_bytes, self._keep = max_bytes, keep
-        self._is_stdout = path == "-"
+        self._form, self._tells_health = form, tells_health
         try:
-            self._file = self._open()
+            self._file = (
+                StandardOutput(header.encode())
+                if path == "-"
+                else RotatedFile(Path(path), header.encode(), max_bytes, keep)
+            )
         except OSError as error:
-            raise unwritable(self._path, error) from error
+            raise unwritable(Path(path), error) from error
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
         content = "".join(self._form(results)).encode()
-        if not content:
-            return
-        if not self._is_stdout and self._file.tell() and self._file.tell() + len(content) > self._max_bytes:
-            self._rotate()
-        start = None if self._is_stdout else self._file.tell()
-        try:
-            _write(self._file, content)
-        except BrokenPipeError as error:
-            raise EndOfOutput from error
-        except OSError:
-            if start is not None:
-                # A full disk takes half of it: what is there shall be whole lines.
-                self._file.truncate(start)
-            raise
+        if content:
+            self._file.write(content)
+
+    def health(self, health: Health) -> None:
+        """Write what has changed in the stream's health."""
+        if self._tells_health and health.events:
+            self._file.write("".join(event_json(event) + "\n" for event in health.events).encode())
 
     def status(self, counters: Counters) -> None:
-        """See `Sink.status`; lines are results alone."""
+        """See `Sink.status`; lines are results and events alone."""
 
     def close(self) -> None:
         """See `Sink.close`."""
-        if not self._is_stdout:
-            self._file.close()
-
-    def _open(self) -> io.FileIO:
-        # Without a buffer: what could not be written now must not follow later, in the middle of something else.
-        file = io.FileIO(sys.stdout.fileno(), "w", closefd=False) if self._is_stdout else io.FileIO(self._path, "a")
-        if self._is_stdout or not file.tell():
-            _write(file, self._header)
-        return file
-
-    def _rotate(self) -> None:
         self._file.close()
-        for number in range(self._keep - 1, 0, -1):
-            older = self._path.with_name(f"{self._path.name}.{number}")
-            if older.exists():
-                older.replace(self._path.with_name(f"{self._path.name}.{number + 1}"))
-        self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-        self._file = self._open()
 
 
-def _write(file: io.FileIO, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        written = file.write(rest)
-        if written is None:
-            raise BlockingIOError("it takes no more at the moment")
-        rest = rest[written:]
+class StandardOutput:
+    """Standard output, without a buffer of ours."""
+
+    def __init__(self, header: bytes) -> None:
+        self._file = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
+        write_all(self._file, header)
+
+    def write(self, content: bytes) -> None:
+        """Write lines.
+
+        Raises
+        ------
+        EndOfOutput
+            If nobody reads them any more.
+        OSError
+            If they could not be written.
+        """
+        try:
+            write_all(self._file, content)
+        except BrokenPipeError as error:
+            raise EndOfOutput from error
+
+    def close(self) -> None:
+        """Leave it open: it belongs to the process."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import RecordingError
+from edge_runtime.limits import limit, raised_by
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.table import Block, Header, Table
 
 _BLOCK_ROWS = 65_536
 _NAMES = "sensors"
+_LIMIT = "SAELITE_MAX_UNPACKING"
+_ALWAYS_UNPACKED = 100_000_000
 
 
 class ArrayTable(Table):
@@ -76,6 +79,7 @@ def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
             zipped = file.read(2) == b"PK"
             file.seek(0)
             if zipped:
+                _check_unpacking(file, path)
                 with np.load(file, allow_pickle=False) as archive:
                     return {name: archive[name] for name in archive.files}
         return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
@@ -83,6 +87,16 @@ def _load(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise RecordingError(
             f"cannot read {path}: {error}. Expected an NPY or NPZ file of numbers, without Python objects."
         ) from error
+
+
+def _check_unpacking(file: IO[bytes], path: Path) -> None:
+    """Refuse an archive that unpacks to hundreds of times itself."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    file.seek(0)
+    most = limit(_LIMIT)
+    if unpacked > _ALWAYS_UNPACKED and unpacked > most * path.stat().st_size:
+        raise RecordingError(f"{path} unpacks to more than {most} times its size. {raised_by(_LIMIT)}")
 
 
 def _columns(arrays: dict[str, npt.NDArray[Any]], name: str) -> dict[str, npt.NDArray[Any]]:

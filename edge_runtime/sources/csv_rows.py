@@ -9,12 +9,14 @@ import sys
 import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from edge_runtime.errors import RecordingError
+from edge_runtime.limits import limit, raised_by
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.sources.csv_format import CsvFormat, sniff_csv
 from edge_runtime.sources.table import Block, Table
@@ -22,6 +24,9 @@ from edge_runtime.sources.table import Block, Table
 _BLOCK_LINES = 8192
 _SNIFF_LINES = 20
 _GZIP_MAGIC = b"\x1f\x8b"
+_LINE_LIMIT, _UNPACKING_LIMIT = "SAELITE_MAX_LINE_KB", "SAELITE_MAX_UNPACKING"
+_ALWAYS_UNPACKED = 100_000_000
+_LINES_AT_ONCE = 64
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
 
 
@@ -42,6 +47,9 @@ class CsvRows(Table):
     def __init__(self, path: str | Path) -> None:
         self.name = "standard input" if str(path) == "-" else str(path)
         self._file = _open_text(path, self.name)
+        self._longest_line = limit(_LINE_LIMIT) * 1024
+        self._next_line = partial(self._file.readline, self._longest_line + 1)
+        self._packed_bytes = Path(path).stat().st_size if isinstance(_packed(self._file), gzip.GzipFile) else 0
         try:
             # Standard input may be a live sensor: one line must be enough to start.
             head = self._read_lines(2 if str(path) == "-" else _SNIFF_LINES)
@@ -105,10 +113,37 @@ class CsvRows(Table):
                 self._blanks.append(row)
 
     def _read_lines(self, count: int) -> list[str]:
+        lines: list[str] = []
+        while len(lines) < count:
+            # A few at a time: thousands of lines without an end would be gigabytes before one is looked at.
+            some = self._read_some(min(_LINES_AT_ONCE, count - len(lines)))
+            if not some:
+                break
+            lines += some
+        self._check_unpacking()
+        return lines
+
+    def _read_some(self, count: int) -> list[str]:
         try:
-            return list(itertools.islice(self._file, count))
+            lines = list(itertools.islice(iter(self._next_line, ""), count))
         except (UnicodeDecodeError, EOFError, OSError, zlib.error) as error:
             raise _unreadable(self.name, error) from error
+        if max(map(len, lines), default=0) > self._longest_line:
+            raise RecordingError(
+                f"{self.name} has a line longer than {self._longest_line // 1024} kB. Expected one reading a line. "
+                f"{raised_by(_LINE_LIMIT)}"
+            )
+        return lines
+
+    def _check_unpacking(self) -> None:
+        if not self._packed_bytes:
+            return
+        unpacked, most = _packed(self._file).tell(), limit(_UNPACKING_LIMIT)
+        if unpacked > _ALWAYS_UNPACKED and unpacked > most * self._packed_bytes:
+            raise RecordingError(
+                f"{self.name} unpacks to more than {most} times its size. Expected a recording. "
+                f"{raised_by(_UNPACKING_LIMIT)}"
+            )
 
     def _texts(self, lines: list[str], columns: list[int], first_row: int) -> tuple[list[str], ...]:
         separator, last = self.format.separator, max(columns)
@@ -157,6 +192,11 @@ class CsvRows(Table):
             f"{where}, column {self.header.names[column]!r}: expected a number. Received: {cell!r:.80}. "
             "Mend the cell, or leave the column out (--exclude)."
         )
+
+
+def _packed(file: IO[str]) -> Any:
+    """Return what a text file reads from."""
+    return getattr(file, "buffer", None)
 
 
 def _open_text(path: str | Path, name: str) -> IO[str]:

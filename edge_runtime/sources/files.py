@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import select
 import sys
@@ -15,6 +16,7 @@ from edge_runtime.sources.lines import LineSplitter
 from edge_runtime.sources.source import Readings, no_readings
 
 _CHUNK = 1 << 18
+_PIPE_PATIENCE_S = 1.0
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -50,6 +52,8 @@ class TextSource:
         self._splitter = LineSplitter()
         # Whether the last line may be whole without a line end: a regular file's is, a pipe's may be cut off.
         self._whole = path != "-" and Path(path).is_file()
+        # Who writes into a pipe waits as well; but it may be a live sensor.
+        self.patience_s = math.inf if self._whole else _PIPE_PATIENCE_S
         self._file: IO[bytes] = sys.stdin.buffer if path == "-" else _open(path)
         self._ended = False
 

@@ -39,6 +39,7 @@ class MqttSource:
             raise UsageError(f"which topic? Expected mqtt://{address.host}/TOPIC.")
         self.name = f"mqtt://{address.host}:{address.port}/{address.topic}"
         self.reconnects = 0
+        self.patience_s = 0.0
         self._decoder, self._sensors, self._tell = decoder, sensors, tell
         self._messages: queue.Queue[bytes] = queue.Queue(_LENGTH)
         self._dropped = 0

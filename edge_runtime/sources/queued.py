@@ -12,6 +12,7 @@ from edge_runtime.sources.source import Readings, SourceLost, gather, mapping_de
 
 _LENGTH = 4096
 _MOST_AT_ONCE = 1024
+_PATIENCE_S = 1.0
 
 
 class IteratorSource:
@@ -31,6 +32,7 @@ class IteratorSource:
 
     def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: tuple[str, ...]) -> None:
         self.name = name
+        self.patience_s = _PATIENCE_S
         self._sensors = len(sensors)
         self._decode = mapping_decoder(sensors)
         self._queue: queue.Queue[_Item] = queue.Queue(_LENGTH)
@@ -76,7 +78,7 @@ class IteratorSource:
                 if not self._put(_Item(self._row(item))):
                     return
             self._put(_Item(ends=True))
-        except Exception as error:  # noqa: BLE001 - whatever a user's function raises, the stream outlives it
+        except BaseException as error:  # noqa: BLE001 - whatever a user's function raises, and were it sys.exit()
             self._put(_Item(ends=True, error=error))
 
     def _row(self, item: Any) -> tuple[float, list[float]] | None:
@@ -102,6 +104,6 @@ class _Item:
     __slots__ = ("ends", "error", "row")
 
     def __init__(
-        self, row: tuple[float, list[float]] | None = None, *, ends: bool = False, error: Exception | None = None
+        self, row: tuple[float, list[float]] | None = None, *, ends: bool = False, error: BaseException | None = None
     ) -> None:
         self.row, self.ends, self.error = row, ends, error

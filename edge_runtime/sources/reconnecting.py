@@ -45,6 +45,7 @@ class Reconnecting:
         # At the start a wrong name or a missing package is the user's to know at once.
         self._source: Source | None = open_source()
         self._again_s = 0.0
+        self.patience_s = self._source.patience_s
 
     def poll(self, timeout_s: float) -> Readings | None:
         """See `Source.poll`; while the source is away there are no readings."""

@@ -34,6 +34,7 @@ class SerialSource:
         except ImportError as error:
             raise missing_extra("pyserial", "serial", "a serial source") from error
         self.name = port
+        self.patience_s = 0.0
         self._errors = (serial.SerialException, OSError, TypeError)
         self._decoder, self._sensors = decoder, sensors
         self._splitter = LineSplitter()

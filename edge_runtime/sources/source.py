@@ -45,6 +45,8 @@ class Source(Protocol):
     """A stream of readings that can be asked without being waited for."""
 
     name: str
+    patience_s: float
+    """How long it can be left alone when a sink is slow: infinite for a file, nothing for a live sensor."""
 
     def poll(self, timeout_s: float) -> Readings | None:
         """Return what is there, waiting no longer than `timeout_s` for the first; None at the end.

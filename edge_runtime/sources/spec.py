@@ -82,7 +82,7 @@ def load_function(spec: str, what: str) -> Callable[..., Any]:
         sys.path.insert(0, here)
     try:
         function: Callable[..., Any] = getattr(importlib.import_module(module_name), name)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"{what}: cannot find {spec!r} ({error}). Expected MODULE:FUNCTION on the Python path."
         ) from error

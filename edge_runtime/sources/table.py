@@ -112,11 +112,11 @@ class Table(ABC):
         RecordingError
             If one is not there.
         """
-        there = self.header.names
+        there = {name: position for position, name in enumerate(self.header.names)}
         missing = [name for name in names if name not in there]
         if missing:
             raise RecordingError(f"{self.name} has no column {', '.join(missing)}. Columns there: {', '.join(there)}.")
-        return [there.index(name) for name in names]
+        return [there[name] for name in names]
 
     def __enter__(self) -> Table:
         return self

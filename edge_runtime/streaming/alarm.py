@@ -6,6 +6,9 @@ quiet       becomes *alarm* when ``needed`` of the last ``out_of`` scores are ab
 alarm       becomes *quiet* when a score is at or below ``exit_ratio * threshold``, but not before the
             minimum duration is over
 ==========  ===============================================================================================
+
+Durations are measured in steady time (see `edge_runtime.streaming.steady_time`): no reading, however wrong its time,
+makes a cool-down or a minimum duration longer by more than a step.
 """
 
 from __future__ import annotations
@@ -14,15 +17,18 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import UsageError
 from edge_runtime.preprocessing import FloatArray
+from edge_runtime.streaming.steady_time import SteadyTime, Times
 
 TOP_SENSORS = 3
-Times = npt.NDArray[np.float64]
+_ROUNDING_S = 1e-6
+"""Sums of steps miss a limit by so much at times."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,9 @@ class AlarmEnded:
     Parameters
     ----------
     time_s, started_s : float
-        Seconds since the epoch.
+        Seconds since the epoch, as the readings said.
     duration_s : float
+        In steady time: not their difference where the readings' clock was set while it lasted.
     peak_score : float
         The highest score while it lasted.
     sensors : tuple of str
@@ -120,23 +127,33 @@ class AlarmState:
     ----------
     above : tuple of bool
         Whether each of the last scores was above its threshold.
-    now_s : float or None
-        Time of the last score.
+    last_s : float or None
+        The readings' time of the last score.
     started_s : float or None
-        Start of the present alarm; None while quiet.
+        The readings' time at the start of the present alarm; None while quiet.
+    lasted_s : float
+        How long the present alarm has lasted.
     peak_score : float
     blame : tuple of float
         Contributions per sensor, summed over the present alarm.
-    quiet_until_s : float or None
-        End of the cool-down.
+    cool_down_s : float
+        What is left of the cool-down.
     """
 
     above: tuple[bool, ...] = ()
-    now_s: float | None = None
+    last_s: float | None = None
     started_s: float | None = None
+    lasted_s: float = 0.0
     peak_score: float = 0.0
     blame: tuple[float, ...] = ()
-    quiet_until_s: float | None = None
+    cool_down_s: float = 0.0
+
+
+class _Moment(NamedTuple):
+    """One moment by both clocks."""
+
+    steady_s: float
+    time_s: float
 
 
 class AlarmLogic:
@@ -162,6 +179,7 @@ class AlarmLogic:
     def __init__(self, settings: AlarmSettings, sensors: Sequence[str]) -> None:
         self.settings, self._sensors = settings, tuple(sensors)
         self._above: deque[bool] = deque(maxlen=settings.out_of)
+        self._computer_s = math.nan
         self.state = AlarmState()
 
     @property
@@ -172,96 +190,118 @@ class AlarmLogic:
     @property
     def state(self) -> AlarmState:
         """What is remembered; setting it goes on from there."""
+        # What a clock that stands still owes is not lost with a restart, or many of them would silence alarms.
+        last_s = self._steady.last_s
+        now_s = self._steady.now_s + self._steady.behind_s(self._computer_s)
         return AlarmState(
             tuple(self._above),
-            _finite(self._now_s),
+            None if math.isnan(last_s) else last_s,
             self._started_s,
+            now_s - self._began_s if self.active else 0.0,
             self._peak_score,
             tuple(self._blame.tolist()),
-            _finite(self._quiet_until_s),
+            max(0.0, self._quiet_until_s - now_s),
         )
 
     @state.setter
     def state(self, state: AlarmState) -> None:
         self._above.clear()
         self._above.extend(state.above)
-        self._now_s = -math.inf if state.now_s is None else state.now_s
+        self._steady = SteadyTime()
+        self._steady.last_s = math.nan if state.last_s is None else state.last_s
         self._started_s = state.started_s
+        self._began_s = -max(0.0, state.lasted_s)
         self._peak_score = state.peak_score
         fits = len(state.blame) == len(self._sensors)
         self._blame = np.array(state.blame if fits else np.zeros(len(self._sensors)), np.float64)
-        self._quiet_until_s = -math.inf if state.quiet_until_s is None else state.quiet_until_s
+        # Never longer than the settings ask for, whatever the state says.
+        self._quiet_until_s = min(max(0.0, state.cool_down_s), self.settings.cool_down_s)
 
     def update_many(
-        self, times: Times, scores: FloatArray, thresholds: FloatArray, contributions: FloatArray | None = None
+        self,
+        times: Times,
+        scores: FloatArray,
+        thresholds: FloatArray,
+        contributions: FloatArray | None = None,
+        computer_s: float | None = None,
     ) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...]]:
         """Return whether there is an alarm after each score, and the events in order.
 
         Parameters
         ----------
         times : ndarray of shape (n,), float64
-            Seconds since the epoch. Where the clock goes backwards it is taken to stand still.
+            Seconds since the epoch, as the readings say.
         scores, thresholds : ndarray of shape (n,), float32
         contributions : ndarray of shape (n, sensors), optional
             For the sensors to blame.
+        computer_s : float, optional
+            `time.monotonic` in a live stream, see `SteadyTime.follow`.
         """
-        above = scores > thresholds
+        if not len(times):
+            return np.zeros(0, bool), ()
+        if computer_s is not None:
+            self._computer_s = computer_s
+        steady, above = self._steady.follow(times, computer_s), scores > thresholds
         if not self.active and not above.any() and self._stays_quiet():
             self._above.extend(above[-self.settings.out_of :].tolist())
-            self._now_s = max(self._now_s, float(times.max(initial=-math.inf)))
             return np.zeros(len(scores), bool), ()
         alarms, events = np.empty(len(scores), bool), []
-        for row, (time_s, score, threshold) in enumerate(
-            zip(times.tolist(), scores.tolist(), thresholds.tolist(), strict=True)
+        for row, (now_s, time_s, score, threshold) in enumerate(
+            zip(steady.tolist(), times.tolist(), scores.tolist(), thresholds.tolist(), strict=True)
         ):
             blame = None if contributions is None else contributions[row]
-            event = self._step(time_s, score, threshold, blame)
+            event = self._step(_Moment(now_s, time_s), score, threshold, blame)
             alarms[row] = self.active
             if event is not None:
                 events.append(event)
         return alarms, tuple(events)
 
-    def interrupt(self, time_s: float) -> AlarmEnded | None:
+    def interrupt(self, time_s: float, computer_s: float | None = None) -> AlarmEnded | None:
         """End the present alarm, if there is one, as the machine goes off; return its end.
 
         Parameters
         ----------
         time_s : float
             Time of the first reading that does not count.
+        computer_s : float, optional
+            As for `update_many`.
         """
         self._above.clear()
-        if not self.active:
+        if self._started_s is None:
             return None
-        self._now_s = max(self._now_s, time_s)
-        return self._end()
+        if computer_s is not None:
+            self._computer_s = computer_s
+        now_s = float(self._steady.follow(np.array([time_s]), computer_s)[0])
+        return self._end(_Moment(now_s, time_s), self._started_s)
 
     def _stays_quiet(self) -> bool:
         # With scores above the threshold still in the history, an alarm can start as a cool-down ends.
         return sum(self._above) < self.settings.needed
 
-    def _step(self, time_s: float, score: float, threshold: float, blame: FloatArray | None) -> AlarmEvent | None:
-        self._now_s = max(self._now_s, time_s)
+    def _step(self, moment: _Moment, score: float, threshold: float, blame: FloatArray | None) -> AlarmEvent | None:
+        now_s = moment.steady_s + _ROUNDING_S
         self._above.append(score > threshold)
         if self._started_s is None:
-            starts = sum(self._above) >= self.settings.needed and self._now_s >= self._quiet_until_s
-            return self._start(score, threshold, blame) if starts else None
+            starts = sum(self._above) >= self.settings.needed and now_s >= self._quiet_until_s
+            return self._start(moment, score, threshold, blame) if starts else None
         self._peak_score = max(self._peak_score, score)
         if blame is not None:
             self._blame += blame
-        old_enough = self._now_s - self._started_s >= self.settings.min_duration_s
-        return self._end() if old_enough and score <= self.settings.exit_ratio * threshold else None
+        old_enough = now_s - self._began_s >= self.settings.min_duration_s
+        ends = old_enough and score <= self.settings.exit_ratio * threshold
+        return self._end(moment, self._started_s) if ends else None
 
-    def _start(self, score: float, threshold: float, blame: FloatArray | None) -> AlarmStarted:
-        self._started_s, self._peak_score = self._now_s, score
+    def _start(self, moment: _Moment, score: float, threshold: float, blame: FloatArray | None) -> AlarmStarted:
+        self._started_s, self._began_s, self._peak_score = moment.time_s, moment.steady_s, score
         self._blame[:] = 0.0 if blame is None else blame
-        return AlarmStarted(self._now_s, score, threshold, self._to_blame())
+        return AlarmStarted(moment.time_s, score, threshold, self._to_blame())
 
-    def _end(self) -> AlarmEnded:
-        started_s = self._now_s if self._started_s is None else self._started_s
+    def _end(self, moment: _Moment, started_s: float) -> AlarmEnded:
         self._started_s = None
-        self._quiet_until_s = self._now_s + self.settings.cool_down_s
+        self._quiet_until_s = moment.steady_s + self.settings.cool_down_s
         self._above.clear()
-        return AlarmEnded(self._now_s, started_s, self._now_s - started_s, self._peak_score, self._to_blame())
+        lasted_s = moment.steady_s - self._began_s
+        return AlarmEnded(moment.time_s, started_s, lasted_s, self._peak_score, self._to_blame())
 
     def _to_blame(self) -> tuple[str, ...]:
         worst = np.argsort(-self._blame, kind="stable")[:TOP_SENSORS]
@@ -282,7 +322,3 @@ def event_rows(alarms: npt.NDArray[np.bool_], *, before: bool) -> list[int]:
     [0, 2]
     """
     return [int(row) for row in np.flatnonzero(np.diff(alarms, prepend=before))]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

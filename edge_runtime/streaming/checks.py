@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from edge_runtime.preprocessing import Preprocessing
 from edge_runtime.sources.clock import GAP_STEPS
-from edge_runtime.streaming.results import Counters, Notices
+from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices
+from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _FOLLOW = 0.1
 _LEAST_GAP_S = 1.0
@@ -48,6 +49,7 @@ class StreamClock:
             return []
         self._counters.backwards += int(backwards.sum())
         self._counters.gaps += int(gaps.sum())
+        self._tell_jumps(steps)
         if backwards.any():
             self._notices.once("backwards", "the clock went backwards; the window starts anew (counted from now on)")
         if gaps.any():
@@ -55,6 +57,17 @@ class StreamClock:
                 "gap", f"no reading for {steps[gaps].max():.3g} s; the window starts anew (counted from now on)"
             )
         return [int(row) for row in np.flatnonzero(backwards | gaps)]
+
+    def _tell_jumps(self, steps: npt.NDArray[np.float64]) -> None:
+        """Count where the clock was set; durations of alarms go on from there."""
+        forward = steps > LONGEST_STEP_S
+        self._counters.jumps += int(forward.sum() + (steps < 0).sum())
+        if forward.any():
+            self._notices.once(
+                "jump",
+                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms take it "
+                "for a day at most (counted from now on)",
+            )
 
     def _usual(self, steps: npt.NDArray[np.float64]) -> float:
         """Return the usual step before these, and follow them slowly."""
@@ -132,7 +145,8 @@ class SensorWatch:
 
 def filled_times(times: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
     """Return times without NaN, and whether the readings brought their own."""
-    unknown = ~np.isfinite(times)
-    if not unknown.any():
-        return times, True
-    return np.where(unknown, time.time(), times), False
+    known = np.isfinite(times)
+    # Limited to the years that can be written: differences of larger numbers overflow.
+    if known.all():
+        return np.clip(times, *TIME_LIMITS), True
+    return np.where(known, np.clip(times, *TIME_LIMITS), time.time()), False

@@ -28,23 +28,28 @@ class Off:
 
 
 def alarms_over(
-    logic: AlarmLogic, parts: Sequence[Part | Off]
+    logic: AlarmLogic, parts: Sequence[Part | Off], computer_s: float | None = None
 ) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...], tuple[int, ...]]:
     """Return whether there is an alarm after each score, the events, and the row each came with.
 
     An event between two parts came with the last row before it, -1 where there is none.
+
+    Parameters
+    ----------
+    computer_s : float, optional
+        `time.monotonic` in a live stream, see `AlarmLogic.update_many`.
     """
     alarms, seen = [np.empty(0, bool)], 0
     events: list[AlarmEvent] = []
     rows: list[int] = []
     for part in parts:
         if isinstance(part, Off):
-            ended = logic.interrupt(part.time_s)
+            ended = logic.interrupt(part.time_s, computer_s)
             events += [ended] if ended else []
             rows += [seen - 1] if ended else []
             continue
         scored, before = part.scored, logic.active
-        found, new = logic.update_many(part.times, scored.scores, scored.thresholds, scored.contributions)
+        found, new = logic.update_many(part.times, scored.scores, scored.thresholds, scored.contributions, computer_s)
         alarms.append(found)
         events += new
         rows += [seen + row for row in event_rows(found, before=before)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +34,8 @@ class Repair:
     ----------
     refusal : RecordingError or None
         With ``error``, once a value was missing: what to raise when the readings before it are done with.
+    missing_since_s : ndarray of shape (sensors,), float64
+        Since when each sensor has given no number, by `time.monotonic`; NaN where it does.
     """
 
     def __init__(self, policy: str, sensors: tuple[str, ...], counters: Counters, notices: Notices) -> None:
@@ -42,6 +46,8 @@ class Repair:
         self._waiting: list[tuple[float, npt.NDArray[np.float64]]] = []
         self._pushed = 0
         self.refusal: RecordingError | None = None
+        self.missing_since_s = np.full(len(sensors), np.nan)
+        self._any_missing = False
         self.reset()
 
     def reset(self) -> None:
@@ -66,8 +72,14 @@ class Repair:
             if len(values):
                 self._last = values[-1]
                 self._ages[:] = 0
+                self._all_there()
             return times, values
         return self._row_by_row(times, values, bad)
+
+    def see(self, values: npt.NDArray[np.float64]) -> None:
+        """Note which sensors give numbers in readings that do not count, shape (n, sensors): these are not silent."""
+        if self._any_missing:
+            self.missing_since_s[np.isfinite(values).any(axis=0)] = np.nan
 
     def end(self) -> None:
         """Skip the readings that still wait for a value."""
@@ -88,6 +100,7 @@ class Repair:
                 kept.append((time_s, row))
                 self._last = row
                 self._ages[:] = 0
+                self._all_there()
         if not kept:
             return np.empty(0), np.empty((0, len(self._sensors)))
         return np.array([time_s for time_s, _ in kept]), np.array([row for _, row in kept])
@@ -143,8 +156,17 @@ class Repair:
             "reading. Mend the sensor, or say what to do: --on-missing skip, hold or interpolate."
         )
 
+    def _all_there(self) -> None:
+        if self._any_missing:
+            self._any_missing = False
+            self.missing_since_s[:] = np.nan
+
     def _tell(self, row: npt.NDArray[np.float64]) -> None:
-        for sensor in np.flatnonzero(~np.isfinite(row)).tolist():
+        missing, since_s = ~np.isfinite(row), self.missing_since_s
+        self._any_missing = True
+        np.copyto(since_s, np.where(np.isnan(since_s), time.monotonic(), since_s), where=missing)
+        since_s[~missing] = np.nan
+        for sensor in np.flatnonzero(missing).tolist():
             name = self._sensors[sensor]
             self._notices.once(
                 f"missing {name}", f"sensor {name!r} gave no finite number ({self._policy}; counted from now on)"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.preprocessing import FloatArray
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+
+TIME_LIMITS = -6e10, 2.5e11
+"""Seconds since the epoch that ISO 8601 can write with a year of four digits."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,18 @@ class Results:
         for row in range(len(self)):
             yield self.row(row)
 
+    def with_events(self) -> Results:
+        """Return the results that events came with, and all events."""
+        rows = sorted({row for row in self.event_rows if row >= 0})
+        n = len(self)
+        arrays = {
+            field.name: value[rows]
+            for field in dataclasses.fields(self)
+            if isinstance(value := getattr(self, field.name), np.ndarray) and len(value) == n
+        }
+        places = tuple(rows.index(row) if row >= 0 else -1 for row in self.event_rows)
+        return dataclasses.replace(self, **cast(dict[str, Any], arrays), event_rows=places)
+
     def row(self, row: int) -> StreamResult:
         """Return one of the results; -1 is the last."""
         drift = float(self.drifts[row])
@@ -121,7 +138,7 @@ def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
     >>> time_texts(np.array([0.25]))
     ['1970-01-01T00:00:00.250Z']
     """
-    stamps = np.rint(np.clip(times, -6e10, 2.5e11) * 1e3).astype("datetime64[ms]")
+    stamps = np.rint(np.clip(times, *TIME_LIMITS) * 1e3).astype("datetime64[ms]")
     return [f"{text}Z" for text in np.datetime_as_string(stamps).tolist()]
 
 
@@ -149,10 +166,14 @@ class Counters:
         Lines or messages that were no reading.
     gaps, backwards : int
         Where time was missing or went backwards; the window starts anew.
+    jumps : int
+        Of these, where the readings' clock was set: forward by more than a day, or backwards.
     out_of_range : int
         Readings with a value farther out than the network sees.
     stuck : int
         Sensors that stand still now.
+    silent : int
+        Sensors that have given no number for long.
     reconnects, reloads, refused_models : int
     above : int
         Scores above the threshold.
@@ -173,8 +194,10 @@ class Counters:
     lost: int = 0
     gaps: int = 0
     backwards: int = 0
+    jumps: int = 0
     out_of_range: int = 0
     stuck: int = 0
+    silent: int = 0
     reconnects: int = 0
     reloads: int = 0
     refused_models: int = 0
@@ -201,9 +224,11 @@ class Notices:
 
     tell: Callable[[str], None]
     counts: dict[str, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, kind: str, message: str) -> None:
         """Tell `message` unless one of this kind was told before."""
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        if self.counts[kind] == 1:
+        with self._lock:  # sinks tell from threads of their own
+            count = self.counts[kind] = self.counts.get(kind, 0) + 1
+        if count == 1:
             self.tell(message)

@@ -1,7 +1,8 @@
-"""What a stream remembers, in a file that is always whole: written beside, synced, renamed."""
+"""What a stream remembers, in a file that is always whole: written beside with its checksum, synced, renamed."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +10,19 @@ from pathlib import Path
 from edge_runtime.adaptation.drift import DriftState
 from edge_runtime.adaptation.spot import SpotState
 from edge_runtime.atomic import write_atomically
+from edge_runtime.checking.leaves import between, check_leaves, expect
+from edge_runtime.checking.manifest import LONGEST_STRIDE
 from edge_runtime.errors import OutputError, SaeliteError
-from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.json_codec import DecodeError, from_json, to_json
 from edge_runtime.streaming.alarm import AlarmState
 
-SCHEMA = 1
+SCHEMA = 2
+_MOST_BYTES = 1 << 28
+_LARGEST = 3.4e38
 
 
 class StateError(SaeliteError):
-    """A state file cannot be read."""
+    """A state file cannot be read or used."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class StreamState:
 
 
 def write_state(path: Path, state: StreamState) -> None:
-    """Write a state atomically.
+    """Write a state atomically, with its checksum.
 
     Raises
     ------
@@ -71,14 +76,10 @@ def write_state(path: Path, state: StreamState) -> None:
         If the place cannot be written, or a number in the state is not finite; the state before is still there.
     """
     try:
-        content = _content(state)
+        text = json.dumps(to_json(state), allow_nan=False)
     except ValueError as error:
         raise OutputError(f"cannot write {path}: the state holds a number that is not finite ({error}).") from error
-    write_atomically(path, content)
-
-
-def _content(state: StreamState) -> bytes:
-    return json.dumps(to_json(state), allow_nan=False).encode() + b"\n"
+    write_atomically(path, f'{{"sha256": "{_sha256(text)}", "state": {text}}}\n'.encode())
 
 
 def read_state(path: Path) -> StreamState | None:
@@ -87,20 +88,62 @@ def read_state(path: Path) -> StreamState | None:
     Raises
     ------
     StateError
-        If the file is no state of this version.
+        If the file is no state of this version, was changed, or says what cannot be meant.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(_read(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
-        raise StateError(f"cannot read the state {path} ({error}). Remove it to start anew.") from error
+        raise StateError(f"cannot read the state {path} ({error!s:.200}).") from error
+    if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
+        raise StateError(f"{path} is no state of a stream.")
+    if data.get("sha256") != _sha256(json.dumps(data["state"])):
+        raise StateError(f"{path} does not fit its checksum: it was changed or is damaged.")
     try:
-        state = from_json(StreamState, data)
-        # JSON writes numbers that no float holds, such as 1e999.
-        _content(state)
-    except ValueError as error:
-        raise StateError(f"{path} is no state of a stream ({error}). Remove it to start anew.") from error
-    if state.schema != SCHEMA:
-        raise StateError(f"{path} has schema {state.schema}, this saelite reads {SCHEMA}. Remove it to start anew.")
+        state = from_json(StreamState, data["state"])
+        _check(state)
+    except DecodeError as error:
+        raise StateError(f"{path} is no state of a stream ({error}).") from error
     return state
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"it is longer than {_MOST_BYTES / 1e6:.0f} MB")
+    return content
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check(state: StreamState) -> None:
+    """Check what the numbers mean: a state that nothing of ours wrote must neither stop a stream nor silence it."""
+    expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
+    check_leaves(state)
+    between(0, LONGEST_STRIDE, state.ahead, "ahead")
+    for name in ("usual_step_s", "smoothed"):
+        value = getattr(state, name)
+        expect("0 or more", value, name, when=value is None or 0 <= value <= _LARGEST)
+    alarm, drift, spot = state.alarm, state.drift, state.spot
+    places = {
+        "window": state.window,
+        "drift.bins": drift.bins,
+        "drift.partial": (drift.partial,),
+        "drift.value": ((drift.value or 0.0,),),
+        "mean_drift": (state.mean_drift,),
+        "alarm.blame": (alarm.blame,),
+    }
+    for name, rows in places.items():
+        for row in rows:
+            expect("numbers within float32", row, name, when=max(map(abs, row), default=0.0) <= _LARGEST)
+    lowest = min(alarm.lasted_s, alarm.cool_down_s, alarm.peak_score)
+    expect("0 or more", lowest, "alarm", when=lowest >= 0)
+    expect("0 or more", drift.count, "drift.count", when=drift.count >= 0)
+    if spot is not None:
+        counts = (spot.n_scores, spot.n_peaks, len(spot.peaks))
+        expect("as many scores as peaks, or more", counts, "spot", when=counts[0] >= counts[1] >= counts[2])
+        expect("peaks above 0", spot.peaks, "spot.peaks", when=min(spot.peaks, default=1.0) > 0)

@@ -26,6 +26,7 @@ from edge_runtime.streaming.repair import Repair
 from edge_runtime.streaming.results import Counters, Notices, Results, no_results
 from edge_runtime.streaming.scoring import Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
+from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _DRIFT_WINDOW = 512
 # Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
@@ -148,6 +149,7 @@ class Stream:
             else:
                 self.counters.off += len(times[rows])
                 self._start_anew()
+                self._repair.see(values[rows])
                 yield Off(float(times[rows][0]))
 
     def raise_refusal(self) -> None:
@@ -160,6 +162,11 @@ class Stream:
         """
         if self._repair.refusal:
             raise self._repair.refusal
+
+    @property
+    def missing_since_s(self) -> npt.NDArray[np.float64]:
+        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
+        return self._repair.missing_since_s
 
     def end(self) -> None:
         """Count what can no longer be scored."""
@@ -188,7 +195,7 @@ class Stream:
         return Part(times[ends], scored)
 
     def _results(self, parts: list[Part | Off]) -> Results:
-        alarms, events, event_rows = alarms_over(self.alarm, parts)
+        alarms, events, event_rows = alarms_over(self.alarm, parts, time.monotonic())
         self.counters.alarms += sum(event.name == "alarm_started" for event in events)
         scored = [part for part in parts if isinstance(part, Part)]
         if not scored:
@@ -256,15 +263,20 @@ class Stream:
         judge = self.scorer.judge
         self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))
         self._rolling.ahead = max(0, min(state.ahead, self._rolling.stride))
-        self._clock.last_s = math.nan if state.last_time_s is None else state.last_time_s
+        self._clock.last_s = _past(state.last_time_s)
         self._clock.step_s = math.nan if state.usual_step_s is None else state.usual_step_s
         judge.smoother.level = state.smoothed
-        self.alarm.state = state.alarm
+        self.alarm.state = replace(state.alarm, last_s=_finite(_past(state.alarm.last_s)))
         self.drift.state = state.drift
         if judge.spot is not None and state.spot is not None:
             judge.spot.state = state.spot
         if judge.tracker is not None and len(state.mean_drift) == len(self.sensors):
             judge.tracker.drift = np.array(state.mean_drift, np.float32)
+
+
+def _past(time_s: float | None) -> float:
+    """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
+    return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
 
 
 def _finite(value: float) -> float | None:

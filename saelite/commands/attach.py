@@ -57,10 +57,13 @@ def attach(
       edgetpu_compiler --show_operations --out_dir . pump.tflite
       saelite attach pump.tflite pump_edgetpu.tflite --log pump_edgetpu.log -o pump_tpu.tflite
     """
+    from edge_runtime.checking.model import check_model
+
     try:
         whole = _described(model, output.stem, by_hand) if compiled is None else _compiled(model, compiled, log)
     except ImportError as error:
         raise missing_extra(error.name or "flatbuffers", "workstation", "`saelite attach`") from error
+    check_model(whole.flatbuffer, whole.manifest, whole.arrays)
     if key is not None:
         whole = whole.signed(key)
     whole.write(output)
@@ -74,15 +77,20 @@ def attach(
 
 
 def _compiled(model: Path, compiled: Path, log: Path | None) -> ModelFile:
+    from edge_runtime.checking.model import check_flatbuffer
     from edge_runtime.model_file import read_content, read_model_file
     from export.edgetpu import attach as attach_manifest
 
-    return attach_manifest(read_model_file(model), read_content(compiled), log.read_text() if log else "")
+    content = read_content(compiled)
+    check_flatbuffer(content)
+    return attach_manifest(read_model_file(model), content, log.read_text() if log else "")
 
 
 def _described(model: Path, name: str, by_hand: dict[str, Any]) -> ModelFile:
+    from edge_runtime.checking.model import check_flatbuffer
     from edge_runtime.model_file import read_content
     from export.third_party import ByHand, describe_graph
 
-    normal = by_hand.pop("normal")
-    return describe_graph(read_content(model), name, ByHand(**by_hand), normal)
+    normal, content = by_hand.pop("normal"), read_content(model)
+    check_flatbuffer(content)
+    return describe_graph(content, name, ByHand(**by_hand), normal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +45,10 @@ _PATH = click.Path(path_type=Path)
               help="Python of another environment whose runtimes shall run the file too; may be repeated.")  # fmt: skip
 @click.option("--false-alarms", default="1/week", show_default=True, metavar="N/UNIT",
               help="False alarms to fit the threshold for, per hour, day, week, month or reading.")  # fmt: skip
+@click.option("--model-version", type=click.IntRange(0), default=0, show_default=True,
+              help="Number that grows with each release; a running stream takes no lower one.")  # fmt: skip
 @sign_option
-def export(source: Path, output: Path, key: Path | None, **options: Any) -> None:
+def export(source: Path, output: Path, key: Path | None, model_version: int, **options: Any) -> None:
     """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
     Scoring head, smoothing and threshold are chosen and fitted on what the quantised network gives for normal windows
@@ -60,6 +63,7 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")
+    from edge_runtime.checking.model import check_model
     from export.edgetpu import command, compile_model
     from export.keras_source import read_source
     from export.labelled import read_labelled
@@ -77,6 +81,8 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
             on_step("compiling for the Edge TPU")
             compiled = compile_model(model)
         model = compiled or model
+        model = replace(model, manifest=replace(model.manifest, version=model_version))
+        check_model(model.flatbuffer, model.manifest, model.arrays)
         if key is not None:
             model = model.signed(key)
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []

@@ -53,10 +53,13 @@ def is_foreign(content: bytes) -> bool:
 
 
 def _graph(flatbuffer: bytes) -> Inspection | None:
+    from edge_runtime.checking.model import check_flatbuffer
+
     if find_spec("ai_edge_litert") is None or find_spec("flatbuffers") is None:
         return None
     from export.inspection import inspect_flatbuffer
 
+    check_flatbuffer(flatbuffer)
     return inspect_flatbuffer(flatbuffer)
 
 

@@ -12,7 +12,7 @@ import click
 def keygen(key: Path) -> None:
     """Make a key pair to sign model files with: KEY, which stays secret, and KEY.pub for the devices.
 
-    Both files get mode 600 and are never overwritten.
+    KEY gets mode 600, and neither file is ever overwritten.
 
     \b
     Example:

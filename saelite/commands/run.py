@@ -17,9 +17,10 @@ from saelite.options import (
     detector_options,
     only_when_option,
 )
+from saelite.plain import plain
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
-    from edge_runtime.detector import Detector
+    from edge_runtime.running.model_keeper import ModelSettings
 
 
 @click.command()
@@ -41,6 +42,13 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
               help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
 @click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How old it may be.")
 @click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
+@click.option("--expect-name", metavar="NAME", help="Name that a model must have, whoever signed it.")
+@click.option("--allow-downgrade", is_flag=True, help="Take a model of a lower version than the one before.")
+@click.option("--stale-after", type=DurationType(),
+              help="Nothing may come for so long before the stream counts as dead: an event, MQTT goes offline.  "
+              "[default: ten times the usual pause, at least 10s]")  # fmt: skip
+@click.option("--on-stale", type=click.Choice(["restart", "exit", "wait"]), default="restart", show_default=True,
+              help="Then: let systemd's watchdog start it again, end with an error, or wait on.")  # fmt: skip
 @detector_options
 def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
     """Watch a stream of readings: results and alarms out, for as long as it lasts.
@@ -55,8 +63,10 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
       saelite run host.tflite --source host --debounce 3/5 --min-duration 10s
       tail -n +1 -f log.csv | saelite run pump.tflite --source - --sink csv:scores.csv
     """
+    from edge_runtime.running.model_keeper import ModelKeeper
     from edge_runtime.running.runner import Runner, RunSettings
-    from edge_runtime.sinks.sink import Sinks, StreamInfo
+    from edge_runtime.sinks.sink import StreamInfo
+    from edge_runtime.sinks.sinks import Sinks
     from edge_runtime.sinks.spec import open_sink
     from edge_runtime.sources.spec import open_source
     from edge_runtime.streaming.stream import Stream
@@ -65,19 +75,39 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
         name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
     }
 
-    def load() -> Detector:
-        return load_detector(model, **chosen)
-
-    stream = Stream(load(), _settings(options), _tell)
+    models = ModelKeeper(_model_settings(model, chosen, options), _tell)
+    stream = Stream(models.start(), _settings(options), _tell)
     manifest = stream.detector.manifest
     info = StreamInfo(manifest.name, stream.sensors, stream.detector.threshold, stream.drift_limit)
     opened = open_source(source, stream.sensors, _tell)
     outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], stream.notices)
-    settings = RunSettings(model, load, options["state"], options["state_interval"], options["duration"])
+    settings = RunSettings(
+        *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
+    )
     try:
-        Runner(stream, opened, outputs, settings, _tell).run()
+        Runner(stream, models, opened, outputs, settings, _tell).run()
     finally:
         _tell(stream.summary())
+
+
+def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]) -> ModelSettings:
+    from edge_runtime.running.model_keeper import ModelSettings
+    from edge_runtime.running.trial import try_out
+
+    state: Path | None = options["state"]
+
+    def trial(content: bytes) -> None:
+        try_out(content, str(model), chosen["runtime"], chosen["threads"])
+
+    return ModelSettings(
+        model,
+        lambda content: load_detector(model, **chosen, content=content),
+        # An accelerator is this process's own: no other can open it for a trial.
+        None if chosen["accelerator"] else trial,
+        None if state is None else state.with_name(f"{state.name}.model"),
+        options["expect_name"],
+        options["allow_downgrade"],
+    )
 
 
 def _settings(options: dict[str, Any]) -> Any:
@@ -93,4 +123,4 @@ def _settings(options: dict[str, Any]) -> Any:
 
 
 def _tell(message: str) -> None:
-    click.echo(f"saelite: {message}", err=True)
+    click.echo(f"saelite: {plain(message)}", err=True)

@@ -59,7 +59,7 @@ def score(
     threads: int,
     accelerator: str | None,
     accelerator_fallback: str | None,
-    trusted_key: Path | None,
+    trusted_key: tuple[Path, ...],
 ) -> None:
     """Score a recording: one row per window with score, anomaly and alarm.
 

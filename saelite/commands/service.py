@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-# No root: a user made for the service, and nothing it could write to but its own state. `run` answers the
-# watchdog; a start that fails is tried again for ever, ever more slowly.
+# No root: a user made for the service, and nothing it could write to but its own folder and where its sinks write.
+# `run` answers the watchdog; a start that fails is tried again for ever. A new model's trial run counts towards
+# MemoryMax as well: it is ended, and the service goes on.
 _UNIT = """\
 [Unit]
 Description=saelite watches {name}
@@ -29,24 +31,28 @@ RestartSec=5
 WatchdogSec=60
 TimeoutStopSec=30
 KillSignal=SIGTERM
+WorkingDirectory={state}
 
 # Secrets such as SAELITE_MQTT_PASSWORD; chmod 600, the service manager reads it.
 EnvironmentFile=-/etc/saelite/{name}.env
 
 DynamicUser=yes
-StateDirectory=saelite
+StateDirectory=saelite-{name}
+StateDirectoryMode=0700
 {groups}ProtectSystem=strict
-ProtectHome={protect_home}
+{paths}ProtectHome={protect_home}
 PrivateTmp=yes
 {devices}NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
+ProtectProc=invisible
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
 ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
+RemoveIPC=yes
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 RestrictNamespaces=yes
 RestrictRealtime=yes
@@ -54,13 +60,21 @@ RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
-SystemCallFilter=~@privileged
+SystemCallFilter=~@privileged @resources
+SystemCallFilter=setrlimit prlimit64 sched_setaffinity
+SystemCallErrorNumber=EPERM
 UMask=0077
 MemoryMax=512M
+OOMPolicy=continue
+Environment=SAELITE_MAX_TRIAL_MB=256
+TasksMax=64
 
 [Install]
 WantedBy=multi-user.target
 """
+_PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./?&-]+")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_HOMES = ("/home/", "/root/", "/run/user/")
 
 
 @click.command()
@@ -69,42 +83,97 @@ WantedBy=multi-user.target
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
               help="As for `saelite run`; standard output is the journal.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="Of the service.  [default: that of the model file]")
+@click.option("--trusted-key", "keys", type=click.Path(path_type=Path), multiple=True, default=(),
+              help="Public key that must have signed every model file; may be given several times.")  # fmt: skip
+@click.option("--expect-name", metavar="NAME", help="Name that every model must have, whoever signed it.")
 @click.option("--print", "print_it", is_flag=True, required=True, help="Print the unit; nothing is installed.")
-def service(model: Path, source: str, sinks: tuple[str, ...], name: str | None, print_it: bool) -> None:
+def service(
+    model: Path,
+    source: str,
+    sinks: tuple[str, ...],
+    name: str | None,
+    keys: tuple[Path, ...],
+    expect_name: str | None,
+    print_it: bool,
+) -> None:
     """Write a systemd unit that runs a model for ever: sandboxed, watched, started again, without root.
+
+    A sink with a relative path writes into /var/lib/saelite-NAME, beside the state; one with an absolute path into its
+    folder, which must exist.
 
     \b
     Example:
       saelite service pump.tflite --source serial:/dev/ttyUSB0 --sink mqtt://broker --print > saelite-pump.service
+      saelite service pump.tflite --source host --trusted-key maker.pem.pub --print > saelite-pump.service
     """
     from edge_runtime.errors import ModelFileError, UsageError
 
     if not model.is_file():
         raise ModelFileError(f"no such file: {model}. Expected the model file that the service will run.")
     name = name or model.stem
-    if not name.replace("-", "").replace("_", "").isalnum():
+    if not _NAME.fullmatch(name):
         raise UsageError(f"--name: expected letters, digits, - and _. Received: {name!r}")
-    click.echo(unit(model.absolute(), source, sinks, name), nl=False)
+    options = [word for key in keys for word in ("--trusted-key", str(key.absolute()))]
+    options += ["--expect-name", expect_name] if expect_name is not None else []
+    click.echo(unit(model.absolute(), source, sinks, name, options), nl=False)
 
 
-def unit(model: Path, source: str, sinks: tuple[str, ...], name: str) -> str:
-    """Return the unit's text."""
-    program = shutil.which("saelite") or f"{sys.executable} -m saelite"
-    words = [*program.split(" "), "run", str(model), "--source", source]
+def unit(model: Path, source: str, sinks: tuple[str, ...], name: str, options: Iterable[str] = ()) -> str:
+    """Return the unit's text.
+
+    Raises
+    ------
+    UsageError
+        If a word holds what no unit file can: a line end, or another control character.
+    """
+    found = shutil.which("saelite")
+    program = [found] if found else [sys.executable, "-m", "saelite"]
+    state = f"/var/lib/saelite-{name}"
+    words = [*program, "run", str(model), "--source", source]
     words += [word for sink in sinks for word in ("--sink", sink)]
-    words += ["--state", f"/var/lib/saelite/{name}.json"]
+    words += ["--state", f"{state}/state.json", *options]
     serial = source.startswith("serial:")
     device = source.partition(":")[2].partition("?")[0]
-    paths = [program, str(model), sys.prefix]
+    paths = [*program, str(model), sys.prefix, *options]
     return _UNIT.format(
         name=name,
-        command=" ".join(_quoted(word) for word in words),
+        state=state,
+        command=" ".join(map(quoted, words)),
         groups="SupplementaryGroups=dialout\n" if serial else "",
-        devices=f"DevicePolicy=closed\nDeviceAllow={device} rw\n" if serial else "PrivateDevices=yes\n",
-        protect_home="read-only" if any(path.startswith(("/home", "/root")) for path in paths) else "yes",
+        paths="".join(f"ReadWritePaths={quoted(folder)}\n" for folder in _written_to(sinks)),
+        devices=f"DevicePolicy=closed\nDeviceAllow={quoted(device)} rw\n" if serial else "PrivateDevices=yes\n",
+        protect_home="read-only" if any(path.startswith(_HOMES) for path in paths) else "yes",
     )
 
 
-def _quoted(word: str) -> str:
-    # systemd expands % and $ in a command line.
-    return shlex.quote(word.replace("%", "%%").replace("$", "$$"))
+def quoted(word: str) -> str:
+    r"""Return a word as a unit file has it: quoted by systemd's rules, not the shell's, and taken literally.
+
+    Raises
+    ------
+    UsageError
+        If it holds a control character: a line end would begin a setting of its own.
+
+    Examples
+    --------
+    >>> quoted("csv:/var/log/a b%n.csv")
+    '"csv:/var/log/a b%%n.csv"'
+    >>> quoted('$HOME \\ "')
+    '"$$HOME \\\\ \\""'
+    """
+    from edge_runtime.errors import UsageError
+
+    if not word.isprintable():
+        raise UsageError(f"expected text without line ends and other control characters. Received: {word!r:.80}")
+    if _PLAIN.fullmatch(word):
+        return word
+    # systemd expands % everywhere and $ in command lines.
+    for character, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        word = word.replace(character, written)
+    return f'"{word}"'
+
+
+def _written_to(sinks: tuple[str, ...]) -> list[str]:
+    """Return the folders of sinks that write to a file with an absolute path."""
+    paths = [sink.partition(":")[2].partition("?")[0] for sink in sinks if sink.startswith(("jsonl:", "csv:"))]
+    return sorted({str(Path(path).parent) for path in paths if path.startswith("/")})

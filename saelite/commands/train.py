@@ -12,6 +12,7 @@ from edge_runtime.counted import counted
 from edge_runtime.errors import UsageError
 from edge_runtime.heads import PARTS
 from saelite.options import RATE, NamesType, label_option, on_missing_option, only_when_option, rows_option
+from saelite.plain import plain
 from saelite.profile import profile_tables
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
@@ -198,10 +199,10 @@ def train(  # the options are listed above; here are those that are no settings 
 
         write_report(training_report(output), report)
     if show_profile:
-        click.echo(profile_tables(run.profile))
+        click.echo(plain(profile_tables(run.profile)))
     for line in run.lines():
-        click.echo(line, err=True)
-    click.echo(_summary(run, output))
+        click.echo(plain(line), err=True)
+    click.echo(plain(_summary(run, output)))
 
 
 def _settings(
@@ -239,13 +240,13 @@ def _units(text: str) -> tuple[int, ...]:
 def _tell(recording: Recording, on_missing: str) -> None:
     """Say on standard error what is not used, was repaired or looks wrong."""
     if recording.kept_out:
-        click.echo(f"not used: {', '.join(recording.kept_out)}", err=True)
+        click.echo(plain(f"not used: {', '.join(recording.kept_out)}"), err=True)
     if recording.off:
-        click.echo(f"{counted(recording.off, 'row')} not used, outside {recording.only_when}", err=True)
+        click.echo(plain(f"{counted(recording.off, 'row')} not used, outside {recording.only_when}"), err=True)
     if recording.repaired:
         click.echo(f"missing values in {counted(recording.repaired, 'row')}: {_REPAIRS[on_missing]}", err=True)
     for note in recording.notes:
-        click.echo(note, err=True)
+        click.echo(plain(note), err=True)
     rows, anomalous = len(recording.values), 0 if recording.labels is None else int(recording.labels.sum())
     if anomalous:
         click.echo(

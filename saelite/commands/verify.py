@@ -9,9 +9,10 @@ import click
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--trusted-key", type=click.Path(path_type=Path), help="Public key that must have signed the file.")
+@click.option("--trusted-key", type=click.Path(path_type=Path), multiple=True, default=(),
+              help="Public key that must have signed the file; several for any of them.")  # fmt: skip
 @click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
-def verify(model: Path, trusted_key: Path | None, runtime: str) -> None:
+def verify(model: Path, trusted_key: tuple[Path, ...], runtime: str) -> None:
     """Check a model file where it stands: unchanged, signed if demanded, and worth what it was when exported.
 
     Runs the reference windows that the file carries, normal ones and synthetic faults, and compares with what the file

@@ -1,0 +1,214 @@
+"""The model a stream runs: opened, watched for a new one, tried out before it is used, and the last good one kept."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.atomic import write_atomically
+from edge_runtime.detector import Detector
+from edge_runtime.errors import ModelFileError, OutputError, SaeliteError
+from edge_runtime.manifest import Manifest
+from edge_runtime.model_file import read_content
+
+Load = Callable[[bytes], Detector]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which files may be used, and how they are opened.
+
+    Parameters
+    ----------
+    path : Path
+        Watched: a changed file is tried out and loaded.
+    load : callable
+        From a file's bytes to a detector.
+    try_out : callable, optional
+        Raises `ModelFileError` of bytes that must not be loaded; None where nothing can be tried out.
+    last_good : Path, optional
+        Where the last file that was used is kept.
+    expect_name : str, optional
+        Of the model; a file of any other is refused, whoever signed it.
+    allow_downgrade : bool
+        Whether a file may be of a lower version than the one before.
+    """
+
+    path: Path
+    load: Load
+    try_out: Callable[[bytes], None] | None = None
+    last_good: Path | None = None
+    expect_name: str | None = None
+    allow_downgrade: bool = False
+
+
+class ModelKeeper:
+    """Opens the model of a stream, and every new one.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+    tell : callable
+        Prints one line.
+
+    Attributes
+    ----------
+    refused : int
+        New models that were not used.
+    """
+
+    def __init__(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
+        self._settings, self._tell = settings, tell
+        self._seen = _fingerprint(settings.path)
+        self._trial: _Trial | None = None
+        self._content = b""
+        self.refused = 0
+
+    def start(self) -> Detector:
+        """Return the detector to begin with: of the file, or of the last good one where the file is refused.
+
+        Raises
+        ------
+        ModelFileError
+            If there is neither.
+        """
+        good = self._last_good()
+        try:
+            content = read_content(self._settings.path)
+            # What ran before a restart need not be tried out again: a device starts faster. And where nothing is kept
+            # there is nothing to fall back on: a bad file ends the start either way.
+            known = self._settings.last_good is None or (good is not None and content == good[0])
+            return self._begun(content, self._opened(content, None if good is None else good[1], known=known))
+        except SaeliteError as error:
+            if good is None:
+                raise
+            self.refused += 1
+            self._tell(f"{error} Going on with the last good file, {self._settings.last_good}.")
+            return self._begun(good[0], good[1])
+
+    def look(self, current: Detector, *, asked: bool) -> Detector | None:
+        """Return the detector of a new file that has passed its trial; None while there is none.
+
+        Parameters
+        ----------
+        current : Detector
+            The one in use.
+        asked : bool
+            Load the file though it looks the same.
+        """
+        if self._trial is None:
+            seen = _fingerprint(self._settings.path)
+            if asked or (seen is not None and seen != self._seen):
+                self._seen = seen
+                self._trial = _Trial(lambda: self._read_and_open(current))
+            return None
+        if not self._trial.done:
+            return None
+        trial, self._trial = self._trial, None
+        if trial.error is not None:
+            self.refuse(trial.error)
+            return None
+        self._content = trial.content
+        return trial.detector
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether a new file is on trial."""
+        return self._trial is not None
+
+    def refuse(self, error: Exception) -> None:
+        """Count and tell a new model that is not used."""
+        self.refused += 1
+        self._tell(f"the new model is refused, the old one goes on: {error}")
+
+    def accept(self) -> None:
+        """Keep the file of the last detector that `look` returned: it is used now."""
+        content = self._content
+        threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
+        self._tell(f"{self._settings.path} is loaded; the window goes on")
+
+    def _read_and_open(self, current: Detector) -> tuple[bytes, Detector]:
+        content = read_content(self._settings.path)
+        return content, self._opened(content, current, known=False)
+
+    def _opened(self, content: bytes, before: Detector | None, *, known: bool) -> Detector:
+        if self._settings.try_out is not None and not known:
+            self._settings.try_out(content)
+        detector = self._settings.load(content)
+        self._check_identity(detector.manifest, None if before is None else before.manifest)
+        return detector
+
+    def _check_identity(self, manifest: Manifest, before: Manifest | None) -> None:
+        expected = self._settings.expect_name
+        if expected is not None and manifest.name != expected:
+            raise ModelFileError(
+                f"{self._settings.path} is of another model: expected the name {expected!r}. "
+                f"Received: {manifest.name!r}. Look whose file it is."
+            )
+        if before is not None and manifest.version < before.version and not self._settings.allow_downgrade:
+            raise ModelFileError(
+                f"{self._settings.path} is older than what ran before: expected version {before.version} or later. "
+                f"Received: {manifest.version}. Say --allow-downgrade if you mean it."
+            )
+
+    def _begun(self, content: bytes, detector: Detector) -> Detector:
+        self._keep(content)
+        return detector
+
+    def _last_good(self) -> tuple[bytes, Detector] | None:
+        path = self._settings.last_good
+        if path is None or not path.is_file():
+            return None
+        try:
+            content = read_content(path)
+            detector = self._settings.load(content)
+            if self._settings.expect_name not in (None, detector.manifest.name):
+                return None
+        except SaeliteError:
+            return None
+        return content, detector
+
+    def _keep(self, content: bytes) -> None:
+        path = self._settings.last_good
+        if path is None:
+            return
+        try:
+            if not path.is_file() or path.read_bytes() != content:
+                write_atomically(path, content)
+        except (OSError, OutputError) as error:
+            self._tell(f"the model cannot be kept: {error} The stream goes on.")
+
+
+class _Trial:
+    """Opens a new file in a thread, so that no reading waits for it."""
+
+    def __init__(self, work: Callable[[], tuple[bytes, Detector]]) -> None:
+        self.content, self.detector, self.error = b"", None, None
+        self._work = work
+        self._thread = threading.Thread(target=self._run, name="new model", daemon=True)
+        self._thread.start()
+
+    content: bytes
+    detector: Detector | None
+    error: Exception | None
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over."""
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self.content, self.detector = self._work()
+        except Exception as error:  # noqa: BLE001 - whatever a new file brings about, the old model goes on
+            self.error = error
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -1,0 +1,102 @@
+"""A model file tried out in a process of its own, with limits: if it crashes, hangs or eats memory, nothing else does.
+
+    python -m edge_runtime.running.trial NAME RUNTIME THREADS < MODEL
+
+Opens the file, runs its reference windows one by one and as a batch, and ends with 0.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.errors import ModelFileError, SaeliteError
+from edge_runtime.limits import limit
+
+TRIAL_S = 60
+_MOST_WINDOWS = 4096
+
+
+def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
+    """Run a model file in a child process.
+
+    Parameters
+    ----------
+    content : bytes
+        The file.
+    name : str
+        Of the file, for messages.
+    runtime, threads : str, int
+        As for `Detector.load`.
+
+    Raises
+    ------
+    ModelFileError
+        If the child ends otherwise than well, or not in time.
+    """
+    command = [sys.executable, "-m", "edge_runtime.running.trial", name, runtime, str(threads)]
+    try:
+        child = subprocess.run(command, input=content, capture_output=True, check=False, timeout=TRIAL_S)
+    except subprocess.TimeoutExpired as error:
+        raise ModelFileError(f"{name}: a trial run did not end within {TRIAL_S} s. Do not use the file.") from error
+    if child.returncode < 0:
+        raise ModelFileError(
+            f"{name}: a trial run was ended by signal {-child.returncode}. Expected scores of its reference windows. "
+            "Do not use the file."
+        )
+    if child.returncode:
+        lines = child.stderr.decode(errors="replace").strip().splitlines()
+        raise ModelFileError(lines[-1][:1000] if lines else f"{name}: a trial run failed. Do not use the file.")
+
+
+def _limit_this_process() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limits
+        return
+    n_bytes = limit("SAELITE_MAX_TRIAL_MB") << 20
+    for kind, most in ((resource.RLIMIT_DATA, n_bytes), (resource.RLIMIT_CPU, TRIAL_S), (resource.RLIMIT_CORE, 0)):
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
+    from edge_runtime.detector import Detector
+    from edge_runtime.interpreter import Options, find_runtime
+    from edge_runtime.model_file import parse_model_file
+
+    model = parse_model_file(content, Path(name))
+    detector = Detector(model, find_runtime(runtime), Options(threads))
+    preprocessing = model.manifest.spec.preprocessing
+    center = np.broadcast_to(
+        np.asarray(preprocessing.center, np.float32), (preprocessing.window, preprocessing.sensors)
+    )
+    windows = model.arrays.get("reference_windows", center[None])
+    scores = [detector.score(window) for window in windows]
+    repeats = max(1, min(_MOST_WINDOWS, 2_000_000 // windows[0].size) // len(windows))
+    many = detector.score_many(np.repeat(windows, repeats, axis=0))
+    if not np.isfinite([*scores, *many.tolist()]).all():
+        raise ModelFileError(f"{name}: its reference windows have scores that are no numbers. Do not use the file.")
+
+
+def main() -> int:
+    """Try out the file on standard input; return the exit code."""
+    name, runtime, threads = sys.argv[1:4]
+    content = sys.stdin.buffer.read()
+    _limit_this_process()
+    try:
+        _run(content, name, runtime, int(threads))
+    except SaeliteError as error:
+        sys.stderr.write(f"{error}\n")
+    except MemoryError:
+        sys.stderr.write(f"{name}: a trial run took too much memory. Do not use the file.\n")
+    else:
+        return 0
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""Several sinks as one: a sink that fails or falls behind is told once and counted, and the others go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from edge_runtime.errors import OutputError
+from edge_runtime.sinks.delivery import Delivery
+from edge_runtime.sinks.outlet import Outlet
+from edge_runtime.sinks.sink import EndOfOutput, Sink
+from edge_runtime.streaming.health import Health
+from edge_runtime.streaming.results import Counters, Notices, Results
+
+CLOSE_S = 5.0
+
+
+class Sinks:
+    """Hands results to every sink, each behind an `Outlet`.
+
+    Parameters
+    ----------
+    sinks : sequence of Sink
+    notices : Notices
+    """
+
+    def __init__(self, sinks: Sequence[Sink], notices: Notices) -> None:
+        self._notices = notices
+        self._outlets = tuple(Outlet(sink, self._failed) for sink in sinks)
+        self._taken_by_none = 0
+
+    @property
+    def undelivered(self) -> int:
+        """Results that a sink did not take; one that no sink took counts for each."""
+        return sum(outlet.undelivered for outlet in self._outlets)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether every sink that is waited for can take results without any giving way."""
+        return all(outlet.has_room for outlet in self._outlets)
+
+    @property
+    def all_full(self) -> bool:
+        """Whether no sink could take anything: then waiting holds up nobody."""
+        return all(outlet.is_full for outlet in self._outlets)
+
+    def wait_for_room(self, timeout_s: float) -> None:
+        """Wait for a sink that has none, but not longer."""
+        for outlet in self._outlets:
+            if not outlet.has_room:
+                outlet.wait_for_room(timeout_s)
+                return
+
+    def give_up(self) -> None:
+        """Wait no more for the sinks that have no room: their oldest results give way until they have caught up."""
+        for outlet in self._outlets:
+            if not outlet.has_room:
+                outlet.give_up()
+                self._notices.once(
+                    f"behind {outlet.sink.name}",
+                    f"{outlet.sink.name} is too slow: its oldest results are dropped, events stay (counted as "
+                    "undelivered)",
+                )
+
+    def write(self, results: Results) -> None:
+        """Hand results to every sink.
+
+        Raises
+        ------
+        EndOfOutput
+            If the reader of standard output is gone.
+        """
+        self._raise_ended()
+        delivery = Delivery(results, len(self._outlets), self._lost)
+        for outlet in self._outlets:
+            outlet.put(delivery)
+
+    def status(self, counters: Counters) -> None:
+        """Hand the counts to every sink."""
+        self._raise_ended()
+        for outlet in self._outlets:
+            outlet.status(counters)
+
+    def health(self, health: Health) -> None:
+        """Hand on how the stream is."""
+        for outlet in self._outlets:
+            outlet.health(health)
+
+    def close(self, patience_s: float = CLOSE_S) -> None:
+        """Let everything that is queued go out, and close every sink; one that takes longer is left behind."""
+        for outlet in self._outlets:
+            outlet.close()
+        deadline_s = time.monotonic() + patience_s
+        for outlet in self._outlets:
+            if not outlet.finish(deadline_s):
+                self._notices.once(f"left {outlet.sink.name}", f"{outlet.sink.name} did not finish in time")
+
+    def raise_lost(self) -> None:
+        """Raise if there are results nobody has.
+
+        Raises
+        ------
+        OutputError
+            If no sink took some of the results.
+        """
+        if self._taken_by_none and not self._ended:
+            raise OutputError(
+                f"{self._taken_by_none} results were taken by no sink, or in part. Expected at least one that takes "
+                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Why each does not was told when it "
+                "failed."
+            )
+
+    @property
+    def _ended(self) -> bool:
+        return any(outlet.ended for outlet in self._outlets)
+
+    def _raise_ended(self) -> None:
+        if self._ended:
+            raise EndOfOutput
+
+    def _lost(self, count: int) -> None:
+        self._taken_by_none += count
+
+    def _failed(self, sink: Sink, error: BaseException) -> None:
+        self._notices.once(
+            f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
+        )

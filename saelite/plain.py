@@ -1,0 +1,16 @@
+"""Text of others, made harmless for a terminal."""
+
+from __future__ import annotations
+
+import re
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    r"""Return text with control characters as their escapes: a name may hold what moves the cursor or sets a title.
+
+    >>> plain("flow\x1b]0;owned\x07")
+    'flow\\x1b]0;owned\\x07'
+    """
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -1,0 +1,348 @@
+"""Streams to which everything happens at once, held against an oracle that knows which alarms must come.
+
+    python tests/endurance/chaos.py [SCENARIOS] [SEED]
+
+A scenario is 400 readings, one a second of simulated time, with two faults in them. Meanwhile clocks are set, stand
+still or lie, processes are killed and started again, states are damaged or forged, disks fill, files are rotated, moved
+and emptied, sinks hang or raise, model files are replaced by good, damaged, older ones and other machines', and second
+processes come for the state. Of each fault an alarm must be active within the bound: what debounce, cool-down, missing
+readings and, where the clock stands still, a minute make. Every event and result must be where it could be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from edge_runtime.detector import Detector
+from edge_runtime.errors import OutputError
+from edge_runtime.interpreter import find_runtime
+from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
+from edge_runtime.running.lock import FileLock
+from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
+from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.sinks import rotated_file, sinks
+from edge_runtime.sinks.delivery import Delivery
+from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.sinks.text import TextSink, json_lines
+from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.results import Counters, Results
+from edge_runtime.streaming.steady_time import CHECK_S
+from edge_runtime.streaming.stream import Stream, StreamSettings
+
+READINGS, FAULTS, FAULT_READINGS = 400, (100, 260), 115
+_START_S = 1.8e9
+_HAPPENINGS = (
+    "kill", "stop", "damage state", "forge state", "full disk", "rotate", "remove", "empty", "hang", "raise",
+    "good model", "damaged model", "older model", "other machine", "second process", "lie", "missing",
+)  # fmt: skip
+
+
+class Clocks:
+    """The computer's clocks, and the readings' own, which may be anything."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.true_s = 0.0
+        self._rng = rng
+        self._offset_s, self._rate = 0.0, float(rng.choice([1.0, 1.0, 1.0, 1.01, 0.0, 1e-6]))
+        self.stands = self._rate < 0.5
+
+    def monotonic(self) -> float:
+        """Return what stands for `time.monotonic`."""
+        return 1e5 + self.true_s
+
+    def wall(self) -> float:
+        """Return what stands for `time.time`."""
+        return _START_S + self.true_s
+
+    def stamp(self) -> float:
+        """Return a reading's own time; now and then its clock is set."""
+        if self._rng.random() < 0.01:
+            self._offset_s += float(self._rng.choice([-86_400, -3600, -1, 1, 3600, 86_400, 1e9, -1e9]))
+        return _START_S + self._rate * self.true_s + self._offset_s
+
+    def lie(self) -> float:
+        """Return a time that no clock shows."""
+        return float(self._rng.choice([4.1e9, 0.0, -1e300, 1e300, 1e12, float("nan"), float("inf")]))
+
+
+class Recorder:
+    """A sink that keeps everything, or hangs or raises for a while."""
+
+    def __init__(self, *, is_bad: bool) -> None:
+        self.name = "bad" if is_bad else "recorder"
+        self.events: list[str] = []
+        self.results = 0
+        self.raises = False
+
+    def write(self, results: Results) -> None:
+        """Take results."""
+        if self.raises:
+            raise ConnectionError("gone")
+        self.results += len(results)
+        self.events += [event.name for event in results.events]
+
+    def status(self, counters: Counters) -> None:
+        """Take nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Watched(Delivery):
+    """A delivery that can be waited for."""
+
+    last: Delivery
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        Watched.last = self
+
+
+@dataclass
+class Scenario:
+    """One run of 400 readings; `problems` is what the oracle did not like."""
+
+    seed: int
+    model: ModelFile
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+
+    def run(self) -> list[str]:
+        """Run it, and return the problems."""
+        self.rng = np.random.default_rng(self.seed)
+        self.clocks = Clocks(self.rng)
+        debounce = int(self.rng.integers(1, 4))
+        self.alarm = AlarmSettings(
+            needed=debounce,
+            out_of=debounce + int(self.rng.integers(0, 3)),
+            min_duration_s=float(self.rng.choice([0, 10])),
+            cool_down_s=float(self.rng.choice([0, 5, 20])),
+        )
+        self.path, self.state = self.folder / "m.tflite", self.folder / "s.json"
+        self.model.write(self.path)
+        self.expected_events, self.written, self.disk_full, self.removed = 0, 0, 0, False
+        self.active, self.delays = np.zeros(READINGS, bool), np.zeros(READINGS, int)
+        with (
+            mock.patch.object(time, "monotonic", self.clocks.monotonic),
+            mock.patch.object(time, "time", self.clocks.wall),
+            mock.patch.object(sinks, "Delivery", Watched),
+        ):
+            self._all_readings()
+        self._judge()
+        return self.problems
+
+    def _all_readings(self) -> None:
+        rows = 10 + 0.1 * self.rng.normal(size=(READINGS, len(self.model.manifest.spec.sensors)))
+        for begin in FAULTS:
+            rows[begin : begin + FAULT_READINGS, 0] += 500
+        self.good = Recorder(is_bad=False)
+        self._begin()
+        for number, values in enumerate(rows):
+            self.clocks.true_s += 1
+            row, times = values, np.array([self.clocks.stamp()])
+            if self.rng.random() < 0.04:
+                row, times = self._happen(str(self.rng.choice(_HAPPENINGS)), number, row, times)
+            self._take(number, Readings(times, row[None]))
+        self._end()
+
+    def _take(self, number: int, readings: Readings) -> None:
+        results = self.stream.push(readings)
+        self.expected_events += len(results.events)
+        if len(results):
+            with self._disk():
+                self.sinks.write(results)
+                self._settle()
+            self.written += not self.disk_full
+            self.disk_full = max(0, self.disk_full - 1)
+        else:
+            self.delays[number] = 1
+        self.active[number] = self.stream.alarm.active
+        self.keeper.look()
+        if self.keeper._save is not None:
+            self.keeper._save.wait(10)
+        detector = self.models.look(self.stream.detector, asked=False)
+        if detector is not None:
+            self.stream.use(detector)
+            self.models.accept()
+        counters = self.stream.counters
+        if counters.read != counters.scored + counters.filling + counters.skipped + counters.waiting:
+            self.problems.append(f"reading {number}: the counts do not add up: {counters}")
+
+    def _settle(self) -> None:
+        """Wait until every sink is done with the last results: the oracle is to know what could be written when."""
+        for _ in range(100_000):
+            if not Watched.last._left:
+                return
+            time.sleep(0)
+        self.problems.append("a sink did not take what it was given")
+
+    @contextmanager
+    def _disk(self) -> Iterator[None]:
+        if not self.disk_full:
+            yield
+            return
+
+        def full(file: Any, content: bytes) -> None:
+            file.write(content[: len(content) // 2])
+            raise OSError(28, "No space left on device")
+
+        with mock.patch.object(rotated_file, "write_all", full):
+            yield
+
+    def _begin(self) -> None:
+        settings = ModelSettings(self.path, self._load, None, self.folder / "last.tflite", self.model.manifest.name)
+        self.models = ModelKeeper(settings, lambda _: None)
+        self.stream = Stream(self.models.start(), StreamSettings(self.alarm))
+        self.keeper = StateKeeper(self.state, 3.0, self.stream)
+        self.keeper.restore()
+        self.bad = Recorder(is_bad=True)
+        form = json_lines(self.stream.sensors)
+        file = TextSink(str(self.folder / "a.jsonl"), form, max_bytes=20_000, keep=1000)
+        self.sinks = Sinks([self.good, self.bad, file], self.stream.notices)
+
+    def _load(self, content: bytes) -> Detector:
+        return Detector(parse_model_file(content, self.path), find_runtime("numpy"))
+
+    def _end(self, *, killed: bool = False) -> None:
+        self.sinks.close(10.0)
+        if not killed:
+            self.keeper.close()
+        elif self.keeper._lock is not None and self.keeper._lock._descriptor is not None:
+            os.close(self.keeper._lock._descriptor)  # as the kernel does
+            self.keeper._lock._descriptor = None
+
+    def _happen(self, what: str, number: int, row: Any, times: Any) -> tuple[Any, Any]:
+        if what in ("kill", "stop", "damage state", "forge state"):
+            self._restart(what)
+            # What came since the last save is not known any more: debounce begins again.
+            self.delays[number] = self.alarm.out_of
+        elif what == "full disk":
+            self.disk_full = int(self.rng.integers(1, 20))
+        elif what in ("rotate", "remove", "empty"):
+            self._file(what, number)
+        elif what in ("hang", "raise"):
+            self.bad.raises = not self.bad.raises
+        elif what.endswith(("model", "machine")):
+            self._replace_model(what)
+        elif what == "second process":
+            self._second_process()
+        elif what == "lie":
+            times = np.array([self.clocks.lie()])
+        elif what == "missing":
+            row = np.where(self.rng.random(len(row)) < 0.5, np.nan, row)
+        return row, times
+
+    def _restart(self, what: str) -> None:
+        self._end(killed=what == "kill")
+        if what == "damage state":
+            content = bytearray(self.state.read_bytes())
+            content[int(self.rng.integers(0, len(content)))] ^= 1 << int(self.rng.integers(0, 8))
+            self.state.write_bytes(content)
+        if what == "forge state":
+            from hashlib import sha256
+
+            data = json.loads(self.state.read_bytes())["state"]
+            data["alarm"] |= {"cool_down_s": 1e12, "lasted_s": 0.0, "last_s": 4.1e9}
+            text = json.dumps(data)
+            self.state.write_text(json.dumps({"sha256": sha256(text.encode()).hexdigest(), "state": data}))
+        self._begin()
+
+    def _file(self, what: str, number: int) -> None:
+        path = self.folder / "a.jsonl"
+        with suppress(FileNotFoundError):
+            if what == "rotate":
+                path.rename(self.folder / f"a.jsonl.moved-{number}")
+            elif what == "remove":
+                path.unlink()
+                self.removed = True
+            else:
+                (self.folder / f"a.jsonl.copied-{number}").write_bytes(path.read_bytes())
+                os.truncate(path, 0)
+
+    def _replace_model(self, what: str) -> None:
+        model = self.model
+        if what == "good model":
+            model = replace(model, manifest=replace(model.manifest, version=model.manifest.version + 1))
+        if what == "older model":
+            model = replace(model, manifest=replace(model.manifest, version=model.manifest.version - 1))
+        if what == "other machine":
+            threshold = model.manifest.threshold._replace(value=1e9)
+            model = replace(model, manifest=replace(model.manifest, name="other", threshold=threshold))
+        content = bytearray(model.to_bytes())
+        if what == "damaged model":
+            content[int(self.rng.integers(0, len(content)))] ^= 1 << int(self.rng.integers(0, 8))
+        self.path.write_bytes(content)
+
+    def _second_process(self) -> None:
+        try:
+            FileLock(self.state).release()
+        except OutputError:
+            return
+        self.problems.append("a second process got the state")
+
+    def _judge(self) -> None:
+        for begin in FAULTS:
+            bound = self.alarm.out_of + self.alarm.cool_down_s + (CHECK_S + 1 if self.clocks.stands else 0) + 2
+            bound += self.delays[begin : begin + FAULT_READINGS].sum()
+            end = begin + int(min(bound, FAULT_READINGS))
+            if bound < FAULT_READINGS and not self.active[begin:end].any():
+                self.problems.append(f"no alarm within {bound:.0f} readings of the fault at {begin}")
+        if len(self.good.events) != self.expected_events:
+            self.problems.append(f"{len(self.good.events)} of {self.expected_events} events arrived")
+        lines = [line for path in self.folder.glob("a.jsonl*") for line in path.read_text().splitlines()]
+        results = sum("score" in json.loads(line) and "drift" in json.loads(line) for line in lines)
+        if not self.removed and results < self.written:
+            self.problems.append(f"{results} of {self.written} results are in the files")
+
+
+def problems_of(model: ModelFile, seed: int) -> list[str]:
+    """Return what went wrong in one scenario; an exception is a problem too."""
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = Scenario(seed, model, Path(folder))
+        try:
+            return scenario.run()
+        except Exception as error:  # noqa: BLE001 - that is what it looks for
+            return [f"{type(error).__name__}: {error}"]
+
+
+def make_model(folder: Path) -> ModelFile:
+    """Return the model of all scenarios, version 5."""
+    from streaming_machine import write_model
+
+    write_model(folder / "m.tflite")
+    model = read_model_file(folder / "m.tflite")
+    return replace(model, manifest=replace(model.manifest, version=5))
+
+
+def main(scenarios: int, seed: int) -> int:
+    """Run, and print; exit code 1 if there was a problem."""
+    import resource
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = make_model(Path(folder))
+    found = {}
+    for number in range(seed, seed + scenarios):
+        if problems := problems_of(model, number):
+            found[number] = problems
+            print(f"seed {number}: {'; '.join(problems)}", flush=True)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    print(f"{scenarios:,} scenarios from seed {seed}, {len(found)} with problems, {peak_mb} MB")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    numbers = [int(text) for text in sys.argv[1:3]]
+    sys.exit(main(*(numbers + [1000, 0][len(numbers) :])))

@@ -1,0 +1,104 @@
+"""Structure-aware damage to model files: manifest, ZIP, flatbuffer, always with the SHA-256 that fits.
+
+    python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
+
+Loads and scores COUNT damaged files in one process and prints the number before each, so that whoever started it knows
+which one ended it. `fuzz_models.py` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.detector import Detector
+from edge_runtime.errors import SaeliteError
+from edge_runtime.interpreter import find_runtime
+from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
+from edge_runtime.zip_tail import join, pack, split
+
+_BYTES = (0, 1, 2, 4, 0x7F, 0x80, 0xFE, 0xFF)
+_INTEGERS = (0, 1, -1, 2, 127, 255, 4096, 65_535, 2**24, 2**31 - 1, -(2**31))
+_VALUES = ("NaN", "1e999", "-1", "0", "1000000000", "1e39", '""', "[]", "null", "[[[]]]", '"x"', "1" * 400, "true")
+
+
+def damaged(model: ModelFile, seed: int) -> bytes:
+    """Return the file with some damage; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(["flatbuffer", "offsets", "manifest", "zip", "bytes"], p=[0.4, 0.3, 0.15, 0.1, 0.05])
+    if kind == "manifest":
+        return _with_manifest(model, rng)
+    if kind == "zip":
+        return _with_zip(model, rng)
+    content = bytearray(model.to_bytes() if kind == "bytes" else model.flatbuffer)
+    for _ in range(rng.integers(1, 5)):
+        if kind == "offsets":
+            place = 4 * int(rng.integers(0, len(content) // 4))
+            content[place : place + 4] = struct.pack("<i", int(rng.choice(_INTEGERS)))
+        else:
+            place = int(rng.integers(0, len(content)))
+            content[place] = int(rng.choice(_BYTES) if rng.random() < 0.5 else rng.integers(0, 256))
+    if kind == "bytes":
+        return bytes(content)
+    other = ModelFile(bytes(content), model.manifest, model.arrays)
+    return replace(other, manifest=replace(model.manifest, flatbuffer_sha256=other.sha256)).to_bytes()
+
+
+def _with_manifest(model: ModelFile, rng: np.random.Generator) -> bytes:
+    data = json.loads(model.manifest.to_bytes())
+    place = data
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else range(len(place))
+        key = keys[int(rng.integers(0, len(keys)))]
+        if not isinstance(place[key], (dict, list)) or not place[key] or rng.random() < 0.3:
+            break
+        place = place[key]
+    place[key] = "HERE"
+    flatbuffer, members = split(model.to_bytes())
+    content = json.dumps(data).replace('"HERE"', str(rng.choice(_VALUES))).encode()
+    return flatbuffer + join({**members, "saelite.json": pack("saelite.json", content)}.values())
+
+
+def _with_zip(model: ModelFile, rng: np.random.Generator) -> bytes:
+    flatbuffer, members = split(model.to_bytes())
+    name = sorted(members)[int(rng.integers(0, len(members)))]
+    content = bytearray(members[name].unpack())
+    content[int(rng.integers(0, len(content)))] = int(rng.integers(0, 256))
+    changes = {name: pack(name, bytes(content))}
+    if rng.random() < 0.3:
+        changes = {name: members[name]._replace(size=int(rng.integers(0, 2**32)), crc=int(rng.integers(0, 2**32)))}
+    return flatbuffer + join({**members, **changes}.values())
+
+
+def main(path: Path, seed: int, first: int, count: int, runtime: str) -> None:
+    """Load and score; any error but ours ends the process."""
+    model, opened, slowest_s = read_model_file(path), 0, 0.0
+    windows = model.arrays["reference_windows"]
+    for number in range(first, first + count):
+        print(number, flush=True)
+        content = damaged(model, 1_000_003 * seed + number)
+        started_s = time.perf_counter()
+        with suppress(SaeliteError):
+            detector = Detector(parse_model_file(content, Path("damaged.tflite")), find_runtime(runtime))
+            detector.score(windows[0])
+            detector.score_many(np.repeat(windows, 40, axis=0))
+            opened += 1
+        slowest_s = max(slowest_s, time.perf_counter() - started_s)
+    print("done", opened, f"{slowest_s:.3f}", _peak_mb())
+
+
+def _peak_mb() -> int:
+    """Return the most memory this process had; getrusage would count its parent's before the start of the program."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), sys.argv[5])
