@@ -274,9 +274,8 @@ def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[T
             by_hand.threshold
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):
-        scores, _ = score_left_out(
-            FileOutputs(parts, (), np.ones(len(parts["inputs"]), bool)), (), head.kind, allow_drift=False, guard=guard
-        )
+        outputs = FileOutputs(parts, (), np.ones(len(parts["inputs"]), bool))
+        scores, _ = score_left_out(outputs, (), head.kind, allow_drift=False, guard=guard)
     else:
         scores = head.score(parts).astype(np.float64)
     budget = FalseAlarmBudget()

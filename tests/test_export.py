@@ -55,9 +55,8 @@ def keras_parts(trained):
 def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts):
     outputs = in_first_runtime(float32, trained.folder.windows.windows)
     np.testing.assert_allclose(outputs.codes, keras_parts["codes"], atol=1e-5)
-    left_out, _ = score_left_out(
-        FileOutputs(keras_parts, (), np.ones(len(keras_parts["inputs"]), bool)), (), "t2x", allow_drift=False, guard=2
-    )
+    outputs = FileOutputs(keras_parts, (), np.ones(len(keras_parts["inputs"]), bool))
+    left_out, _ = score_left_out(outputs, (), "t2x", allow_drift=False, guard=2)
     limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32)), None).value
     np.testing.assert_allclose(outputs.scores, fit_head("t2x", keras_parts).score(keras_parts) / limit, rtol=5e-3)
 
