@@ -97,6 +97,32 @@ def test_int8_layers_are_those_of_the_reference_bit_for_bit(reference, layer):
     np.testing.assert_array_equal(ours(flatbuffer, values, reference.rounding), reference.run(flatbuffer, values))
 
 
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_sums_between_two_steps_are_rounded_as_by_the_reference(reference, per_channel):
+    """Sums so near the middle that it matters whether the scales are multiplied in float32 or in float64."""
+    rng, seen = np.random.default_rng(0), 0
+    for _ in range(40):
+        x_scale, w_scale, out_scale = (np.float32(rng.uniform(*ends)) for ends in ((0.01, 1), (1e-3, 0.01), (20, 60)))
+        single, double = float(x_scale * w_scale) / float(out_scale), float(x_scale) * float(w_scale) / float(out_scale)
+        sums = np.arange(-int(120 / double), int(120 / double))
+        apart = sums[np.rint(sums * single) != np.rint(sums * double)][:4].astype(np.int32)
+        seen += len(apart)
+        if len(apart) < 2:
+            continue
+        count = len(apart) if per_channel else 1
+        builder = GraphBuilder()
+        x, out = (
+            builder.tensor((1, 2), "int8", [x_scale], [0]),
+            builder.tensor((1, len(apart)), "int8", [out_scale], [0]),
+        )
+        w = builder.constant(np.ones((len(apart), 2), np.int8), np.full(count, w_scale), [0] * count)
+        b = builder.constant(apart, np.full(count, x_scale * w_scale), [0] * count)
+        builder.op("FULLY_CONNECTED", [x, w, b], out, schema.FullyConnectedOptionsT(), version=4)
+        flatbuffer, nothing = builder.build([x], [out]), np.zeros((1, 2), np.int8)
+        np.testing.assert_array_equal(ours(flatbuffer, nothing, reference.rounding), reference.run(flatbuffer, nothing))
+    assert seen > 20
+
+
 @BIT_EXACT
 @given(dense_layers())
 def test_int8_layers_are_at_most_one_step_from_the_optimised_kernels(reference, layer):

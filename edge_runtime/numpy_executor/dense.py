@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.numpy_executor.fixed_point import Array, Multiplier, round_away
+from edge_runtime.numpy_executor.fixed_point import Array, Multiplier, Rounding, round_away
 from edge_runtime.numpy_executor.graph import Graph, Operator, Tensor
 from edge_runtime.numpy_executor.kernel import Run, bounded, limits, quantized_limits, tensor
 
@@ -70,7 +70,7 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
             f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor. Export with --quantize "
             "int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
         )
-    multiplier = Multiplier.of(_factors(x, weights, output), graph.dense_rounding)
+    multiplier = Multiplier.of(_factors(x, weights, output, graph.dense_rounding), graph.dense_rounding)
     low, high = quantized_limits(output, *limits(operator, _ACTIVATION))
     # Widened before the zero point is subtracted: int8 would wrap around.
     matrix = (values.astype(np.int64) - _per_row(weights.zero_points)).T
@@ -91,12 +91,12 @@ def _exact_dtype(x: Tensor, matrix: npt.NDArray[np.int64]) -> type[Any]:
     return np.float32 if largest_sum < _EXACT_FLOAT32 else np.float64
 
 
-def _factors(x: Tensor, weights: Tensor, output: Tensor) -> npt.NDArray[np.float64]:
+def _factors(x: Tensor, weights: Tensor, output: Tensor, rounding: Rounding) -> npt.NDArray[np.float64]:
     _check_scales(weights)
     if not output.scale:
         raise ModelFileError(f"tensor {output.name!r} has the scale 0.")
-    # One scale: the kernel multiplies in float32. A scale per channel: in float64.
-    dtype = np.float32 if len(weights.scales) == 1 else np.float64
+    # The kernels that round twice multiply in float32 where there is one scale; all others in float64.
+    dtype = np.float32 if rounding is Rounding.TWICE and len(weights.scales) == 1 else np.float64
     product: Array = weights.scales.astype(dtype) * np.asarray(x.scale, dtype)
     return product.astype(np.float64) / float(output.scale)
 
