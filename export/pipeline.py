@@ -182,11 +182,11 @@ class _Maker:
 
     def _compared(self, made: _Made, full: _Made) -> _Made:
         parities = tuple(self._parity(full, made, one) for one in made.runs)
-        failures = tuple(
-            f"{one.runtime.name}: {sentence}"
-            for one, parity in zip(made.runs, parities, strict=True)
-            for sentence in shortfalls(parity, self._settings.limits)
-        )
+        found: dict[str, list[str]] = {}
+        for one, parity in zip(made.runs, parities, strict=True):
+            for sentence in shortfalls(parity, self._settings.limits):
+                found.setdefault(sentence, []).append(one.runtime.name)
+        failures = tuple(f"{sentence} in {' and '.join(names)}" for sentence, names in found.items())
         own = self._parity(full, full, full.runs[0])
         return replace(made, parities=parities, parity_float32=own, failures=failures)
 

@@ -159,7 +159,7 @@ def train(  # the options are listed above; here are those that are no settings 
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
     What the recording is like decides on window and features. The last quarter of each file's rows is held out to stop
-    the training in time; the threshold is fitted on export.
+    the training in time. Head, smoothing and threshold are fitted on export, on all of them.
 
     \b
     Example: learn from the first 400 rows
