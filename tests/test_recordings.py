@@ -391,3 +391,9 @@ def test_mixed_dtypes_are_numbers_and_text_is_named(tmp_path):
 def test_labels_that_are_all_normal_are_read_as_such(tmp_path):
     recording = read_recording(write_csv(tmp_path / "r.csv", ROWS, label=["normal"] * 300))
     assert not recording.labels.any()
+
+
+def test_missing_values_are_named_by_the_line_of_the_file_blank_lines_and_all(tmp_path):
+    (tmp_path / "r.csv").write_text("a,b\n1,2\n\n1,\n")
+    with pytest.raises(RecordingError, match="line 4: sensor 'b' has no value"):
+        read_recording(tmp_path / "r.csv")
