@@ -1,11 +1,15 @@
 """Bad input: one line that says what is wrong, exit code 1 (2 for usage), nothing written, no traceback."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.errors import IntegrityError, ModelFileError
 from edge_runtime.model_file import read_model_file
+from saelite.cli import main
 
 
 def fails(result, *words, code=1):
@@ -15,6 +19,20 @@ def fails(result, *words, code=1):
     for word in words:
         assert word in result.stderr, result.stderr
     assert len(lines) == (1 if code == 1 else len(lines)), result.stderr
+
+
+@pytest.fixture
+def saelite(tmp_path, monkeypatch):
+    """Run the command in this process: dozens of errors need no dozens of imports of tensorflow."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, [*map(str, arguments)], prog_name="saelite")
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return SimpleNamespace(returncode=result.exit_code, stdout=result.stdout, stderr=result.stderr)
+
+    return run
 
 
 @pytest.fixture
