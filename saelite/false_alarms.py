@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from edge_runtime.manifest import Threshold
+from collections.abc import Sequence
+
+from edge_runtime.manifest import HeadTried, Threshold
 
 _BOUNDLESS = 20.0
+_FEW_FOUND = 0.1
 _SECONDS = (("week", 604800.0), ("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
 
 
@@ -29,6 +32,17 @@ def doubt(threshold: Threshold) -> str | None:
     return (
         f"cannot promise {threshold.budget}: the recording holds {threshold.n_effective:.0f} independent scores of "
         f"{threshold.n_windows} windows. Record {_duration(threshold.more_s)} more of normal work to promise that."
+    )
+
+
+def blindness(tried: Sequence[HeadTried]) -> str | None:
+    """Return a warning where even the best head finds hardly any fault at the budget, None where it finds them."""
+    found = max((one.detection for one in tried), default=1.0)
+    if found >= _FEW_FOUND:
+        return None
+    return (
+        f"warning: at this budget the best head finds {found:.0%} of the synthetic faults: normal work varies too much "
+        "between parts of the recording. Record longer, leave out what jumps (--exclude), or allow more --false-alarms."
     )
 
 

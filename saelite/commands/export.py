@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saelite.false_alarms import doubt, false_alarms
+from saelite.false_alarms import blindness, doubt, false_alarms
 from saelite.options import sign_option
 from saelite.progress import step_progress
 from saelite.tables import size, table
@@ -88,7 +88,7 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
     sources = write_c_sources(model, output) if model.manifest.target == "micro" else []
     model.write(output)
     click.echo(_summary(model, output))
-    if warning := doubt(model.manifest.threshold):
+    for warning in filter(None, (doubt(model.manifest.threshold), blindness(model.manifest.tried))):
         click.echo(warning, err=True)
     if model.manifest.target == "edgetpu" and compiled is None:
         click.echo("edgetpu_compiler is not on PATH. Compile elsewhere, then attach the manifest:")
