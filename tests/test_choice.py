@@ -84,14 +84,14 @@ def test_every_block_has_every_fault_in_each_of_three_sensors_within_itself(wind
 
 
 def test_outputs_of_faults_are_those_of_their_own_windows(windows, faults):
-    outputs = file_outputs(lambda some: {"inputs": some.reshape(len(some), -1)}, windows, faults[:5])
+    outputs = file_outputs(lambda some: {"inputs": some.reshape(len(some), -1)}, windows, faults[:5], is_series=True)
     np.testing.assert_array_equal(outputs.normal["inputs"], windows.reshape(len(windows), -1))
     for fault, parts in zip(faults[:5], outputs.faulty, strict=True):
         np.testing.assert_array_equal(parts["inputs"], fault.windows.reshape(len(fault.windows), -1))
 
 
 def test_each_block_is_scored_by_a_head_that_saw_neither_it_nor_a_reading_of_it(windows, faults):
-    outputs = file_outputs(seen_by("inputs"), windows, faults)
+    outputs = file_outputs(seen_by("inputs"), windows, faults, is_series=True)
     normal, faulty = score_left_out(outputs, faults, "inputs", allow_drift=False, guard=WINDOW - 1)
     inputs = windows.reshape(len(windows), -1)
     for number, (start, stop) in enumerate(block_bounds(len(windows))):
@@ -132,7 +132,7 @@ def ewma(scores, span, level=None):
 
 
 def as_good(**detections):
-    limit = Limit(1.0, 100, 50.0, 0.01, 0.02, 0.01)
+    limit = Limit(1.0, 100, 50.0, 0.01, 0.02, 0.01, run_length=2.0)
     return [Tried(Candidate(head, span=span), value, limit, 0.9)
             for head, values in detections.items() for span, value in zip(SPANS, values, strict=False)]  # fmt: skip
 
@@ -160,7 +160,7 @@ def test_of_one_heads_spans_the_one_that_finds_most_is_taken():
     [(("inputs", "hidden", "codes"), {"inputs"}), (("hidden", "codes"), {"deep", "codebook"})],
 )
 def test_the_head_that_sees_the_faults_is_chosen(seeing, expected, windows, faults):
-    fitted = fitting(faults).choose(file_outputs(seen_by(*seeing), windows, faults))
+    fitted = fitting(faults).choose(file_outputs(seen_by(*seeing), windows, faults, is_series=True))
     assert fitted.scoring.head in expected
     assert fitted.candidate.head == fitted.head.kind == fitted.scoring.head
     assert {one.name.partition(",")[0] for one in fitted.tried} == {"inputs", "codebook", "deep"}
@@ -169,7 +169,7 @@ def test_the_head_that_sees_the_faults_is_chosen(seeing, expected, windows, faul
 
 
 def test_scores_are_scaled_so_that_the_limit_is_one(windows, faults):
-    outputs = file_outputs(seen_by("inputs"), windows, faults)
+    outputs = file_outputs(seen_by("inputs"), windows, faults, is_series=True)
     fitted = fitting(faults, Scoring("inputs", 5, 0.0)).choose(outputs)
     raw = fit_head("inputs", outputs.normal)
     np.testing.assert_allclose(
@@ -183,14 +183,14 @@ def test_scores_are_scaled_so_that_the_limit_is_one(windows, faults):
 
 @pytest.mark.parametrize("head", PARTS)
 def test_what_was_asked_for_is_not_tried_against_anything(head, windows, faults):
-    outputs = file_outputs(seen_by("inputs", "codes"), windows[:200], faults[:8])
+    outputs = file_outputs(seen_by("inputs", "codes"), windows[:200], faults[:8], is_series=True)
     fitted = fitting(faults[:8], Scoring(head, 3, 0.25)).choose(outputs)
     assert fitted.scoring == Scoring(head, 3, 0.25)
     assert [one.name for one in fitted.tried] == [f"{head}, span 3"]
 
 
 def test_rows_without_order_are_neither_smoothed_nor_followed(windows, faults):
-    fitted = fitting(faults, is_series=False).choose(file_outputs(seen_by("inputs"), windows, faults))
+    fitted = fitting(faults, is_series=False).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     assert fitted.scoring == Scoring("codebook", 1, 0.0)
 
 
@@ -200,7 +200,7 @@ def test_a_machine_of_several_modes_is_offered_modes_and_its_mean_is_not_followe
     rows = level + rng.normal(size=(600, SENSORS))
     windows = np.stack([rows[:-1], rows[1:]], axis=1).astype(np.float32)
     faults = faults_in(windows, np.ones(SENSORS))
-    fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults))
+    fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     found = {one.name.partition(",")[0]: one.detection for one in reversed(fitted.tried)}
     assert found["modes"] > found["inputs"]
     assert fitted.scoring.mean_rate == 0.0
@@ -212,16 +212,16 @@ def test_a_machine_that_drifts_is_offered_a_head_that_allows_it_and_its_mean_is_
     rows = rng.normal(size=(600, SENSORS)) + np.linspace(-3, 3, 600)[:, None] * [0, 1, 0]
     windows = np.stack([rows[:-1], rows[1:]], axis=1).astype(np.float32)
     faults = faults_in(windows, windows.std(axis=(0, 1)))
-    fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults))
+    fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     assert "inputs, drift allowed" in {one.name.rpartition(",")[0] for one in fitted.tried}
     assert fitted.scoring.mean_rate > 0
 
 
 def test_refitting_keeps_the_choice_and_fits_the_new_outputs(windows, faults):
     several = fitting(faults)
-    chosen = several.choose(file_outputs(seen_by("inputs"), windows, faults))
+    chosen = several.choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     outputs = file_outputs(lambda some: {**seen_by("inputs")(some), "inputs": 3 * some.reshape(len(some), -1)},
-                           windows, faults)  # fmt: skip
+                           windows, faults, is_series=True)  # fmt: skip
     again = several.refit(outputs, chosen)
     assert (again.candidate, again.scoring) == (chosen.candidate, chosen.scoring)
     np.testing.assert_allclose(again.head.score(outputs.normal), chosen.head.score(
@@ -231,6 +231,6 @@ def test_refitting_keeps_the_choice_and_fits_the_new_outputs(windows, faults):
 def test_a_dozen_windows_are_fitted_without_leaving_any_out():
     windows = np.random.default_rng(0).normal(size=(12, WINDOW, SENSORS)).astype(np.float32)
     faults = faults_in(windows, np.ones(SENSORS))
-    fitted = fitting(faults, Scoring("inputs", 1, 0.0)).choose(file_outputs(seen_by("inputs"), windows, faults))
+    fitted = fitting(faults, Scoring("inputs", 1, 0.0)).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     assert fitted.limit.n_windows == 12
     assert np.isfinite(fitted.head.score({"inputs": windows.reshape(12, -1)})).all()

@@ -43,21 +43,22 @@ def test_promised_share_is_kept_on_unseen_scores_of_the_same_process(phi, share)
     unseen, promised, upper = [], [], []
     for _ in range(20):
         scores = np.exp(0.7 * ar1(8_000, phi, rng) - 2)
-        memory = 2_000 / effective_size(np.log(scores[:2_000]))
-        limit = fit_limit(scores[:2_000], share / memory)
+        run_length = fit_limit(scores[:2_000], share).run_length
+        limit = fit_limit(scores[:2_000], share / run_length)
         unseen.append(np.mean(scores[2_000:] > limit.value))
         promised.append(limit.share)
         upper.append(limit.share_upper)
-    assert np.mean(promised) / 3 < np.mean(unseen) < 3 * np.mean(promised)
+    # The tail rule errs on the quiet side where scores have no tail but a normal one's.
+    assert np.mean(promised) / 6 < np.mean(unseen) < 3 * np.mean(promised)
     # With 95 % confidence: of 20 fits one may be beyond, and chance may make it two more.
     assert np.sum(np.array(unseen) > upper) <= 3
 
 
 def test_limit_is_the_t_prediction_limit_of_the_log_scores():
-    scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 400))
+    scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
     limit = fit_limit(scores, 0.02)
     logs, n = np.log(scores), limit.n_effective
-    share = 0.02 * 400 / n
+    share = 0.02 * limit.run_length
     factor = stats.t(n - 1).ppf(1 - share)
     expected = np.exp(logs.mean() + factor * logs.std(ddof=1) * np.sqrt(1 + 1 / n))
     assert limit.value == pytest.approx(expected)
@@ -83,12 +84,19 @@ def test_short_recording_is_asked_for_no_more_than_it_can_promise():
     assert limit.share_wanted < limit.share == as_rare_as_possible.share_wanted
 
 
-def test_a_fault_among_the_normal_scores_does_not_raise_the_limit():
-    scores = np.exp(np.random.default_rng(0).normal(size=1000))
-    clean = fit_limit(scores, 0.01)
-    faulty = fit_limit(np.concatenate([scores[:500], np.full(30, 1e9), scores[500:]]), 0.01)
-    assert faulty.value == pytest.approx(clean.value, rel=0.01)
-    assert faulty.n_windows == 1000
+def test_skewed_scores_have_a_limit_by_their_tail():
+    rng = np.random.default_rng(0)
+    scores, unseen = (np.exp(rng.exponential(size=n)) for n in (4_000, 400_000))
+    limit = fit_limit(scores, 0.003)
+    assert np.mean(unseen > limit.value) == pytest.approx(limit.share, rel=0.5)
+
+
+def test_runs_above_the_limit_are_as_long_as_they_were_seen_to_be():
+    rng = np.random.default_rng(0)
+    scores = np.exp(np.repeat(rng.normal(size=2_000), 10))
+    limit = fit_limit(scores, 0.0005)
+    # At the 0.9 quantile a run is ten windows, or a few times that by chance; further out it is shorter.
+    assert 4 < limit.run_length < 10
 
 
 @pytest.mark.parametrize("scores", [np.zeros(50), np.full(50, 3.0), np.array([2.0])])
@@ -98,8 +106,8 @@ def test_scores_that_do_not_vary_have_a_limit_all_the_same(scores):
     assert limit.value >= scores.max() * (1 - 1e-9)
 
 
-LONG = Limit(3.0, n_windows=100_000, n_effective=10_000.0, share=1e-4, share_upper=2e-4, share_wanted=1e-4)
-SHORT = Limit(3.0, n_windows=1_000, n_effective=100.0, share=1e-3, share_upper=4e-3, share_wanted=1e-5)
+LONG = Limit(3.0, n_windows=100_000, n_effective=10_000.0, share=1e-4, share_upper=2e-4, share_wanted=1e-4, run_length=10.0)
+SHORT = Limit(3.0, n_windows=1_000, n_effective=100.0, share=1e-3, share_upper=4e-3, share_wanted=1e-5, run_length=10.0)
 
 
 def test_promise_counts_runs_of_windows_above_the_limit():
