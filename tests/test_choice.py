@@ -231,6 +231,8 @@ def test_refitting_keeps_the_choice_and_fits_the_new_outputs(windows, faults):
 def test_a_dozen_windows_are_fitted_without_leaving_any_out():
     windows = np.random.default_rng(0).normal(size=(12, WINDOW, SENSORS)).astype(np.float32)
     faults = faults_in(windows, np.ones(SENSORS))
-    fitted = fitting(faults, Scoring("inputs", 1, 0.0)).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
+    fitted = fitting(faults, Scoring("inputs", 1, 0.0)).choose(
+        file_outputs(seen_by("inputs"), windows, faults, is_series=True)
+    )
     assert fitted.limit.n_windows == 12
     assert np.isfinite(fitted.head.score({"inputs": windows.reshape(12, -1)})).all()

@@ -18,6 +18,7 @@ from export.fitting.choice import score_left_out
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.heads import fit_head
 from export.fitting.limit import fit_limit
+from export.fitting.outliers import usual_windows
 from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
 from training.pipeline import save_run
@@ -55,10 +56,13 @@ def keras_parts(trained):
 def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts):
     outputs = in_first_runtime(float32, trained.folder.windows.windows)
     np.testing.assert_allclose(outputs.codes, keras_parts["codes"], atol=1e-5)
-    outputs = FileOutputs(keras_parts, (), np.ones(len(keras_parts["inputs"]), bool))
-    left_out, _ = score_left_out(outputs, (), "t2x", allow_drift=False, guard=2)
-    limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32)), None).value
-    np.testing.assert_allclose(outputs.scores, fit_head("t2x", keras_parts).score(keras_parts) / limit, rtol=5e-3)
+    usual = usual_windows(keras_parts)
+    reference = FileOutputs(keras_parts, (), usual)
+    left_out, _ = score_left_out(reference, (), "t2x", allow_drift=False, guard=2)
+    limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32))[usual], None).value
+    np.testing.assert_allclose(
+        outputs.scores, fit_head("t2x", reference.to_fit_on).score(keras_parts) / limit, rtol=5e-3
+    )
 
 
 def test_graph_holds_inference_ops_only(exported):
@@ -105,8 +109,10 @@ def test_threshold_is_one_and_normal_windows_stay_below_it_as_often_as_promised(
         in_first_runtime(exported, trained.folder.windows.windows).scores
     )
     assert threshold.value == 1.0
-    assert np.mean(smoothed > 1.0) <= threshold.target_far <= threshold.target_far_upper
-    assert threshold.n_windows == len(smoothed)
+    assert np.mean(smoothed > 1.0) <= threshold.target_far_upper
+    assert threshold.target_far <= threshold.target_far_upper
+    # Windows far out in one part of the recording alone are not fitted on.
+    assert 0.9 * len(smoothed) <= threshold.n_windows <= len(smoothed)
     assert 1 < threshold.n_effective < len(smoothed)
 
 

@@ -69,7 +69,7 @@ def test_file_that_int8_spoils_is_written_in_a_wider_scheme_and_says_so(climbed)
     scheme = manifest.quantization.scheme
     assert LADDER.index(scheme) > 0
     assert [line.partition(":")[0] for line in manifest.given_up] == list(LADDER[: LADDER.index(scheme)])
-    assert "alarms agree on" in manifest.given_up[0]
+    assert "ROC-AUC on synthetic faults falls from" in manifest.given_up[0]
     assert not manifest.parity_failures
     assert shortfalls(manifest.parity, manifest.parity_limits) == ()
 
@@ -78,7 +78,7 @@ def test_explicit_scheme_is_written_and_says_what_it_gives_up(insisted, saelite,
     manifest = insisted.manifest
     assert manifest.quantization.scheme == "int8"
     assert manifest.given_up == ()
-    assert {line.partition(":")[0] for line in manifest.parity_failures} == {one.name for one in RUNTIMES}
+    assert all(one.name in manifest.parity_failures[0] for one in RUNTIMES)
     insisted.write(tmp_path / "twins.tflite")
     shown = saelite("inspect", "twins.tflite")
     assert all(failure in shown.stdout for failure in manifest.parity_failures), shown.stderr
@@ -87,7 +87,7 @@ def test_explicit_scheme_is_written_and_says_what_it_gives_up(insisted, saelite,
 
 def test_what_a_spoilt_file_loses_is_measured_against_the_same_detector_in_float32(insisted):
     parity, full = insisted.manifest.parity, insisted.manifest.parity_float32
-    assert parity.alarm_agreement < 0.99
+    assert parity.roc_auc < full.roc_auc - insisted.manifest.parity_limits.auc_loss
     assert (full.alarm_agreement, full.score_correlation, full.codes_max_difference) == (1.0, 1.0, 0.0)
     assert parity.roc_auc_full == full.roc_auc == full.roc_auc_full
 
@@ -224,8 +224,7 @@ def test_verify_passes_in_every_runtime_where_the_file_works(saelite, model_path
 
 def test_verify_fails_where_other_windows_alarm(exported, tmp_path, saelite):
     scores, faulty = exported.arrays["reference_scores"], exported.arrays["reference_faulty"]
-    wrong = {**exported.arrays, "reference_scores": scores + 2 * faulty}
-    assert scores.max() < 1
+    wrong = {**exported.arrays, "reference_scores": np.where(scores > 1, 0.1, scores + 2 * faulty).astype(np.float32)}
     replace(exported, arrays=wrong).write(tmp_path / "wrong.tflite")
     shown = saelite("verify", "wrong.tflite")
     assert shown.returncode == 1
@@ -250,6 +249,6 @@ def test_runtime_of_another_environment_runs_the_file_too(trained):
 
 def test_inspect_shows_the_schemes_that_were_passed_over(climbed, saelite, tmp_path):
     climbed.write(tmp_path / "twins.tflite")
-    assert "passed over" in saelite("inspect", "twins.tflite").stdout
+    assert "not taken" in saelite("inspect", "twins.tflite").stdout
     data = json.loads(saelite("inspect", "twins.tflite", "--json").stdout)
     assert data["given_up"] == list(climbed.manifest.given_up)

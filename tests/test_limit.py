@@ -106,7 +106,9 @@ def test_scores_that_do_not_vary_have_a_limit_all_the_same(scores):
     assert limit.value >= scores.max() * (1 - 1e-9)
 
 
-LONG = Limit(3.0, n_windows=100_000, n_effective=10_000.0, share=1e-4, share_upper=2e-4, share_wanted=1e-4, run_length=10.0)
+LONG = Limit(
+    3.0, n_windows=100_000, n_effective=10_000.0, share=1e-4, share_upper=2e-4, share_wanted=1e-4, run_length=10.0
+)
 SHORT = Limit(3.0, n_windows=1_000, n_effective=100.0, share=1e-3, share_upper=4e-3, share_wanted=1e-5, run_length=10.0)
 
 
