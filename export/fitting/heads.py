@@ -107,7 +107,7 @@ def _clusters(points: Floats, count: int) -> KMeans:
 def _modes(x: Floats) -> Head:
     """Fit one centre and one whitening per mode; how many modes there are, blocked likelihood says."""
     count = mode_count(x)
-    mean, mixture = x.mean(axis=0), _Mixture(x, max(count, 1))
+    mean, mixture = x.mean(axis=0), _Mixture(x, count)
     whitenings = np.array([_inverse_root_of(covariance) for covariance in mixture.covariances])
     centers = np.einsum("kd,kdm->km", mixture.means - mean, whitenings)
     return Head("modes", _float32(mean), _float32(whitenings), _float32(centers))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from training.recordings.recording import Recording
 
+Floats = npt.NDArray[np.float64]
 _ROWS = 20_000
 _QUANTILE = 0.75
 _CORRELATED = 0.2
@@ -34,10 +36,15 @@ class Nature:
 def nature_of(recording: Recording) -> Nature:
     """Look at how successive rows hang together, in the recording's first rows."""
     rows = np.asarray(recording.values[:_ROWS], np.float64)
-    rows = rows - rows.mean(axis=0)
-    power = np.square(rows).sum(axis=0)
-    products = (rows[:-1] * rows[1:]).sum(axis=0)
-    correlations = np.abs(products[power > 0] / power[power > 0])
+    correlations = np.abs(autocorrelations(rows[:, np.ptp(rows, axis=0) > 0]))
     found = float(np.quantile(correlations, _QUANTILE)) if len(correlations) else 0.0
     is_correlated = found > max(_CORRELATED, _STANDARD_ERRORS / np.sqrt(max(len(rows), 1)))
     return Nature(bool(recording.rate_hz > 0 or is_correlated), found)
+
+
+def autocorrelations(rows: Floats) -> Floats:
+    """Return the correlation of each column with itself a row later, shape (columns,); 0 of one that never moves."""
+    centered = rows - rows.mean(axis=0)
+    power = np.square(centered).sum(axis=0)
+    products = (centered[:-1] * centered[1:]).sum(axis=0)
+    return np.asarray(np.divide(products, power, out=np.zeros_like(power), where=power > 0))

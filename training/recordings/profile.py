@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.counted import counted
-from training.recordings.findings import DRIFT_LIMIT, Findings
-from training.recordings.nature import Nature
+from training.recordings.findings import Findings
+from training.recordings.nature import Nature, autocorrelations
 from training.recordings.recording import Recording
 
 Floats = npt.NDArray[np.float64]
@@ -33,8 +33,6 @@ class SensorProfile:
         In the sensor's unit.
     autocorrelation : float
         Of successive readings.
-    drift : float
-        See `training.recordings.findings.Findings.drift`.
     far_out : float
         Share of readings more than six robust standard deviations from the median.
     daily : float
@@ -51,7 +49,6 @@ class SensorProfile:
     mean: float
     deviation: float
     autocorrelation: float
-    drift: float
     far_out: float
     daily: float
     grade: str
@@ -95,23 +92,20 @@ def profile(recording: Recording, findings: Findings, nature: Nature) -> Profile
     """
     step = -(-len(recording.values) // _ROWS)
     rows = np.asarray(recording.values[::step], np.float64)
-    drifts = _drift_ratios(np.asarray(recording.values[:_ROWS], np.float64))
+    correlations = autocorrelations(rows)
     daily = _daily_shares(rows, recording.rate_hz / step)
     sensors = tuple(
-        _sensor(name, rows[:, number], float(drifts[number]), float(daily[number]), findings)
+        _sensor(name, rows[:, number], float(correlations[number]), float(daily[number]), findings)
         for number, name in enumerate(recording.sensors)
     )
     return Profile(_facts(recording, nature), sensors, _advice(recording))
 
 
-def _sensor(name: str, values: Floats, drift: float, daily: float, findings: Findings) -> SensorProfile:
-    centered = values - values.mean()
-    power = float(centered @ centered)
-    autocorrelation = float(centered[:-1] @ centered[1:]) / power if power > 0 else 0.0
+def _sensor(name: str, values: Floats, autocorrelation: float, daily: float, findings: Findings) -> SensorProfile:
     middle = float(np.median(values))
     spread = _MAD_TO_SIGMA * float(np.median(np.abs(values - middle))) or float(values.std())
     far_out = float((np.abs(values - middle) > _FAR_OUT * spread).mean()) if spread else 0.0
-    grade, note = _judged(name, drift, daily, far_out, findings)
+    grade, note = _judged(name, daily, far_out, findings)
     return SensorProfile(
         name,
         float(values.min()),
@@ -119,7 +113,6 @@ def _sensor(name: str, values: Floats, drift: float, daily: float, findings: Fin
         float(values.mean()),
         float(values.std()),
         autocorrelation,
-        drift,
         far_out,
         daily,
         grade,
@@ -127,7 +120,7 @@ def _sensor(name: str, values: Floats, drift: float, daily: float, findings: Fin
     )
 
 
-def _judged(name: str, drift: float, daily: float, far_out: float, findings: Findings) -> tuple[str, str]:
+def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tuple[str, str]:
     if name in findings.constant:
         return "D", "never moves: not used"
     if name in findings.duplicate:
@@ -136,7 +129,7 @@ def _judged(name: str, drift: float, daily: float, far_out: float, findings: Fin
         return "C", f"{far_out:.1%} of the readings are far out: a fault in the recording, or rare work"
     if daily > _CYCLIC:
         return "B", f"follows the time of day ({daily:.0%} of its variance): record several days"
-    if drift >= DRIFT_LIMIT:
+    if name in findings.drift:
         return "B", "drifts: its drift is allowed for and followed on the device"
     return "A", ""
 
@@ -162,15 +155,6 @@ def _advice(recording: Recording) -> tuple[str, ...]:
     elif rows / rate < _FEWEST_DAYS * _DAY_S:
         advice.append("Less than two days: what changes with the time of day was not seen.")
     return tuple(advice)
-
-
-def _drift_ratios(rows: Floats) -> Floats:
-    block = 50
-    whole = len(rows) - len(rows) % block
-    if whole < 2 * block:
-        return np.zeros(rows.shape[1])
-    means = rows[:whole].reshape(-1, block, rows.shape[1]).mean(axis=1)
-    return np.asarray(block * means.var(axis=0) / np.maximum(rows.var(axis=0), 1e-300))
 
 
 def _daily_shares(rows: Floats, rate_hz: float) -> Floats:
