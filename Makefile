@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check wheel-test test-arm bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -37,13 +37,16 @@ format: $(VENV)/.dev ## bring the code into ruff's form
 types: $(VENV)/.dev ## check the types with mypy
 	@$(BIN)/mypy --no-error-summary
 
-docs: $(VENV)/.dev ## write docs/cli.md anew from the commands, docs/benchmarks.md from its figures
+docs: $(VENV)/.dev ## write docs/reference/cli.md from the commands and docs/benchmarks/speed.md from its figures
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_benchmarks.py
 
-docs-check: $(VENV)/.dev ## check that those pages say what commands and figures say
+docs-check: $(VENV)/.dev ## check that these pages match the commands and the figures
 	@$(BIN)/python docs/generate_cli.py --check
 	@$(BIN)/python docs/generate_benchmarks.py --check
+
+site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
+	@$(BIN)/mkdocs build --strict --quiet
 
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
 	@$(BIN)/python tests/wheel_check.py 3.11 3.13
@@ -51,7 +54,7 @@ wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environme
 test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
-bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks.md; BENCH_FLAGS=--quick makes it short
+bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks/speed.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 
@@ -60,7 +63,7 @@ peers: $(VENV)/.peers ## test and measure beside other detectors and runtimes; i
 	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) .arm .bench build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .arm .bench build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.workstation: pyproject.toml constraints.txt

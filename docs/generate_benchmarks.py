@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its plot from the figures committed in docs/benchmarks/.
+"""Write docs/benchmarks/speed.md and its plot from the figures committed in docs/benchmarks/.
 
 python docs/generate_benchmarks.py            write the page
 python docs/generate_benchmarks.py --check    exit 1 if the page is not what the figures say
@@ -29,7 +29,7 @@ from benchmarks.report.tables import Table
 from benchmarks.result import Benchmark, read_benchmark
 
 FIGURES = Path(__file__).with_name("benchmarks")
-PAGE = Path(__file__).with_name("benchmarks.md")
+PAGE = FIGURES / "speed.md"
 PLOT = FIGURES / "latency.svg"
 
 
@@ -145,7 +145,7 @@ def page(figures: Figures) -> str:
         _HEAD,
         f"The model: {benchmark.model}. {_noise(benchmark)}",
         "## What was aimed at\n\n" + _markdown(head, _aims(figures)),
-        f"## Figures\n\n![Latency of one window](benchmarks/{PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
+        f"## Figures\n\n![Latency of one window]({PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
         "## Learning\n\n" + _fits(figures.fits),
         "## On ARM\n\n" + _boards(figures.boards),
@@ -242,14 +242,14 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
 def generate(*, check: bool) -> None:
-    """Write docs/benchmarks.md from the figures committed beside it."""
+    """Write docs/benchmarks/speed.md from the figures committed beside it."""
     figures = committed()
     text = page(figures)
     if not check:
         PAGE.write_text(text, encoding="utf-8")
         PLOT.write_bytes(draw(figures.benchmark, "svg"))
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/benchmarks.md is not what its figures say. Write it anew with: make docs")
+        raise click.ClickException("docs/benchmarks/speed.md is not what its figures say. Write it again with: make docs")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write docs/cli.md, the reference of every command, from the commands' own help.
+"""Write docs/reference/cli.md, the reference of every command, from the commands' own help.
 
 python docs/generate_cli.py            write the page
 python docs/generate_cli.py --check    exit 1 if the page is not what the commands say
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-PAGE = Path(__file__).with_name("cli.md")
+PAGE = Path(__file__).parent / "reference" / "cli.md"
 _HEAD = """\
 # Commands
 
@@ -118,14 +118,14 @@ def _table(left: str, right: str, rows: list[tuple[str, str]]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
 def generate(*, check: bool) -> None:
-    """Write docs/cli.md from the commands' own help."""
+    """Write docs/reference/cli.md from the commands' own help."""
     from saelite.cli import main
 
     text = page(main)
     if not check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/cli.md is not what the commands say. Write it anew with: make docs")
+        raise click.ClickException("docs/reference/cli.md is not what the commands say. Write it again with: make docs")
 
 
 if __name__ == "__main__":

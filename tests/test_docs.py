@@ -111,7 +111,7 @@ def assert_parses(command):
 
 
 def test_page_of_commands_says_what_the_commands_say():
-    assert PAGE.read_text(encoding="utf-8") == page(main), "write it anew with: make docs"
+    assert PAGE.read_text(encoding="utf-8") == page(main), "write it again with: make docs"
 
 
 @pytest.mark.parametrize("path", CONTEXTS)

@@ -37,7 +37,7 @@ _BATCH = 4096
 # Mean and standard deviation of a few readings tell a level from its noise. They are twice as many variables as
 # sensors, and a covariance of so many needs its rows.
 _WINDOW, _FEATURES, _ROWS_PER_VARIABLE = 4, ("mean", "std"), 20
-# Training adds little to what random features detect (see docs/accuracy.md), so it is kept short.
+# Training adds little to what random features detect (see docs/benchmarks/accuracy.md), so it is kept short.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5000, 10, 200
 _MODEL_OPTIONS = (
     "code_size", "hidden", "rho", "alpha", "penalty", "momentum", "code_activation", "tied", "noise",

@@ -123,9 +123,9 @@ def _count_metrics(counters: Counters) -> Iterator[Any]:
 
     for name, count in dataclasses.asdict(counters).items():
         if name in _GAUGES:
-            yield _gauge(f"readings_{name}", "See docs/running.md", count)
+            yield _gauge(f"readings_{name}", "See docs/how-to/running.md", count)
         else:
-            yield CounterMetricFamily(f"saelite_readings_{name}", "See docs/running.md", value=count)
+            yield CounterMetricFamily(f"saelite_readings_{name}", "See docs/how-to/running.md", value=count)
 
 
 def _gauge(name: str, text: str, value: float) -> Any:

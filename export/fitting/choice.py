@@ -22,7 +22,7 @@ from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
 SPANS = (1, 5, 10, 30)
-# A costlier head must find this much more: five blocks do not tell closer ones apart (docs/training.md).
+# A costlier head must find this much more: five blocks do not tell closer ones apart (docs/concepts/scoring.md).
 _TIE = 0.05
 _LEAST_WINDOWS = 20
 

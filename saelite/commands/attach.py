@@ -37,7 +37,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--reconstruction", default="", metavar="NAME", help="Output that is the reconstruction.")
 @click.option("--codes", default="", metavar="NAME", help="Output that is the codes.")
 @click.option("--head", type=click.Choice(["spe", "residual", "joint", "t2", "t2x"]),
-              help="How the score is made, see docs/training.md.  [default: spe, t2 for an encoder alone]")  # fmt: skip
+              help="How the score is made, see docs/concepts/scoring.md.  [default: spe, t2 for an encoder alone]")  # fmt: skip
 @click.option("--head-file", type=_PATH, help="Fitted head: .npz with mean and whitening.")
 @click.option("--threshold", type=float, help="Limit of the score.  [default: fitted on normal data]")
 @sign_option

@@ -54,8 +54,8 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     """Watch a stream of readings: results and alarms out, for as long as it lasts.
 
     Runs until the source ends, Ctrl-C or SIGTERM; what was read is scored and written first. SIGHUP or a new model
-    file loads the model again without losing the window. docs/running.md describes sources and sinks,
-    docs/alarms.md alarms, docs/adaptation.md what may adapt.
+    file loads the model again without losing the window. docs/how-to/running.md describes sources and sinks,
+    docs/how-to/alarms.md alarms, docs/concepts/adaptation.md what may adapt.
 
     \b
     Examples:

@@ -65,7 +65,7 @@ def score(
 
     Works with the base install, without tensorflow. Prints how many alarms there are, per hour, day and week where
     the recording has time; where it has labels also F1, false-alarm rate (FAR) and missed-alarm rate (MAR).
-    docs/alarms.md describes alarms, docs/adaptation.md what may adapt.
+    docs/how-to/alarms.md describes alarms, docs/concepts/adaptation.md what may adapt.
 
     \b
     Examples:

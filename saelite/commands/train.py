@@ -108,7 +108,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
     type=click.Choice(["auto", *PARTS]),
     default="auto",
     show_default=True,
-    help="What makes the score, see docs/training.md; auto lets export take the one that finds synthetic faults best.",
+    help="What makes the score, see docs/concepts/scoring.md; auto lets export take the one that finds synthetic faults best.",
 )
 @click.option(
     "--smoothing-span",
