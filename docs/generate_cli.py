@@ -1,7 +1,7 @@
 """Write docs/reference/cli.md, the reference of every command, from the commands' own help.
 
 python docs/generate_cli.py            write the page
-python docs/generate_cli.py --check    exit 1 if the page is not what the commands say
+python docs/generate_cli.py --check    exit 1 if the page is out of date
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def generate(*, check: bool) -> None:
     if not check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/reference/cli.md is not what the commands say. Write it again with: make docs")
+        raise click.ClickException("docs/reference/cli.md is out of date. Write it again with: make docs")
 
 
 if __name__ == "__main__":
