@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.detectors import Scorer
-from edge_runtime.heads import Head
-from edge_runtime.preprocessing import FloatArray, gain
-from edge_runtime.run_folder import RunFolder
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.heads import Head
+from edge_runtime.signal.preprocessing import gain
+from training.run_folder import RunFolder
 
 
 def ours(model: Path, runtime: str) -> Scorer:
