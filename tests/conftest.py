@@ -58,10 +58,10 @@ def train_again():
 def exported(request):
     """The detector as an int8 model file's contents; on a board, which cannot make it, read from a file."""
     if ready := os.environ.get("SAELITE_TEST_MODEL"):
-        from edge_runtime.model_file import read_model_file
+        from edge_runtime.model_file.container import read_model_file
 
         return read_model_file(Path(ready))
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     return export_run(request.getfixturevalue("trained").folder, ExportSettings("int8"))
 

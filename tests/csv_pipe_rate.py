@@ -20,8 +20,8 @@ from streaming_machine import EIGHT, rows_of, write_model
 RAW_LOOP = """
 import sys, time
 import numpy as np
-from edge_runtime.interpreter import find_runtime
-from edge_runtime.model_file import read_model_file
+from edge_runtime.inference.runtimes import find_runtime
+from edge_runtime.model_file.container import read_model_file
 rows = np.load(sys.argv[2]).reshape(-1, 1, 1, 8)
 interpreter = find_runtime().open(read_model_file(sys.argv[1]).flatbuffer)
 into = interpreter.get_input_details()[0]["index"]

@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture(autouse=True)
 def _model_file_at_hand(request, tmp_path_factory, monkeypatch):
     """Lay a small model file, the same every time, beside the examples of `Detector`."""
-    if request.node.name == "edge_runtime.detector.Detector":
+    if request.node.name == "edge_runtime.inference.detector.Detector":
         from test_network_graphs import float_graph, model_file
 
         folder = tmp_path_factory.mktemp("examples")

@@ -24,17 +24,17 @@ from hypothesis import strategies as st
 from machines import SENSORS
 
 from edge_runtime import Detector
+from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import SaeliteError
-from edge_runtime.manifest import Manifest
-from edge_runtime.model_file import ModelFile, read_model_file
-from edge_runtime.mqtt_client import MqttAddress
-from edge_runtime.sources.csv_decoder import CsvDecoder
+from edge_runtime.model_file.container import ModelFile, read_model_file
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sources.json_decoder import JsonDecoder
-from edge_runtime.sources.lines import LineSplitter
-from edge_runtime.sources.mqtt import MqttSource
+from edge_runtime.sources.mqtt_source import MqttSource
 from edge_runtime.sources.serial_port import SerialSource
 from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.stream import Stream, StreamSettings
+from edge_runtime.tables.csv_decoder import CsvDecoder
+from edge_runtime.tables.lines import LineSplitter
 
 CELLS = st.one_of(
     st.sampled_from(
@@ -201,7 +201,7 @@ def main(inputs):
     """Fuzz, and print."""
     from conftest import train_pump
 
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     started = time.perf_counter()
     model = export_run(train_pump().folder, ExportSettings("int8"))

@@ -24,7 +24,7 @@ def main():
 
         from edge_runtime import Detector
         from edge_runtime.errors import SaeliteError
-        from edge_runtime.model_file import read_model_file
+        from edge_runtime.model_file.container import read_model_file
 
     with tempfile.TemporaryDirectory() as name:
         path, damaged = Path(name) / "pump.tflite", Path(name) / "damaged.tflite"

@@ -15,7 +15,7 @@ def rows_of(n, sensors=8, seed=0):
 
 def write_model(path, window=1, sensors=EIGHT):
     """Train for a second and write an int8 model file."""
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
     from training.pipeline import DetectorSettings, train
     from training.recordings import Recording
     from training.trainer import TrainingSettings

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import Detector
-from edge_runtime.accelerators import edge_tpu_trouble, edge_tpus, parse_accelerator
 from edge_runtime.errors import AcceleratorError, UsageError
-from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.inference.accelerators import edge_tpu_trouble, edge_tpus, parse_accelerator
+from edge_runtime.inference.runtimes import installed_runtimes
 
 SOURCE = Path(__file__).parent / "delegate" / "delegate.c"
 

@@ -13,8 +13,8 @@ from benchmarks.accuracy import adbench, machines, methods, nab, skab, tep
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms
 from benchmarks.accuracy.baselines import BASELINES
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.learnt import Learnt
-from benchmarks.accuracy.limits import limit_of
+from benchmarks.accuracy.learnt_detector import Learnt
+from benchmarks.accuracy.limit_rules import limit_of
 from benchmarks.accuracy.matched import matched_limit
 from benchmarks.accuracy.methods import METHODS, UNTRAINED, baseline
 from benchmarks.accuracy.outcome import Outcome
@@ -22,9 +22,9 @@ from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of,
 from benchmarks.accuracy.scenarios import SCENARIOS, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from edge_runtime.errors import RecordingError
-from edge_runtime.judging import Judge
-from edge_runtime.manifest import DetectorSpec, Scoring, Sensor
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.model_file.manifest import DetectorSpec, Scoring, Sensor
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.streaming.judging import Judge
 from training.pipeline import train
 from training.recordings import Recording
 

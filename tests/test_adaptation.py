@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from machines import pump_rows, write_csv
 from scipy import stats
 
-from edge_runtime.adaptation.drift import DriftMeter, DriftState, divergence, fit_drift_limit
-from edge_runtime.adaptation.pareto import fit_pareto
-from edge_runtime.adaptation.spot import Spot, SpotSettings, SpotState
 from edge_runtime.errors import UsageError
-from edge_runtime.json_codec import from_json, to_json
-from edge_runtime.smoothing import Smoother
+from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.streaming.adaptation.drift import DriftMeter, DriftState, divergence, fit_drift_limit
+from edge_runtime.streaming.adaptation.pareto import fit_pareto
+from edge_runtime.streaming.adaptation.spot import Spot, SpotSettings, SpotState
 
 
 def codes(n, rho=0.2, units=4, seed=0):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import UsageError
-from edge_runtime.json_codec import from_json, to_json
+from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.streaming.alarm import AlarmEnded, AlarmLogic, AlarmSettings, AlarmStarted, AlarmState
 
 

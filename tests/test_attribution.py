@@ -7,20 +7,20 @@ from hypothesis import strategies as st
 from machines import pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.attribution import Attribution
-from edge_runtime.heads import PARTS
-from edge_runtime.interpreter import find_runtime, installed_runtimes
-from edge_runtime.preprocessing import sliding_windows
-from edge_runtime.run_folder import DenseLayer, Network
+from edge_runtime.inference.attribution import Attribution
+from edge_runtime.inference.heads import PARTS
+from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
+from edge_runtime.signal.preprocessing import sliding_windows
 from export import flatbuffer
-from export.fitting.attribution import fit_attribution, fit_bands, mode_count_of, modes_of
-from export.fitting.heads import fit_head
+from export.export_run import ExportSettings, export_run
+from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
+from export.fitting.fit_heads import fit_head
 from export.inference_graph import build_detector_graph
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_graph
-from training.preprocessing import PreprocessingSettings, fit_preprocessing
+from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing
 from training.recordings import Recording
 from training.recordings.windows import split
+from training.run_folder import DenseLayer, Network
 
 RUNTIMES = installed_runtimes()
 SENSORS = 20

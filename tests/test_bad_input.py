@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.errors import IntegrityError, ModelFileError
-from edge_runtime.model_file import read_model_file
+from edge_runtime.model_file.container import read_model_file
 from saelite.cli import main
 
 

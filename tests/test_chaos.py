@@ -6,8 +6,8 @@ from endurance.fuzz_models import MOST_MB, fuzz
 from endurance.fuzz_states import fuzz as fuzz_states
 from streaming_machine import rows_of
 
-from edge_runtime.detector import Detector
-from edge_runtime.interpreter import NUMPY, Runtime, installed_runtimes
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.runtimes import NUMPY, Runtime, installed_runtimes
 
 
 @pytest.fixture(scope="module")

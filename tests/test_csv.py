@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.missing import repair_missing
-from edge_runtime.sources.csv_format import sniff_csv
-from edge_runtime.sources.csv_rows import CsvRows
-from edge_runtime.sources.table import is_anomalous
+from edge_runtime.signal.missing import repair_missing
+from edge_runtime.tables.csv_format import sniff_csv
+from edge_runtime.tables.csv_rows import CsvRows
+from edge_runtime.tables.table import is_anomalous
 
 
 def read(path, names=("a", "b")):

@@ -12,13 +12,13 @@ import pytest
 from machines import SENSORS, pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
-from edge_runtime.graph import Graph
-from edge_runtime.interpreter import find_runtime
-from edge_runtime.judging import Judge
-from edge_runtime.model_file import read_model_file
-from edge_runtime.preprocessing import sliding_windows
+from edge_runtime.inference.batch_scoring import score_blocks
+from edge_runtime.inference.batching import Graph
+from edge_runtime.inference.runtimes import find_runtime
+from edge_runtime.model_file.container import read_model_file
+from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.streaming.judging import Judge
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from test_run import PATIENCE_S, line, next_score, start, until
 
 from edge_runtime.sinks.home_assistant import slug
 from edge_runtime.sources.queued import IteratorSource
-from edge_runtime.sources.spec import open_source
+from edge_runtime.sources.source_spec import open_source
 
 NAN = float("nan")
 # Two machines may run the same model: each has a topic of its own.

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.model_file import read_model_file
+from edge_runtime.model_file.container import read_model_file
 from export import flatbuffer
 from export.edgetpu import CUSTOM_OP, attach, compile_model, expected_places, read_log
-from export.pipeline import ExportSettings, export_run
+from export.export_run import ExportSettings, export_run
 
 # Does to a graph what edgetpu_compiler does to one that it maps whole. It proves the handling of its files, not
 # that the real compiler maps the graph: that has not been run here.

@@ -4,7 +4,7 @@ from fuzz import fuzz_messages, fuzz_models, fuzz_serial, fuzz_sources
 from kill_check import ages_after_kills
 
 from edge_runtime import Detector
-from edge_runtime.sources.lines import LONGEST_LINE, LineSplitter
+from edge_runtime.tables.lines import LONGEST_LINE, LineSplitter
 
 
 def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path):

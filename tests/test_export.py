@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from edge_runtime import Detector
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.run_folder import read_run_folder
-from edge_runtime.smoothing import Smoother
-from edge_runtime.zip_tail import MANIFEST_NAME
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.zip_tail import MANIFEST_NAME
+from edge_runtime.signal.smoothing import Smoother
 from export import flatbuffer
+from export.export_run import ExportSettings, export_run
 from export.fitting.choice import score_left_out
 from export.fitting.file_outputs import FileOutputs
-from export.fitting.heads import fit_head
+from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
 from export.fitting.outliers import usual_windows
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
 from training.pipeline import save_run
+from training.run_folder import read_run_folder
 
 INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",
                  "SUM", "CONCATENATION", "SLICE", "STRIDED_SLICE", "MINIMUM", "MAXIMUM", "DIV",

@@ -1,6 +1,6 @@
 """What people are told of a threshold's promise."""
 
-from edge_runtime.manifest import HeadTried, Threshold
+from edge_runtime.model_file.manifest import HeadTried, Threshold
 from saelite.false_alarms import blindness, doubt, false_alarms
 
 KEPT = Threshold(1.0, "", 0.003, 5000, target_far_upper=0.006, n_effective=180.4, budget="1/week", promised=1.0,

@@ -10,20 +10,20 @@ from machines import pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
-from edge_runtime.features import FEATURES, band_matrix, dft_matrix
-from edge_runtime.heads import Head
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.json_codec import from_json, to_json
-from edge_runtime.preprocessing import Preprocessing, WindowBuffer, sliding_windows
-from edge_runtime.run_folder import DenseLayer, Network
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.features import FEATURES, band_matrix, dft_matrix
+from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, sliding_windows
 from export import flatbuffer
+from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_detector_graph
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_graph, run_in
+from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
 from training.pipeline import DetectorSettings, train
-from training.preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
 from training.recordings import Recording
 from training.recordings.windows import split
+from training.run_folder import DenseLayer, Network
 from training.trainer import TrainingSettings
 
 ROWS = pump_rows(600)

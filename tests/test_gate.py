@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelFileError, ParityError
-from edge_runtime.features import FEATURES
-from edge_runtime.heads import Head
-from edge_runtime.interpreter import find_runtime, installed_runtimes
-from edge_runtime.manifest import ParityLimits
-from edge_runtime.parity import shortfalls
-from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.run_folder import DenseLayer, Network
-from edge_runtime.verification import verify
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
+from edge_runtime.model_file.manifest import ParityLimits
+from edge_runtime.signal.features import FEATURES
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.verification.parity import shortfalls
+from edge_runtime.verification.reference_run import verify
 from export import flatbuffer
 from export.audit import audit
+from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_detector_graph
 from export.labelled import Labelled
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
 from export.targets import LADDER, TARGETS, find_target
 from training.pipeline import DetectorSettings, save_run, train
 from training.recordings import Recording
+from training.run_folder import DenseLayer, Network
 from training.trainer import TrainingSettings
 
 RUNTIMES = installed_runtimes()

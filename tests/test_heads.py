@@ -8,8 +8,8 @@ from scipy.spatial.distance import cdist, mahalanobis
 from sklearn.covariance import LedoitWolf
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.heads import PARTS, Head
-from export.fitting.heads import fit_head, mode_count
+from edge_runtime.inference.heads import PARTS, Head
+from export.fitting.fit_heads import fit_head, mode_count
 
 ONE_CENTRE = [kind for kind in PARTS if kind not in ("spe", "modes", "codebook")]
 WIDTHS = {"inputs": 3, "hidden": 4, "codes": 2, "residual": 3}

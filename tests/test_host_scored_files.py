@@ -15,8 +15,8 @@ from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime import Detector
 from edge_runtime.errors import InputShapeError
-from edge_runtime.interpreter import installed_runtimes
-from export.pipeline import ExportSettings, export_run
+from edge_runtime.inference.runtimes import installed_runtimes
+from export.export_run import ExportSettings, export_run
 
 FILES = [
     ("edgetpu", "int8", "t2"), ("edgetpu", "int8", "t2x"), ("edgetpu", "int8", "spe"), ("edgetpu", "int8", "joint"),

@@ -8,9 +8,9 @@ import pytest
 from machines import pump_rows, write_csv
 from tflite_graphs import GraphBuilder
 
+from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.mqtt_client import MqttAddress
-from edge_runtime.sinks.mqtt import MqttSink
+from edge_runtime.sinks.mqtt_sink import MqttSink
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import csv_lines
 from edge_runtime.streaming.results import Results

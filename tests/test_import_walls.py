@@ -16,9 +16,11 @@ HEAVY = {"keras", "matplotlib", "polars", "scipy", "sklearn", "tensorflow"}
 WALLS = {
     "edge_runtime": HEAVY | {"benchmarks", "export", "saelite", "training"},
     "training": {"benchmarks", "export", "saelite"},
-    "export": {"benchmarks", "saelite", "training"},
+    "export": {"benchmarks", "saelite"},
     "benchmarks": {"saelite"},  # training and export meet here, and in saelite
 }
+# Training and export meet at the run folder: its description is all of training that export may know.
+HANDED_OVER = {"training", "training.run_folder"}
 # Parquet is read where polars is installed.
 LOADED_WHEN_ASKED_FOR = {"polars"}
 # The interpreter is loaded when a model file is opened, not before.
@@ -75,12 +77,12 @@ def packages(modules):
 
 
 def imports(file):
-    """Return the top-level packages that a file imports anywhere, functions included."""
+    """Return the modules that a file imports anywhere, functions included."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from packages(alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from packages([node.module])
+            yield node.module
 
 
 @pytest.mark.parametrize("package", WALLS)
@@ -92,9 +94,20 @@ def test_package_never_loads_what_is_behind_its_wall(package):
 
 @pytest.mark.parametrize("package", WALLS)
 def test_no_function_imports_later_what_is_behind_the_wall(package):
-    imported = {name for file in (ROOT / package).rglob("*.py") for name in imports(file)}
+    imported = packages(name for file in (ROOT / package).rglob("*.py") for name in imports(file))
     assert imported
     assert imported & (WALLS[package] - LOADED_WHEN_ASKED_FOR) == set()
+
+
+def test_export_knows_nothing_of_training_but_the_run_folder():
+    imported = {name for file in (ROOT / "export").rglob("*.py") for name in imports(file)}
+    assert {name for name in imported if name.split(".")[0] == "training"} == {"training.run_folder"}
+    loaded = run(IMPORT_EVERY_MODULE, "export")
+    assert {name for name in loaded if name.split(".")[0] == "training"} == HANDED_OVER
+
+
+def test_run_folder_is_described_without_tensorflow():
+    assert packages(run(IMPORT_ONE_MODULE, "training.run_folder")) & HEAVY == set()
 
 
 def test_edge_runtime_loads_numpy_and_the_standard_library_alone():

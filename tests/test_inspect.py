@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from export.export_run import ExportSettings, export_run
 from export.inspection import inspect_flatbuffer
-from export.pipeline import ExportSettings, export_run
 
 
 def test_multiplications_and_scales_are_those_of_the_layers(exported):

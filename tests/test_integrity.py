@@ -9,7 +9,8 @@ from machines import SENSORS, pump_rows
 from tflite_graphs import GraphBuilder
 
 from edge_runtime.errors import IntegrityError, ModelFileError, OutputError, UsageError
-from edge_runtime.manifest import (
+from edge_runtime.model_file.container import ModelFile, read_model_file
+from edge_runtime.model_file.manifest import (
     SCHEMA,
     DetectorSpec,
     Manifest,
@@ -19,10 +20,9 @@ from edge_runtime.manifest import (
     Sensor,
     Threshold,
 )
-from edge_runtime.model_file import ModelFile, read_model_file
-from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.signature import write_key_pair
-from edge_runtime.zip_tail import join, pack, split
+from edge_runtime.model_file.signature import write_key_pair
+from edge_runtime.model_file.zip_tail import join, pack, split
+from edge_runtime.signal.preprocessing import Preprocessing
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
 
 
 class Part(NamedTuple):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edge_runtime.errors import UsageError
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.budget import UNITS_S, FalseAlarmBudget
 from export.fitting.limit import Limit, effective_size, fit_limit
 from export.promise import threshold_of, window_s_of

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.sources.csv_rows import CsvRows
-from edge_runtime.sources.open_table import open_table
+from edge_runtime.tables.csv_rows import CsvRows
+from edge_runtime.tables.open_table import open_table
 
 
 def read(path):
@@ -22,7 +22,7 @@ def read(path):
 def peak_mb_of_reading(path):
     """Return the memory that a process of its own needs to read it, and what it said."""
     code = (
-        "import sys\nfrom edge_runtime.sources.open_table import open_table\n"
+        "import sys\nfrom edge_runtime.tables.open_table import open_table\n"
         "from edge_runtime.errors import SaeliteError\n"
         "try:\n    table = open_table(sys.argv[1])\n"
         "    for block in table.blocks(table.header.candidates): pass\n"
@@ -59,7 +59,7 @@ def test_file_that_unpacks_to_hundreds_of_times_itself_is_refused(tmp_path, monk
         file.write(b"a,b\n" + b"1,2\n" * 30_000_000)
     with pytest.raises(RecordingError, match="SAELITE_MAX_UNPACKING"):
         read(tmp_path / "a.csv.gz")
-    monkeypatch.setattr("edge_runtime.sources.csv_rows._ALWAYS_UNPACKED", 1)
+    monkeypatch.setattr("edge_runtime.tables.csv_rows._ALWAYS_UNPACKED", 1)
     np.savetxt(tmp_path / "b.csv.gz", np.random.default_rng(0).normal(size=(1000, 3)), delimiter=",", header="a,b,c",
                comments="")  # fmt: skip
     assert read(tmp_path / "b.csv.gz") == 1000

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from edge_runtime.recorder import record_to_csv
-from edge_runtime.sources.csv_decoder import CsvDecoder
 from edge_runtime.sources.reading import Reading
+from edge_runtime.sources.recorder import record_to_csv
+from edge_runtime.tables.csv_decoder import CsvDecoder
 
 SENSORS = ("flow", "heat", "level")
 

@@ -10,11 +10,11 @@ from hypothesis.extra.numpy import arrays
 from machines import pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.adaptation.mean_tracking import MeanTracker
-from edge_runtime.adaptation.spot import SpotSettings
-from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import UsageError
-from edge_runtime.judging import AdaptationSettings, Judge
+from edge_runtime.inference.batch_scoring import score_blocks
+from edge_runtime.streaming.adaptation.mean_tracking import MeanTracker
+from edge_runtime.streaming.adaptation.spot import SpotSettings
+from edge_runtime.streaming.judging import AdaptationSettings, Judge
 
 readings = arrays(np.float32, st.tuples(st.integers(0, 50), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
 

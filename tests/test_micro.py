@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from machines import SENSORS, pump_rows
 
-from edge_runtime.host_scoring import HostScoring
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.only_when import Condition
-from edge_runtime.preprocessing import sliding_windows
-from edge_runtime.smoothing import Smoother
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.signal.only_when import Condition
+from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.smoothing import Smoother
+from export.export_run import ExportSettings, export_run
 from export.micro import c_sources, output_widths, write_c_sources
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_graph
-from training.preprocessing import PreprocessingSettings
+from training.fit_preprocessing import PreprocessingSettings
 
 # Windows and the graph's outputs in, inputs and smoothed scores out; all as binary float32 or int8.
 HARNESS = """

@@ -12,16 +12,16 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from tflite_graphs import GraphBuilder
 
-from edge_runtime.checking.graph import read_checked_graph
-from edge_runtime.checking.memory import check_memory
-from edge_runtime.checking.model import check_flatbuffer, check_model
+from edge_runtime.common.size_limits import limit
 from edge_runtime.errors import ModelFileError
-from edge_runtime.interpreter import Runtime, installed_runtimes
-from edge_runtime.limits import limit
-from edge_runtime.manifest import Manifest
-from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
-from edge_runtime.npy import read_npy
-from edge_runtime.zip_tail import Member, join, pack, split
+from edge_runtime.inference.runtimes import Runtime, installed_runtimes
+from edge_runtime.model_file.checking.memory import check_memory
+from edge_runtime.model_file.checking.tflite_graph import read_checked_graph
+from edge_runtime.model_file.checking.whole_file import check_flatbuffer, check_model
+from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
+from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.model_file.npy import read_npy
+from edge_runtime.model_file.zip_tail import Member, join, pack, split
 
 
 def with_manifest(model, content):
@@ -104,7 +104,7 @@ def test_threshold_given_by_hand_is_checked_before_the_file_is_written(saelite, 
 
 
 def test_every_file_of_ours_passes(exported, train_head):
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     for head, scheme in (("t2", "float32"), ("spe", "float32"), ("joint", "int16x8"), ("t2x", "dynamic")):
         model = export_run(train_head(head), ExportSettings(scheme))
@@ -160,7 +160,7 @@ def rehashed(model, flatbuffer):
 @pytest.fixture(scope="module")
 def host_scored(trained):
     """A file whose head, of three modes, runs on the host."""
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     model = export_run(trained.folder, ExportSettings("float32", "micro"))
     d, rng = model.manifest.spec.preprocessing.inputs, np.random.default_rng(4)
@@ -313,8 +313,8 @@ def test_graphs_that_would_take_gigabytes_are_refused(content):
 @pytest.mark.parametrize("runtime", [*installed_runtimes(), Runtime("numpy")], ids=lambda runtime: runtime.name)
 def test_graph_that_is_large_between_its_layers_is_not_run_on_a_thousand_windows_at_once(runtime, tmp_path):
     code = (
-        "import sys\nimport numpy as np\nfrom edge_runtime.graph import BatchedGraph\n"
-        "from edge_runtime.interpreter import Options, Runtime\n"
+        "import sys\nimport numpy as np\nfrom edge_runtime.inference.batching import BatchedGraph\n"
+        "from edge_runtime.inference.runtimes import Options, Runtime\n"
         "content = open(sys.argv[1], 'rb').read()\n"
         "graph = BatchedGraph(lambda: Runtime(sys.argv[2]).open(content, Options()))\n"
         "graph.run(np.zeros((1024, 4), np.float32), ('out',))\n"

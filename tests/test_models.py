@@ -7,10 +7,10 @@ import tensorflow as tf
 from scipy.special import rel_entr
 
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
-from edge_runtime.heads import Head
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.preprocessing import Preprocessing
-from export.fitting.heads import fit_head
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.signal.preprocessing import Preprocessing
+from export.fitting.fit_heads import fit_head
 from export.flatbuffer import name_tensors
 from export.inference_graph import build_detector_graph
 from export.quantization import quantize, representative_dataset

@@ -8,15 +8,15 @@ import pytest
 from click.testing import CliRunner
 from machines import pump_rows, write_csv
 
-from edge_runtime.durations import duration_text, parse_duration
-from edge_runtime.run_folder import read_run_folder
+from edge_runtime.common.durations import duration_text, parse_duration
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.sinks.spec import open_sink
+from edge_runtime.sinks.sink_spec import open_sink
 from edge_runtime.sources.host import HostSource
 from edge_runtime.streaming.alarm import AlarmStarted
 from edge_runtime.streaming.results import no_results
 from saelite.cli import main
-from training.recordings.reading import recording_name
+from training.recordings.read_recording import recording_name
+from training.run_folder import read_run_folder
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ from tflite_graphs import GraphBuilder
 
 from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError
-from edge_runtime.heads import Head
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.manifest import (
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import (
     SCHEMA,
     DetectorSpec,
     Manifest,
@@ -24,8 +25,7 @@ from edge_runtime.manifest import (
     Sensor,
     Threshold,
 )
-from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import Preprocessing, sliding_windows
+from edge_runtime.signal.preprocessing import Preprocessing, sliding_windows
 
 WINDOW, UNITS = 2, 6
 INPUT_SCALE, INPUT_ZERO = 16 / 255, -1

@@ -11,10 +11,10 @@ from machines import SENSORS, pump_rows, write_csv
 from test_run import PATIENCE_S, next_score, start, timed_line, until
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.model_file import ModelFile
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.signature import write_key_pair
 from edge_runtime.running import trial
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
-from edge_runtime.signature import write_key_pair
 from saelite.loading import load_detector
 
 

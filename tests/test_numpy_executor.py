@@ -16,12 +16,12 @@ from tflite_graphs import GraphBuilder
 
 from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError
-from edge_runtime.heads import PARTS
-from edge_runtime.interpreter import NUMPY, RUNTIMES, find_runtime, installed_runtimes
-from edge_runtime.numpy_executor import Interpreter
-from edge_runtime.numpy_executor.fixed_point import Multiplier, Rounding
-from edge_runtime.numpy_executor.kernels import KERNELS
-from edge_runtime.preprocessing import sliding_windows
+from edge_runtime.inference.heads import PARTS
+from edge_runtime.inference.numpy_executor import Interpreter
+from edge_runtime.inference.numpy_executor.fixed_point import Multiplier, Rounding
+from edge_runtime.inference.numpy_executor.kernels import KERNELS
+from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, find_runtime, installed_runtimes
+from edge_runtime.signal.preprocessing import sliding_windows
 
 ROUNDING = {"ai-edge-litert": Rounding.ONCE, "tflite-runtime": Rounding.TWICE}
 NO_ACTIVATION, RELU, RELU6 = 0, 1, 3
@@ -287,7 +287,7 @@ def test_many_windows_go_through_the_graph_at_once(model_path):
 
 def test_numpy_is_used_where_no_runtime_is_installed(monkeypatch):
     monkeypatch.delenv("SAELITE_RUNTIME", raising=False)
-    monkeypatch.setattr("edge_runtime.interpreter.installed_runtimes", list)
+    monkeypatch.setattr("edge_runtime.inference.runtimes.installed_runtimes", list)
     assert find_runtime().name == NUMPY
 
 
@@ -348,7 +348,7 @@ def test_one_rounding_is_the_exact_product_rounded():
     ids=str,
 )  # fmt: skip
 def test_every_kind_of_detector_scores_and_explains_as_in_the_runtime(tmp_path, changes):
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
     from training.pipeline import DetectorSettings, PreprocessingSettings, train
     from training.recordings import Recording
     from training.trainer import TrainingSettings

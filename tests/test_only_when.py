@@ -13,14 +13,14 @@ from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
-from edge_runtime.model_file import read_model_file
-from edge_runtime.only_when import OPERATORS, Comparison, Condition, condition_text, parse_condition, runs
-from edge_runtime.run_folder import read_run_folder
+from edge_runtime.model_file.container import read_model_file
+from edge_runtime.signal.only_when import OPERATORS, Comparison, Condition, condition_text, parse_condition, runs
 from edge_runtime.sinks.text import alarm_lines, json_lines
 from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.results import standing
 from edge_runtime.streaming.stream import Stream, StreamSettings
 from training.recordings import Columns, read_recording
+from training.run_folder import read_run_folder
 
 PYTHON = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 NAMES = st.one_of(

@@ -15,9 +15,10 @@ import pytest
 from machines import SENSORS, pump_rows
 from test_run import PATIENCE_S, line, start, until
 
+from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import OutputError
-from edge_runtime.mqtt_client import MqttAddress
-from edge_runtime.sinks import mqtt, outlet
+from edge_runtime.sinks import mqtt_sink as mqtt
+from edge_runtime.sinks import outlet
 from edge_runtime.sinks.metrics_server import MOST_CLIENTS, MetricsServer
 from edge_runtime.sinks.prometheus import PrometheusSink
 from edge_runtime.sinks.sink import StreamInfo

@@ -10,9 +10,9 @@ from benchmarks.accuracy.fits import Fits
 from benchmarks.json_file import read_json
 from benchmarks.peers import detectors
 from benchmarks.peers.head import peer_head
+from benchmarks.peers.peer_worker import LEARNERS, RUNNERS
 from benchmarks.peers.sizes import installed_bytes
 from benchmarks.peers.task import make_task, read_task
-from benchmarks.peers.worker import LEARNERS, RUNNERS
 from training.plain_scoring import plain_scores
 from training.recordings import Recording
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import InputShapeError
-from edge_runtime.preprocessing import Preprocessing, WindowBuffer, as_windows, sliding_windows
+from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, as_windows, sliding_windows
 
 sizes = st.integers(1, 6)
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.errors import ModelFileError, RecordingError
-from edge_runtime.sources.clock import Clock, seconds
-from edge_runtime.sources.open_table import open_table
+from edge_runtime.signal.clock import Clock
+from edge_runtime.tables.open_table import open_table
+from edge_runtime.tables.time_text import seconds
 from training.pipeline import DetectorSettings, save_run, train
 from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module

@@ -17,7 +17,7 @@ from rich.console import Console
 from benchmarks.report import formats
 from benchmarks.report.console import print_report
 from benchmarks.report.html import render_report, write_report
-from benchmarks.report.model import (
+from benchmarks.report.report_model import (
     Alarm,
     Epoch,
     FaultRow,
@@ -28,9 +28,9 @@ from benchmarks.report.model import (
     ScoreTrace,
     SensorTrace,
 )
+from benchmarks.report.report_tables import alarms_table
 from benchmarks.report.score_chart import score_chart
 from benchmarks.report.sections import sections
-from benchmarks.report.tables import alarms_table
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.traces import alarms_above, fault_spans
 from benchmarks.report.zoom_chart import thinned

@@ -5,7 +5,7 @@ import pytest
 from machines import pump_rows, write_csv
 
 from edge_runtime.errors import RecordingError, UsageError
-from edge_runtime.sources.row_range import RowRange
+from edge_runtime.tables.row_range import RowRange
 from training.recordings import read_recording
 
 TIMES = np.datetime64("2026-01-01T00:00:00") + 10 * np.arange(1000).astype("timedelta64[s]")

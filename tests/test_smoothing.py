@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from edge_runtime.smoothing import Smoother
+from edge_runtime.signal.smoothing import Smoother
 
 scores = st.lists(st.floats(0, 1e6, width=32), max_size=700)
 

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from edge_runtime.detector import Detector
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
-from edge_runtime.interpreter import installed_runtimes
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.runtimes import installed_runtimes
 from export.dense_layers import read_network
+from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_network_graph
 from export.keras_source import read_source, run_from_keras
-from export.pipeline import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
 from export.traced_graph import trace_model
 from training.sparsity import SparseLayer, sparse_loss

@@ -8,12 +8,12 @@ import pytest
 from machines import pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.adaptation.spot import SpotSettings, SpotState
 from edge_runtime.errors import OutputError
-from edge_runtime.judging import AdaptationSettings
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.adaptation.spot import SpotSettings, SpotState
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.state import StateError, read_state, write_state
 from edge_runtime.streaming.stream import Stream, StreamSettings
 

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from machines import SENSORS, pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.adaptation.spot import SpotSettings
-from edge_runtime.batch_scoring import score_blocks
 from edge_runtime.errors import InputShapeError, RecordingError
-from edge_runtime.json_codec import from_json, to_json
-from edge_runtime.judging import AdaptationSettings, Judge
-from edge_runtime.model_file import ModelFile
-from edge_runtime.rolling_windows import RollingWindows
+from edge_runtime.inference.batch_scoring import score_blocks
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.repair import STREAM_POLICIES
+from edge_runtime.signal.rolling_windows import RollingWindows
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
 from edge_runtime.sources.source import Readings
-from edge_runtime.streaming.repair import STREAM_POLICIES
+from edge_runtime.streaming.adaptation.spot import SpotSettings
+from edge_runtime.streaming.judging import AdaptationSettings, Judge
 from edge_runtime.streaming.state import StreamState
 from edge_runtime.streaming.stream import Stream, StreamSettings
 

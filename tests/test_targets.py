@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import UsageError
-from edge_runtime.host_scoring import HostScoring
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.model_file import read_model_file
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.container import read_model_file
 from export import flatbuffer
-from export.pipeline import ExportSettings, export_run
+from export.export_run import ExportSettings, export_run
 from export.runtime_check import InstalledRuntime, run_in
 from export.targets import TARGETS
 

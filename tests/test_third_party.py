@@ -10,9 +10,9 @@ from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.model_file import read_model_file
-from edge_runtime.preprocessing import sliding_windows
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.container import read_model_file
+from edge_runtime.signal.preprocessing import sliding_windows
 from export.third_party import HEADS, ByHand, describe_graph
 
 WINDOW = 2

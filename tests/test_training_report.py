@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.report.html import render_report
 from benchmarks.report.learnt import codes_table, silent_codes
-from benchmarks.report.model import Learnt
+from benchmarks.report.report_model import Learnt
 from benchmarks.report.traces import alarms_above
 from benchmarks.training_report import training_report
 from training.pipeline import save_run

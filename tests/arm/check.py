@@ -185,7 +185,7 @@ def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
 
 def runtime_here(entry: Install) -> str:
     """Return the entry's interpreter where this machine has it too, else whichever there is."""
-    from edge_runtime.interpreter import NUMPY, installed_runtimes
+    from edge_runtime.inference.runtimes import NUMPY, installed_runtimes
 
     return entry.runtime if entry.runtime in {NUMPY, *(runtime.name for runtime in installed_runtimes())} else "auto"
 

@@ -16,7 +16,7 @@ _PUMP = """
 import sys
 from pathlib import Path
 from conftest import train_pump
-from export.pipeline import ExportSettings, export_run
+from export.export_run import ExportSettings, export_run
 export_run(train_pump().folder, ExportSettings("int8")).write(Path(sys.argv[1]))
 """
 _RECORDING = """

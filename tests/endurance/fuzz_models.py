@@ -57,7 +57,7 @@ def main(files: int, seed: int) -> int:
     """Fuzz in every runtime, and print."""
     from conftest import train_pump
 
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     good = True
     with tempfile.TemporaryDirectory() as folder:
