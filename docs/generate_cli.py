@@ -94,8 +94,13 @@ def _parameters(context: click.Context) -> str:
         if not getattr(parameter, "hidden", False)
     )
     # An argument without help is in the usage line already.
-    rows = [(f"`{record[0]}`", record[1]) for record in records if record and record[1]]
+    rows = [(f"`{record[0]}`", _escaped(record[1])) for record in records if record and record[1]]
     return _table("option", "meaning", rows)
+
+
+def _escaped(text: str) -> str:
+    """Return text whose brackets, such as a default's, are no links of Markdown."""
+    return text.replace("[", r"\[").replace("]", r"\]")
 
 
 def _commands(context: click.Context, group: click.Group) -> str:

@@ -26,24 +26,26 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     inputs : int
         Network inputs: sensors times window.
     code_size : int
-        Units of the code layer; may exceed `inputs` (overcomplete), the penalty keeps it from copying.
+        Units of the code layer. It may exceed `inputs` (overcomplete); the penalty then keeps it from copying.
     hidden : sequence of int
         Units of the layers between inputs and codes; the decoder mirrors them.
     rho, alpha, penalty, momentum, code_activation
-        Of the code layer, see `training.sparsity.SparseLayer`.
+        Settings of the code layer, see `training.sparsity.SparseLayer`.
     activation : str
-        Of the hidden layers.
+        Activation of the hidden layers.
     output : str
-        Activation of the last layer: ``linear``, as scaled sensor values have no bounds, or ``sigmoid`` for
+        Activation of the last layer: ``linear``, because scaled sensor values have no bounds, or ``sigmoid`` for
         inputs in [0, 1].
     tied : bool
-        Whether the decoder's kernels are the encoder's, transposed: half the weights to learn.
+        Whether the decoder uses the encoder's kernels, transposed: half the weights to learn.
     noise : float
-        Standard deviation of Gaussian noise on the inputs in training; the reconstruction aims at the inputs
-        without it (denoising, Vincent et al., 2008).
+        Standard deviation of Gaussian noise on the inputs in training; the reconstruction target is the clean
+        input (denoising, Vincent et al., 2008).
     seed : int, optional
-        Of the first weights; without it they are drawn from Keras' global generator.
+        Seed of the initial weights; without it they come from Keras's global generator.
 
+    Notes
+    -----
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
 

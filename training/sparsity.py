@@ -92,16 +92,14 @@ def moving_average(average: Any, batch_mean: Any, momentum: float) -> Any:
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
     """Dense layer whose units learn to be active a fraction `rho` of the time.
 
-    What it adds to the model's loss through ``add_loss``, by `penalty`:
+    `penalty` says what the layer adds to the model's loss through ``add_loss``:
 
-    ======== ==========================================================================================
-    ``kl``   ``alpha * sum(KL(rho || rho_hat))`` over the units, ``rho_hat`` their mean activation
-    ``l1``   ``alpha * sum(mean(abs(codes)))``, the mean over the batch, the sum over the units; no `rho`
-    ``topk`` nothing: of each sample only the ``ceil(rho * units)`` largest codes are kept, the rest is 0
-    ``none`` nothing
-    ======== ==========================================================================================
+    - ``kl``: ``alpha * sum(KL(rho || rho_hat))`` over the units, ``rho_hat`` being their mean activation.
+    - ``l1``: ``alpha * sum(mean(abs(codes)))``, the mean over the batch, the sum over the units; `rho` is not used.
+    - ``topk``: nothing. Only the ``ceil(rho * units)`` largest codes of each sample are kept; the others are 0.
+    - ``none``: nothing.
 
-    No term is divided by the batch size, so `alpha` means the same at any.
+    No term is divided by the batch size, so `alpha` means the same at any batch size.
 
     Parameters
     ----------
@@ -114,14 +112,16 @@ class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no type
     penalty : str
         One of `PENALTIES`.
     momentum : float
-        With 0 ``rho_hat`` is the mean over the batch. Above 0 it is a moving average over the batches,
-        ``momentum * rho_hat + (1 - momentum) * mean``, for batches too small to tell a rate of `rho`; the
+        With 0, ``rho_hat`` is the mean over the batch. Above 0 it is a moving average over batches,
+        ``momentum * rho_hat + (1 - momentum) * mean``, for batches too small to show a rate of `rho`; the
         gradient still flows through the batch at full strength.
     activation : str
-        ``sigmoid`` unless `penalty` is another than ``kl``, which needs values in (0, 1).
+        The penalty ``kl`` needs values in (0, 1), and so ``sigmoid``; the others take any activation.
     **kwargs
-        As of ``keras.layers.Dense``.
+        Passed on to ``keras.layers.Dense``.
 
+    Notes
+    -----
     Input shape: ``(batch, …, inputs)``. Output shape: ``(batch, …, units)``.
 
     Examples
