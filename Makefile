@@ -49,7 +49,7 @@ site: $(VENV)/.dev ## build the documentation site into site/; a warning is an e
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
-	@$(BIN)/python tests/wheel_check.py 3.11 3.13
+	@$(BIN)/python tests/house/wheel_check.py 3.11 3.13
 
 test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
@@ -59,7 +59,7 @@ bench: $(VENV)/.workstation ## measure and say what became slower than in docs/b
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 
 peers: $(VENV)/.peers ## test and measure beside other detectors and runtimes; installs them, a gigabyte or more
-	@$(BIN)/python -m pytest -q tests/test_peers.py
+	@$(BIN)/python -m pytest -q tests/benchmarks/test_peers.py
 	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
 
 clean: ## remove the environment, builds and caches

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers import detectors, runtimes
+from benchmarks.peers import detectors, peer_runtimes
 from benchmarks.peers.detectors import Scorer
 from benchmarks.peers.task import read_task
 from benchmarks.worker import pin, serve
@@ -24,7 +24,7 @@ def _pytorch(folder: Path) -> Scorer:
     from benchmarks.peers.head import peer_head
 
     run = read_run_folder(folder / "run")
-    return runtimes.pytorch(run, peer_head(run))
+    return peer_runtimes.pytorch(run, peer_head(run))
 
 
 LEARNERS: dict[str, Callable[[FloatArray], Scorer]] = {
@@ -36,10 +36,10 @@ LEARNERS: dict[str, Callable[[FloatArray], Scorer]] = {
     "half_space_trees": detectors.half_space_trees,
 }
 RUNNERS: dict[str, Callable[[Path], Scorer]] = {
-    "ai-edge-litert": lambda folder: runtimes.ours(folder / "model.tflite", "ai-edge-litert"),
-    "tflite-runtime": lambda folder: runtimes.ours(folder / "model.tflite", "tflite-runtime"),
-    "onnx_float32": lambda folder: runtimes.onnx_session(folder / "detector_float32.onnx"),
-    "onnx_int8": lambda folder: runtimes.onnx_session(folder / "detector_int8.onnx"),
+    "ai-edge-litert": lambda folder: peer_runtimes.ours(folder / "model.tflite", "ai-edge-litert"),
+    "tflite-runtime": lambda folder: peer_runtimes.ours(folder / "model.tflite", "tflite-runtime"),
+    "onnx_float32": lambda folder: peer_runtimes.onnx_session(folder / "detector_float32.onnx"),
+    "onnx_int8": lambda folder: peer_runtimes.onnx_session(folder / "detector_int8.onnx"),
     "pytorch": _pytorch,
 }
 _PRACTICE = 200

@@ -1,6 +1,6 @@
 """Streams to which everything happens at once, held against an oracle that knows which alarms must come.
 
-    python tests/endurance/chaos.py [SCENARIOS] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/chaos.py [SCENARIOS] [SEED]
 
 A scenario is 400 readings, one a second of simulated time, with two faults in them. Meanwhile clocks are set, stand
 still or lie, processes are killed and started again, states are damaged or forged, disks fill, files are rotated, moved

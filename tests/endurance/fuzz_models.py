@@ -1,6 +1,6 @@
 """Damaged model files through loading and scoring in every runtime, each in processes of its own.
 
-    python tests/endurance/fuzz_models.py [FILES] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz_models.py [FILES] [SEED]
 
 Prints how many were opened, the slowest, and the memory of the largest process; every file that ended its process is
 named by its number, to be made again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s or

@@ -1,6 +1,6 @@
 """State files with any value anywhere, and a checksum that fits: refused, or harmless.
 
-    PYTHONPATH=.:tests python tests/endurance/fuzz_states.py [STATES] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz_states.py [STATES] [SEED]
 
 A stream that goes on from one must score, and must alarm within its cool-down. Exit code 1 if one does not.
 """

@@ -1,6 +1,6 @@
 """Structure-aware damage to model files: manifest, ZIP, flatbuffer, always with the SHA-256 that fits.
 
-    python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
+    PYTHONPATH=.:tests/support python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
 
 Loads and scores COUNT damaged files in one process and prints the number before each, so that whoever started it knows
 which one ended it. `fuzz_models.py` starts it.

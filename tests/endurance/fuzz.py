@@ -1,6 +1,6 @@
 """Anything at all into sources and model loading: an answer or a SaeliteError, never another exception.
 
-    python tests/fuzz.py [INPUTS]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz.py [INPUTS]
 
 Four tenths of the inputs are bytes into the parts of a source (CSV with header, CSV without, JSON, cut into chunks at
 random), a tenth go through a serial port on a pseudo-terminal, a tenth arrive as MQTT messages, all from there through

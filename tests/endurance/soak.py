@@ -1,6 +1,6 @@
 """A million readings through `saelite run` with MQTT and Prometheus sinks: memory flat, every reading accounted for.
 
-    python tests/soak.py [READINGS]
+    PYTHONPATH=.:tests/support python tests/endurance/soak.py [READINGS]
 
 Readings come over a pipe in bursts, 1 in 1,000 with a missing value and 1 in 10,000 no reading at all. Every
 result is published (``interval=0``, QoS 1) to a real mosquitto; `/metrics` is scraped ten times a second.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = {"keras", "matplotlib", "polars", "scipy", "sklearn", "tensorflow"}
 # What each package, with every module under it, must never load.
 WALLS = {

@@ -7,7 +7,7 @@ import pytest
 def _model_file_at_hand(request, tmp_path_factory, monkeypatch):
     """Lay a small model file, the same every time, beside the examples of `Detector`."""
     if request.node.name == "edge_runtime.inference.detector.Detector":
-        from test_network_graphs import float_graph, model_file
+        from network_files import float_graph, model_file
 
         folder = tmp_path_factory.mktemp("examples")
         model_file(float_graph()).write(folder / "pump.tflite")

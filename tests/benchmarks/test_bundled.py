@@ -14,7 +14,7 @@ import pytest
 
 from benchmarks.bundled import bundled_recording, unpacked
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PACK = ROOT / "examples" / "host_recording" / "pack_recording.py"
 
 

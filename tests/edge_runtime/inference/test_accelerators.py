@@ -13,7 +13,7 @@ from edge_runtime.errors import AcceleratorError, UsageError
 from edge_runtime.inference.accelerators import edge_tpu_trouble, edge_tpus, parse_accelerator
 from edge_runtime.inference.runtimes import installed_runtimes
 
-SOURCE = Path(__file__).parent / "delegate" / "delegate.c"
+SOURCE = Path(__file__).with_name("delegate.c")
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc builds the delegate")
 
@@ -173,8 +173,8 @@ def test_command_falls_back_to_the_cpu_and_says_so_once(saelite, model_path, lib
 
 
 def test_stream_falls_back_to_the_cpu_and_says_so_once_however_often_it_reloads(model_path, library, tmp_path):
+    from live_process import PATIENCE_S, next_score, start, timed_line
     from machines import SENSORS, pump_rows
-    from test_run import PATIENCE_S, next_score, start, timed_line
 
     options = ("--accelerator", library, "--accelerator-fallback", "cpu")
     process = start(model_path, "--source", "-", *options, cwd=tmp_path)

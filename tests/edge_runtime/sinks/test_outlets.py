@@ -12,8 +12,8 @@ from functools import partial
 
 import numpy as np
 import pytest
+from live_process import PATIENCE_S, line, start, until
 from machines import SENSORS, pump_rows
-from test_run import PATIENCE_S, line, start, until
 
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import OutputError

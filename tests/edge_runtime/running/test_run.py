@@ -2,62 +2,21 @@
 
 import csv
 import json
-import os
 import resource
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from live_process import PATIENCE_S, next_score, start, timed_line, until
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.streaming.state import read_state
 
-ROOT = Path(__file__).parents[1]
-PATIENCE_S = 30
-
-
-def start(*arguments, cwd, **options):
-    """Start `saelite run` with pipes."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(cwd)])} | options.pop("env", {})
-    return subprocess.Popen(
-        [sys.executable, "-m", "saelite", "run", *map(str, arguments)],
-        cwd=cwd,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment,
-        bufsize=0,
-        **options,
-    )
-
-
-def line(row):
-    return (",".join(f"{value:.9g}" for value in row) + "\n").encode()
-
-
-def timed_line(second, row):
-    """Return a line with a time of its own: a pause in the test is then no gap in the readings."""
-    return f"{second},".encode() + line(row)
-
-
-def until(condition):
-    """Wait until something is true."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
-
-
-def next_score(process):
-    """Return the score of the next result, passing over events."""
-    while "event" in (record := json.loads(process.stdout.readline())):
-        pass
-    return record["score"]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

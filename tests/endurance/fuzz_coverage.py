@@ -1,7 +1,7 @@
 """What `fuzz.py` does, guided by coverage: atheris changes inputs until they reach lines that none reached before.
 
     pip install atheris        # it has wheels for Linux on x86_64 up to Python 3.13
-    python tests/fuzz_coverage.py -runs=100000
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz_coverage.py -runs=100000
 
 The options are libFuzzer's. It ends at the first exception that is no SaeliteError, and prints the input.
 """
@@ -20,7 +20,7 @@ def main():
 
     with atheris.instrument_imports(include=["edge_runtime"]):
         from fuzz import decoder_of, feed
-        from test_network_graphs import float_graph, model_file
+        from network_files import float_graph, model_file
 
         from edge_runtime import Detector
         from edge_runtime.errors import SaeliteError

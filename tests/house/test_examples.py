@@ -14,7 +14,7 @@ from broker import MOSQUITTO, mosquitto
 from machines import pump_rows, write_csv
 from streaming_machine import rows_of, write_model
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENCE_S = 60
 
 

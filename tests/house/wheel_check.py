@@ -1,6 +1,6 @@
 """Build the wheel and use it as a device would: an empty environment, the base install, no tensorflow; run its tests.
 
-    python tests/wheel_check.py 3.11 3.13 [--model pump.tflite --recording pump.csv]
+    python tests/house/wheel_check.py 3.11 3.13 [--model pump.tflite --recording pump.csv]
 
 Run it in an environment with the workstation extra: without --model it trains and exports one.
 A Python that is not on this machine is named and left out. Ends with exit code 1 if anything is wrong.
@@ -20,11 +20,13 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 from device_tests import PACKAGES as TEST_PACKAGES
 from device_tests import pytest_command
 from machines import pump_rows, write_csv
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
 NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")

@@ -1,9 +1,9 @@
 """Short runs of endurance/chaos.py and endurance/fuzz_models.py; tests/endurance/README.md has the long ones."""
 
 import pytest
-from endurance.chaos import make_model, problems_of
-from endurance.fuzz_models import MOST_MB, fuzz
-from endurance.fuzz_states import fuzz as fuzz_states
+from chaos import make_model, problems_of
+from fuzz_models import MOST_MB, fuzz
+from fuzz_states import fuzz as fuzz_states
 from streaming_machine import rows_of
 
 from edge_runtime.inference.detector import Detector

@@ -12,8 +12,8 @@ import urllib.request
 
 import pytest
 from broker import MOSQUITTO, free_port, mosquitto, retained
+from live_process import PATIENCE_S, line, next_score, start, until
 from machines import SENSORS, pump_rows, write_csv
-from test_run import PATIENCE_S, line, next_score, start, until
 
 from edge_runtime.sinks.home_assistant import slug
 from edge_runtime.sources.queued import IteratorSource

@@ -1,6 +1,6 @@
 """How fast `saelite run --source -` scores a CSV pipe, beside a bare loop over the raw interpreter.
 
-    python tests/csv_pipe_rate.py [ROWS]
+    PYTHONPATH=.:tests/support python tests/endurance/csv_pipe_rate.py [ROWS]
 
 Eight sensors, windows of one reading. The loop calls ``set_tensor``, ``invoke`` and ``get_tensor`` for every
 row of an array that is in memory already; the pipe is parsed, scored, explained and written as JSON lines.

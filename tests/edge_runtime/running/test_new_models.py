@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from live_process import PATIENCE_S, next_score, start, timed_line, until
 from machines import SENSORS, pump_rows, write_csv
-from test_run import PATIENCE_S, next_score, start, timed_line, until
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.model_file.container import ModelFile

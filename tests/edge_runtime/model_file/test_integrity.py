@@ -196,7 +196,7 @@ def test_score_and_verify_refuse_a_file_that_no_trusted_key_signed(saelite, mode
 
 
 def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(exported, keys, saelite, tmp_path):
-    from test_run import PATIENCE_S, next_score, start, timed_line
+    from live_process import PATIENCE_S, next_score, start, timed_line
 
     path, options = tmp_path / "pump.tflite", ("--source", "-", "--trusted-key", keys[1], "--stale-after", "1h")
     exported.write(path)

@@ -20,7 +20,7 @@ from generate_cli import PAGE, examples, page, walk
 
 from saelite.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
 CONTEXTS = {context.command_path: context for context in walk(main)}

@@ -4,8 +4,8 @@ import contextlib
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
+import interpreter_worker
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -32,7 +32,7 @@ class Reference:
     """The reference kernels of an installed runtime."""
 
     def __init__(self, name):
-        command = [sys.executable, str(Path(__file__).with_name("interpreter_worker.py")), RUNTIMES[name]]
+        command = [sys.executable, interpreter_worker.__file__, RUNTIMES[name]]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )

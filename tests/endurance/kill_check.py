@@ -1,6 +1,6 @@
 """Kill `saelite run` with SIGKILL at random moments; its state must be readable and fresh each time.
 
-    TMPDIR=/dev/shm python tests/kill_check.py [KILLS]
+    TMPDIR=/dev/shm PYTHONPATH=.:tests/support python tests/endurance/kill_check.py [KILLS]
 
 Readings come without a pause. After each kill the state must be whole, and no older than the interval of 0.1 s. In
 memory that is our part of it; on a disk (another TMPDIR) the disk's syncs are in it too, of which some take seconds.
