@@ -57,15 +57,16 @@ _HEAD = """\
 
 <!-- Made by `make docs` from the figures in docs/benchmarks: measure again rather than edit this page. -->
 
-"Faster than Keras" can mean a hundred times or twenty thousand times, depending on which Keras call is compared, so this
-page shows all of them, from one run. Each row runs in its own process, pinned to one core, with one thread, warmed up until
-its times are stable. Rows take turns of a twentieth of a second, for at least three seconds and 1,000 calls in all.
-Percentiles are of single calls and include the clock's own 0.05 us; intervals are bootstrapped over the rounds' medians.
+"Faster than Keras" can mean a hundred times or twenty thousand times, depending on which Keras call is compared, so
+this page shows all of them, from one run. Each row runs in its own process, pinned to one core, with one thread,
+warmed up until its times are stable. Rows take turns of a twentieth of a second, for at least three seconds and 1,000
+calls in all. Percentiles are of single calls and include the clock's own 0.05 us; intervals are bootstrapped over the
+rounds' medians.
 
-A core does not always run at one speed. In a virtual machine it may run for a while at little more than half of it, and
-everything then takes 1.5 to 1.8 times as long. A fixed loop of integer operations is timed before and after each round, and
-rounds in which that loop was slow are left out (column rounds). Delays that other processes cause to single calls are not
-left out.
+A core does not always run at one speed. In a virtual machine it may run for a while at little more than half of it,
+and everything then takes 1.5 to 1.8 times as long. A fixed loop of integer operations is timed before and after each
+round, and rounds in which that loop was slow are left out (column rounds). Delays that other processes cause to
+single calls are not left out.
 """
 _REPEAT = """\
 ## Repeat the measurements
@@ -79,8 +80,8 @@ saelite bench digits/digits.tflite --full digits/run --json full.json --plot lat
 saelite bench peers --json peers.json
 ```
 
-The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes half a
-second per row. A row that cannot be measured says why; the others continue.
+The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes
+half a second per row. A row that cannot be measured says why; the others continue.
 
 On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
 board's own and marked as another machine's:
@@ -93,17 +94,17 @@ saelite bench digits.tflite --json board.json --import-full full.json
 A connected Edge TPU gets its own row, which says why if it cannot be used. Name any other accelerator with
 `--accelerator libdelegate.so`.
 
-To see what became slower since an earlier run, in units of a fixed workload, so that a slower machine does not look like
-slower code:
+To see what became slower since an earlier run, in units of a fixed workload, so that a slower machine does not look
+like slower code:
 
 <!-- test: skip, takes minutes -->
 ```console
 saelite bench digits.tflite --compare board.json
 ```
 
-In a clone, `make bench` does this against the figures on this page, and `make peers` installs the peers and compares with
-them. `make test-arm` runs doctor, score, run and the device's tests in real ARM interpreters under emulation. Times under
-emulation say nothing about a board, so none are taken from it.
+In a clone, `make bench` does this against the figures on this page, and `make peers` installs the peers and compares
+with them. `make test-arm` runs doctor, score, run and the device's tests in real ARM interpreters under emulation.
+Times under emulation say nothing about a board, so none are taken from it.
 
 This page is generated from these files:
 
@@ -216,8 +217,9 @@ def _fits(fits: Fits) -> str:
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
-    head = ("board", "runtime", "wheels MB", "saelite MB", "windows", "alarms", "differ in a stream", "differ in a batch",
-            "code steps, single", "code steps, batch", "equal codes", "instructions per window")  # fmt: skip
+    head = ("board", "runtime", "wheels MB", "saelite MB", "windows", "alarms", "differ in a stream",
+            "differ in a batch", "code steps, single", "code steps, batch", "equal codes",
+            "instructions per window")  # fmt: skip
     counts = ("n_windows", "n_alarms", "stream_alarms", "batch_alarms", "single_steps", "batch_steps")
     rows = [
         (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",
