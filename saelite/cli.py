@@ -37,7 +37,7 @@ def _version() -> str:
 
 
 class _Group(click.Group):
-    """A group that prints our own errors as one line, exit code 1 (2 for a call that cannot be meant)."""
+    """A group that prints our own errors as one line, exit code 1 (2 for an invalid call)."""
 
     def invoke(self, ctx: click.Context) -> Any:
         _open_closed_streams()
@@ -69,7 +69,7 @@ def _open_closed_streams() -> None:
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(_version(), prog_name="saelite")
 def main() -> None:
-    """Train a sparse autoencoder, turn it into one quantised TFLite file, run it on a small board.
+    """Train a sparse autoencoder, export it as one quantised TFLite file, and run it on a small board.
 
     \b
     saelite demo                             the whole loop on the bundled recording

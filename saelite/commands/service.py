@@ -79,14 +79,14 @@ _HOMES = ("/home/", "/root/", "/run/user/")
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="SPEC", help="As for `saelite run`.")
+@click.option("--source", required=True, metavar="SPEC", help="Source of the readings, as in `saelite run`.")
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
-              help="As for `saelite run`; standard output is the journal.")  # fmt: skip
-@click.option("--name", metavar="NAME", help="Of the service.  [default: that of the model file]")
+              help="Destination of the results, as in `saelite run`; standard output goes to the journal.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="Name of the service.  [default: the model file's name]")
 @click.option("--trusted-key", "keys", type=click.Path(path_type=Path), multiple=True, default=(),
-              help="Public key that must have signed every model file; may be given several times.")  # fmt: skip
-@click.option("--expect-name", metavar="NAME", help="Name that every model must have, whoever signed it.")
-@click.option("--print", "print_it", is_flag=True, required=True, help="Print the unit; nothing is installed.")
+              help="Public key that must have signed every model file; repeatable.")  # fmt: skip
+@click.option("--expect-name", metavar="NAME", help="Refuse models with another name, whoever signed them.")
+@click.option("--print", "print_it", is_flag=True, required=True, help="Print the unit without installing it.")
 def service(
     model: Path,
     source: str,
@@ -96,10 +96,10 @@ def service(
     expect_name: str | None,
     print_it: bool,
 ) -> None:
-    """Write a systemd unit that runs a model for ever: sandboxed, watched, started again, without root.
+    """Write a systemd unit that keeps `saelite run` going: sandboxed, watched, restarted, without root.
 
-    A sink with a relative path writes into /var/lib/saelite-NAME, beside the state; one with an absolute path into its
-    folder, which must exist.
+    A sink with a relative path writes to /var/lib/saelite-NAME, beside the state. The folder of a sink with an absolute
+    path must exist.
 
     \b
     Example:

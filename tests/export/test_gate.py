@@ -228,7 +228,7 @@ def test_verify_fails_where_other_windows_alarm(exported, tmp_path, saelite):
     replace(exported, arrays=wrong).write(tmp_path / "wrong.tflite")
     shown = saelite("verify", "wrong.tflite")
     assert shown.returncode == 1
-    assert "does not do here what it did at export" in shown.stderr
+    assert "does not detect here as it did at export" in shown.stderr
     assert "alarms agree on" in shown.stderr
 
 
