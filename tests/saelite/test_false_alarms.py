@@ -17,7 +17,7 @@ def test_promise_that_cannot_be_made_says_how_much_longer_to_record():
     assert false_alarms(short) == "152 a week, at most 628 with 95 % confidence"
     assert doubt(short) == (
         "cannot promise 1/week: the recording's 5000 windows amount to only 180 independent scores. "
-        "Record 3.2 days more of normal work to promise that."
+        "Record 3.2 days more of normal work."
     )
 
 
