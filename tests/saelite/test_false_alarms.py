@@ -32,5 +32,5 @@ def test_recording_without_time_promises_shares_of_windows():
 
 def test_budget_at_which_hardly_any_fault_is_found_is_told():
     assert blindness((HeadTried("inputs", 0.5), HeadTried("deep", 0.02))) is None
-    assert "finds 2% of the synthetic faults" in blindness((HeadTried("deep", 0.02),))
+    assert "finds only 2% of the synthetic faults" in blindness((HeadTried("deep", 0.02),))
     assert blindness(()) is None
