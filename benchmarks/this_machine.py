@@ -112,7 +112,7 @@ def describe(machine: Machine, before: Conditions, after: Conditions) -> list[tu
         ("system", f"{machine.system}, Python {machine.python}"),
         ("packages", ", ".join(machine.packages)),
         ("accelerators", ", ".join(machine.accelerators) or "none present"),
-        ("governor", before.governor or "not told by this machine"),
+        ("governor", before.governor or "not reported by this machine"),
         ("temperature", _change(before.temperature_c, after.temperature_c, " °C")),
         ("throttled", _change(before.throttled, after.throttled, " times")),
         ("load", _change(before.load, after.load, "")),
@@ -122,7 +122,7 @@ def describe(machine: Machine, before: Conditions, after: Conditions) -> list[tu
 
 def _change(before: float | None, after: float | None, unit: str) -> str:
     if before is None or after is None:
-        return "not told by this machine"
+        return "not reported by this machine"
     return f"{before:.3g} before, {after:.3g} after{unit}"
 
 

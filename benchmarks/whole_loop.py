@@ -49,7 +49,7 @@ def run_commands(folder: Path, tell: Callable[[str], None]) -> None:
             [sys.executable, "-c", _CALL, *words], cwd=folder, check=False, env=_environment(), stdin=subprocess.DEVNULL
         )
         if process.returncode:
-            raise SaeliteError(f"`saelite {words[0]}` failed. See what it said above.")
+            raise SaeliteError(f"`saelite {words[0]}` failed. See its output above.")
 
 
 def _environment() -> dict[str, str]:

@@ -107,7 +107,7 @@ class WorkerProcess:
         _, errors = self._process.communicate()
         if _ERROR.search(errors):
             return " ".join(_ERROR.split(errors)[-1].split())
-        return f"it ended with exit code {self._process.returncode} and said nothing"
+        return f"it ended with exit code {self._process.returncode} without a message"
 
 
 def cores(threads: int) -> list[int]:

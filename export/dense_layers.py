@@ -106,8 +106,8 @@ def read_network(traced: TracedGraph, encoder_output: str | None = None) -> Trac
     inputs, outputs = len(stages[0].kernel), len(stages[-1].bias)
     if inputs != outputs or len(stages) < 2:
         raise ModelFileError(
-            f"the model is no autoencoder: it has {len(stages)} dense layer(s), {inputs} inputs and {outputs} outputs. "
-            "Expected an encoder and a decoder that gives back as many values as go in."
+            f"the model is not an autoencoder: it has {len(stages)} dense layer(s), {inputs} inputs and {outputs} "
+            "outputs. Expected an encoder and a decoder with as many outputs as inputs."
         )
     last = _code_stage(stages, traced, encoder_output)
     encoder, decoder = stages[: last + 1], stages[last + 1 :]

@@ -248,7 +248,7 @@ def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
     difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
     if difference > FLOAT32_CODES_LIMIT:
         raise ParityError(
-            f"the rebuilt float32 graph is not the full model: codes differ by {difference:.3g}, "
+            f"the rebuilt float32 graph does not match the full model: codes differ by {difference:.3g}, "
             f"expected at most {FLOAT32_CODES_LIMIT:g}. Nothing is written."
         )
 

@@ -57,7 +57,7 @@ class NormalData:
             raise RecordingError("the representative data hold NaN or infinite values. Leave those rows out.")
         if len(windows) < _LEAST_WINDOWS:
             raise RecordingError(
-                f"too few representative windows: expected at least {_LEAST_WINDOWS}, better some hundreds. "
+                f"too few representative windows: expected at least {_LEAST_WINDOWS}, preferably several hundred. "
                 f"Received: {len(windows)}."
             )
         return windows
@@ -92,7 +92,7 @@ def _array(path: Path) -> npt.NDArray[np.float32]:
         content = np.load(path, allow_pickle=False)
         return np.asarray(content if isinstance(content, np.ndarray) else _only_array(content, path), np.float32)
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise RecordingError(f"{path} holds no array of numbers ({error}).") from error
+        raise RecordingError(f"{path} holds no numeric array ({error}).") from error
 
 
 def _only_array(archive: np.lib.npyio.NpzFile, path: Path) -> npt.NDArray[np.float32]:

@@ -7,7 +7,7 @@ from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.budget import UNITS_S, FalseAlarmBudget
 from export.fitting.limit import Limit
 
-METHOD = "Student's t on log scores of blocks left out"
+METHOD = "Student's t on log scores of held-out blocks"
 
 
 def window_s_of(preprocessing: Preprocessing) -> float:

@@ -16,9 +16,9 @@ from export.targets import NETWORK, Target
 
 SCHEMES = {
     "int8": "weights and activations in 8 bits",
-    "mixed": "the first layer in float32, the others in 8 bits: for few inputs, which 8 bits would round too far",
+    "mixed": "the first layer in float32, the others in 8 bits: for few inputs, which 8 bits would round too coarsely",
     "int16x8": "weights in 8 bits, activations in 16",
-    "dynamic": "weights in 8 bits, activations quantised anew for each window",
+    "dynamic": "weights in 8 bits, activations quantised separately for each window",
     "float16": "weights in 16-bit float, arithmetic in float32",
     "float32": "nothing is quantised",
 }

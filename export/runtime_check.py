@@ -132,7 +132,7 @@ def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: Float
     if not np.isnan(last):
         raise ModelFileError(
             f"{installed.title} scores a window with a missing value: expected NaN. Received: {last:g}. "
-            "Nobody could tell such a score from a real one; check the file in another runtime."
+            "Such a score looks like a real one. Check the file in another runtime."
         )
     return RuntimeOutputs(installed, machine, outputs["codes"][:-1], scores[:-1])
 

@@ -200,7 +200,7 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
     scaling = "by hand" if by_hand.center or by_hand.scale else by_hand.scaling
     if scaling == "standard":
         if windows is None:
-            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale by hand.")
+            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale.")
         rows = windows.reshape(-1, sensors).astype(np.float64)
         center, scale = tuple(rows.mean(axis=0).tolist()), tuple(rows.std(axis=0).tolist())
     if len(center) != sensors or len(scale) != sensors or not all(value > 0 for value in scale):
@@ -271,7 +271,7 @@ def _head_from(path: Path, kind: str, width: int) -> Head:
 def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[Threshold, float]:
     """Return the threshold of normalised scores, and the score that becomes 1."""
     if by_hand.threshold is not None:
-        return Threshold(1.0, f"given by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
+        return Threshold(1.0, f"set by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
             by_hand.threshold
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):

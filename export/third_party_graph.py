@@ -83,7 +83,7 @@ def _check_type(tensor: Any) -> None:
     if tensor.type != _FLOAT32 and not is_int8:
         raise ModelFileError(
             f"expected a graph that takes and gives float32, or int8 with a scale. Received: "
-            f"{flatbuffer.type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again with such ends."
+            f"{flatbuffer.type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again."
         )
 
 
@@ -100,7 +100,9 @@ def _named(tensors: dict[str, Any], reconstruction: str, codes: str, inputs: int
             f"{there}. Received: {', '.join(map(repr, named.values())) or 'neither'}."
         )
     if reconstruction and _width(tensors[reconstruction]) != inputs:
-        raise UsageError(f"--reconstruction: expected an output of {inputs} values, as go in. Outputs there: {there}.")
+        raise UsageError(
+            f"--reconstruction: expected an output of {inputs} values, as many as the inputs. Outputs there: {there}."
+        )
     return named
 
 

@@ -151,7 +151,7 @@ def _advice(path: Path) -> str:
     if (path.parent / RUN_JSON).is_file():
         return f"It belongs to the run folder {path.parent}: export that."
     return (
-        "Supported are .keras, legacy .h5 and SavedModel files of dense layers; lambdas and classes of your own are "
+        "Supported are .keras, legacy .h5 and SavedModel files of dense layers; lambdas and custom classes are "
         "code, and not loaded. Rebuild the model from Keras's own layers, or save it with model.export(folder)."
     )
 

@@ -86,11 +86,11 @@ class CheckpointFile:
                 groups = [_group(archive, name) for name in _GROUPS]
                 checkpoint = Checkpoint(tuple(map(tuple, archive["history"].tolist())), *groups)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to begin the training anew.") from error
+            raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to start the training again.") from error
         if found != self._fingerprint:
             raise UsageError(
                 f"{self.path} is the state of a training on other data or with other options. Expected the same as "
-                "when it stopped. Repeat the options of that time, or leave out --resume to begin anew."
+                "when it stopped. Repeat the options of that time, or leave out --resume to start again."
             )
         return checkpoint
 

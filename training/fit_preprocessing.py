@@ -128,6 +128,6 @@ def _check_features(features: tuple[str, ...], window: int, rate_hz: float) -> N
         )
     if "logmel" in spectra and not rate_hz:
         raise UsageError(
-            "--features logmel needs readings per second, and the recording does not say them. Expected a WAV file, "
+            "--features logmel needs readings per second, which the recording does not give. Expected a WAV file, "
             "or a time column in seconds. Take --features spectrum instead."
         )

@@ -35,6 +35,6 @@ def preset_sizes(name: str, inputs: int) -> tuple[tuple[int, ...], int]:
     if not codes:
         raise UsageError(
             f"the preset {name} has {budget} MACs for a window; one code of {inputs} inputs takes {inputs}. "
-            "Choose a larger preset, a smaller --window, or sizes of your own with --code-size."
+            "Choose a larger preset, a smaller --window, or set sizes with --code-size."
         )
     return (), codes

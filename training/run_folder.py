@@ -167,7 +167,7 @@ def _check_finite(run: RunFolder) -> None:
     broken = [name for name, array in _layer_arrays(run.network).items() if not np.isfinite(array).all()]
     if broken:
         raise ModelFileError(
-            f"the training ended with weights that are no finite numbers: {', '.join(broken)}. Nothing was saved. "
+            f"the training ended with weights that are not finite: {', '.join(broken)}. Nothing was saved. "
             "Look for extreme values in the recording (--scaling robust), or choose a smaller --alpha."
         )
 

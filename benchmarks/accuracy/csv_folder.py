@@ -52,7 +52,7 @@ def _check_normal_rows(recording: Recording, label: str) -> None:
     what = f"its first anomaly is in row {first}" if labels.any() else f"it has {len(labels)} rows"
     raise RecordingError(
         f"{recording.name} has too few normal rows to learn from: {what}. Expected at least {2 * LEAST_ROWS} normal "
-        f"rows at its beginning. Column {label}: empty, 0, false, normal, no and ok are normal, all else is anomalous."
+        f"rows at its beginning. Column {label}: empty, 0, false, normal, no and ok are normal, others are anomalous."
     )
 
 

@@ -64,7 +64,7 @@ class Learnt:
             heads = Counter(one.head for one in self.choices)
             lines.append(f"Heads chosen: {', '.join(f'{head} {times}' for head, times in heads.most_common())}")
         if self.troubles:
-            lines.append("Refused, or beyond the limits of saelite export, and measured all the same:")
+            lines.append("Refused, or beyond the limits of saelite export, but measured nevertheless:")
             lines += [f"  {textwrap.shorten(line, _LONGEST, placeholder=' …')}" for line in self.troubles[:_MOST_SHOWN]]
         if len(self.troubles) > _MOST_SHOWN:
             lines.append(f"  and {len(self.troubles) - _MOST_SHOWN} more, see --json")

@@ -76,4 +76,4 @@ def _on_speed(report: Report) -> str:
     fastest = min(others, key=lambda row: row.p50_us)
     times = ratio(fastest.p50_us, first.p50_us)
     what = f" ({fastest.note})" if fastest.note else ""
-    return f"{sentence}; the fastest other way, {fastest.name}{what}, takes {times} that time."
+    return f"{sentence}; the fastest alternative, {fastest.name}{what}, takes {times} that time."

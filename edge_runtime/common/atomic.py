@@ -51,7 +51,7 @@ def unwritable(path: Path, error: OSError) -> OutputError:
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
         return OutputError(f"cannot write {path}: the folder {path.parent} does not exist. Create it first.")
     reason = error.strerror or str(error)
-    return OutputError(f"cannot write {path}: {reason}. Choose another place, or mend its permissions.")
+    return OutputError(f"cannot write {path}: {reason}. Choose another place, or fix its permissions.")
 
 
 def _sync_folder(folder: Path) -> None:

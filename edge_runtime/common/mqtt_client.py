@@ -53,7 +53,7 @@ class MqttAddress:
         place, _, topic = rest.partition("/")
         if "@" in place:
             raise UsageError(
-                "no user name or password belongs in an MQTT address, where every process list shows it. "
+                "an MQTT address must not contain a user name or password: every process list shows it. "
                 "Set SAELITE_MQTT_USERNAME and SAELITE_MQTT_PASSWORD, or SAELITE_MQTT_PASSWORD_FILE."
             )
         host, _, port = place.partition(":")

@@ -53,6 +53,6 @@ def raised_by(name: str) -> str:
     """Return the half sentence that says how to raise a limit.
 
     >>> raised_by("SAELITE_MAX_COLUMNS")
-    'Set SAELITE_MAX_COLUMNS to raise the limit if you trust where it comes from.'
+    'Set SAELITE_MAX_COLUMNS to raise the limit if you trust the source.'
     """
-    return f"Set {name} to raise the limit if you trust where it comes from."
+    return f"Set {name} to raise the limit if you trust the source."

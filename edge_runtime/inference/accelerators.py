@@ -110,7 +110,7 @@ def nothing_delegated(accelerator: Accelerator) -> AcceleratorError:
 def not_prepared(accelerator: Accelerator, reason: str) -> AcceleratorError:
     """Return the error for a delegate that was loaded and then failed on the graph."""
     remedy = (
-        "The graph and libedgetpu are of different versions, or it was not compiled for the Edge TPU: compile it "
+        "The graph and libedgetpu have different versions, or it was not compiled for the Edge TPU: compile it "
         "with edgetpu_compiler and a runtime version that libedgetpu knows (edgetpu_compiler -m)."
         if accelerator.edgetpu
         else "Its version may not fit the runtime's. Try the delegate that was built for this runtime, or the CPU."
@@ -146,7 +146,7 @@ def edge_tpu_trouble(place: str, root: Path = Path("/")) -> str:
         )
     return (
         f"the Edge TPU at {devices[0].node} was found but its library refused it: it is in use by another process, or "
-        "libedgetpu and this runtime are of different versions. End the other process; install the libedgetpu that "
+        "libedgetpu and this runtime have different versions. End the other process; install the libedgetpu that "
         "was built for this runtime's TensorFlow version."
     )
 
@@ -160,7 +160,7 @@ def _check_library(accelerator: Accelerator) -> None:
     missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
     if missing:
         raise AcceleratorError(
-            f"{accelerator.library} is no external delegate: expected a library with the functions "
+            f"{accelerator.library} is not an external delegate: expected a library with the functions "
             f"{' and '.join(_FUNCTIONS)}. Received: one without {' and '.join(missing)}."
         )
 

@@ -131,7 +131,7 @@ class NetworkOnly:
         """See `Scorer.run`."""
         if unknown := set(names) - self.outputs:
             raise ModelFileError(
-                f"this model gives no {', '.join(sorted(unknown))}. Expected of: {', '.join(sorted(self.outputs))}."
+                f"the model has no output {', '.join(sorted(unknown))}. Expected: {', '.join(sorted(self.outputs))}."
             )
         if len(windows) <= _CHUNK:
             return self._run(windows, names)

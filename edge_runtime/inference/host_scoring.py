@@ -96,7 +96,7 @@ class HostScoring:
     @property
     def _fitted_attribution(self) -> Attribution:
         if self.attribution is None:
-            raise ModelFileError("the file does not say which sensor is to blame. Attach it again with normal data.")
+            raise ModelFileError("the file has no contributions of sensors. Attach it again with normal data.")
         return self.attribution
 
     def parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:

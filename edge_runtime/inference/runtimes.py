@@ -175,6 +175,5 @@ def find_runtime(name: str = "auto") -> Runtime:
         )
     there = ", ".join(runtime.name for runtime in choice)
     raise RuntimeUnavailableError(
-        f"no such runtime to open the model: expected {wanted}. Installed: {there}. "
-        f"Install it with: pip install {wanted}"
+        f"the runtime is not installed: expected {wanted}. Installed: {there}. Install it with: pip install {wanted}"
     )

@@ -145,7 +145,9 @@ def _load(path: Path, load: Callable[[bytes], object], word: str) -> object:
             f"cannot read the {word} key {path}: {error.strerror}. Make one with: saelite keygen"
         ) from error
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is no {word} key: expected PEM as written by `saelite keygen` ({error}).") from error
+        raise UsageError(
+            f"{path} is not a {word} key: expected PEM as written by `saelite keygen` ({error})."
+        ) from error
 
 
 def _not_ed25519(path: Path, word: str, key: object) -> UsageError:

@@ -111,7 +111,7 @@ class Summary:
         if self.repaired:
             line += f", {counted(self.repaired, 'row')} with missing values repaired"
         if self.breaks:
-            line += f", {counted(self.breaks, 'jump')} in time that no window reaches over"
+            line += f", {counted(self.breaks, 'jump')} in time that no window spans"
         if self.off:
             line += f", {counted(self.off, 'row')} left out by --only-when"
         line += f"; {alarms_text(self.alarms, self.watched_s)}"

@@ -85,7 +85,7 @@ class ModelKeeper:
             if good is None:
                 raise
             self.refused += 1
-            self._tell(f"{error} Going on with the last good file, {self._settings.last_good}.")
+            self._tell(f"{error} Continuing with the last good file, {self._settings.last_good}.")
             return self._begun(good[0], good[1])
 
     def look(self, current: Detector, *, asked: bool) -> Detector | None:
@@ -121,13 +121,13 @@ class ModelKeeper:
     def refuse(self, error: Exception) -> None:
         """Count and tell a new model that is not used."""
         self.refused += 1
-        self._tell(f"the new model is refused, the old one goes on: {error}")
+        self._tell(f"the new model is refused; the old one stays in use: {error}")
 
     def accept(self) -> None:
         """Keep the file of the last detector that `look` returned: it is used now."""
         content = self._content
         threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
-        self._tell(f"{self._settings.path} is loaded; the window goes on")
+        self._tell(f"{self._settings.path} is loaded; the window is kept")
 
     def _read_and_open(self, current: Detector) -> tuple[bytes, Detector]:
         content = read_content(self._settings.path)
@@ -145,12 +145,12 @@ class ModelKeeper:
         if expected is not None and manifest.name != expected:
             raise ModelFileError(
                 f"{self._settings.path} is of another model: expected the name {expected!r}. "
-                f"Received: {manifest.name!r}. Look whose file it is."
+                f"Received: {manifest.name!r}. Check where the file comes from."
             )
         if before is not None and manifest.version < before.version and not self._settings.allow_downgrade:
             raise ModelFileError(
-                f"{self._settings.path} is older than what ran before: expected version {before.version} or later. "
-                f"Received: {manifest.version}. Say --allow-downgrade if you mean it."
+                f"{self._settings.path} is older than the previous model: expected version {before.version} or later. "
+                f"Received: {manifest.version}. Use --allow-downgrade to accept it."
             )
 
     def _begun(self, content: bytes, detector: Detector) -> Detector:
@@ -178,7 +178,7 @@ class ModelKeeper:
             if not path.is_file() or path.read_bytes() != content:
                 write_atomically(path, content)
         except (OSError, OutputError) as error:
-            self._tell(f"the model cannot be kept: {error} The stream goes on.")
+            self._tell(f"the model cannot be kept: {error} The stream continues.")
 
 
 class _Trial:

@@ -165,19 +165,19 @@ class Runner:
             self._tell_of(event)
         if health.stale and self._settings.on_stale == "exit":
             raise SourceStaleError(
-                f"{self._source.name}: nothing has come for {health.stale_after_s:.3g} s. Expected readings. "
-                "Look after the source, or say --on-stale wait."
+                f"{self._source.name}: no readings for {health.stale_after_s:.3g} s. Expected readings. "
+                "Check the source, or use --on-stale wait."
             )
 
     def _tell_of(self, event: HealthEvent) -> None:
         if isinstance(event, StreamStale):
-            self._tell(f"no {event.missing} from {self._source.name} for {event.silent_s:.3g} s: nothing is watched")
+            self._tell(f"no {event.missing} from {self._source.name} for {event.silent_s:.3g} s: the stream is stale")
         elif isinstance(event, StreamFresh):
             self._tell(f"{self._source.name} is watched again, after {event.silent_s:.3g} s")
         elif isinstance(event, SensorSilent):
-            self._tell(f"sensor {event.sensor!r} has given no number for {event.silent_s:.3g} s: is it dead?")
+            self._tell(f"sensor {event.sensor!r} has had no value for {event.silent_s:.3g} s: is it dead?")
         else:
-            self._tell(f"sensor {event.sensor!r} gives numbers again")
+            self._tell(f"sensor {event.sensor!r} has values again")
 
     def _drain(self) -> None:
         """Score what the source has already taken in."""

@@ -85,16 +85,16 @@ class StateKeeper:
         if self._save is None:
             return
         if not self._save.done:
-            self._stream.notices.once("state file", f"{self._path} takes too long to write. The stream goes on.")
+            self._stream.notices.once("state file", f"{self._path} takes too long to write. The stream continues.")
         elif self._save.error is not None:
-            self._stream.notices.once("state file", f"{self._save.error} The stream goes on.")
+            self._stream.notices.once("state file", f"{self._save.error} The stream continues.")
 
     def _set_aside(self) -> str:
         bad = self._path.with_name(f"{self._path.name}.bad")
         try:
             self._path.replace(bad)
         except OSError as error:
-            return f", and cannot be set aside ({error.strerror})"
+            return f", and could not be set aside ({error.strerror})"
         return f" but set aside as {bad.name}"
 
     def _clear_up(self) -> None:

@@ -44,7 +44,7 @@ def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
         raise ModelFileError(f"{name}: a trial run did not end within {TRIAL_S} s. Do not use the file.") from error
     if child.returncode < 0:
         raise ModelFileError(
-            f"{name}: a trial run was ended by signal {-child.returncode}. Expected scores of its reference windows. "
+            f"{name}: a trial run was killed by signal {-child.returncode}. Expected scores of its reference windows. "
             "Do not use the file."
         )
     if child.returncode:
@@ -79,7 +79,7 @@ def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
     repeats = max(1, min(_MOST_WINDOWS, 2_000_000 // windows[0].size) // len(windows))
     many = detector.score_many(np.repeat(windows, repeats, axis=0))
     if not np.isfinite([*scores, *many.tolist()]).all():
-        raise ModelFileError(f"{name}: its reference windows have scores that are no numbers. Do not use the file.")
+        raise ModelFileError(f"{name}: its reference windows have scores that are not numbers. Do not use the file.")
 
 
 def main() -> int:

@@ -63,7 +63,7 @@ def repair_missing(
     row, column = (int(number) for number in np.argwhere(~good)[0])
     raise RecordingError(
         f"{place(row)}: sensor {sensors[column]!r} has no value ({count} {'row' if count == 1 else 'rows'} like this). "
-        "Expected a finite number in every row. Fix the recording, or say what to do: --on-missing skip or hold."
+        "Expected a finite number in every row. Fix the recording, or choose a policy: --on-missing skip or hold."
     )
 
 

@@ -170,8 +170,8 @@ def _comparison(part: str, text: str) -> Comparison:
     if match is None or not abs(number) <= _LARGEST:
         raise UsageError(
             "--only-when: expected comparisons of a sensor with a number (< <= > >= == !=), joined by `and`, such as "
-            f"'current > 2 and valve == 1'. Received: {part.strip()!r} in {text!r}. Put a name "
-            "with `and`, an operator or a quote in it into double quotes."
+            f"'current > 2 and valve == 1'. Received: {part.strip()!r} in {text!r}. Put names "
+            "that contain `and`, an operator or a quote in double quotes."
         )
     sensor = match["sensor"]
     quoted = sensor.startswith('"')

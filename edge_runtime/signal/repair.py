@@ -152,7 +152,7 @@ class Repair:
         name = self._sensors[int(np.isfinite(row).argmin())]
         return RecordingError(
             f"reading {number}: sensor {name!r} has no value. Expected a finite number in every "
-            "reading. Mend the sensor, or say what to do: --on-missing skip, hold or interpolate."
+            "reading. Fix the sensor, or choose a policy: --on-missing skip, hold or interpolate."
         )
 
     def _all_there(self) -> None:
@@ -168,5 +168,5 @@ class Repair:
         for sensor in np.flatnonzero(missing).tolist():
             name = self._sensors[sensor]
             self._notices.once(
-                f"missing {name}", f"sensor {name!r} gave no finite number ({self._policy}; counted from now on)"
+                f"missing {name}", f"sensor {name!r} has no finite value ({self._policy}; counted from now on)"
             )

@@ -184,13 +184,13 @@ class MqttSink:
         if not self._told:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
-            self._tell(f"{self.name} cannot be reached{reason}; trying again")
+            self._tell(f"{self.name} cannot be reached{reason}; retrying")
 
 
 def _check_topic(topic: str) -> None:
     """Refuse what no broker takes a message for: it would be dropped without a word."""
     if any(character in topic for character in "#+\0"):
-        raise UsageError(f"a topic to publish under holds no #, + or zero. Received: {topic!r:.80}")
+        raise UsageError(f"a topic to publish under must not contain #, + or a zero byte. Received: {topic!r:.80}")
 
 
 def _interval(address: MqttAddress) -> float:

@@ -94,7 +94,7 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
     yield _gauge("alarm", "Whether there is an alarm", float(last.alarm))
     drift = math.nan if last.drift is None else last.drift
     yield _gauge("drift", "Divergence of the live mean activation from training's, nats", drift)
-    text = "A sensor's part in the last score, of those that contribute most"
+    text = "Contribution to the last score, for the sensors that contribute most"
     contributions = GaugeMetricFamily("saelite_contribution", text, labels=["sensor"])
     for name, value in last.sensors.items():
         # Of a low score some heads give no contributions: that is not a contribution of nothing.
@@ -106,13 +106,11 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
 def _health_metrics(health: Health, sensors: tuple[str, ...]) -> Iterator[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
-    yield _gauge("stale", "Whether nothing has come for too long", float(health.stale))
+    yield _gauge("stale", "Whether no readings have arrived for too long", float(health.stale))
     for name, time_s in (("reading", health.last_reading_s), ("result", health.last_result_s)):
-        text = f"When the last {name} came, seconds since the epoch"
+        text = f"Time of the last {name}, seconds since the epoch"
         yield _gauge(f"last_{name}_seconds", text, math.nan if time_s is None else time_s)
-    silent = GaugeMetricFamily(
-        "saelite_sensor_silent", "Whether a sensor has given no number for long", labels=["sensor"]
-    )
+    silent = GaugeMetricFamily("saelite_sensor_silent", "Whether a sensor has had no value for long", labels=["sensor"])
     for name in sensors:
         silent.add_metric([name], float(name in health.silent))
     yield silent

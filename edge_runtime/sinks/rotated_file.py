@@ -55,7 +55,7 @@ class RotatedFile:
                 self._file.truncate(start)
             raise
         if not status.st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed, and cannot be opened again")
+            raise FileNotFoundError(f"{self._path} was removed and cannot be reopened")
 
     def close(self) -> None:
         """Close the file."""
@@ -147,5 +147,5 @@ def write_all(file: io.FileIO, content: bytes) -> None:
     while rest:
         written = file.write(rest)
         if written is None:
-            raise BlockingIOError("it takes no more at the moment")
+            raise BlockingIOError("it accepts no more at the moment")
         rest = rest[written:]

@@ -58,7 +58,7 @@ class Sinks:
                 outlet.give_up()
                 self._notices.once(
                     f"behind {outlet.sink.name}",
-                    f"{outlet.sink.name} is too slow: its oldest results are dropped, events stay (counted as "
+                    f"{outlet.sink.name} is too slow: its oldest results are dropped, events are kept (counted as "
                     "undelivered)",
                 )
 
@@ -105,8 +105,8 @@ class Sinks:
         """
         if self._taken_by_none and not self._ended:
             raise OutputError(
-                f"{self._taken_by_none} results were taken by no sink, or in part. Expected at least one that takes "
-                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Why each does not was told when it "
+                f"{self._taken_by_none} results reached no sink, or only in part. Expected at least one sink to take "
+                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Each reported its reason when it "
                 "failed."
             )
 
@@ -123,5 +123,5 @@ class Sinks:
 
     def _failed(self, sink: Sink, error: BaseException) -> None:
         self._notices.once(
-            f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
+            f"sink {sink.name}", f"{sink.name} is failing ({type(error).__name__}: {error}); the others continue"
         )

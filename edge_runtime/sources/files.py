@@ -77,7 +77,7 @@ class TextSource:
             # Past the buffered reader: what it held back, select would not see.
             return os.read(self._file.fileno(), _CHUNK)
         except (OSError, EOFError, zlib.error) as error:
-            raise RecordingError(f"cannot read {self.name} any further: {error}. Mend or replace it.") from error
+            raise RecordingError(f"cannot read {self.name} any further: {error}. Fix or replace it.") from error
 
     def stop(self) -> None:
         """See `Source.stop`; every whole line that was read has been given out."""

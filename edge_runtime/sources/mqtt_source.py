@@ -88,7 +88,7 @@ class MqttSource:
             self._away(f"refused: {reasons[0]}")
             return
         self.reconnects += bool(self._times_connected)
-        self._tell(f"{self.name} is {'back' if self._times_connected else 'heard'}")
+        self._tell(f"{self.name} is {'connected again' if self._times_connected else 'connected'}")
         self._times_connected += 1
 
     def _received(self, _client: Any, _data: object, message: Any) -> None:
@@ -105,7 +105,7 @@ class MqttSource:
         if not self._told:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
-            self._tell(f"{self.name} cannot be reached{reason}; trying again")
+            self._tell(f"{self.name} cannot be reached{reason}; retrying")
 
 
 def _qos(address: MqttAddress) -> int:

@@ -92,6 +92,6 @@ class Reconnecting:
 
     def _wait(self, error: Exception) -> None:
         if self._pause_s == self._first_pause_s:
-            self._tell(f"{self.name} is lost ({error}); trying again")
+            self._tell(f"{self.name} is lost ({error}); retrying")
         self._again_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)

@@ -87,7 +87,7 @@ def load_function(spec: str, what: str) -> Callable[..., Any]:
             f"{what}: cannot find {spec!r} ({error}). Expected MODULE:FUNCTION on the Python path."
         ) from error
     if not callable(function):
-        raise UsageError(f"{what}: {spec!r} is no function. Received: {type(function).__name__}")
+        raise UsageError(f"{what}: {spec!r} is not a function. Received: {type(function).__name__}")
     return function
 
 

@@ -51,10 +51,10 @@ class StreamClock:
         self._counters.gaps += int(gaps.sum())
         self._tell_jumps(steps)
         if backwards.any():
-            self._notices.once("backwards", "the clock went backwards; the window starts anew (counted from now on)")
+            self._notices.once("backwards", "the clock went backwards; a new window starts (counted from now on)")
         if gaps.any():
             self._notices.once(
-                "gap", f"no reading for {steps[gaps].max():.3g} s; the window starts anew (counted from now on)"
+                "gap", f"no reading for {steps[gaps].max():.3g} s; a new window starts (counted from now on)"
             )
         return [int(row) for row in np.flatnonzero(backwards | gaps)]
 
@@ -65,8 +65,8 @@ class StreamClock:
         if forward.any():
             self._notices.once(
                 "jump",
-                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms take it "
-                "for a day at most (counted from now on)",
+                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms count "
+                "it as one day at most (counted from now on)",
             )
 
     def _usual(self, steps: npt.NDArray[np.float64]) -> float:
@@ -137,7 +137,7 @@ class SensorWatch:
         for sensor in np.flatnonzero(stuck & ~self._stuck).tolist():
             name = self._sensors[sensor]
             self._notices.once(
-                f"stuck {name}", f"sensor {name!r} has not moved for {self._stuck_after} readings: is it stuck?"
+                f"stuck {name}", f"sensor {name!r} has not changed for {self._stuck_after} readings: is it stuck?"
             )
         self._stuck = stuck
         self._counters.stuck = int(stuck.sum())

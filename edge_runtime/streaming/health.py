@@ -63,7 +63,7 @@ class SensorSilent:
 
 @dataclass(frozen=True)
 class SensorBack:
-    """A silent sensor gives numbers again."""
+    """A silent sensor has values again."""
 
     time_s: float
     sensor: str
@@ -122,7 +122,7 @@ class HealthWatch:
 
     @property
     def stale(self) -> bool:
-        """Whether nothing has come for too long, as of the last look."""
+        """Whether no readings have arrived for too long, as of the last look."""
         return self._stale_since_s is not None
 
     @property

@@ -97,14 +97,14 @@ def read_state(path: Path) -> StreamState | None:
     except (OSError, ValueError, RecursionError) as error:
         raise StateError(f"cannot read the state {path} ({error!s:.200}).") from error
     if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
-        raise StateError(f"{path} is no state of a stream.")
+        raise StateError(f"{path} is not the state of a stream.")
     if data.get("sha256") != _sha256(json.dumps(data["state"])):
-        raise StateError(f"{path} does not fit its checksum: it was changed or is damaged.")
+        raise StateError(f"{path} does not match its checksum: it was changed or is damaged.")
     try:
         state = from_json(StreamState, data["state"])
         _check(state)
     except DecodeError as error:
-        raise StateError(f"{path} is no state of a stream ({error}).") from error
+        raise StateError(f"{path} is not the state of a stream ({error}).") from error
     return state
 
 

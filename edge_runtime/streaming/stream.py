@@ -119,7 +119,7 @@ class Stream:
         self.counters.read += len(readings)
         self.counters.lost += readings.lost
         if readings.lost:
-            self.notices.once("lost", "something that is no reading came in (counted as lost from now on)")
+            self.notices.once("lost", "received something that is not a reading (counted as lost from now on)")
         if not len(readings):
             return self._results([])
         times, own = filled_times(readings.times)
@@ -229,7 +229,7 @@ class Stream:
             self.notices.once(
                 "drift",
                 f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
-                "the model has not seen. Train it again if this is the new normal.",
+                "the model has not seen. Retrain it if this is the new normal.",
             )
         return drifts
 
@@ -258,7 +258,7 @@ class Stream:
         longest = self._rolling.window + self._rolling.stride
         fits = len(state.window) < longest and all(len(row) == len(self.sensors) for row in state.window)
         if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not fits:
-            self.notices.once("state", "the saved state belongs to another model: starting anew")
+            self.notices.once("state", "the saved state belongs to another model: starting afresh")
             return
         judge = self.scorer.judge
         self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))

@@ -130,7 +130,7 @@ class CsvRows(Table):
             raise _unreadable(self.name, error) from error
         if max(map(len, lines), default=0) > self._longest_line:
             raise RecordingError(
-                f"{self.name} has a line longer than {self._longest_line // 1024} kB. Expected one reading a line. "
+                f"{self.name} has a line longer than {self._longest_line // 1024} kB. Expected one reading per line. "
                 f"{raised_by(_LINE_LIMIT)}"
             )
         return lines
@@ -178,7 +178,7 @@ class CsvRows(Table):
     def _too_short(self, row: int, line: str) -> RecordingError:
         return RecordingError(
             f"{self.name}, {self.place(row)}: expected {len(self.header.names)} columns. "
-            f"Received: {len(self.format.split(line))} ({line!r:.80}). Mend or remove the line."
+            f"Received: {len(self.format.split(line))} ({line!r:.80}). Fix or remove the line."
         )
 
     def _number(self, cell: str, where: str, column: int) -> float:
@@ -190,7 +190,7 @@ class CsvRows(Table):
                 return float("nan")
         raise RecordingError(
             f"{where}, column {self.header.names[column]!r}: expected a number. Received: {cell!r:.80}. "
-            "Mend the cell, or leave the column out (--exclude)."
+            "Fix the cell, or leave the column out (--exclude)."
         )
 
 

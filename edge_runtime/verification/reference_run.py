@@ -76,7 +76,7 @@ def verify(model: ModelFile, detector: Detector) -> Verification:
     """
     if "reference_windows" not in model.arrays:
         raise ModelFileError(
-            "the file carries no reference windows to repeat: `saelite attach` made it without normal data or codes. "
+            "the file has no reference windows: `saelite attach` made it without normal data or codes. "
             "Attach it again with --normal."
         )
     windows, faulty = model.arrays["reference_windows"], model.arrays["reference_faulty"] > 0

@@ -20,7 +20,8 @@ _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
 _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
 # Weight of the plain inputs beside the whitened layers in a codebook: whitening alone forgets which directions normal
-# windows vary in, and prototypes of inputs alone forget how the sensors hang together (figures in docs/concepts/scoring.md).
+# windows vary in, and prototypes of inputs alone forget how the sensors relate (figures in
+# docs/concepts/scoring.md).
 _INPUT_WEIGHT = 3.0
 _CLUSTERED_WINDOWS = 5000
 _MODES = (2, 3, 4, 6, 8, 12)

@@ -133,7 +133,7 @@ def test_sound_of_two_rates_is_refused(tmp_path):
 
 
 def test_empty_folder_is_no_recording(tmp_path):
-    with pytest.raises(RecordingError, match="holds no recording"):
+    with pytest.raises(RecordingError, match="holds no recordings"):
         read_recording(tmp_path)
 
 
@@ -227,7 +227,7 @@ def test_rows_in_disorder_are_refused(tmp_path):
 def test_repeated_times_are_kept_and_told(tmp_path):
     recording = read_recording(with_times(tmp_path / "r.csv", np.arange(300) // 2))
     assert len(recording.values) == 300
-    assert recording.notes == ("150 rows with the time of the row before: kept",)
+    assert recording.notes == ("150 rows repeat the time of the row before: kept",)
 
 
 @pytest.mark.parametrize(

@@ -126,11 +126,11 @@ def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tupl
     if name in findings.duplicate:
         return "D", f"same values as {findings.duplicate[name]}: not used"
     if far_out > _MANY_FAR_OUT:
-        return "C", f"{far_out:.1%} of the readings are far out: a fault in the recording, or rare work"
+        return "C", f"{far_out:.1%} of the readings are extreme: a fault in the recording, or rare work"
     if daily > _CYCLIC:
         return "B", f"follows the time of day ({daily:.0%} of its variance): record several days"
     if name in findings.drift:
-        return "B", "drifts: its drift is allowed for and followed on the device"
+        return "B", "drifts: export allows for it, and the device follows it"
     return "A", ""
 
 
@@ -149,11 +149,11 @@ def _advice(recording: Recording) -> tuple[str, ...]:
     rows, rate = len(recording.values), recording.rate_hz
     advice = []
     if rows < _SHORT_ROWS:
-        advice.append(f"{counted(rows, 'row')} say little of what is normal: record more.")
+        advice.append(f"{counted(rows, 'row')} say little about what is normal. Record more.")
     if not rate:
-        advice.append("Without a time column false alarms cannot be promised per week: record the time as well.")
+        advice.append("Without a time column, no weekly false-alarm rate can be promised. Record the time as well.")
     elif rows / rate < _FEWEST_DAYS * _DAY_S:
-        advice.append("Less than two days: what changes with the time of day was not seen.")
+        advice.append("Less than two days: changes with the time of day were not seen.")
     return tuple(advice)
 
 

@@ -86,15 +86,14 @@ def recording_files(path: Path) -> list[Path]:
     """
     if str(path) == "-":
         raise RecordingError(
-            "training reads its recording more than once, which standard input does not allow. "
-            "Expected a file or a folder. Save the rows into a file first."
+            "training reads its recording more than once. Expected a file or a folder. Save the rows into a file first."
         )
     if not path.is_dir():
         return [path]
     files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
-        raise RecordingError(f"{path} holds no recording. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
+        raise RecordingError(f"{path} holds no recordings. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
     return sorted(files, key=_natural)
 
 
@@ -145,13 +144,13 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
         sum(getattr(clock, what) for clock in clocks) for what in ("gaps", "backward", "repeated", "unreadable")
     )
     found = (
-        (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
+        (gaps, f"{counted(gaps, 'gap')} in time: no window spans {'it' if gaps == 1 else 'them'}"),
         (
             backward,
-            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+            f"{counted(backward, 'step')} back in time: no window spans {'it' if backward == 1 else 'them'}",
         ),
-        (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
-        (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps were not looked for there"),
+        (repeated, f"{counted(repeated, 'row')} repeat the time of the row before: kept"),
+        (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps there were not detected"),
     )
     periods = [part.period_s for part in parts if np.isfinite(part.period_s)]
     uneven = bool(periods) and max(periods) > 1.5 * min(periods)

@@ -93,8 +93,8 @@ class Recording:
         if needed:
             raise RecordingError(
                 f"--only-when {self.only_when!r} needs {', '.join(needed)}, which would be left out of the model: it "
-                "never moves while the machine works, or repeats another sensor. Expected a sensor that stays, as the "
-                "device decides by it too."
+                "never changes while the machine works, or repeats another sensor. Expected a sensor that the model "
+                "keeps, because the device needs it too."
             )
         kept = [number for number, name in enumerate(self.sensors) if name not in sensors]
         if not kept:

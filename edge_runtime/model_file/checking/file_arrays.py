@@ -89,6 +89,6 @@ def _check_reference(arrays: Arrays, manifest: Manifest) -> None:
 def unlike(expected: str, received: object) -> ModelFileError:
     """Return the error for a file whose parts are not of one detector."""
     return ModelFileError(
-        f"graph and manifest do not go together: expected {expected}. Received: {received!s:.200}. "
+        f"graph and manifest do not match: expected {expected}. Received: {received!s:.200}. "
         "Export the file again, and do not use this one."
     )

@@ -46,7 +46,7 @@ def check_manifest(manifest: Manifest) -> None:
         _check_drift(manifest)
     except DecodeError as error:
         raise ModelFileError(
-            f"the manifest cannot be meant ({error}). Export the file again, and do not use this one."
+            f"the manifest is invalid ({error}). Export the file again, and do not use this one."
         ) from error
 
 

@@ -145,7 +145,7 @@ def _gathered(shapes: list[Shape], _: list[GraphTensor]) -> int:
 
 def _constant(tensor: GraphTensor) -> list[int]:
     if tensor.data is None or tensor.kind not in (_INT32, _INT64):
-        raise damaged(f"the size in {tensor.name!r:.80} is no constant")
+        raise damaged(f"the size in {tensor.name!r:.80} is not a constant")
     numbers = [int(number) for number in tensor.data.view("<i4" if tensor.kind == _INT32 else "<i8")]
     if min(numbers, default=0) < 0:
         raise damaged(f"the size in {tensor.name!r:.80} is {numbers!r:.80}")

@@ -87,7 +87,7 @@ def read_checked_graph(flatbuffer: bytes) -> CheckedGraph:
         With the first thing that does not fit.
     """
     if flatbuffer[4:8] != b"TFL3":
-        raise damaged("it does not say TFL3")
+        raise damaged("its identifier is not TFL3")
     model = Wire(flatbuffer).root()
     model.known_fields(8)
     if model.number(0, "I") != 3:
@@ -106,7 +106,7 @@ def read_checked_graph(flatbuffer: bytes) -> CheckedGraph:
 def _buffer(table: VerifiedTable, content: bytes) -> npt.NDArray[np.uint8]:
     table.known_fields(3)
     if table.number(1, "Q") > 1:
-        raise damaged("a constant lies behind the flatbuffer, where no file of 256 MB has one")
+        raise damaged("a constant lies outside the flatbuffer, which only files over 256 MB need")
     start, length = table.extent(0)
     if length >= 4 and start % 4:
         raise damaged("a constant is not aligned")
@@ -119,7 +119,7 @@ def _op_code(table: VerifiedTable) -> int:
     code = max(int(table.number(0, "b")), int(table.number(3, "i")))
     name = table.text(1)
     if code not in ARITIES or (code == CUSTOM and name != EDGETPU_OP):
-        raise damaged(f"it holds the op {name or code}, which is none of those that a detector may hold")
+        raise damaged(f"it holds the op {name or code}, which a detector may not hold")
     version = int(table.number(2, "i", 1))
     if not 1 <= version <= 1000:
         raise damaged(f"op {code} is of version {version}")
@@ -147,7 +147,7 @@ def _check_order(graph: CheckedGraph) -> None:
     there |= {-1, *graph.inputs}
     for op in graph.ops:
         if not there.issuperset(op.inputs) or not there.isdisjoint(op.outputs):
-            raise damaged(f"op {ARITIES[op.code].name} takes what is not there yet, or gives what is")
+            raise damaged(f"op {ARITIES[op.code].name} uses a tensor that is not computed yet, or computes one twice")
         there.update(op.outputs)
     if not there.issuperset(graph.outputs):
         raise damaged("an output is never computed")
@@ -196,7 +196,7 @@ def _check_quantization(table: VerifiedTable | None, tensor: GraphTensor) -> Non
         and (len(scales) <= 1 or (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)))
     )
     if not sane:
-        raise damaged(f"tensor {tensor.name!r:.80} is quantised in a way that cannot be meant")
+        raise damaged(f"tensor {tensor.name!r:.80} has an invalid quantisation")
 
 
 def _most_zero(kind: int) -> int:
@@ -260,7 +260,7 @@ def _check_rest(model: VerifiedTable, n_buffers: int, n_tensors: int) -> None:
         metadata.text(0)
         numbers.append(metadata.number(1, "I"))
     if any(not 0 <= number < n_buffers for number in numbers):
-        raise damaged("its metadata lie in a buffer that is not there")
+        raise damaged("its metadata refer to a missing buffer")
     for signature in model.tables(7, _MOST_DIMENSIONS):
         signature.known_fields(5)
         signature.text(2)
@@ -268,4 +268,4 @@ def _check_rest(model: VerifiedTable, n_buffers: int, n_tensors: int) -> None:
         for end in ends:
             end.text(0)
         if signature.number(4, "I") or any(not 0 <= end.number(1, "I") < n_tensors for end in ends):
-            raise damaged("a signature names what is not there")
+            raise damaged("a signature refers to a missing tensor")

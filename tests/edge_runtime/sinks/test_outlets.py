@@ -74,7 +74,7 @@ def test_stuck_sink_holds_up_no_other(small_queue):
             sinks.give_up()
         sinks.write(results(10 * number, 10))
         until(lambda count=10 * number + 10: len(well.scores) == count)
-    assert told == ["stuck is too slow: its oldest results are dropped, events stay (counted as undelivered)"]
+    assert told == ["stuck is too slow: its oldest results are dropped, events are kept (counted as undelivered)"]
     stuck.may_go.set()
     sinks.close()
     assert stuck.scores[-1] == 499, "the newest state wins"
@@ -306,7 +306,7 @@ def test_watchdog_gets_nothing_while_nothing_comes(model_path, tmp_path):
         process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(5))))
         while notified.recv(100) != b"WATCHDOG=1":
             pass
-        assert b"nothing is watched" in process.stderr.readline()
+        assert b"the stream is stale" in process.stderr.readline()
         notified.settimeout(0.0)
         with suppress(BlockingIOError):
             while True:

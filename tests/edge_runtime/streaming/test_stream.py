@@ -283,7 +283,7 @@ def test_damaged_state_is_passed_over(detector):
     good = to_json(stream.state)
     for change in ({"window": [[1.0], [2.0, 3.0]]}, {"window": [[1.0] * 4] * 50}, {"model_sha256": "0"}):
         stream.restore(from_json(StreamState, good | change))
-    assert told == ["the saved state belongs to another model: starting anew"]
+    assert told == ["the saved state belongs to another model: starting afresh"]
 
 
 def test_new_model_keeps_the_window(detector, rows):
