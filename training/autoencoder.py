@@ -109,16 +109,16 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
 
 
 class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Dense layer whose kernel is another's, transposed; its bias is its own."""
+    """Dense layer that uses another layer's kernel, transposed, and its own bias."""
 
     def __init__(self, source: Callable[[], keras.layers.Dense], units: int, activation: str) -> None:
         super().__init__()
-        # A function, as Keras would count the weights of a layer held here twice.
+        # A function, because Keras would count the weights of a layer stored here twice.
         self._source, self._units = source, units
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
-        """Make the bias."""
+        """Create the bias."""
         self.bias = self.add_weight((self._units,), initializer="zeros", name="bias")
 
     @property
@@ -136,7 +136,7 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
 
 
 def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
-    # Seeded one by one: to seed Keras' global generator makes tensorflow forget every compiled graph.
+    # Seeded one by one: seeding Keras's global generator makes tensorflow discard every compiled graph.
     draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are no secrets
     while True:
         yield keras.initializers.GlorotUniform(None if draw is None else draw.randint(1, 10**9))
@@ -147,9 +147,9 @@ def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
 
 
 def learnt(model: SparseAutoencoder) -> list[FloatArray]:
-    """Return all that training changes: the trainable weights, and last the codes' moving average, if there is one.
+    """Return everything that training changes: the trainable weights, and last the codes' moving average.
 
-    Without momentum there is none, and the last array is empty.
+    Without momentum there is no average, and the last array is empty.
     """
     layer = model.encoder.layers[-1].rho_hat
     average = np.zeros(0, np.float32) if layer is None else layer.average.numpy()

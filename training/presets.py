@@ -13,7 +13,7 @@ _MOST_CODES = {"tiny": 16, "small": 32, "medium": 128}
 def preset_sizes(name: str, inputs: int) -> tuple[tuple[int, ...], int]:
     """Return hidden units and code size of the largest encoder within a preset's budget.
 
-    One hidden layer where there are MACs for one at least as wide as the codes, else none.
+    One hidden layer if the budget allows one at least as wide as the codes, otherwise none.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One file of a recording on its way into the store: rows chosen, repaired, and cut where no window may reach."""
+"""One file of a recording on its way into the store: its rows are selected, repaired, and cut into stretches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_runtime.tables.table import Block, Table, is_anomalous
 from training.recordings.fast_csv import FastCsvUnfitError, fast_blocks
 from training.recordings.store import RowStore
 
-# A recording with more steps back than this is not in order of time at all.
+# A recording with more backward steps than this is not sorted by time.
 _MAX_BACKWARD_SHARE = 0.01
 Rows = npt.NDArray[np.intp]
 
@@ -44,7 +44,7 @@ class FilePart:
     ----------
     labels : list of ndarray
     breaks : list of int
-        Rows of the store that no window may reach over.
+        Rows of the store that no window may span.
     repaired, off : int
         Rows repaired or skipped for a missing value, rows outside the condition.
     clock : Clock
@@ -71,12 +71,12 @@ class FilePart:
         return self.table.period_s or self.clock.step_s
 
     def read(self, rows: slice) -> None:
-        """Add the file's rows to the store, and what its other columns say to the part.
+        """Add the file's rows to the store, and its other columns to this part.
 
         Raises
         ------
         RecordingError
-            If a cell is no number, no row is left, or time is in disorder.
+            If a cell is not a number, no row is left, or the rows are not sorted by time.
         """
         texts = [name for name in (self.table.header.time_column, self.label) if name]
         try:
@@ -103,9 +103,9 @@ class FilePart:
                 return
 
     def _add_working(self, block: Block, chosen: Rows, first: int) -> None:
-        """Add the rows in which the machine works, and remember that no window reaches over the others."""
+        """Add the rows in which the machine works, with a break at each gap between them."""
         with np.errstate(over="ignore"):
-            # What float32 cannot hold becomes infinite, and so a missing value.
+            # Values beyond float32 become infinite, and so count as missing.
             values = block.values.astype(np.float32)
         if self.condition is None:
             self._add(values, block.texts, chosen, first)

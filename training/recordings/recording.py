@@ -1,4 +1,4 @@
-"""What training learns from: rows over time, and which columns they are."""
+"""What training learns from: rows over time and the meaning of their columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Columns:
     sensors : tuple of str
         The sensors, in order; empty takes all columns that are not time, label, annotation or excluded.
     exclude : tuple of str
-        Columns that are no sensors.
+        Columns that are not sensors.
     label : str, optional
         Column that says whether a row is anomalous; never trained on. Default: one called ``anomaly``,
         ``label`` …
@@ -46,23 +46,23 @@ class Recording:
     labels : ndarray of shape (n,), bool, or None
         True where a row is anomalous.
     kept_out : tuple of str
-        Columns that were there and are no sensors.
+        Columns of the file that are not sensors.
     repaired : int
-        Rows skipped or held for a missing value.
+        Rows skipped or held because of a missing value.
     sha256 : str
         Of the file's bytes; of several files, of their digests.
     starts : tuple of int
         First row of each file, in order.
     breaks : tuple of int
-        Other rows that no window may reach over: before them time is missing or goes back.
+        Other rows that no window may span: before them there is a gap, or time goes backwards.
     notes : tuple of str
-        What was found odd about the rows, for people.
+        Remarks about irregularities of the rows.
     rate_hz : float
         Rows per second, as the file says or its time column in seconds; 0 where unknown.
     only_when : str
         Which rows were kept, see `edge_runtime.signal.only_when`; empty for all.
     off : int
-        Rows left out by it.
+        Rows left out by the condition.
     """
 
     name: str
@@ -113,7 +113,7 @@ def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ..
     Raises
     ------
     RecordingError
-        If a named column is not there, or none is left.
+        If a named column does not exist, or none is left.
     """
     named = {*columns.sensors, *columns.exclude, *([columns.label] if columns.label else [])}
     unknown = sorted(named - set(header.names))
