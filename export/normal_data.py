@@ -1,4 +1,4 @@
-"""Normal data for a model without a run folder: what it is quantised with, compared on and judged by."""
+"""Normal data for a model without a run folder, used for quantisation, comparison and fitting."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LEAST_WINDOWS = 16
 
 @dataclass(frozen=True)
 class NormalData:
-    """Values as the model takes them, unscaled by us.
+    """Values as the model takes them, not scaled by saelite.
 
     Parameters
     ----------
     values : ndarray of shape (n, …), float32
         Rows, or windows of rows.
     sensors : tuple of str
-        Column names; empty where the file has none.
+        Column names; empty if the file has none.
     sha256 : str
         Of the file.
     """
@@ -37,7 +37,7 @@ class NormalData:
     sha256: str
 
     def windows(self, inputs: int, readings: int) -> FloatArray:
-        """Return windows of shape (n, readings, sensors) for a model of so many inputs.
+        """Return windows of shape (n, readings, sensors) for a model with `inputs` inputs.
 
         Raises
         ------
