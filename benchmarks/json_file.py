@@ -44,7 +44,7 @@ def read_json(path: Path, kind: type[T], command: str) -> T:
 
 
 def rounded(data: Any, digits: int = 6) -> Any:
-    """Return JSON data with its numbers cut to so many digits.
+    """Return JSON data with its numbers rounded to `digits` significant digits.
 
     >>> rounded({"us": [1.23456789, 7]})
     {'us': [1.23457, 7]}

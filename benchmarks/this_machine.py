@@ -55,7 +55,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What may change; None where this machine does not tell.
+    """Conditions that may change; None if this machine does not report them.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def conditions() -> Conditions:
 
 
 def describe(machine: Machine, before: Conditions, after: Conditions) -> list[tuple[str, str]]:
-    """Return name and value of every fact, for people."""
+    """Return name and value of every fact as text."""
     return [
         ("processor", f"{machine.processor}, {machine.cores} cores, {machine.architecture}"),
         ("system", f"{machine.system}, Python {machine.python}"),

@@ -1,4 +1,4 @@
-"""All peers on one recording, one after the other for learning, by turns for latency."""
+"""All peers on one recording: trained one after another, timed in turns."""
 
 from __future__ import annotations
 

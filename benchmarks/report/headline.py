@@ -11,7 +11,7 @@ from edge_runtime.streaming.alarm_rate import alarm_rates, alarms_text
 
 
 def verdict(report: Report) -> str:
-    """Return what the report comes to, in sentences."""
+    """Return the report's conclusions in sentences."""
     parts = (_on_alarms(report), _on_faults(report), _on_windows(report), _on_speed(report))
     return " ".join(filter(None, parts))
 

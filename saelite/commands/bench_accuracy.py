@@ -71,7 +71,7 @@ def accuracy(
     _check({name for name, folder in folders.items() if folder is not None}, label, machines=machines)
     if fit_times and adbench is None:
         raise UsageError("--fit-times needs --adbench DIR.")
-    # As on a device, and so that runs beside each other do not take turns on every core.
+    # As on a device, and so that parallel runs do not compete for every core.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     require_workstation("bench accuracy")
     with step_progress() as on_step:

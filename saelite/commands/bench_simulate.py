@@ -60,7 +60,7 @@ def simulate(
 ) -> None:
     """Write recordings of a simulated machine: normal.csv to learn from, and one file for each of ten fault types.
 
-    Times are made up. The column anomaly is 1 where the fault is.
+    Times are artificial. The column anomaly is 1 during the fault.
 
     \b
     Examples:

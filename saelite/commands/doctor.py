@@ -14,7 +14,7 @@ from saelite.console_tables import table
 def doctor(as_json: bool) -> None:
     """Show what is installed, which runtime is used, and any problems.
 
-    Exit code 0 when a model can be run here, 1 when it cannot.
+    The exit code is 0 if a model can run here and 1 if it cannot.
 
     \b
     Example:

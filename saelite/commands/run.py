@@ -104,7 +104,7 @@ def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]
     return ModelSettings(
         model,
         lambda content: load_detector(model, **chosen, content=content),
-        # An accelerator is this process's own: no other can open it for a trial.
+        # An accelerator belongs to this process: no other can open it for a trial.
         None if chosen["accelerator"] else trial,
         None if state is None else state.with_name(f"{state.name}.model"),
         options["expect_name"],

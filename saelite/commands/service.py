@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-# No root: a user made for the service, and nothing it could write to but its own folder and where its sinks write.
-# `run` answers the watchdog; a start that fails is tried again for ever. A new model's trial run counts towards
-# MemoryMax as well: it is ended, and the service goes on.
+# No root: a user created for the service, which can write only to its own folder and to its sinks' folders.
+# `run` feeds the watchdog; a failed start is retried indefinitely. A new model's trial run counts towards MemoryMax
+# too: if it exceeds it, the trial is killed and the service continues.
 _UNIT = """\
 [Unit]
 Description=saelite watches {name}
@@ -124,7 +124,7 @@ def unit(model: Path, source: str, sinks: tuple[str, ...], name: str, options: I
     Raises
     ------
     UsageError
-        If a word holds what no unit file can: a line end, or another control character.
+        If a word holds a control character, such as a line end, which a unit file cannot hold.
     """
     found = shutil.which("saelite")
     program = [found] if found else [sys.executable, "-m", "saelite"]
@@ -147,12 +147,12 @@ def unit(model: Path, source: str, sinks: tuple[str, ...], name: str, options: I
 
 
 def quoted(word: str) -> str:
-    r"""Return a word as a unit file has it: quoted by systemd's rules, not the shell's, and taken literally.
+    r"""Return a word for a unit file, quoted by systemd's rules rather than the shell's, and taken literally.
 
     Raises
     ------
     UsageError
-        If it holds a control character: a line end would begin a setting of its own.
+        If it holds a control character: a line end would start a new setting.
 
     Examples
     --------

@@ -155,7 +155,7 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
 @click.option("--name", metavar="NAME", help="Name of the model.  [default: from file and folder]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run folder.")
-def train(  # the options are listed above; here are those that are no settings of the detector
+def train(  # the options are listed above; these are the ones that are not settings of the detector
     recording: Path,
     output: Path,
     rows: RowRange,
@@ -252,7 +252,7 @@ def _units(text: str) -> tuple[int, ...]:
 
 
 def _tell(recording: Recording, on_missing: str) -> None:
-    """Say on standard error what is not used, was repaired or looks wrong."""
+    """Report on standard error what is not used, was repaired or looks wrong."""
     if recording.kept_out:
         click.echo(plain(f"not used: {', '.join(recording.kept_out)}"), err=True)
     if recording.off:
