@@ -1,8 +1,8 @@
 """NAB's scoring rule for alarms: only the first row of a run above the threshold counts.
 
 The published rule counts every row above the threshold as a detection, so an hour above it costs as much as twelve
-false alarms. A person on call is called once. Everything else is as in `nab_score`; an alarm that began before a window does
-not hit it.
+false alarms. A person on call is called once. Everything else is as in `nab_score`; an alarm that began before a
+window does not hit it.
 """
 
 from __future__ import annotations
