@@ -244,4 +244,4 @@ def test_command_attaches_and_the_file_is_scored_watched_and_inspected_in_every_
     assert "network alone" in saelite("inspect", "pump.tflite").stdout
     refused = saelite("attach", "theirs.tflite", "--center", "1,x", "--threshold", "1", "-o", "again.tflite")
     assert refused.returncode == 2
-    assert "expected numbers with commas" in refused.stderr
+    assert "expected numbers separated by commas" in refused.stderr

@@ -90,7 +90,7 @@ def test_library_of_another_version_is_told_apart(model_path, tmp_path):
 def test_library_that_is_no_delegate_is_told_apart(model_path, tmp_path):
     source = tmp_path / "plain.c"
     source.write_text("int nothing;")
-    with pytest.raises(AcceleratorError, match=r"no external delegate: expected .*tflite_plugin_create_delegate"):
+    with pytest.raises(AcceleratorError, match=r"not an external delegate: expected .*tflite_plugin_create_delegate"):
         load(model_path, compiled(tmp_path / "libplain.so", source))
 
 
