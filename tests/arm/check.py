@@ -201,7 +201,7 @@ def run_tests(interpreter: Path, models: Path) -> str:
 def report(agreements: dict[tuple[str, str], Agreement]) -> None:
     """Print the table; raise CheckError if anything differs by more than it may."""
     head = ("board", "runtime", "windows", "alarms", "differ in a stream", "differ in a batch",
-            "max steps, one by one", "differ in a batch", "equal",
+            "max steps, single", "max steps, batch", "equal",
             "max score difference, stream")  # fmt: skip
     rows = [head] + [
         (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.stream_alarms),
