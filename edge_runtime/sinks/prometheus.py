@@ -13,7 +13,7 @@ from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Counters, Results, StreamResult, standing
 
-# These go down again; all other counts only grow.
+# These can decrease; all other counts only grow.
 _GAUGES = ("waiting", "stuck", "silent")
 
 
@@ -23,7 +23,7 @@ class PrometheusSink:
     Parameters
     ----------
     host, port : str, int
-        127.0.0.1 unless told otherwise: metrics are nobody else's business by default. Port 0 takes a free one.
+        127.0.0.1 by default, so that metrics are private. Port 0 takes a free one.
     info : StreamInfo
 
     Raises
@@ -60,7 +60,7 @@ class PrometheusSink:
             self._is_old = False
 
     def health(self, health: Health) -> None:
-        """Take how the stream is: a score of long ago is none."""
+        """Take the stream's health: an outdated score is not shown."""
         self._health = health
         self._is_old = self._is_old or health.stale
 
@@ -73,8 +73,8 @@ class PrometheusSink:
         self._server.close()
 
     def collect(self) -> Iterator[Any]:
-        """Yield the metrics as they are now; prometheus-client calls it for every scrape, in a thread of its own."""
-        # Taken once: the stream goes on meanwhile.
+        """Yield the metrics as they are now; prometheus-client calls it for every scrape, in its own thread."""
+        # Read once: the stream continues meanwhile.
         last, is_old, counters, health = self._last, self._is_old, self._counters, self._health
         yield _gauge("threshold", "Threshold of the score", last.threshold if last else self._threshold)
         if math.isfinite(self._drift_limit):
@@ -97,7 +97,7 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
     text = "Contribution to the last score, for the sensors that contribute most"
     contributions = GaugeMetricFamily("saelite_contribution", text, labels=["sensor"])
     for name, value in last.sensors.items():
-        # Of a low score some heads give no contributions: that is not a contribution of nothing.
+        # Some heads have no contributions for low scores: that is not a contribution of zero.
         if value:
             contributions.add_metric([name], value)
     yield contributions
