@@ -104,7 +104,7 @@ class Outlet:
             self._changed.notify_all()
 
     def finish(self, deadline_s: float) -> bool:
-        """Wait for delivery of everything and for the sink to close, at most until the deadline; return whether it did."""
+        """Wait for everything to be delivered and the sink closed, at most until the deadline; return whether it is."""
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
         if not self._thread.is_alive():
             return True
