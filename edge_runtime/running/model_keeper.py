@@ -1,4 +1,4 @@
-"""The model a stream runs: opened, watched for a new one, tried out before it is used, and the last good one kept."""
+"""The model of a stream: opens it, watches for a new one, tests that before use, and keeps the last good one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class ModelSettings:
     Parameters
     ----------
     path : Path
-        Watched: a changed file is tried out and loaded.
+        The watched file: when it changes, it is tested and loaded.
     load : callable
         From a file's bytes to a detector.
     try_out : callable, optional
         Raises `ModelFileError` of bytes that must not be loaded; None where nothing can be tried out.
     last_good : Path, optional
-        Where the last file that was used is kept.
+        Where the last file in use is kept.
     expect_name : str, optional
-        Of the model; a file of any other is refused, whoever signed it.
+        Required name of the model; other files are refused, whoever signed them.
     allow_downgrade : bool
-        Whether a file may be of a lower version than the one before.
+        Whether a file may have a lower version than the previous one.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class ModelKeeper:
     Attributes
     ----------
     refused : int
-        New models that were not used.
+        Number of new models that were refused.
     """
 
     def __init__(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
@@ -67,12 +67,12 @@ class ModelKeeper:
         self.refused = 0
 
     def start(self) -> Detector:
-        """Return the detector to begin with: of the file, or of the last good one where the file is refused.
+        """Return the first detector: from the file, or from the last good one if the file is refused.
 
         Raises
         ------
         ModelFileError
-            If there is neither.
+            If neither can be used.
         """
         good = self._last_good()
         try:
@@ -89,14 +89,14 @@ class ModelKeeper:
             return self._begun(good[0], good[1])
 
     def look(self, current: Detector, *, asked: bool) -> Detector | None:
-        """Return the detector of a new file that has passed its trial; None while there is none.
+        """Return the detector of a new file that has passed its trial; None if there is none.
 
         Parameters
         ----------
         current : Detector
             The one in use.
         asked : bool
-            Load the file though it looks the same.
+            Load the file even if it looks unchanged.
         """
         if self._trial is None:
             seen = _fingerprint(self._settings.path)
@@ -119,12 +119,12 @@ class ModelKeeper:
         return self._trial is not None
 
     def refuse(self, error: Exception) -> None:
-        """Count and tell a new model that is not used."""
+        """Count and report a refused model."""
         self.refused += 1
         self._tell(f"the new model is refused; the old one stays in use: {error}")
 
     def accept(self) -> None:
-        """Keep the file of the last detector that `look` returned: it is used now."""
+        """Keep the file of the last detector that `look` returned, which is now in use."""
         content = self._content
         threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
         self._tell(f"{self._settings.path} is loaded; the window is kept")
@@ -182,7 +182,7 @@ class ModelKeeper:
 
 
 class _Trial:
-    """Opens a new file in a thread, so that no reading waits for it."""
+    """Opens a new file in a thread, so that it delays no reading."""
 
     def __init__(self, work: Callable[[], tuple[bytes, Detector]]) -> None:
         self.content, self.detector, self.error = b"", None, None
@@ -196,7 +196,7 @@ class _Trial:
 
     @property
     def done(self) -> bool:
-        """Whether it is over."""
+        """Whether it has finished."""
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""The loop of `saelite run`: source to stream to sinks, until it is told to stop."""
+"""The loop of `saelite run`: from source through stream to sinks, until it is stopped."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _WAIT_S = 0.1
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the loop looks after besides the readings.
+    """Settings of the loop besides the readings.
 
     Parameters
     ----------
     state : Path, optional
-        Where the state is kept.
+        File that keeps the state.
     state_interval_s : float
-        The state is never older than this.
+        Maximum age of the saved state.
     duration_s : float, optional
-        Stop after so long.
+        Stop after this time.
     stale_after_s : float, optional
-        Nothing may come for so long, see `edge_runtime.streaming.health.HealthWatch`.
+        Time without readings after which the stream is stale, see `edge_runtime.streaming.health.HealthWatch`.
     on_stale : str
-        ``restart``: the watchdog gets nothing then, and systemd starts the service again; ``exit``: end with an error;
-        ``wait``: go on as ever.
+        ``restart``: stop feeding the watchdog, so that systemd restarts the service; ``exit``: end with an error;
+        ``wait``: keep waiting.
     """
 
     state: Path | None = None
@@ -56,10 +56,10 @@ class RunSettings:
 
 
 class Runner:
-    """Runs a stream until the source ends, a signal comes, or the time is over.
+    """Runs a stream until the source ends, a signal arrives, or the duration has passed.
 
-    SIGTERM and SIGINT end it after what was read is scored and written; SIGHUP, or a changed model file, loads
-    the model again.
+    SIGTERM and SIGINT end it after everything read is scored and written; SIGHUP, or a changed model file, reloads
+    the model.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Runner:
         OutputError
             If no sink took some of the results.
         SourceStaleError
-            If nothing came for too long, and that is to end it.
+            If the stream is stale and set to end then.
         """
         self._listen_to_signals()
         if self._keeper:
@@ -133,7 +133,7 @@ class Runner:
         self._stream.raise_refusal()
 
     def _wait_for_room(self) -> None:
-        """Wait for the slowest sink as long as the source can wait without a loss and nobody else has to."""
+        """Wait for the slowest sink, as long as the source can wait without loss and no other sink is delayed."""
         give_up_s = time.monotonic() + self._source.patience_s
         while not self._sinks.has_room and not self._stopping:
             if time.monotonic() >= give_up_s and not (self._source.patience_s and self._sinks.all_full):
@@ -180,7 +180,7 @@ class Runner:
             self._tell(f"sensor {event.sensor!r} has values again")
 
     def _drain(self) -> None:
-        """Score what the source has already taken in."""
+        """Score the readings that the source has already received."""
         self._source.stop()
         end_s = time.monotonic() + _DRAIN_S
         while time.monotonic() < end_s:
@@ -235,7 +235,7 @@ class Runner:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        # Whoever asks twice does not want to wait for what is still buffered.
+        # A second request means: do not wait for what is still buffered.
         signal.signal(number, signal.SIG_DFL)
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:

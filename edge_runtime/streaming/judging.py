@@ -90,7 +90,7 @@ class Judge:
 
     @property
     def threshold(self) -> float:
-        """The present threshold."""
+        """The current threshold."""
         return self._fitted if self.spot is None else self.spot.threshold
 
     def look_at(self, windows: FloatArray) -> Judged:

@@ -1,4 +1,4 @@
-"""What a stream gives: results, events, and the count of every reading."""
+"""What a stream returns: results, events, and the count of every reading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TIME_LIMITS = -6e10, 2.5e11
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What the stream says of one reading.
+    """The result of one reading.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class StreamResult:
         Seconds since the epoch.
     score, threshold : float
     alarm : bool
-        After hysteresis, debounce and the rest.
+        Whether there is an alarm, after hysteresis, debounce and the other rules.
     sensors : dict of str to float
-        The top contributing sensors and their contributions, the greatest first.
+        The sensors that contribute most, and their contributions, greatest first.
     drift : float or None
         See `edge_runtime.streaming.adaptation.drift`; None until it is known.
     """
@@ -56,11 +56,11 @@ class Results:
     drifts : ndarray of shape (n,), float32
         NaN until known.
     top : ndarray of shape (n, k), int
-        The sensors that contribute most, the greatest first.
+        The sensors that contribute most, greatest first.
     contributions : ndarray of shape (n, k), float32
-        Theirs.
+        Their contributions.
     sensor_names : tuple of str
-        Of all the model's sensors.
+        Names of all the model's sensors.
     events : tuple of AlarmEvent
     event_rows : tuple of int
         The row each event came with; -1 for one before the first row.
@@ -85,7 +85,7 @@ class Results:
             yield self.row(row)
 
     def with_events(self) -> Results:
-        """Return the results that events came with, and all events."""
+        """Return only the results that have events, and all events."""
         rows = sorted({row for row in self.event_rows if row >= 0})
         n = len(self)
         arrays = {
@@ -113,12 +113,12 @@ class Results:
 
 
 def standing(results: Results, before: StreamResult | None) -> StreamResult | None:
-    """Return what holds after some results: the last one, without its alarm where the machine went off after it.
+    """Return the state after some results: the last one, without its alarm if the machine went off after it.
 
     Parameters
     ----------
     before : StreamResult, optional
-        What held before them.
+        The state before them.
     """
     last = results.row(-1) if len(results) else before
     if last is None or not results.events:
@@ -127,7 +127,7 @@ def standing(results: Results, before: StreamResult | None) -> StreamResult | No
 
 
 def no_results(sensors: tuple[str, ...]) -> Results:
-    """Return results of no reading."""
+    """Return empty results."""
     none, table = np.empty(0, np.float32), np.empty((0, min(TOP_SENSORS, len(sensors))), np.float32)
     return Results(np.empty(0), none, none, np.empty(0, bool), none, table.astype(np.intp), table, sensors)
 
@@ -144,36 +144,36 @@ def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
 
 @dataclass
 class Counters:
-    """Where every reading went: ``read == scored + filling + skipped + waiting + off``.
+    """What became of every reading: ``read == scored + filling + skipped + waiting + off``.
 
     Parameters
     ----------
     read : int
-        Readings that came.
+        Readings received.
     scored : int
-        Gave a result.
+        Readings with a result.
     filling : int
-        Only fill a window that gives none: at the start, after a gap, between strides.
+        Readings that only fill a window: at the start, after a gap, between strides.
     skipped : int
-        Left out for a missing value.
+        Readings left out because of a missing value.
     waiting : int
-        Held back until the value to interpolate to comes.
+        Readings held back until the next value, to interpolate to, arrives.
     off : int
-        Outside ``--only-when``: the machine does not work.
+        Readings outside ``--only-when``, while the machine is off.
     held, interpolated : int
-        Of the readings above, those with a missing value repeated or interpolated.
+        Readings among these in which a missing value was repeated or interpolated.
     lost : int
-        Lines or messages that were no reading.
+        Lines or messages that were not readings.
     gaps, backwards : int
-        Where time was missing or went backwards; the window starts anew.
+        Gaps in time and steps backwards, at which a new window starts.
     jumps : int
-        Of these, where the readings' clock was set: forward by more than a day, or backwards.
+        Those at which the readings' clock was set: forward by more than a day, or backwards.
     out_of_range : int
-        Readings with a value farther out than the network sees.
+        Readings with a value outside the range that the network sees.
     stuck : int
-        Sensors that stand still now.
+        Sensors that are stuck now.
     silent : int
-        Sensors that have given no number for long.
+        Sensors without a value for long.
     reconnects, reloads, refused_models : int
     above : int
         Scores above the threshold.
@@ -206,7 +206,7 @@ class Counters:
     undelivered: int = 0
 
     def text(self) -> str:
-        """Return one line for people: what is not zero; of alarms, `alarm_rate.alarms_text` says more."""
+        """Return the counts that are not zero as one line, without alarms (see `alarm_rate.alarms_text`)."""
         found = dataclasses.asdict(self)
         counts = {name.replace("_", " "): count for name, count in found.items() if count and name != "alarms"}
         return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no readings"
@@ -214,7 +214,7 @@ class Counters:
 
 @dataclass
 class Notices:
-    """Messages that are told once and counted after that.
+    """Messages that are reported once and counted afterwards.
 
     Parameters
     ----------
@@ -227,8 +227,8 @@ class Notices:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, kind: str, message: str) -> None:
-        """Tell `message` unless one of this kind was told before."""
-        with self._lock:  # sinks tell from threads of their own
+        """Report `message` unless one of this kind was reported before."""
+        with self._lock:  # sinks report from their own threads
             count = self.counts[kind] = self.counts.get(kind, 0) + 1
         if count == 1:
             self.tell(message)

@@ -1,4 +1,4 @@
-"""What a stream remembers, in a file that is always whole: written beside with its checksum, synced, renamed."""
+"""What a stream remembers, in a file written atomically: to a temporary file with a checksum, synced, renamed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StateError(SaeliteError):
 
 @dataclass(frozen=True)
 class StreamState:
-    """All a stream needs to go on after a restart as if nothing had been.
+    """Everything a stream needs to resume after a restart.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ class StreamState:
     saved_s : float
         Seconds since the epoch.
     threshold : float
-        The threshold when it was saved, for people to read.
+        The threshold when the state was saved, for information.
     window : tuple of tuple of float
-        The readings later windows still need, oldest first, in the model's order of sensors.
+        The readings that later windows still need, oldest first, in the model's order of sensors.
     ahead : int
-        Readings to come before the next window starts.
+        Number of readings before the next window starts.
     last_time_s, usual_step_s : float or None
         Time of the last reading, and the usual step between two.
     smoothed : float or None
         The smoothed score.
     alarm, drift, spot
-        Of those parts.
+        States of these parts.
     mean_drift : tuple of float
         How far the tracked mean has moved, per sensor.
     """
@@ -73,7 +73,7 @@ def write_state(path: Path, state: StreamState) -> None:
     Raises
     ------
     OutputError
-        If the place cannot be written, or a number in the state is not finite; the state before is still there.
+        If the file cannot be written, or a number in the state is not finite; the previous state is kept.
     """
     try:
         text = json.dumps(to_json(state), allow_nan=False)
@@ -83,12 +83,12 @@ def write_state(path: Path, state: StreamState) -> None:
 
 
 def read_state(path: Path) -> StreamState | None:
-    """Return the state in a file; None where there is none yet.
+    """Return the state in a file; None if there is none yet.
 
     Raises
     ------
     StateError
-        If the file is no state of this version, was changed, or says what cannot be meant.
+        If the file is not a state of this version, was changed, or holds invalid values.
     """
     try:
         data = json.loads(_read(path))
@@ -121,7 +121,7 @@ def _sha256(text: str) -> str:
 
 
 def _check(state: StreamState) -> None:
-    """Check what the numbers mean: a state that nothing of ours wrote must neither stop a stream nor silence it."""
+    """Check that the numbers are plausible: a forged state must neither stop a stream nor silence it."""
     expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
     check_leaves(state)
     between(0, LONGEST_STRIDE, state.ahead, "ahead")

@@ -165,7 +165,7 @@ class Stream:
 
     @property
     def missing_since_s(self) -> npt.NDArray[np.float64]:
-        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
+        """Since when each sensor has had no value, by `time.monotonic`; NaN if it has one."""
         return self._repair.missing_since_s
 
     def end(self) -> None:
