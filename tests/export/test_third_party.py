@@ -83,7 +83,7 @@ def test_all_said_by_hand(runtime, windows, tmp_path):
     assert results[0] is None
     np.testing.assert_allclose([result.score for result in results[1:]], scores[:2], rtol=1e-3)
     assert results[1].threshold == 1.0
-    assert "given by hand: 9" in detector.manifest.threshold.method
+    assert "set by hand: 9" in detector.manifest.threshold.method
     with pytest.raises(ModelFileError, match="has no output codes"):
         detector.encode(windows)
 

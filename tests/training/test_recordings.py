@@ -212,8 +212,8 @@ def test_no_window_reaches_over_a_gap_or_a_step_back(tmp_path):
     times = [*range(100), *range(1000, 1050), *range(900, 950), *range(950, 1050)]
     recording = read_recording(with_times(tmp_path / "r.csv", times))
     assert recording.breaks == (100, 150)
-    assert "1 gap in time: no window reaches over it" in recording.notes[0]
-    assert "1 step back in time: no window reaches over it" in recording.notes[1]
+    assert "1 gap in time: no window spans it" in recording.notes[0]
+    assert "1 step back in time: no window spans it" in recording.notes[1]
     train, held_out = split(recording, 60, 1, 0.25)
     assert (len(train), len(held_out)) == (41 + 16, 16)
 
@@ -368,7 +368,7 @@ def test_scoring_takes_the_formats_that_training_takes(saelite, model_path, tmp_
 def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
     first, *others = trained.folder.network.encoder
     network = replace(trained.folder.network, encoder=(replace(first, bias=first.bias * np.float32(np.nan)), *others))
-    with pytest.raises(ModelFileError, match=r"no finite numbers: encoder_0_bias. Nothing was saved"):
+    with pytest.raises(ModelFileError, match=r"not finite: encoder_0_bias. Nothing was saved"):
         save_run(replace(trained, folder=replace(trained.folder, network=network)), tmp_path / "run")
     assert not list(tmp_path.iterdir())
 

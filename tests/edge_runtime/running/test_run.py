@@ -190,7 +190,7 @@ def test_full_disk_leaves_whole_lines_and_what_it_did_not_take_is_counted(model_
     limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
     result = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
     assert result.returncode == 1
-    assert "1998 results were taken by no sink" in result.stderr
+    assert "1998 results reached no sink" in result.stderr
     assert result.stderr.count("a.jsonl is failing (OSError: [Errno 27] File too large); the others continue") == 1
     assert "3996 undelivered" in result.stderr
     for name, header in (("a.jsonl", ""), ("b.csv", "time,score")):
