@@ -1,7 +1,7 @@
 """A flatbuffer verified as a TFLite graph: every offset, type, size, op and tensor number, before a runtime sees it.
 
-tflite-runtime has no verifier, and a third of random changes of one byte crash it. What is refused here are also things
-that no detector needs: several subgraphs, variables, sparse tensors, texts, ops that do not compute.
+tflite-runtime has no verifier, and a third of random changes of one byte crash it. Things that
+no detector needs are refused too: several subgraphs, variables, sparse tensors, texts, ops that do not compute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GraphTensor(NamedTuple):
     data : ndarray of uint8, or None
         The bytes of a constant.
     is_open : bool
-        Whether a size, or the whole shape, is the runtime's to find out.
+        Whether a size, or the whole shape, is left to the runtime.
     """
 
     name: str
@@ -66,7 +66,7 @@ class GraphOp(NamedTuple):
 
 
 class CheckedGraph(NamedTuple):
-    """What a verified flatbuffer holds."""
+    """The contents of a verified flatbuffer."""
 
     tensors: tuple[GraphTensor, ...]
     ops: tuple[GraphOp, ...]
@@ -79,12 +79,12 @@ class CheckedGraph(NamedTuple):
 
 
 def read_checked_graph(flatbuffer: bytes) -> CheckedGraph:
-    """Verify a flatbuffer, and return what it holds.
+    """Verify a flatbuffer and return its contents.
 
     Raises
     ------
     ModelFileError
-        With the first thing that does not fit.
+        With the first problem.
     """
     if flatbuffer[4:8] != b"TFL3":
         raise damaged("its identifier is not TFL3")
@@ -140,7 +140,7 @@ def _subgraph(table: VerifiedTable, buffers: list[npt.NDArray[np.uint8]], codes:
 
 
 def _check_order(graph: CheckedGraph) -> None:
-    """Check that every tensor is there before it is used, and made once."""
+    """Check that every tensor is computed before it is used, and only once."""
     there = {number for number, tensor in enumerate(graph.tensors) if tensor.data is not None}
     if there & set(graph.inputs):
         raise damaged("an input is a constant")
@@ -192,7 +192,7 @@ def _check_quantization(table: VerifiedTable | None, tensor: GraphTensor) -> Non
         and bool((np.isfinite(scales) & (scales >= _SMALLEST_SCALE) & (scales <= _LARGEST_SCALE)).all())
         and bool(((zero_points >= -_most_zero(tensor.kind) - 1) & (zero_points <= _most_zero(tensor.kind))).all())
         and all(len(extreme) <= max(1, len(scales), math.prod(tensor.shape)) for extreme in extremes)
-        # Of as many channels as scales: a runtime that trusts it reads beyond their end.
+        # There must be as many channels as scales, or a trusting runtime reads beyond their end.
         and (len(scales) <= 1 or (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)))
     )
     if not sane:
@@ -200,7 +200,7 @@ def _check_quantization(table: VerifiedTable | None, tensor: GraphTensor) -> Non
 
 
 def _most_zero(kind: int) -> int:
-    """Return the highest zero point of a type; that of the lowest is as far from zero, and one more."""
+    """Return the highest zero point of a type; the lowest is one farther from zero."""
     return {INT8: 127, UINT8: 255, 17: 7}.get(kind, 32767)
 
 
@@ -253,7 +253,7 @@ def _numbers(table: VerifiedTable, field: int, n_tensors: int, lowest: int = 0) 
 
 
 def _check_rest(model: VerifiedTable, n_buffers: int, n_tensors: int) -> None:
-    """Check metadata and signatures: nothing computes with them, but the runtimes read them."""
+    """Check metadata and signatures, which do not affect the computation but are read by runtimes."""
     numbers = list(model.numbers(5, "i", _MOST_TENSORS))
     for metadata in model.tables(6, _MOST_TENSORS):
         metadata.known_fields(2)
