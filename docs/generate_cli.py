@@ -99,7 +99,7 @@ def _parameters(context: click.Context) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Return text whose brackets, such as a default's, are no links of Markdown."""
+    """Escape brackets, such as those of a default, which Markdown would read as links."""
     return text.replace("[", r"\[").replace("]", r"\]")
 
 

@@ -137,7 +137,7 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
 
 def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
     # Seeded one by one: seeding Keras's global generator makes tensorflow discard every compiled graph.
-    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are no secrets
+    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are not secrets
     while True:
         yield keras.initializers.GlorotUniform(None if draw is None else draw.randint(1, 10**9))
 

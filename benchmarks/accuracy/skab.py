@@ -104,7 +104,7 @@ def _counted(recording: Recording, method: str, seed: int, alarms: Flags, promis
 
 @dataclass(frozen=True)
 class Pooled:
-    """A method's figures over all rows of some recordings, one per seed; none where there are no such rows.
+    """A method's figures over all rows of some recordings, one per seed; empty if there are no such rows.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def sign(message: bytes, private_key: Path) -> bytes:
     Raises
     ------
     UsageError
-        If the file is no Ed25519 private key.
+        If the file is not an Ed25519 private key.
     """
     key = _private(private_key)
     return key.public_key().public_bytes_raw() + key.sign(message)

@@ -103,7 +103,7 @@ class RecordingRows:
         Raises
         ------
         RecordingError
-            If a cell is no number, or a value is missing and must not be.
+            If a cell is not a number, or a value is missing and must not be.
         """
         texts = [*([self._time] if self._time else []), *self._texts]
         first = 0

@@ -21,7 +21,7 @@ from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
 from edge_runtime.streaming.judging import AdaptationSettings, Judge
 from edge_runtime.tables.table import Table, is_anomalous
 
-# Smoothing forgets: after so many spans what came before weighs less than 0.1 %.
+# Smoothing forgets: after this many spans, earlier scores weigh less than 0.1 %.
 _SETTLED_SPANS = 4
 
 
@@ -38,7 +38,7 @@ class ScoreRequest:
     on_missing : str
         See `edge_runtime.signal.missing`.
     explain_above : float or None
-        Add each sensor's contribution to scores above so many thresholds; ``-inf`` is all, None none.
+        Add contributions to scores above this multiple of the threshold; ``-inf`` is all, None none.
     adaptation : AdaptationSettings
     alarm : AlarmSettings
     only_when : str, optional
@@ -106,7 +106,7 @@ class Summary:
     streaming_threshold: str = ""
 
     def text(self) -> str:
-        """Return one line for people."""
+        """Return a one-line summary."""
         line = f"{counted(self.windows, 'window')} scored, {self.anomalies:,} anomalous"
         if self.repaired:
             line += f", {counted(self.repaired, 'row')} with missing values repaired"

@@ -202,7 +202,7 @@ class _Trial:
     def _run(self) -> None:
         try:
             self.content, self.detector = self._work()
-        except Exception as error:  # noqa: BLE001 - whatever a new file brings about, the old model goes on
+        except Exception as error:  # noqa: BLE001 - whatever a new file causes, the old model stays in use
             self.error = error
 
 

@@ -63,7 +63,7 @@ class Condition:
     Raises
     ------
     UsageError
-        If the text is no condition, or names what is not a sensor of the model.
+        If the text is not a condition, or names something that is not a sensor of the model.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def parse_condition(text: str) -> tuple[Comparison, ...]:
     Raises
     ------
     UsageError
-        If the text is no condition.
+        If the text is not a condition.
 
     Examples
     --------

@@ -13,7 +13,7 @@ from edge_runtime.streaming.results import Counters, Notices
 
 STREAM_POLICIES = ("error", "skip", "hold", "interpolate")
 LONGEST_REPAIR = 10
-"""A value is made up for so many readings in a row at most: a dead sensor must not look like a steady one."""
+"""Maximum number of readings in a row to repair: a dead sensor must not look like a steady one."""
 Rows = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 

@@ -14,7 +14,7 @@ from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices
 
 _FOLLOW = 0.1
 _LEAST_GAP_S = 1.0
-"""Pauses below are no gap where readings have no time of their own: they come as the computer finds time."""
+"""Shorter pauses are not gaps if readings have no time of their own: they arrive as the computer finds time."""
 
 
 class StreamClock:

@@ -26,7 +26,7 @@ class AdaptationSettings:
     mean_rate : float, optional
         Share of the way to each quiet reading that the inputs' mean goes; 0 is off, None as the model file says.
     mean_ceiling : float
-        The mean goes at most so many scales from where it was in training.
+        Maximum distance of the mean from the training mean, in scales.
     spot : SpotSettings, optional
         The threshold follows the scores.
     """

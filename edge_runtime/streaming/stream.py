@@ -173,14 +173,14 @@ class Stream:
         self._repair.end()
 
     def summary(self) -> str:
-        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
+        """Return a one-line summary: what became of every reading, the alarm rate, and the result of `adapt`."""
         spot = self.scorer.judge.spot
         parts = [self.counters.text(), alarms_text(self.counters.alarms, self._watched.total_s)]
         return "; ".join(parts if spot is None else [*parts, spot.text()])
 
     def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Part:
         with np.errstate(over="ignore", invalid="ignore"):
-            # What does not fit into float32 is no value either.
+            # A value beyond float32 is not a value either.
             narrow = np.where(np.abs(values) < _LARGEST, values, np.nan)
         times, values = self._repair.push(times, narrow)
         if len(values):

@@ -43,7 +43,7 @@ class CsvDecoder:
         Raises
         ------
         RecordingError
-            If the header is no header, or lacks a sensor of the model.
+            If the first line is not a header, or lacks a sensor of the model.
         """
         if self._format is None:
             if not self._header:
@@ -137,5 +137,5 @@ class CsvDecoder:
             return []
 
     def _is_header(self, cells: list[str]) -> bool:
-        # A logger that starts anew writes its header again: that is no reading without values.
+        # A restarted logger writes its header again: that is not a reading with missing values.
         return all(cells[column].strip() == name for column, name in zip(self._columns, self._sensors, strict=True))

@@ -162,7 +162,7 @@ class CsvRows(Table):
                 lines, delimiter=self.format.separator, usecols=columns, comments=None, quotechar='"', ndmin=2
             )
         except ValueError:
-            # Something is no number or missing: go cell by cell, and say which.
+            # Some cell is missing or not a number: find it cell by cell, and name it.
             return self._numbers_one_by_one(lines, columns, first_row)
 
     def _numbers_one_by_one(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:

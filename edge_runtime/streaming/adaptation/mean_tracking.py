@@ -10,7 +10,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import DetectorSpec
 
 CEILING = 3.0
-"""The mean goes at most so many scales from where it was in training, unless told otherwise."""
+"""Default for the maximum distance of the mean from the training mean, in scales."""
 
 
 class MeanTracker:
