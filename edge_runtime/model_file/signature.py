@@ -155,7 +155,7 @@ def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is not there yet, in full or not at all: a disk that is full leaves nothing in the way."""
+    """Write a file that is not computed yet, in full or not at all: a disk that is full leaves nothing in the way."""
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

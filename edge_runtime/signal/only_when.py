@@ -92,7 +92,7 @@ class Condition:
         A missing value decides nothing: what becomes of its reading is for the rules of missing values to say.
         """
         with np.errstate(over="ignore"):
-            # What float32 cannot hold becomes infinite, and so a missing value.
+            # Values beyond float32 become infinite, and so count as missing.
             columns = [values[:, column].astype(np.float32) for column, _, _ in self._tests]
         on = np.ones(len(values), bool)
         for column, (_, holds, number) in zip(columns, self._tests, strict=True):
