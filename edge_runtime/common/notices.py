@@ -1,4 +1,4 @@
-"""Messages that are told once."""
+"""Messages that are reported once."""
 
 from __future__ import annotations
 

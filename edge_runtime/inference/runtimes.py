@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError, SaeliteError
 
-if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
+if TYPE_CHECKING:  # not needed, and not loaded, without an accelerator
     from edge_runtime.inference.accelerators import Accelerator
 
 # Fastest first: the order in which "auto" looks for them.

@@ -200,7 +200,7 @@ class RecordingScores:
         texts = tuple([column[row] for row in rows] for column in self._pending.texts)
         labels = np.array([is_anomalous(text) for text in texts[0]], bool) if self.label else None
         time_texts = [self._pending.time_texts[row] for row in rows] if self._pending.time_texts else []
-        # An alarm that goes on from before the rows asked for is their first.
+        # An alarm that continues from before the selected rows is their first.
         started = np.diff(results.alarms, prepend=was_active and self._summary.alarms > 0) & results.alarms
         alarm_numbers = np.where(results.alarms, self._summary.alarms + np.cumsum(started), 0)
         self._summary.alarms += int(started.sum())

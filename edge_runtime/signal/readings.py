@@ -1,4 +1,4 @@
-"""Readings as they come: times and values, as arrays."""
+"""Readings as arrays of times and values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Readings:
     values : ndarray of shape (n, sensors), float64
         In the model's order; NaN if a value is missing or not a number.
     lost : int
-        Lines or messages between them that are not a reading at all.
+        Number of lines or messages among them that are not readings.
     complaint : str
-        Where the first cell or line that is not as expected stands, and what is wrong with it; empty where all are.
+        Place and problem of the first bad cell or line; empty if there is none.
     """
 
     times: Times
