@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edge_runtime.errors import UsageError, missing_extra
-from saelite.loading import load_detector
+from saelite.loading import Opening
 from saelite.options import (
-    alarm_options,
-    alarm_settings,
-    detector_options,
     label_option,
     on_missing_option,
     only_when_option,
     rows_option,
+    with_alarm,
+    with_opening,
 )
 
 if TYPE_CHECKING:
+    from edge_runtime.streaming.alarm import AlarmSettings
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 @label_option
 @on_missing_option
 @only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
-@alarm_options
+@with_alarm
 @click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
               help="Run folder of the model: adds how it was trained, how fast it is and how large.")  # fmt: skip
-@detector_options
+@with_opening
 def report(
     model: Path,
     recording: Path,
@@ -44,11 +44,8 @@ def report(
     on_missing: str,
     only_when: str | None,
     full: Path | None,
-    exit_ratio: float,
-    debounce: tuple[int, int],
-    min_duration: float | None,
-    cool_down: float | None,
-    **chosen: Any,
+    alarm: AlarmSettings,
+    opening: Opening,
 ) -> None:
     """Write a page on a recording: score, alarms, the sensors to blame and what they did, how often it alarms.
 
@@ -76,8 +73,7 @@ def report(
         from saelite.workstation import require_workstation
 
         require_workstation("report --full")
-    detector = load_detector(model, **chosen)
-    alarm = alarm_settings(exit_ratio, debounce, min_duration, cool_down)
+    detector = opening.open(model)
     request = ScoreRequest(rows.rows(str(recording)), label, on_missing, alarm=alarm, only_when=only_when)
     found = recording_report(detector, read_model_file(model), recording, request, detector.manifest.name)
     if full is not None:
