@@ -10,7 +10,6 @@ array([ 1, -1])
 from __future__ import annotations
 
 import hashlib
-import inspect
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from edge_runtime.arrays import IntArray
-from edge_runtime.common.setting import parameters_text, settings_of
+from edge_runtime.common.setting import settings_of
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
+from saelite.signatures import takes
 from saelite.workstation import require_workstation
 from training.run_folder import NormalWindows, RunFolder
 from training.settings import FIT, NETWORK, DetectorSettings, names_of
@@ -35,8 +35,9 @@ Array = npt.NDArray[np.float64]
 # What a window of one reading leaves to choose.
 _NAMES = (*names_of(NETWORK), "head", *names_of(FIT))
 _SETTINGS = tuple(one for one in settings_of(DetectorSettings) if one.name in _NAMES)
-# What export takes for a table by itself.
-_HEAD = "codebook"
+# scikit-learn wants the share of outliers kept on the training rows. This head thinks hardly better of them than of
+# fresh ones; the codebook that export takes for a table would call three times the share of fresh rows outliers.
+_HEAD = "t2x"
 
 
 class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
@@ -44,6 +45,15 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
     Every row is a window of one reading. In saelite itself higher scores are more anomalous; the sign turns
     here and nowhere else. Its other parameters are those of `training.settings.DetectorSettings`, with their defaults.
+
+    Parameters
+    ----------
+    contamination : float, default 0.05
+        Share of the training rows that are taken for outliers, in (0, 0.5].
+    random_state : int, RandomState or None
+        Seed of weights and order.
+    **settings
+        Parameters of the network, its training and the head.
 
     Attributes
     ----------
@@ -54,7 +64,6 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     head_ : Head
         The scoring head, fitted on what the network gives; export fits it again on what the file gives.
     n_features_in_ : int
-
     """
 
     def __init__(self, *, contamination: float = 0.05, random_state: Any = None, **settings: Any) -> None:
@@ -157,22 +166,4 @@ def _preprocessing(rows: Array) -> Preprocessing:
     return Preprocessing("standard", tuple(center.tolist()), tuple(scale.tolist()))
 
 
-def _show_parameters() -> None:
-    """Let `inspect.signature`, scikit-learn and help() see every parameter."""
-    init = SparseAutoencoderDetector.__init__
-    shown = inspect.signature(init).parameters
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    settings = [inspect.Parameter(one.name, keyword, default=one.default) for one in _SETTINGS]
-    first, contamination, random_state, _ = shown.values()
-    signature = inspect.Signature([first, *settings, contamination, random_state])
-    init.__signature__ = signature  # type: ignore[attr-defined] # what inspect.signature looks for
-    own = (
-        "    contamination : float, default 0.05\n        Share of the training rows that are outliers, in (0, 0.5].\n"
-        "    random_state : int, RandomState or None\n        Seed of weights and order.\n"
-    )
-    SparseAutoencoderDetector.__doc__ = (
-        f"{(SparseAutoencoderDetector.__doc__ or '').rstrip()}\n\n{parameters_text(_SETTINGS, '    ')}{own}"
-    )
-
-
-_show_parameters()
+takes(_SETTINGS, document=SparseAutoencoderDetector)(SparseAutoencoderDetector.__init__)

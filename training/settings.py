@@ -7,7 +7,6 @@ and their documentation are made from these fields. Needs neither tensorflow nor
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.common.setting import Range, conform, documented, setting, settings_of
@@ -16,7 +15,10 @@ from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT
 from edge_runtime.signal.missing import POLICIES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from training.recordings import Recording
+    from training.recordings.column_table import InMemory
     from training.recordings.nature import Nature
 
 SENSORS, INPUT, NETWORK, SCORE, FIT, HELD_OUT = "sensors", "input", "network", "score", "fit", "held out"
@@ -198,14 +200,14 @@ class Selection:
     def __post_init__(self) -> None:
         conform(self)
 
-    def read(self, source: str | Path) -> Recording:
+    def read(self, source: str | Path | InMemory) -> Recording:
         """Return this part of a recording; see `training.recordings.read_recording`."""
         from edge_runtime.tables.row_range import RowRange
         from training.recordings import Columns, read_recording
 
         columns = Columns(self.sensors, self.exclude, self.label)
         rows, only_when = RowRange.parse(self.rows), self.only_when or ""
-        return read_recording(Path(source), columns, rows=rows, on_missing=self.on_missing, only_when=only_when)
+        return read_recording(source, columns, rows=rows, on_missing=self.on_missing, only_when=only_when)
 
 
 def names_of(*groups: str) -> tuple[str, ...]:

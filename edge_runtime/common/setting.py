@@ -192,17 +192,21 @@ def conform(instance: Any) -> None:
 
 def documented(cls: type[T]) -> type[T]:
     """Add the fields' help to a dataclass's docstring, as numpydoc writes parameters."""
-    cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{parameters_text(settings_of(cls), '    ')}"
+    cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{_section(settings_of(cls))}"
     return cls
 
 
-def parameters_text(settings: Iterable[Setting], indent: str = "") -> str:
-    """Return a numpydoc section on some settings."""
-    lines = ["Parameters", "----------"]
+def parameter_lines(settings: Iterable[Setting]) -> list[str]:
+    """Return the lines of a numpydoc section on some settings."""
+    lines = []
     for one in settings:
         kind = f"tuple of {one.item.__name__}" if one.kind is tuple else one.kind.__name__
         lines += [f"{one.name} : {kind}, default {one.default!r}", f"    {one.text}"]
-    return "".join(f"{indent}{line}\n" for line in lines)
+    return lines
+
+
+def _section(settings: Iterable[Setting]) -> str:
+    return "".join(f"    {line}\n" for line in ("Parameters", "----------", *parameter_lines(settings)))
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_runtime.common.counted import counted
-from edge_runtime.errors import UsageError
 from saelite.plain import plain
 from saelite.profile_tables import profile_tables
 from saelite.progress import curves, training_progress
+from saelite.reading import checked_name
 from saelite.setting_options import settings_options
 from saelite.workstation import require_workstation
 from training.settings import DetectorSettings, Selection
@@ -64,7 +64,7 @@ def train(
     check_output_folder(output, overwrite=overwrite)
     normal = selection.read(recording)
     if name is not None:
-        normal = replace(normal, name=_checked_name(name))
+        normal = replace(normal, name=checked_name(name))
     _tell(normal, selection.on_missing)
     run = _trained(normal, settings, _checkpoint(output, resume=resume), tensorboard)
     run.save(output, overwrite=overwrite)
@@ -104,12 +104,6 @@ def _report(run: Path, page: Path) -> None:
     from benchmarks.training_report import training_report
 
     write_report(training_report(run), page)
-
-
-def _checked_name(name: str) -> str:
-    if not name.strip() or not name.isprintable():
-        raise UsageError(f"--name: expected a name of printable characters. Received: {name!r}")
-    return name.strip()
 
 
 def _tell(recording: Recording, on_missing: str) -> None:
