@@ -12,8 +12,9 @@ what belongs to it are there all the same.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
+# Type checkers take it for true; `typing` itself would cost a device more than all the rest of this import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError
     from edge_runtime.streaming.stream import Stream
@@ -53,12 +54,13 @@ _HOMES = {
     "train": "saelite.learning",
 }
 
+if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
-    return value
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_runtime.arrays import FloatArray, Times
+from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.tables.table import TIME_NAMES
 
 
@@ -72,7 +73,7 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
     """Return a function that turns an object into (time, values), or None if it is no reading.
 
     A reading is a mapping by sensor name, perhaps with a time under one of the usual names, or a sequence in
-    the model's order. What is no number becomes NaN.
+    the model's order. What is no number becomes NaN. `SensorNames` that are empty are taken from the first reading.
 
     Examples
     --------
@@ -80,8 +81,11 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
     >>> decode({"heat": "20.5", "time": 3}), decode([1, 2]), decode([1]), decode("text")
     ((3.0, [nan, 20.5]), (nan, [1.0, 2.0]), None, None)
     """
+    find_in = sensors.find_in if isinstance(sensors, SensorNames) else None
 
     def decode(item: Any) -> tuple[float, list[float]] | None:
+        if find_in is not None:
+            find_in(item)
         if isinstance(item, Mapping):
             if not any(name in item for name in sensors):
                 return None
