@@ -32,7 +32,7 @@ def in_a_process(code):
 
 
 def test_import_loads_nothing_that_is_not_asked_for():
-    code = "import sys, json; before = set(sys.modules); import saelite; print(json.dumps([*set(sys.modules) - before]))"
+    code = "import sys, json; had = set(sys.modules); import saelite; print(json.dumps([*set(sys.modules) - had]))"
     loaded = set(in_a_process(code))
     assert "numpy" not in loaded
     assert {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names} == {"saelite"}
