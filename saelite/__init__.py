@@ -59,7 +59,12 @@ if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
     def __getattr__(name: str) -> object:
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+        try:
+            value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            from edge_runtime.errors import missing_extra
+
+            raise missing_extra(error.name or "a package", "workstation", f"saelite.{name}") from error
         return value
 
 

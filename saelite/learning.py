@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.common.setting import settings_of
 from saelite.reading import read_recording
-from saelite.signatures import takes
+from saelite.signatures import takes_all
 from saelite.workstation import require_workstation
 from training.settings import DetectorSettings
 
@@ -16,16 +14,10 @@ if TYPE_CHECKING:
     from training.recordings import Recording
     from training.recordings.column_table import InMemory
     from training.trained_run import TrainedRun
-    from training.trainer import Epoch
 
 
-@takes(settings_of(DetectorSettings))
-def train(
-    recording: str | Path | Recording | InMemory,
-    *,
-    on_epoch: Callable[[Epoch], None] = lambda _: None,
-    **settings: Any,
-) -> TrainedRun:
+@takes_all(DetectorSettings)
+def train(recording: str | Path | Recording | InMemory, **settings: Any) -> TrainedRun:
     """Learn what normal looks like; every row is taken as normal, labels are never used.
 
     Nothing has to be said: what the recording is like decides on window, features and epochs. Head, smoothing and
@@ -35,8 +27,6 @@ def train(
     ----------
     recording : str, Path, Recording, data frame or array-like of shape (n, sensors)
         See `saelite.read_recording`, which also chooses rows and columns.
-    on_epoch : callable
-        Called after each epoch, for progress.
     **settings
         Options of `saelite train`.
 
@@ -60,4 +50,4 @@ def train(
     from training.recordings import Recording
 
     normal = recording if isinstance(recording, Recording) else read_recording(recording)
-    return learn(normal, chosen, on_epoch)
+    return learn(normal, chosen)

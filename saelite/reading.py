@@ -20,8 +20,8 @@ def read_recording(
     source: str | Path | InMemory,
     *,
     rows: str = ":",
-    sensors: Iterable[str] = (),
-    exclude: Iterable[str] = (),
+    sensors: str | Iterable[str] = (),
+    exclude: str | Iterable[str] = (),
     label: str | None = None,
     on_missing: str = "error",
     only_when: str | None = None,
@@ -38,9 +38,9 @@ def read_recording(
     rows : str
         Part to read: START:STOP in rows (``0:400``), per cent (``25%:75%``) or time (``0h:2h``), or START..STOP in
         dates and times.
-    sensors : iterable of str
+    sensors : str or iterable of str
         Columns to use; by default all that are neither time, label nor annotation.
-    exclude : iterable of str
+    exclude : str or iterable of str
         Columns that are not sensors.
     label : str, optional
         Column that says whether a row is anomalous, used for figures only; by default one called anomaly, is_anomaly,
@@ -73,9 +73,13 @@ def read_recording(
     """
     if find_spec("polars") is None:
         raise missing_extra("polars", "workstation", "reading recordings to learn from")
-    selection = Selection(rows, tuple(sensors), tuple(exclude), label, on_missing, only_when)
+    selection = Selection(rows, _names(sensors), _names(exclude), label, on_missing, only_when)
     recording = selection.read(source)
     return recording if name is None else replace(recording, name=checked_name(name))
+
+
+def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def checked_name(name: str) -> str:

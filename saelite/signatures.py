@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from edge_runtime.common.setting import Setting, parameter_lines
+from edge_runtime.common.setting import Setting, parameter_lines, settings_of
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+S = TypeVar("S")
+R = TypeVar("R")
 
 
 def takes(settings: Iterable[Setting], *, document: Any = None) -> Callable[[F], F]:
@@ -44,6 +47,17 @@ def takes(settings: Iterable[Setting], *, document: Any = None) -> Callable[[F],
         return function
 
     return decorate
+
+
+def takes_all(cls: Callable[P, object]) -> Callable[[Callable[Concatenate[S, ...], R]], Callable[Concatenate[S, P], R]]:
+    """Return a decorator that shows all of a dataclass's settings, to type checkers as well.
+
+    Parameters
+    ----------
+    cls : type
+        The function takes one argument and the fields of this.
+    """
+    return takes(settings_of(cls))
 
 
 def _with_lines(text: str, settings: tuple[Setting, ...]) -> str:

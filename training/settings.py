@@ -34,7 +34,7 @@ _WINDOW_BYTES = 2**27
 
 
 @documented
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DetectorSettings:
     """What to learn. Nothing has to be said: None leaves a choice to saelite.
 

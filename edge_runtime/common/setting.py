@@ -24,6 +24,7 @@ import numbers
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
+from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -32,6 +33,7 @@ from edge_runtime.errors import UsageError
 T = TypeVar("T")
 _META = "saelite"
 _NUMBERS: dict[type, tuple[type, str]] = {int: (numbers.Integral, "whole number"), float: (numbers.Real, "number")}
+_NAMES: dict[type, str] = {str: "text", Path: "path"}
 _WORDS: dict[type, str] = {bool: "True or False", str: "a text"}
 
 
@@ -137,11 +139,10 @@ class Setting:
         """What a value must be, in words."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        number = _NUMBERS.get(self.item)
-        word = f"{number[1]} {self.within or ''}".rstrip() if number else _WORDS.get(self.item, self.item.__name__)
+        number, within = _NUMBERS.get(self.item), f" {self.within}" if self.within else ""
         if self.kind is tuple:
-            return f"several of: {word}"
-        return f"a {word}" if number else word
+            return f"a list of {number[1] if number else _NAMES[self.item]}s{within}"
+        return f"a {number[1]}{within}" if number else _WORDS.get(self.item, self.item.__name__)
 
 
 def setting(  # noqa: PLR0913 - all that is known of an option

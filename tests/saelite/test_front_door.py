@@ -54,6 +54,25 @@ def test_every_name_is_there_and_listed():
         _ = saelite.nothing
 
 
+def test_name_that_needs_a_missing_package_says_what_to_install():
+    code = """
+import json, sys
+sys.modules["tensorflow"] = sys.modules["keras"] = sys.modules["sklearn"] = None
+import saelite
+messages = []
+for name in ("Detector", "SparseLayer", "SparseAutoencoderDetector"):
+    try:
+        messages.append(getattr(saelite, name).__name__)
+    except saelite.SaeliteError as error:
+        messages.append(str(error))
+print(json.dumps(messages))
+"""
+    there, layer, estimator = in_a_process(code)
+    assert there == "Detector"
+    assert "saelite.SparseLayer needs it. Install it with: pip install 'saelite[workstation]'" in layer
+    assert "sklearn is not installed" in estimator
+
+
 def test_commands_of_the_same_names_leave_the_functions_alone():
     import saelite.cli
 
@@ -63,6 +82,7 @@ def test_commands_of_the_same_names_leave_the_functions_alone():
 def test_type_checkers_see_the_names(tmp_path):
     (tmp_path / "typed.py").write_text(
         "import saelite\nreveal_type(saelite.Detector.load)\nreveal_type(saelite.train)\nsaelite.nothing\n"
+        'saelite.train("normal.csv", rho=0.1, hidden=(64,))\nsaelite.train("normal.csv", rho="high")\n'
     )
     command = [sys.executable, "-m", "mypy", "--follow-imports=silent", "--cache-dir", str(tmp_path), "typed.py"]
     pytest.importorskip("mypy")
@@ -71,13 +91,15 @@ def test_type_checkers_see_the_names(tmp_path):
     )
     assert "edge_runtime.inference.detector.Detector" in done.stdout
     assert "training.trained_run.TrainedRun" in done.stdout
-    assert 'Module has no attribute "nothing"' in done.stdout
+    assert [line.split(": ", 2)[:2] for line in done.stdout.splitlines() if "error" in line and ".py" in line] == [
+        ["typed.py:4", "error"], ["typed.py:6", "error"]
+    ], "a name that is not there, and a setting of the wrong type"  # fmt: skip
 
 
 def test_help_and_signature_show_every_setting():
     parameters = inspect.signature(saelite.train).parameters
     assert parameters["rho"].default == DetectorSettings.rho
-    assert parameters["on_epoch"].kind is parameters["decay"].kind is inspect.Parameter.KEYWORD_ONLY
+    assert parameters["decay"].kind is inspect.Parameter.KEYWORD_ONLY
     assert "    rho : float, default 0.05\n        Target mean activation" in saelite.train.__doc__
     with pytest.raises(UsageError, match="rho: expected a number above 0 and below 1"):
         saelite.train("normal.csv", rho=2)
@@ -152,7 +174,7 @@ def test_pandas_frame_is_a_recording():
 def test_rows_columns_and_conditions_choose_from_a_frame():
     frame = pl.DataFrame({"flow": np.arange(10.0), "heat": [None, *range(9)], "word": list("abcdefghij")})
     read = saelite.read_recording
-    chosen = read(frame, rows="20%:8", sensors=["flow"], only_when="flow > 3", name=" pump ")
+    chosen = read(frame, rows="20%:8", sensors="flow", only_when="flow > 3", name=" pump ")
     assert (chosen.values.ravel().tolist(), chosen.name, chosen.off) == ([4, 5, 6, 7], "pump", 2)
     assert read(frame, exclude=["word"], on_missing="skip").repaired == 1
     with pytest.raises(RecordingError, match="column 'word': expected numbers"):

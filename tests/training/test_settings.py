@@ -68,8 +68,8 @@ def test_keras_model_has_the_networks_settings_with_their_defaults():
         ({"code_size": 2.5}, "Received: 2.5"),
         ({"epochs": True}, "Received: True"),
         ({"penalty": "l2"}, "one of kl, l1, topk, none. Received: 'l2'"),
-        ({"features": "mean"}, "several of: a text. Received: 'mean'"),
-        ({"hidden": (64, 0)}, "Received: 0"),
+        ({"features": "mean"}, "features: expected a list of texts. Received: 'mean'"),
+        ({"hidden": (64, 0)}, "hidden: expected a list of whole numbers of at least 1. Received: 0"),
         ({"tied": 1}, "True or False. Received: 1"),
     ],
 )
