@@ -64,7 +64,9 @@ if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
         except ModuleNotFoundError as error:
             from edge_runtime.errors import missing_extra
 
-            raise missing_extra(error.name or "a package", "workstation", f"saelite.{name}") from error
+            raise missing_extra(
+                (error.name or "a package").partition(".")[0], "workstation", f"saelite.{name}"
+            ) from error
         return value
 
 

@@ -156,7 +156,7 @@ class Indexed(dict):
 
     def __init__(self, columns, index):
         super().__init__(columns)
-        self.columns, self.index = list(columns), SimpleNamespace(to_numpy=lambda: index)
+        self.columns, self.index = list(columns), SimpleNamespace(to_numpy=lambda: index, dtype=index.dtype)
 
     def to_numpy(self):
         raise AssertionError("columns of several types are taken one by one")

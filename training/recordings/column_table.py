@@ -101,11 +101,11 @@ class ColumnTable(Table):
 def _of_frame(frame: Frame) -> dict[str, Column]:
     columns = {str(name): np.asarray(frame[name].to_numpy()) for name in frame.columns}
     index = getattr(frame, "index", None)
-    if index is not None and not any(name.lower() in TIME_NAMES for name in columns):
-        times = np.asarray(index.to_numpy())
-        if times.dtype.kind == "M":
-            columns = {_TIME: times, **columns}
-    return columns
+    # Times with a zone come as objects: the index's own dtype says what they are.
+    is_timed = str(getattr(index, "dtype", "")).startswith("datetime64")
+    if index is None or not is_timed or any(name.lower() in TIME_NAMES for name in columns):
+        return columns
+    return {_TIME: np.asarray(index.to_numpy()), **columns}
 
 
 def _of_array(source: npt.ArrayLike) -> dict[str, Column]:
