@@ -83,7 +83,7 @@ def test_train_refuses_bad_recordings(saelite, tmp_path, name, words):
         (["--rows", "100:200"], ["no readings in rows 100:200"], 1),
         (["--rows", "20:10"], ["START before STOP"], 2),
         (["--rows", "x"], ["START:STOP"], 2),
-        (["--rho", "2"], ["rho", "between 0 and 1"], 2),
+        (["--rho", "2"], ["--rho", "not in the range 0<x<1"], 2),
         (["--hidden", "a"], ["--hidden", "whole numbers"], 2),
         (["--head", "x"], ["--head"], 2),
     ],
