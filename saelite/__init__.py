@@ -16,8 +16,7 @@ import importlib
 # Type checkers take it for true; `typing` itself would cost a device more than all the rest of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from edge_runtime import Detector, Result, SaeliteError
-    from edge_runtime.streaming.stream import Stream
+    from edge_runtime import Detector, Result, SaeliteError, Stream
     from saelite.exporting import export
     from saelite.learning import train
     from saelite.reading import read_recording
@@ -46,7 +45,7 @@ _HOMES = {
     "SparseAutoencoder": "training",
     "SparseAutoencoderDetector": "saelite.sklearn",
     "SparseLayer": "training",
-    "Stream": "edge_runtime.streaming.stream",
+    "Stream": "edge_runtime",
     "__version__": "saelite.version",
     "export": "saelite.exporting",
     "read_recording": "saelite.reading",

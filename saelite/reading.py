@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import UsageError, missing_extra
+from edge_runtime.errors import UsageError
 from training.settings import Selection
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def read_recording(
     sensors: str | Iterable[str] = (),
     exclude: str | Iterable[str] = (),
     label: str | None = None,
-    on_missing: str = "error",
+    on_missing: str = Selection.on_missing,
     only_when: str | None = None,
     name: str | None = None,
 ) -> Recording:
@@ -46,8 +45,8 @@ def read_recording(
         Column that says whether a row is anomalous, used for figures only; by default one called anomaly, is_anomaly,
         label or attack.
     on_missing : str
-        Rows with an empty, NaN or infinite value: ``error`` refuses them, ``skip`` leaves them out, ``hold`` repeats
-        the sensor's last value.
+        Readings with a missing value: ``error`` refuses them, ``skip`` leaves them out, ``hold`` repeats the sensor's
+        last value, ``interpolate`` draws a line to its next one.
     only_when : str, optional
         Keep only rows in which this holds, such as ``current > 2``; the model file follows it as well.
     name : str, optional
@@ -63,7 +62,7 @@ def read_recording(
     RecordingError
         If it cannot be read, a column is missing, a cell is not a number, or no row is left.
     MissingExtraError
-        If the workstation extra is not installed.
+        If polars is not installed and the file is Parquet.
 
     Examples
     --------
@@ -71,8 +70,6 @@ def read_recording(
     >>> recording.sensors, recording.values.shape
     (('sensor0', 'sensor1'), (2, 2))
     """
-    if find_spec("polars") is None:
-        raise missing_extra("polars", "workstation", "reading recordings to learn from")
     selection = Selection(rows, _names(sensors), _names(exclude), label, on_missing, only_when)
     recording = selection.read(source)
     return recording if name is None else replace(recording, name=checked_name(name))

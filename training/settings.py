@@ -175,7 +175,7 @@ class Selection:
     Examples
     --------
     >>> Selection(rows="0:400", exclude=("temperature",)).on_missing
-    'error'
+    'skip'
     """
 
     rows: str = setting(
@@ -189,8 +189,8 @@ class Selection:
         "[default: a column called anomaly, is_anomaly, label or attack]", metavar="COLUMN",
     )  # fmt: skip
     on_missing: str = setting(
-        "error", "Rows with an empty, NaN or infinite value: refuse, leave out, or repeat the sensor's last value.",
-        choices=POLICIES,
+        "skip", "Readings with a missing value: end with an error, leave out, repeat the sensor's last value, or draw "
+        "a line to its next one.", choices=POLICIES,
     )  # fmt: skip
     only_when: str | None = setting(
         None, "Learn only from rows in which this holds, such as 'current > 2'; the model file follows it as well.",

@@ -83,7 +83,7 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
 def _claim(study: optuna.Study, recording: Recording, settings: DetectorSettings, storage: Path) -> None:
     """Write down what the study is on, or see that it is this."""
     fixed = {name: value for name, value in asdict(settings).items() if name not in searched()}
-    rows = (recording.sensors, len(recording.values), recording.repaired, recording.only_when)
+    rows = (recording.sensors, len(recording.values), recording.skipped, recording.repaired, recording.only_when)
     asked = {"data": recording.sha256, "settings": json.dumps([fixed, rows])}
     for name, what in (("data", "on another recording"), ("settings", "with other options")):
         if study.trials and study.user_attrs.get(name) != asked[name]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.sources.sensor_names import SensorNames, is_number
-from edge_runtime.sources.source import Readings, no_readings
 from edge_runtime.tables.csv_decoder import CsvDecoder
 from edge_runtime.tables.csv_format import SEPARATORS, sniff_csv
 

@@ -2,7 +2,7 @@
 
 ===============================  ======================================================================
 ``-``                            CSV on standard input
-``csv:PATH``                     CSV file, plain or gzip, or a named pipe; a header comes first
+``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
 ``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name (or list in the model's order) a line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
 ``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
@@ -27,7 +27,9 @@ from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.naming_decoder import NamingDecoder
 from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.sources.source import Source
+from edge_runtime.sources.table_source import TableSource
 from edge_runtime.tables.csv_decoder import CsvDecoder
+from edge_runtime.tables.open_table import open_table
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:FUNCTION"
@@ -57,6 +59,8 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     kind, _, rest = spec.partition(":")
     if spec == "-" or (kind in ("csv", "jsonl") and rest):
         path = rest or "-"
+        if kind == "csv" and Path(path).is_file() and not isinstance(names, SensorNames):
+            return TableSource(open_table(path), names)
         name = "standard input" if path == "-" else path
         decoder = JsonDecoder(names) if kind == "jsonl" else _csv_decoder(names, name, header=True)
         return TextSource(path, decoder, len(names))

@@ -113,7 +113,7 @@ def test_the_whole_loop_in_memory(tmp_path):
     detector = saelite.Detector.load(tmp_path / "pump.tflite")
     assert detector.sensor_names == ("sensor0", "sensor1", "sensor2", "sensor3")
     normal = saelite.read_recording(pump_rows(300, seed=3))
-    windows = normal.windows(detector.manifest.spec)
+    windows = normal.windows(detector.spec)
     assert windows.shape == (298, 3, 4)
     assert detector.score_many(windows).shape == (298,)
     folder = run.save(tmp_path / "run")
@@ -176,7 +176,7 @@ def test_rows_columns_and_conditions_choose_from_a_frame():
     read = saelite.read_recording
     chosen = read(frame, rows="20%:8", sensors="flow", only_when="flow > 3", name=" pump ")
     assert (chosen.values.ravel().tolist(), chosen.name, chosen.off) == ([4, 5, 6, 7], "pump", 2)
-    assert read(frame, exclude=["word"], on_missing="skip").repaired == 1
+    assert read(frame, exclude=["word"], on_missing="skip").skipped == 1
     with pytest.raises(RecordingError, match="column 'word': expected numbers"):
         read(frame)
     with pytest.raises(UsageError, match="Cut it by time yourself"):

@@ -50,8 +50,8 @@ class Recording:
         True where a row is anomalous.
     kept_out : tuple of str
         Columns that were there and are no sensors.
-    repaired : int
-        Rows skipped or held for a missing value.
+    repaired, skipped : int
+        Rows in which a missing value was repaired, rows left out for one.
     sha256 : str
         Of the file's bytes; of several files, of their digests.
     starts : tuple of int
@@ -81,6 +81,7 @@ class Recording:
     rate_hz: float = 0.0
     only_when: str = ""
     off: int = 0
+    skipped: int = 0
 
     def without(self, sensors: Sequence[str]) -> Recording:
         """Return the recording with some sensors left out.
@@ -115,7 +116,7 @@ class Recording:
         Parameters
         ----------
         spec : DetectorSpec
-            The detector's, ``detector.manifest.spec``: says window, stride and the order of the sensors.
+            The detector's, ``detector.spec``: says window, stride and the order of the sensors.
 
         Raises
         ------
