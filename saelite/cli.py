@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,7 @@ from saelite.commands.train import train
 from saelite.commands.tune import tune
 from saelite.commands.verify import verify
 from saelite.plain import plain
-
-
-def _version() -> str:
-    try:
-        return version("saelite")
-    except PackageNotFoundError:
-        return "not installed"
+from saelite.version import __version__
 
 
 class _Group(click.Group):
@@ -67,7 +60,7 @@ def _open_closed_streams() -> None:
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="saelite")
+@click.version_option(__version__, prog_name="saelite")
 def main() -> None:
     """Train a sparse autoencoder, export it as one quantised TFLite file, and run it on a small board.
 

@@ -12,12 +12,13 @@ from keras import ops
 
 from edge_runtime.arrays import FloatArray
 from training.run_folder import DenseLayer, Network
+from training.settings import DetectorSettings
 from training.sparsity import SparseLayer
 
 
 @keras.saving.register_keras_serializable(package="saelite")
 class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
-    """Dense autoencoder with a sparse code layer.
+    """Dense autoencoder with a sparse code layer; its defaults are those of `training.settings.DetectorSettings`.
 
     ``inputs -> hidden … -> SparseLayer(code_size) -> hidden reversed … -> inputs``.
 
@@ -52,18 +53,18 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     def __init__(  # noqa: PLR0913 - one argument per option, as Keras models have them
         self,
         inputs: int,
-        code_size: int = 32,
-        hidden: Sequence[int] = (),
-        rho: float = 0.05,
-        alpha: float = 0.1,
+        code_size: int = DetectorSettings.code_size,
+        hidden: Sequence[int] = DetectorSettings.hidden,
+        rho: float = DetectorSettings.rho,
+        alpha: float = DetectorSettings.alpha,
         activation: str = "relu",
         *,
-        penalty: str = "kl",
-        momentum: float = 0.0,
-        code_activation: str = "sigmoid",
+        penalty: str = DetectorSettings.penalty,
+        momentum: float = DetectorSettings.momentum,
+        code_activation: str = DetectorSettings.code_activation,
         output: str = "linear",
-        tied: bool = False,
-        noise: float = 0.0,
+        tied: bool = DetectorSettings.tied,
+        noise: float = DetectorSettings.noise,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +11,9 @@ from edge_runtime.errors import UsageError
 from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.signal.preprocessing import Preprocessing
 from training.recordings.windows import Stretches
+from training.settings import DetectorSettings
 
-SCALINGS = ("standard", "robust")
-# Quantiles of this many rows, evenly spread, are accurate to half a per cent of the interquartile range.
+# Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
 _QUANTILE_ROWS = 100_000
 _FEATURE_WINDOWS = 20_000
 _FEATURE_BYTES = 2**26
@@ -32,7 +32,7 @@ def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]
     Parameters
     ----------
     scaling : str
-        One of `SCALINGS`.
+        ``standard`` or ``robust``.
 
     Returns
     -------
@@ -54,27 +54,8 @@ def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
     return np.asarray(center), np.sqrt(squares / train.rows)
 
 
-@dataclass(frozen=True)
-class PreprocessingSettings:
-    """How readings become network inputs.
-
-    Parameters
-    ----------
-    scaling : str
-        One of `SCALINGS`.
-    features : tuple of str, optional
-        Names from `edge_runtime.signal.features.FEATURES`; None lets saelite choose.
-    bands : int
-        Number of bands per spectrum; fewer if the window has fewer frequencies.
-    """
-
-    scaling: str = "standard"
-    features: tuple[str, ...] | None = None
-    bands: int = 16
-
-
 def fit_preprocessing(
-    train: Stretches, settings: PreprocessingSettings, rng: np.random.Generator, rate_hz: float = 0.0
+    train: Stretches, settings: DetectorSettings, rng: np.random.Generator, rate_hz: float = 0.0
 ) -> Preprocessing:
     """Return the preprocessing of windows like the training ones.
 

@@ -17,38 +17,7 @@ from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph, free_variable
 from training.network_graph import structure_of
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to fit.
-
-    Parameters
-    ----------
-    epochs : int, optional
-        Maximum number of epochs; 0 leaves the network untrained. By default about 5,000 steps, see
-        `training.pipeline.DetectorSettings.chosen_for`.
-    batch_size : int
-        Windows per training step.
-    learning_rate : float
-        Initial learning rate of Adam.
-    decay : bool
-        Whether the learning rate decays linearly to zero at the last epoch.
-    patience : int
-        Epochs without a better validation loss after which training stops.
-    weight_decay : float
-        See `training.adam.adam_step`.
-    seed : int
-        Random seed of weights and batch order.
-    """
-
-    epochs: int | None = None
-    batch_size: int = 64
-    learning_rate: float = 4e-3
-    decay: bool = True
-    patience: int = 40
-    weight_decay: float = 0.0
-    seed: int = 0
+from training.settings import DetectorSettings
 
 
 @dataclass(frozen=True)
@@ -69,7 +38,7 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
-    settings: TrainingSettings,
+    settings: DetectorSettings,
     on_epoch: OnEpoch = lambda _: None,
     checkpoint: CheckpointFile | None = None,
 ) -> list[Epoch]:
@@ -120,7 +89,7 @@ class _Fitting:
     """A training between two epochs."""
 
     def __init__(
-        self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
+        self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: DetectorSettings
     ) -> None:
         self._settings, self._n, self._epochs = settings, len(train), settings.epochs or 0
         self._graph = epoch_graph(structure_of(model, settings.weight_decay))

@@ -14,7 +14,8 @@ from benchmarks.accuracy.fits import Fit, Fits
 from benchmarks.accuracy.real_path import DEFAULTS, opened
 from edge_runtime.errors import missing_extra
 from edge_runtime.inference.detector import Detector
-from training.pipeline import TrainedRun, train
+from training.pipeline import train
+from training.trained_run import TrainedRun
 
 T = TypeVar("T")
 

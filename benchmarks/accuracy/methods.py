@@ -21,9 +21,9 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
-from training.pipeline import DetectorSettings
 from training.recordings import Recording
 from training.recordings.windows import split
+from training.settings import DetectorSettings
 
 OURS = tuple(SCHEMES)
 UNTRAINED = "untrained"
@@ -131,8 +131,8 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
     chosen = normal.without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
     stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
     windows = stretches.take(np.arange(len(stretches)))
-    limit = limit_of(BASELINES[name], windows, spec, settings.training.seed)
-    score = BASELINES[name](spec.preprocessing.transform(windows), settings.training.seed)
+    limit = limit_of(BASELINES[name], windows, spec, settings.seed)
+    score = BASELINES[name](spec.preprocessing.transform(windows), settings.seed)
 
     def score_many(windows: FloatArray) -> FloatArray:
         return score(spec.preprocessing.transform(windows))

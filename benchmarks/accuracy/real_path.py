@@ -17,8 +17,10 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.streaming.judging import AdaptationSettings, Judge, ScoresWindows, Wanted
 from export.export_run import ExportSettings, export_run
-from training.pipeline import DetectorSettings, TrainedRun, train
+from training.pipeline import train
 from training.recordings import Recording
+from training.settings import DetectorSettings
+from training.trained_run import TrainedRun
 
 SCHEMES = {"saelite": None, "saelite float32": "float32"}
 """Name of a file to the scheme it is exported by: what `saelite export` chooses by itself, and float32 beside it."""
@@ -27,13 +29,13 @@ DEFAULTS = DetectorSettings()
 
 
 def with_seed(seed: int, settings: DetectorSettings = DEFAULTS) -> DetectorSettings:
-    """Return the settings with another seed for weights and batch order."""
-    return replace(settings, training=replace(settings.training, seed=seed))
+    """Return the settings with another seed of weights and order."""
+    return replace(settings, seed=seed)
 
 
 def untrained(settings: DetectorSettings) -> DetectorSettings:
-    """Return the settings for the same detector with an untrained network."""
-    return replace(settings, training=replace(settings.training, epochs=0))
+    """Return the settings for the same detector on a network left at its random start."""
+    return replace(settings, epochs=0)
 
 
 def detectors(

@@ -15,8 +15,9 @@ class JsonDecoder:
 
     Examples
     --------
-    >>> JsonDecoder(["flow", "heat"]).decode(['{"flow": 1, "heat": 2}', "[3, 4]", "oops"])
-    Readings(times=array([nan, nan]), values=array([[1., 2.], [3., 4.]]), lost=1)
+    >>> readings = JsonDecoder(["flow", "heat"]).decode(['{"flow": 1, "heat": 2}', "[3, 4]", "oops"])
+    >>> readings.values.tolist(), readings.lost
+    ([[1.0, 2.0], [3.0, 4.0]], 1)
     """
 
     def __init__(self, sensors: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from edge_runtime.signal.readings import Readings, no_readings
@@ -27,11 +27,11 @@ class IteratorSource:
     name : str
     make : callable
         Returns the iterable; called in the thread.
-    sensors : tuple of str
+    sensors : sequence of str
         The model's.
     """
 
-    def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: tuple[str, ...]) -> None:
+    def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: Sequence[str]) -> None:
         self.name = name
         self.is_live = True
         self.patience_s = _PATIENCE_S

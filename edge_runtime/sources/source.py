@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_runtime.signal.readings import Readings, no_readings
+from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.tables.table import TIME_NAMES
 
 
@@ -45,8 +46,8 @@ class Source(Protocol):
 def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list[float]] | None]:
     """Return a function that turns an object into (time, values), or into None if it is not a reading.
 
-    A reading is a mapping by sensor name, optionally with a time under one of the usual names, or a sequence in
-    the model's order. Values that are not numbers become NaN.
+    A reading is a mapping by sensor name, perhaps with a time under one of the usual names, or a sequence in
+    the model's order. What is no number becomes NaN. `SensorNames` that are empty are taken from the first reading.
 
     Examples
     --------
@@ -54,8 +55,11 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
     >>> decode({"heat": "20.5", "time": 3}), decode([1, 2]), decode([1]), decode("text")
     ((3.0, [nan, 20.5]), (nan, [1.0, 2.0]), None, None)
     """
+    find_in = sensors.find_in if isinstance(sensors, SensorNames) else None
 
     def decode(item: Any) -> tuple[float, list[float]] | None:
+        if find_in is not None:
+            find_in(item)
         if isinstance(item, Mapping):
             if not any(name in item for name in sensors):
                 return None

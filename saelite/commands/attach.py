@@ -9,7 +9,8 @@ import click
 
 from edge_runtime.errors import missing_extra
 from saelite.console_tables import size, table
-from saelite.options import NamesType, NumbersType, sign_option
+from saelite.option_types import NamesType, NumbersType
+from saelite.options import sign_option
 
 if TYPE_CHECKING:
     from edge_runtime.model_file.container import ModelFile

@@ -27,12 +27,11 @@ def digits(output: Path, head: str, epochs: int) -> None:
     require_workstation("bench digits")
     from benchmarks.digits import train_digits
     from export.export_run import ExportSettings, export_run
-    from training.pipeline import save_run
 
     output.mkdir(parents=True, exist_ok=True)
     with training_progress(epochs) as on_epoch:
         trained = train_digits(head, epochs, on_epoch)
-    save_run(trained, output / "run", overwrite=True)
+    trained.save(output / "run", overwrite=True)
     with step_progress() as on_step:
         export_run(trained.folder, ExportSettings("int8"), on_step).write(output / "digits.tflite")
     click.echo(f"{output / 'run'} and {output / 'digits.tflite'}")

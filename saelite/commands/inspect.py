@@ -75,7 +75,7 @@ def _foreign(content: bytes) -> list[str]:
 
 
 def _manifest_tables(file: ModelFile) -> list[str]:
-    from saelite.commands.export import parity_table
+    from saelite.export_summary import parity_table
 
     manifest, tables = file.manifest, [table(_facts(file)), table(_sensors(file), header=True)]
     if manifest.parity and manifest.parity_float32:

@@ -11,7 +11,6 @@ from benchmarks.report.learnt import codes_table, silent_codes
 from benchmarks.report.report_model import Learnt
 from benchmarks.report.traces import alarms_above
 from benchmarks.training_report import training_report
-from training.pipeline import save_run
 
 
 @pytest.fixture
@@ -22,7 +21,7 @@ def report_of(trained, tmp_path):
         folder, spec = trained.folder, trained.folder.spec
         spec = spec._replace(preprocessing=replace(spec.preprocessing, rate_hz=rate_hz))
         changed = replace(folder, spec=spec, training={**folder.training, **record})
-        save_run(replace(trained, folder=changed), tmp_path / "run")
+        replace(trained, folder=changed).save(tmp_path / "run")
         return training_report(tmp_path / "run")
 
     return make

@@ -24,10 +24,10 @@ from export.inference_graph import build_detector_graph
 from export.labelled import Labelled
 from export.runtime_check import InstalledRuntime, run_in
 from export.targets import LADDER, TARGETS, find_target
-from training.pipeline import DetectorSettings, save_run, train
+from training.pipeline import train
 from training.recordings import Recording
 from training.run_folder import DenseLayer, Network
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 RUNTIMES = installed_runtimes()
 NO_LIMITS = ParityLimits(alarm_agreement=0.0, auc_loss=1.0)
@@ -49,7 +49,7 @@ def twins():
     rows = np.stack([first, first + near[0], 0.5 * first**2 + near[1]], axis=1).astype(np.float32)
     settings = DetectorSettings(
         window=1, code_size=4, hidden=(), rho=0.01, alpha=1.0, head="t2", smoothing_span=1, mean_rate=0.0,
-        training=TrainingSettings(epochs=20, seed=1),
+        epochs=20, seed=1,
     )  # fmt: skip
     return train(Recording("twins", ("a", "b", "c"), rows), settings).folder
 
@@ -132,7 +132,7 @@ def test_graph_that_is_not_the_model_is_never_written(trained):
 
 
 def test_refused_export_leaves_no_file(trained, saelite, tmp_path):
-    save_run(trained, tmp_path / "run")
+    trained.save(tmp_path / "run")
     with np.load(tmp_path / "run" / "windows.npz") as arrays:
         np.savez(tmp_path / "run" / "windows.npz", windows=arrays["windows"], codes=1 - arrays["codes"])
     refused = saelite("export", "run", "-o", "pump.tflite")

@@ -16,13 +16,13 @@ from machines import SENSORS, pump_rows, write_csv
 from edge_runtime.errors import ModelFileError, RecordingError
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.time_text import seconds
-from training.pipeline import DetectorSettings, save_run, train
+from training.pipeline import train
 from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module
-from training.recordings.findings import Findings, SensorPolicy, apply, find
+from training.recordings.findings import Findings, apply, find
 from training.recordings.store import RowStore, blocks_of
 from training.recordings.windows import split
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 ROWS = pump_rows(300)
 
@@ -328,13 +328,13 @@ def test_drift_is_the_ratio_of_block_means_to_rows(spoilt):
 
 def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
     findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert apply(spoilt, findings, SensorPolicy()).sensors == ("good", "wanders")
-    assert apply(spoilt, findings, SensorPolicy("drop", "keep")).sensors == ("good", "again", "wanders")
-    assert apply(spoilt, findings, SensorPolicy("drop", "drop", "drop")).sensors == ("good",)
+    assert apply(spoilt, findings, DetectorSettings()).sensors == ("good", "wanders")
+    assert apply(spoilt, findings, DetectorSettings(duplicate_policy="keep")).sensors == ("good", "again", "wanders")
+    assert apply(spoilt, findings, DetectorSettings(drift_policy="drop")).sensors == ("good",)
     for policy, words in (
-        (SensorPolicy("error"), "still.*--constant-policy drop"),
-        (SensorPolicy("drop", "error"), "again.*--duplicate-policy drop"),
-        (SensorPolicy("drop", "keep", "error"), "wanders.*--drift-policy drop"),
+        (DetectorSettings(constant_policy="error"), "still.*--constant-policy drop"),
+        (DetectorSettings(duplicate_policy="error"), "again.*--duplicate-policy drop"),
+        (DetectorSettings(duplicate_policy="keep", drift_policy="error"), "wanders.*--drift-policy drop"),
     ):
         with pytest.raises(RecordingError, match=words):
             apply(spoilt, findings, policy)
@@ -342,12 +342,12 @@ def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
 
 def test_findings_say_what_was_done():
     findings = Findings(("still",), {"again": "good"}, {"wanders": 812.3})
-    assert findings.lines(SensorPolicy()) == [
+    assert findings.lines(DetectorSettings()) == [
         "constant, dropped: still",
         "duplicate, dropped: again (of good)",
         "drifting, kept: wanders; export allows for drift",
     ]
-    assert findings.lines(SensorPolicy("drop", "keep", "drop"))[1:] == [
+    assert findings.lines(DetectorSettings(duplicate_policy="keep", drift_policy="drop"))[1:] == [
         "duplicate, kept: again (of good)",
         "drifting, dropped: wanders",
     ]
@@ -372,14 +372,14 @@ def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
     first, *others = trained.folder.network.encoder
     network = replace(trained.folder.network, encoder=(replace(first, bias=first.bias * np.float32(np.nan)), *others))
     with pytest.raises(ModelFileError, match=r"not finite: encoder_0_bias. Nothing was saved"):
-        save_run(replace(trained, folder=replace(trained.folder, network=network)), tmp_path / "run")
+        replace(trained, folder=replace(trained.folder, network=network)).save(tmp_path / "run")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("columns", [1, 2000])
 def test_one_sensor_and_two_thousand_are_learnt(columns, tmp_path):
     rows = np.random.default_rng(0).normal(size=(300, columns)).astype(np.float32)
-    settings = DetectorSettings(code_size=4, head="t2", training=TrainingSettings(epochs=1))
+    settings = DetectorSettings(code_size=4, head="t2", epochs=1)
     assert len(train(Recording("r", tuple(map(str, range(columns))), rows), settings).folder.spec.sensors) == columns
 
 

@@ -12,21 +12,11 @@ from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from training.recordings.recording import Recording
 from training.recordings.windows import Stretches
+from training.settings import DetectorSettings
 
 Floats = npt.NDArray[np.float64]
 DRIFT_BLOCK_ROWS = 50
 DRIFT_LIMIT = 20.0
-CONSTANT_POLICIES = ("error", "drop")
-POLICIES = ("keep", "drop", "error")
-
-
-@dataclass(frozen=True)
-class SensorPolicy:
-    """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never changes cannot be kept."""
-
-    constant: str = "drop"
-    duplicate: str = "drop"
-    drift: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -48,12 +38,12 @@ class Findings:
     duplicate: dict[str, str]
     drift: dict[str, float]
 
-    def lines(self, policy: SensorPolicy) -> list[str]:
-        """Return one line of text per kind of finding."""
+    def lines(self, settings: DetectorSettings) -> list[str]:
+        """Return what to tell people, one line per kind."""
         found = (
-            (policy.constant, "constant", self.constant, ""),
-            (policy.duplicate, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
-            (policy.drift, "drifting", self.drift, "; export allows for drift"),
+            (settings.constant_policy, "constant", self.constant, ""),
+            (settings.duplicate_policy, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
+            (settings.drift_policy, "drifting", self.drift, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
         return [
@@ -82,7 +72,7 @@ def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
     )
 
 
-def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Recording:
+def apply(recording: Recording, findings: Findings, settings: DetectorSettings) -> Recording:
     """Return the recording without the sensors that are to be dropped.
 
     Raises
@@ -92,9 +82,9 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     """
     dropped: list[str] = []
     for what, names, kind, why in (
-        (policy.constant, findings.constant, "constant", "never move"),
-        (policy.duplicate, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
-        (policy.drift, tuple(findings.drift), "drift", "drift"),
+        (settings.constant_policy, findings.constant, "constant", "never move"),
+        (settings.duplicate_policy, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
+        (settings.drift_policy, tuple(findings.drift), "drift", "drift"),
     ):
         if what == "error" and names:
             raise RecordingError(

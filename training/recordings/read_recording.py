@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.counted import counted
-from edge_runtime.errors import RecordingError
+from edge_runtime.errors import RecordingError, UsageError
 from edge_runtime.signal.only_when import condition_of
 from edge_runtime.tables.array_table import ArrayTable
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.row_range import RowRange
 from edge_runtime.tables.table import Table
+from training.recordings.column_table import ColumnTable, InMemory
 from training.recordings.part import FilePart
 from training.recordings.recording import Columns, Recording, choose_sensors
 from training.recordings.store import RowStore, blocks_of
@@ -29,14 +32,14 @@ SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".gz", ".parquet", ".npy", ".npz",
 
 
 def read_recording(
-    path: Path,
+    source: str | Path | InMemory,
     columns: Columns | None = None,
     *,
     rows: slice | RowRange = slice(None),
     on_missing: str = "skip",
     only_when: str = "",
 ) -> Recording:
-    """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
+    """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these; a data frame or an array.
 
     All files of a folder are read in the order of their names; each must have the first one's sensors. Rows
     beyond 128 MB are kept on disk (`training.recordings.store`).
@@ -57,23 +60,40 @@ def read_recording(
         sorted by time, or the files' sampling rates differ.
     """
     columns = columns or Columns()
-    files = recording_files(Path(path))
+    files = _opened_later(source)
     parts: list[FilePart] = []
     for file in files:
-        with open_table(file) as table:
+        with file() as table:
             sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
             condition = condition_of(only_when, sensors)
-            wanted = rows if isinstance(rows, slice) else rows.rows(str(file))
+            wanted = rows if isinstance(rows, slice) else _wanted(rows, table)
             mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
             label = columns.label or table.header.label_column
             part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
             if mapped is None:
                 part.read(wanted)
             parts.append(part)
-    recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    recording = _recording(source, parts, parts[0].store.array() if mapped is None else mapped)
     return replace(recording, only_when=only_when.strip(), off=sum(part.counters.off for part in parts))
+
+
+def _opened_later(source: str | Path | InMemory) -> list[Callable[[], Table]]:
+    if isinstance(source, (str, Path)):
+        return [partial(open_table, file) for file in recording_files(Path(source))]
+    return [partial(ColumnTable, source)]
+
+
+def _wanted(rows: RowRange, table: Table) -> slice:
+    if not isinstance(table, ColumnTable):
+        return rows.rows(table.name)
+    bounds = []
+    for bound in (rows.start, rows.stop):
+        if bound is not None and bound.kind not in ("row", "share"):
+            raise UsageError("rows: expected rows (0:400) or per cent (25%:75%) of a frame. Cut it by time yourself.")
+        bounds.append(bound and int(bound.value if bound.kind == "row" else round(bound.value * table.rows)))
+    return slice(*bounds)
 
 
 def recording_files(path: Path) -> list[Path]:
@@ -160,18 +180,18 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     return (*complaints[:1], *(text for count, text in (*found, (uneven, rates)) if count))
 
 
-def _recording(path: Path, files: list[Path], parts: list[FilePart], values: FloatArray) -> Recording:
+def _recording(source: str | Path | InMemory, parts: list[FilePart], values: FloatArray) -> Recording:
     labelled = all(part.label for part in parts)
     names = dict.fromkeys(name for part in parts for name in part.table.header.names)
     return Recording(
-        name=recording_name(path),
+        name=recording_name(Path(source)) if isinstance(source, (str, Path)) else "recording",
         sensors=parts[0].sensors,
         values=values,
         labels=np.concatenate([block for part in parts for block in part.labels]) if labelled else None,
         kept_out=tuple(name for name in names if name not in parts[0].sensors),
         repaired=sum(part.counters.held + part.counters.interpolated for part in parts),
         skipped=sum(part.counters.skipped for part in parts),
-        sha256=_sha256(files),
+        sha256=_sha256([part.table for part in parts]),
         starts=tuple(part.start for part in parts),
         breaks=tuple(row for part in parts for row in part.breaks),
         notes=_notes(parts),
@@ -179,8 +199,8 @@ def _recording(path: Path, files: list[Path], parts: list[FilePart], values: Flo
     )
 
 
-def _sha256(files: list[Path]) -> str:
-    digests = [_file_sha256(file) for file in files]
+def _sha256(tables: list[Table]) -> str:
+    digests = [one.sha256 if isinstance(one, ColumnTable) else _file_sha256(Path(one.name)) for one in tables]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
+from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.tables.table import Header
 from training.recordings.store import select_columns
@@ -106,6 +109,28 @@ class Recording:
             values=select_columns(self.values, kept),
             kept_out=(*self.kept_out, *sensors),
         )
+
+    def windows(self, spec: DetectorSpec) -> FloatArray:
+        """Return the windows that a detector takes, shape (n, window, sensors); none reaches over a gap.
+
+        Parameters
+        ----------
+        spec : DetectorSpec
+            The detector's, ``detector.spec``: says window, stride and the order of the sensors.
+
+        Raises
+        ------
+        RecordingError
+            If a sensor is not there, or there are fewer than two windows.
+        """
+        from training.recordings.windows import split
+
+        missing = [name for name in spec.sensor_names if name not in self.sensors]
+        if missing:
+            raise RecordingError(f"{self.name} lacks {', '.join(missing)}. Sensors there: {', '.join(self.sensors)}.")
+        chosen = [self.sensors.index(name) for name in spec.sensor_names]
+        stretches, _ = split(self, spec.preprocessing.window, spec.preprocessing.stride, 0.0)
+        return np.ascontiguousarray(stretches.take(np.arange(len(stretches)))[:, :, chosen])
 
 
 def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ...]:
