@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, on disk: whole or not at all."""
+"""The state of a training between two epochs, written to disk completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GROUPS = ("weights", "best_weights", "optimizer")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What it takes to go on.
+    """What a training needs to resume.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class CheckpointFile:
     ----------
     path : Path
     fingerprint : str
-        Of data and settings: another training does not go on from it.
+        Identifies data and settings: only the same training resumes from the file.
     interval_s : float
-        Written at most so often; what a crash costs.
+        Minimum time between two writes, and what a crash costs at most.
     """
 
     def __init__(self, path: Path, fingerprint: str = "", interval_s: float = 2.0) -> None:
@@ -55,7 +55,7 @@ class CheckpointFile:
         self._written = -np.inf
 
     def is_due(self) -> bool:
-        """Return whether the interval since the last writing is over."""
+        """Return whether the interval since the last write is over."""
         return time.monotonic() - self._written >= self._interval_s
 
     def write(self, checkpoint: Checkpoint) -> None:
@@ -86,11 +86,11 @@ class CheckpointFile:
                 groups = [_group(archive, name) for name in _GROUPS]
                 checkpoint = Checkpoint(tuple(map(tuple, archive["history"].tolist())), *groups)
         except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-            raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to begin the training anew.") from error
+            raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to start the training again.") from error
         if found != self._fingerprint:
             raise UsageError(
-                f"{self.path} is the state of a training on other data or with other options. Expected the same as "
-                "when it stopped. Repeat the options of that time, or leave out --resume to begin anew."
+                f"{self.path} is the state of a training on other data or with other options. Expected the data and "
+                "options it was started with. Repeat those options, or omit --resume to start again."
             )
         return checkpoint
 

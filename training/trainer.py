@@ -21,25 +21,25 @@ from training.network_graph import structure_of
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to fit.
+    """How to fit an autoencoder.
 
     Parameters
     ----------
     epochs : int, optional
-        Maximum number of epochs; 0 leaves the network at its random start. By default some thousand steps, see
+        Maximum number of epochs; 0 leaves the network at its random start. Default: some thousand steps, see
         `training.pipeline.DetectorSettings.chosen_for`.
     batch_size : int
         Windows per step.
     learning_rate : float
-        Of Adam at the start.
+        Adam's initial learning rate.
     decay : bool
-        Whether the learning rate falls in a straight line to nothing at the last epoch.
+        Whether the learning rate falls linearly towards zero at the last epoch.
     patience : int
-        Epochs without a better validation loss before it stops.
+        Epochs without a better validation loss before training stops.
     weight_decay : float
         See `training.adam.adam_step`.
     seed : int
-        Of weights and order.
+        Seed of the initial weights and of the batch order.
     """
 
     epochs: int | None = None
@@ -65,7 +65,7 @@ class Epoch:
 OnEpoch = Callable[[Epoch], None]
 
 
-def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
+def fit(  # noqa: PLR0913 - model, data, settings, and two ways to follow the training
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
@@ -82,8 +82,8 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
     checkpoint : CheckpointFile, optional
-        Where to keep the state of the training, and to go on from if it is there: the weights then come out as
-        if it had never stopped. Gone when the training is over.
+        Where to keep the training state. An existing one is resumed and gives the same weights as an uninterrupted
+        training. The file is removed when the training is over.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
 
 
 class _Fitting:
-    """A training between two epochs."""
+    """The state of a training between two epochs."""
 
     def __init__(
         self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
@@ -141,13 +141,10 @@ class _Fitting:
         return done < self._epochs and self._since_best < self._settings.patience
 
     def epoch(self) -> None:
-        """Go once through the training windows and look at the validation ones."""
+        """Train on every training window once, then compute the validation loss."""
         number = len(self.history) + 1
         settings = self._settings
-        rate = settings.learning_rate * (1.0 - (number - 1) / self._epochs if settings.decay else 1.0)
-        # A generator of its own for each epoch: one that goes on after a stop shuffles as if it had not stopped.
-        order = np.random.default_rng((settings.seed, number))
-        batches = tf.constant(_batches(order, self._n, settings.batch_size))
+        batches, rate = tf.constant(epoch_batches(settings, number, self._n)), epoch_rate(settings, number)
         figures, self._powers, self._average = self._graph(
             *(self._weights, *self._moments, self._powers, self._average, *self._data),
             *(batches, tf.constant(rate, tf.float32), tf.constant([settings.seed, number])),
@@ -159,7 +156,7 @@ class _Fitting:
             self.best = self._learnt()
 
     def state(self) -> Checkpoint:
-        """Return all that another process needs to go on."""
+        """Return all that another process needs to resume."""
         moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
@@ -169,7 +166,7 @@ class _Fitting:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on where `state` was taken."""
+        """Resume from what `state` returned."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in checkpoint.history]
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
@@ -185,8 +182,16 @@ class _Fitting:
         return (*(weight.numpy() for weight in self._weights), self._average.numpy())
 
 
-def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int32]:
-    """Return a random order of all samples as rows of equal length; the few that are left over wait a turn."""
-    size = min(batch_size, n)
+def epoch_rate(settings: TrainingSettings, number: int) -> float:
+    """Return the learning rate of an epoch, the first being 1."""
+    gone = (number - 1) / (settings.epochs or 1) if settings.decay else 0.0
+    return settings.learning_rate * (1.0 - gone)
+
+
+def epoch_batches(settings: TrainingSettings, number: int, n: int) -> npt.NDArray[np.int32]:
+    """Return the samples of each step of an epoch, shape (steps, batch), in random order without the remainder."""
+    # Each epoch has its own generator, so a resumed training shuffles as if it had never stopped.
+    rng = np.random.default_rng((settings.seed, number))
+    size = min(settings.batch_size, n)
     steps = n // size
     return rng.permutation(n)[: steps * size].reshape(steps, size).astype(np.int32)
