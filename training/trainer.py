@@ -15,8 +15,7 @@ from edge_runtime.errors import RecordingError
 from training.adam import START_POWERS
 from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile
-from training.epoch_graph import epoch_graph, free_variable
-from training.network_graph import structure_of
+from training.epoch_graph import epoch_graph
 
 
 @dataclass(frozen=True)
@@ -123,12 +122,12 @@ class _Fitting:
         self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
     ) -> None:
         self._settings, self._n, self._epochs = settings, len(train), settings.epochs or 0
-        self._graph = epoch_graph(structure_of(model, settings.weight_decay))
+        self._graph = epoch_graph(model.structure, settings.weight_decay)
         self._data = (tf.constant(train), tf.constant(validation))
-        *weights, average = learnt(model)
-        self._weights = [free_variable(weight) for weight in weights]
-        self._moments = [[free_variable(np.zeros_like(weight)) for weight in weights] for _ in range(2)]
-        self._powers, self._average = tf.constant(START_POWERS), tf.constant(average)
+        values, trainable = learnt(model), len(model.trainable_variables)
+        self._weights = [tf.Variable(weight) for weight in values[:trainable]]
+        self._moments = [[tf.Variable(tf.zeros_like(weight)) for weight in self._weights] for _ in range(2)]
+        self._powers, self._fixed = tf.constant(START_POWERS), [tf.constant(value) for value in values[trainable:]]
         self.history: list[Epoch] = []
         self.best_loss, self._since_best = np.inf, 0
         self.best = self._learnt()
@@ -145,9 +144,9 @@ class _Fitting:
         number = len(self.history) + 1
         settings = self._settings
         batches, rate = tf.constant(epoch_batches(settings, number, self._n)), epoch_rate(settings, number)
-        figures, self._powers, self._average = self._graph(
-            *(self._weights, *self._moments, self._powers, self._average, *self._data),
-            *(batches, tf.constant(rate, tf.float32), tf.constant([settings.seed, number])),
+        figures, self._fixed, self._powers = self._graph(
+            *(self._weights, *self._moments, self._fixed, self._powers),
+            *(*self._data, batches, tf.constant(rate, tf.float32)),
         )
         self.history.append(Epoch(number, *figures.numpy().tolist()))
         self._since_best += 1
@@ -172,14 +171,15 @@ class _Fitting:
         best = int(np.nanargmin(losses))
         self.best_loss, self._since_best = losses[best], len(losses) - 1 - best
         self.best = checkpoint.best_weights
-        *weights, average = checkpoint.weights
+        trainable = len(self._weights)
+        weights, fixed = checkpoint.weights[:trainable], checkpoint.weights[trainable:]
         *moments, powers = checkpoint.optimizer
         for variable, values in zip(chain(self._weights, *self._moments), (*weights, *moments), strict=True):
             variable.assign(values)
-        self._average, self._powers = tf.constant(average), tf.constant(powers)
+        self._fixed, self._powers = [tf.constant(value) for value in fixed], tf.constant(powers)
 
     def _learnt(self) -> tuple[FloatArray, ...]:
-        return (*(weight.numpy() for weight in self._weights), self._average.numpy())
+        return tuple(value.numpy() for value in (*self._weights, *self._fixed))
 
 
 def epoch_rate(settings: TrainingSettings, number: int) -> float:
