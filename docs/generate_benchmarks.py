@@ -4,7 +4,7 @@ python docs/generate_benchmarks.py            write the page
 python docs/generate_benchmarks.py --check    exit 1 if the page is not what the figures say
 
 The figures are written by `saelite bench --json`, `saelite bench peers --json`, `saelite bench accuracy --fit-times
---json` and `tests/arm/check.py --json`.
+--json`, `python -m benchmarks.trainers.trainer_comparison --json` and `tests/arm/check.py --json`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks.report.benchmark_plot import draw
 from benchmarks.report.benchmark_tables import all_tables
 from benchmarks.report.formats import number
 from benchmarks.report.report_tables import Table
+from benchmarks.trainers.trainer_result import KERAS_EPOCHS, TrainerComparison
 
 FIGURES = Path(__file__).with_name("benchmarks")
 PAGE = Path(__file__).with_name("benchmarks.md")
@@ -86,6 +87,7 @@ row instead. A row that cannot be measured says why, and the others go on. This 
 saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
 saelite bench peers --json docs/benchmarks/peers.json
 saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
+python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical --json docs/benchmarks/trainers.json
 python tests/arm/check.py --json docs/benchmarks/arm.json
 make docs
 ```
@@ -123,6 +125,7 @@ class Figures:
     benchmark: Benchmark
     peers: PeerBenchmark
     fits: Fits
+    trainers: TrainerComparison
     boards: list[dict[str, Any]]
 
 
@@ -132,6 +135,7 @@ def committed() -> Figures:
         read_benchmark(FIGURES / "benchmark.json"),
         read_peers(FIGURES / "peers.json"),
         read_json(FIGURES / "fits.json", Fits, "saelite bench accuracy --adbench DIR --fit-times --json FILE"),
+        read_json(FIGURES / "trainers.json", TrainerComparison, "python -m benchmarks.trainers.trainer_comparison"),
         json.loads((FIGURES / "arm.json").read_text(encoding="utf-8")),
     )
 
@@ -148,6 +152,7 @@ def page(figures: Figures) -> str:
         f"## Figures\n\n![Latency of one window](benchmarks/{PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
         "## Learning\n\n" + _fits(figures.fits),
+        "### Our trainer beside Keras' `fit`\n\n" + _trainers(figures.trainers),
         "## On ARM\n\n" + _boards(figures.boards),
         _REPEAT,
     ]
@@ -211,6 +216,22 @@ def _fits(fits: Fits) -> str:
         "by the int8 file of what was learnt; [accuracy.md](accuracy.md#adbench) has other methods and seeds."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
+
+
+def _trainers(trainers: TrainerComparison) -> str:
+    text = (
+        "Processor seconds (user and system) of fitting alone, one thread; medians over seeds. All contenders take the "
+        f"same batches, learning rates and early stopping, so they differ by rounding only. `{KERAS_EPOCHS}` runs "
+        "`model.fit` with a whole epoch per execution, the fits without `epochs` with one step; `jit` compiles with XLA. "
+        "`Keras parts, own loop` has Keras' model and Adam in a graph of a whole epoch, traced for each model. The first "
+        "fit of a process also loads and traces what later ones find."
+    )
+    cpu, quality = ([*table] for table in (trainers.cpu_table(), trainers.quality_table()))
+    after = (
+        "Mean of the lowest validation losses, over all fits, and of the ROC AUC of the exported file, over the "
+        "recordings of the first seed:"
+    )
+    return f"{text}\n\n{_markdown(cpu[0], cpu[1:])}\n\n{after}\n\n{_markdown(quality[0], quality[1:])}"
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
