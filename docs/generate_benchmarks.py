@@ -87,7 +87,8 @@ row instead. A row that cannot be measured says why, and the others go on. This 
 saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
 saelite bench peers --json docs/benchmarks/peers.json
 saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
-python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical --json docs/benchmarks/trainers.json
+python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
+    --json docs/benchmarks/trainers.json
 python tests/arm/check.py --json docs/benchmarks/arm.json
 make docs
 ```
@@ -147,7 +148,7 @@ def page(figures: Figures) -> str:
     tables = all_tables(benchmark)
     parts = [
         _HEAD,
-        f"The model: {benchmark.model}. {_noise(benchmark)}",
+        f"The model: {benchmark.model}. {_noise(benchmark.before.load, benchmark.machine.cores)}",
         "## What was aimed at\n\n" + _markdown(head, _aims(figures)),
         f"## Figures\n\n![Latency of one window](benchmarks/{PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
@@ -159,8 +160,7 @@ def page(figures: Figures) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _noise(benchmark: Benchmark) -> str:
-    load, cores = benchmark.before.load, benchmark.machine.cores
+def _noise(load: float | None, cores: int) -> str:
     if load is None or load < cores / 4:
         return "The machine had next to nothing else to do."
     return f"The machine was in use by others while this was measured (load {load:.1f} on {cores} cores)."
@@ -220,16 +220,17 @@ def _fits(fits: Fits) -> str:
 
 def _trainers(trainers: TrainerComparison) -> str:
     text = (
-        "Processor seconds (user and system) of fitting alone, one thread; medians over seeds. All contenders take the "
-        f"same batches, learning rates and early stopping, so they differ by rounding only. `{KERAS_EPOCHS}` runs "
-        "`model.fit` with a whole epoch per execution, the fits without `epochs` with one step; `jit` compiles with XLA. "
-        "`Keras parts, own loop` has Keras' model and Adam in a graph of a whole epoch, traced for each model. The first "
-        "fit of a process also loads and traces what later ones find."
+        "Processor seconds (user and system) of fitting alone, one thread; medians over runs. All contenders take the "
+        "same batches, learning rates and early stopping, so they differ by rounding only. "
+        f"`{KERAS_EPOCHS}` is `model.fit` with a whole epoch per execution; without `epochs` it executes single steps; "
+        "`jit` compiles with XLA. `Keras parts, own loop` is Keras' model and Adam in a graph of a whole epoch, traced "
+        "for each model. The first fit of a process also loads and traces what later ones find. "
+        + _noise(trainers.load, trainers.machine.cores)
     )
     cpu, quality = ([*table] for table in (trainers.cpu_table(), trainers.quality_table()))
     after = (
-        "Mean of the lowest validation losses, over all fits, and of the ROC AUC of the exported file, over the "
-        "recordings of the first seed:"
+        "With the first seed, means over the recordings of the lowest validation loss and of the exported file's ROC "
+        "AUC, where it was exported:"
     )
     return f"{text}\n\n{_markdown(cpu[0], cpu[1:])}\n\n{after}\n\n{_markdown(quality[0], quality[1:])}"
 

@@ -6,16 +6,15 @@ python -m benchmarks.trainers.trainer_comparison --adbench DIR --json FILE
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from benchmarks.json_file import write_json
-from benchmarks.this_machine import this_machine
+from benchmarks.this_machine import conditions, this_machine
 from benchmarks.trainers.trainer_result import CONTENDERS, EXPORTED, FitFigure, TrainerComparison
 from benchmarks.worker_process import Job, WorkerProcess
-from saelite.console_tables import table
-from saelite.progress import step_progress
 
 
 def compare_trainers(
@@ -37,11 +36,11 @@ def compare_trainers(
     TrainerComparison
         All fits so far, after each process.
     """
-    machine, found = this_machine(), []
+    machine, load, found = this_machine(), conditions().load, []
     for seed in range(rounds):
         for contender in contenders:
             found += _fits(contender, adbench, seed, on_step)
-            yield TrainerComparison(machine, tuple(found))
+            yield TrainerComparison(machine, load, tuple(found))
 
 
 def _fits(contender: str, adbench: Path | None, seed: int, on_step: Callable[[str], None]) -> list[FitFigure]:
@@ -62,18 +61,23 @@ def _fits(contender: str, adbench: Path | None, seed: int, on_step: Callable[[st
 @click.command()
 @click.option("--adbench", type=click.Path(path_type=Path, exists=True), help="Folder of ADBench's .npz files.")
 @click.option(
-    "--contender", "contenders", multiple=True, type=click.Choice(CONTENDERS), help="May be repeated.  [default: all]"
+    "--contender",
+    "contenders",
+    multiple=True,
+    type=click.Choice(CONTENDERS),
+    help="One to measure; may be repeated.  [default: all]",
 )
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="Rounds, seeds 0, 1, …")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write JSON as well.")
+@click.option(
+    "--rounds", default=3, show_default=True, type=click.IntRange(1), help="Fits of each recording, with seeds 0, 1, …"
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write JSON as well, after each process.")
 def main(contenders: tuple[str, ...], adbench: Path | None, rounds: int, json_file: Path | None) -> None:
     """Compare our trainer with Keras' fit: processor seconds and quality."""
-    with step_progress() as on_step:
-        for found in compare_trainers(contenders or CONTENDERS, adbench, rounds, on_step):
-            if json_file is not None:
-                write_json(json_file, found)
-    click.echo(table(found.cpu_table(), header=True))
-    click.echo("\n" + table(found.quality_table(), header=True))
+    for found in compare_trainers(contenders or CONTENDERS, adbench, rounds, partial(click.echo, err=True)):
+        if json_file is not None:
+            write_json(json_file, found)
+    for rows in (found.cpu_table(), found.quality_table()):
+        click.echo("\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -51,9 +52,18 @@ class FitFigure:
 
 @dataclass(frozen=True)
 class TrainerComparison:
-    """All fits on one machine."""
+    """All fits on one machine.
+
+    Parameters
+    ----------
+    machine : Machine
+    load : float or None
+        Mean number of running processes over the minute before the first fit.
+    fits : tuple of FitFigure
+    """
 
     machine: Machine
+    load: float | None
     fits: tuple[FitFigure, ...]
 
     @property
@@ -63,21 +73,25 @@ class TrainerComparison:
         return [name for name in CONTENDERS if name in found]
 
     def cpu_table(self) -> Rows:
-        """Return each contender's median processor seconds: a row per recording, and one for all but first fits."""
-        rows, columns = [], []
+        """Return each contender's median processor seconds: a row per recording, and the sums without first fits.
+
+        A cell is empty where a contender was not measured, or not on every recording.
+        """
+        rows, later = [], []
         for title, mine in _by_recording(self.fits):
-            seconds = [statistics.median(_values(mine, name, "cpu_s")) for name in self.contenders]
-            rows.append((title, f"{mine[0].windows:,}", *_seconds(seconds)))
+            found = [_values(mine, name, "cpu_s") for name in self.contenders]
+            medians = [statistics.median(seconds) if seconds else math.nan for seconds in found]
+            rows.append((title, f"{mine[0].windows:,}", *map(_seconds, medians)))
             if not mine[0].is_first:
-                columns.append(seconds)
-        sums = [sum(column) for column in zip(*columns, strict=True)]
-        return [("recording", "windows", *self.contenders), *rows, ("all, without first", "", *_seconds(sums))]
+                later.append(medians)
+        sums = (sum(column) for column in zip(*later, strict=True))
+        return [("recording", "windows", *self.contenders), *rows, ("all, without first", "", *map(_seconds, sums))]
 
     def quality_table(self) -> Rows:
-        """Return each contender's mean validation loss and ROC-AUC over recordings and seeds."""
+        """Return each contender's mean validation loss and ROC-AUC over the recordings, of the first seed."""
         header = ("contender", "fits", "epochs", "validation loss", "ROC-AUC")
-        later = [fit for fit in self.fits if not fit.is_first]
-        return [header, *(_quality(name, later) for name in self.contenders)]
+        chosen = [fit for fit in self.fits if fit.seed == 0 and not fit.is_first]
+        return [header, *(_quality(name, chosen) for name in self.contenders)]
 
 
 def _by_recording(fits: Iterable[FitFigure]) -> Iterator[tuple[str, list[FitFigure]]]:
@@ -91,11 +105,14 @@ def _values(fits: Iterable[FitFigure], contender: str, name: str) -> list[float]
     return [getattr(fit, name) for fit in fits if fit.contender == contender and getattr(fit, name) is not None]
 
 
-def _seconds(values: list[float]) -> Iterator[str]:
-    return (f"{value:.2f}" for value in values)
+def _seconds(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def _quality(contender: str, fits: list[FitFigure]) -> tuple[str, ...]:
-    epochs, losses, areas = (_values(fits, contender, name) for name in ("epochs", "validation_loss", "roc_auc"))
+    # Of a recording fitted more than once with one seed the last counts: it weighs no more than the others.
+    mine = {fit.recording: fit for fit in fits if fit.contender == contender}
+    losses, areas = (_values(mine.values(), contender, name) for name in ("validation_loss", "roc_auc"))
+    epochs = statistics.fmean(_values(mine.values(), contender, "epochs"))
     figures = (f"{statistics.fmean(values):.4f}" if values else "" for values in (losses, areas))
-    return (contender, f"{len(epochs)}", f"{statistics.fmean(epochs):.0f}", *figures)
+    return (contender, f"{len(mine)}", f"{epochs:.0f}", *figures)

@@ -21,7 +21,6 @@ from benchmarks.quantization_loss import CHOSEN, Task, adbench_groups, groups
 from benchmarks.trainers.fit_contenders import FITS
 from benchmarks.worker import say
 from edge_runtime.inference.detector import Detector
-from edge_runtime.streaming.judging import Judge
 from training import pipeline
 from training.trainer import Epoch
 
@@ -64,7 +63,7 @@ class _Timed:
 
 
 def _roc_auc(detector: Detector, task: Task) -> float | None:
-    scores = np.concatenate([relative_scores(Judge.of(detector), one) for one in task.scored])
+    scores = np.concatenate([relative_scores(detector, one) for one in task.scored])
     labels = np.concatenate(
         [np.zeros(len(one.values), bool) if one.labels is None else one.labels for one in task.scored]
     )
