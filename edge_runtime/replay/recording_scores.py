@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 
@@ -164,9 +163,8 @@ class RecordingScores:
             If a row cannot be read, a value is missing and must not be, or no window is complete.
         """
         texts = [*([self.label] if self.label else []), *self._request.texts]
-        complain = partial(self._monitor.notices.once, "cell")
         wanted = slice(self._first, self._request.rows.stop)
-        for block in table_readings(self._table, self._detector.sensor_names, texts, rows=wanted, complain=complain):
+        for block in table_readings(self._table, self._detector.sensor_names, texts, rows=wanted):
             before = max(0, self._start - block.first)
             if 0 < before < len(block.readings):
                 yield from self._push(block.part(slice(before)))

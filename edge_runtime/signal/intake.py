@@ -88,7 +88,9 @@ class Intake:
     def push(self, readings: Readings) -> list[Stretch | Off]:
         """Return the stretches that are ready, in order, and the moments between them at which the machine is off."""
         self._counters.lost += readings.lost
-        if readings.lost:
+        if readings.complaint:
+            self.repair.complain(readings.complaint)
+        elif readings.lost:
             self._notices.once("lost", "something that is not a reading came in (counted as lost from now on)")
         if not len(readings):
             return []

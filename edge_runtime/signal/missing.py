@@ -60,8 +60,6 @@ class Repair:
 
     Attributes
     ----------
-    refusal : RecordingError or None
-        With ``error``, once a value was missing: what to raise when the readings before it are done with.
     missing_since_s : ndarray of shape (sensors,), float64
         Since when each sensor has given no number, by `time.monotonic`; NaN where it does.
     """
@@ -80,7 +78,7 @@ class Repair:
         self._counters, self._notices = counters, notices
         self._repairs = {"skip": self._skip, "hold": self._hold, "interpolate": self._interpolate}
         self._waiting = Rows(np.empty(0, np.int64), np.empty(0), np.empty((0, len(sensors)), np.float32))
-        self.refusal: RecordingError | None = None
+        self._complaint = self._refused = ""
         self.missing_since_s = np.full(len(sensors), np.nan)
         self.reset()
 
@@ -91,11 +89,19 @@ class Repair:
         self._whole: FloatArray | None = None
         self._drop_waiting()
 
+    @property
+    def refusal(self) -> RecordingError | None:
+        """With ``error``, what to raise when the readings before what is wrong are done with."""
+        wrong = self._complaint or self._refused
+        if not wrong:
+            return None
+        return RecordingError(f"{wrong}. Fix it, or choose what to do: --on-missing skip, hold or interpolate.")
+
     def push(self, rows: Rows) -> Rows:
         """Return the readings that are ready, perhaps some that came before."""
         good = np.isfinite(rows.values)
         bad = ~good.all(axis=1)
-        if self.refusal is not None:
+        if self._refused:
             self._counters.skipped += len(bad)
             return rows.part(slice(0))
         if not bad.any() and not len(self._waiting.numbers):
@@ -108,6 +114,13 @@ class Repair:
             return self._refuse(rows, int(bad.argmax()))
         return self._repairs.get(self._policy, self._skip)(rows, good)
 
+    def complain(self, complaint: str) -> None:
+        """Refuse, or tell, what is wrong with a cell or line of the readings that come next."""
+        if self._policy == "error":
+            self._complaint = complaint
+        else:
+            self._notices.once("complaint", f"{complaint} ({self._policy}; counted from now on)")
+
     def see(self, values: FloatArray) -> None:
         """Note which sensors give numbers in readings that do not count, shape (n, sensors): these are not silent."""
         self.missing_since_s[np.isfinite(values).any(axis=0)] = np.nan
@@ -118,9 +131,9 @@ class Repair:
 
     def _refuse(self, rows: Rows, first: int) -> Rows:
         name = self._sensors[int(np.isfinite(rows.values[first]).argmin())]
-        self.refusal = RecordingError(
-            f"{self._place(int(rows.numbers[first]))}: sensor {name!r} has no value. Expected a finite number in every "
-            "reading. Fix the recording, or choose what to do: --on-missing skip, hold or interpolate."
+        self._refused = (
+            f"{self._place(int(rows.numbers[first]))}: sensor {name!r} has no value. "
+            "Expected a finite number in every reading"
         )
         self._counters.skipped += len(rows.numbers) - first
         return rows.part(slice(first))

@@ -20,12 +20,15 @@ class Readings:
     values : ndarray of shape (n, sensors), float64
         In the model's order; NaN where a value is missing or no number.
     lost : int
-        Lines or messages between them that were no reading at all.
+        Lines or messages between them that are not a reading at all.
+    complaint : str
+        Where the first cell or line that is not as expected stands, and what is wrong with it; empty where all are.
     """
 
     times: Times
     values: FloatArray
     lost: int = 0
+    complaint: str = ""
 
     def __len__(self) -> int:
         return len(self.times)

@@ -8,6 +8,7 @@ import os
 import select
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol, cast
 
@@ -69,7 +70,7 @@ class TextSource:
         lines = self._splitter.feed(chunk) if chunk else self._splitter.end(complete=self._whole)
         readings = self._decoder.decode(lines) if lines else no_readings(self._sensors)
         lost, self._splitter.lost = self._splitter.lost, 0
-        return Readings(readings.times, readings.values, readings.lost + lost)
+        return replace(readings, lost=readings.lost + lost)
 
     def _read(self) -> bytes:
         try:

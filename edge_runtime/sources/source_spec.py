@@ -58,7 +58,7 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     if spec == "-" or (kind in ("csv", "jsonl") and rest):
         path = rest or "-"
         if kind == "csv" and Path(path).is_file():
-            return TableSource(open_table(path), names, tell)
+            return TableSource(open_table(path), names)
         decoder = (
             JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, "standard input" if path == "-" else path)
         )

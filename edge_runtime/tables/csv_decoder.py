@@ -93,4 +93,6 @@ class CsvDecoder:
             return no_readings(len(self._sensors))
         cells = self._lines.read(lines)
         times = seconds(cells.texts[0]) if self._is_timed and len(cells.values) else np.full(len(cells.values), np.nan)
-        return Readings(times, cells.values, len(cells.lost))
+        # Of lines without a header the first, and any that a port drops a part of, are to be expected.
+        complaint = f"{self._name}: {cells.complaint[1]}" if cells.complaint and self._header else ""
+        return Readings(times, cells.values, len(cells.lost), complaint)

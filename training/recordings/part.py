@@ -91,7 +91,8 @@ class FilePart:
         """
         self._first = rows.start or 0
         labels = [self.label] if self.label else []
-        for block in table_readings(self.table, self.sensors, labels, rows=rows, complain=self._complain):
+        for block in table_readings(self.table, self.sensors, labels, rows=rows):
+            self.complaint = self.complaint or block.readings.complaint
             self._add(block)
             if self._intake.repair.refusal is not None:
                 raise self._intake.repair.refusal
@@ -99,9 +100,6 @@ class FilePart:
         if self.store.rows == self.start:
             raise self._nothing_read(rows)
         self._check_order()
-
-    def _complain(self, text: str) -> None:
-        self.complaint = self.complaint or text
 
     def _add(self, block: ReadingsBlock) -> None:
         if self.label:
