@@ -19,6 +19,9 @@ from edge_runtime.inference.numpy_executor.tflite_reader import Graph, Operator,
 
 _ACTIVATION, _KEEP_DIMS, _ASYMMETRIC = 0, 2, 3
 _EXACT_FLOAT32 = 1 << 24
+_INTEGER_LAYERS = [
+    (np.dtype(x), np.dtype(weights)) for x, weights in ((np.int8, np.int8), (np.uint8, np.uint8), (np.int16, np.int8))
+]
 
 
 def fully_connected(operator: Operator, graph: Graph) -> Run:
@@ -66,12 +69,13 @@ def _float(operator: Operator) -> Run:
 
 def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -> Run:
     x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
-    if x.dtype not in (np.int8, np.uint8) or weights.dtype != x.dtype:
+    if (x.dtype, weights.dtype) not in _INTEGER_LAYERS or output.dtype != x.dtype:
         raise ModelFileError(
-            f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor. Export with --quantize "
-            "int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
+            f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} to {output.dtype} is not in the numpy executor. Export "
+            "with --quantize int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
         )
-    multiplier = Multiplier.of(_factors(x, weights, output, graph.dense_rounding), graph.dense_rounding)
+    factors = _factors(x, weights, output, graph.dense_rounding)
+    multiplier = Multiplier.of(factors, _rounding(operator, x, graph.dense_rounding))
     low, high = quantized_limits(output, *limits(operator, _ACTIVATION))
     # Widened before the zero point is subtracted: int8 would wrap around.
     matrix = (values.astype(np.int64) - _per_row(weights.zero_points)).T
@@ -84,6 +88,12 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
         return np.clip(multiplier.apply(sums) + zero_point, low, high).astype(dtype)
 
     return run
+
+
+def _rounding(operator: Operator, x: Tensor, rounding: Rounding) -> Rounding:
+    """Return how sums are rounded: int16 layers with a bias have wider sums, which round in a third way."""
+    is_wide = x.dtype == np.int16 and len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    return Rounding.HALF_FRACTION if is_wide and rounding is Rounding.TWICE else rounding
 
 
 def _exact_dtype(x: Tensor, matrix: IntArray) -> type[Any]:
