@@ -12,7 +12,7 @@ from edge_runtime.inference.runtimes import RUNTIMES
 
 MICRO = "tflite-micro"
 MODULES = {**RUNTIMES, MICRO: "tflite_micro.python.tflite_micro.runtime"}
-ROUNDING = {"ai-edge-litert": Rounding.ONCE, "tflite-runtime": Rounding.TWICE, MICRO: Rounding.TWICE}
+ROUNDING = {"ai-edge-litert": Rounding.ONCE, "tflite-runtime": Rounding.TWICE, MICRO: Rounding.MICRO}
 
 
 class Reference:

@@ -91,9 +91,11 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
 
 
 def _rounding(operator: Operator, x: Tensor, rounding: Rounding) -> Rounding:
-    """Return how sums are rounded: int16 layers with a bias have wider sums, which round in a third way."""
-    is_wide = x.dtype == np.int16 and len(operator.inputs) > 2 and operator.inputs[2] >= 0
-    return Rounding.HALF_FRACTION if is_wide and rounding is Rounding.TWICE else rounding
+    """Return how sums are rounded: those of int16 layers may be wider, and then round in a third way."""
+    if rounding is Rounding.ONCE or x.dtype != np.int16:
+        return rounding
+    has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    return Rounding.HALF_FRACTION if has_bias or rounding is Rounding.MICRO else rounding
 
 
 def _exact_dtype(x: Tensor, matrix: IntArray) -> type[Any]:
@@ -106,7 +108,7 @@ def _factors(x: Tensor, weights: Tensor, output: Tensor, rounding: Rounding) -> 
     _check_scales(weights)
     if not output.scale:
         raise ModelFileError(f"tensor {output.name!r} has the scale 0.")
-    # The kernels that round twice multiply in float32 where there is one scale; all others in float64.
+    # tflite-runtime's kernels multiply in float32 where there is one scale; all others in float64.
     dtype = np.float32 if rounding is Rounding.TWICE and len(weights.scales) == 1 else np.float64
     product: Array = weights.scales.astype(dtype) * np.asarray(x.scale, dtype)
     return product.astype(np.float64) / float(output.scale)

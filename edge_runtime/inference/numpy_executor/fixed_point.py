@@ -28,11 +28,13 @@ class Rounding(enum.Enum):
     TFLite's reference kernels round twice: the high half of the doubled product, and the shifted value again,
     half away from zero. The dense layers of LiteRT's reference kernels, and XNNPACK, round once, at the end: one
     result in two thousand is then one step apart. Where TFLite rounds twice, it multiplies the 48-bit sums of int16
-    layers by the upper half of the fraction alone, and rounds once.
+    layers by the upper half of the fraction alone, and rounds once. TensorFlow Lite Micro differs from tflite-runtime
+    in two details: it multiplies the scales of a layer in float64, and takes all sums of int16 layers for wide ones.
     """
 
     ONCE = "once"
     TWICE = "twice"
+    MICRO = "twice, as TensorFlow Lite Micro"
     HALF_FRACTION = "half fraction"
 
 
