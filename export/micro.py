@@ -21,6 +21,7 @@ from edge_runtime.model_file.manifest import DetectorSpec, QuantizedTensor
 from edge_runtime.signal.features import rows_of
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
+from edge_runtime.streaming.adaptation.mean_tracking import CEILING
 from export import flatbuffer
 from export.c_templates import (
     DETECTOR_H,
@@ -33,7 +34,7 @@ from export.c_templates import (
     QUANTIZE,
 )
 
-_BYTES_PER_LINE, _FLOATS_PER_LINE = 16, 6
+_BYTES_PER_LINE, _FLOATS_PER_LINE, _DOUBLES_PER_LINE = 16, 6, 4
 
 
 def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
@@ -83,7 +84,9 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "inputs": preprocessing.inputs, "variables": len(mean), "limit": _float(preprocessing.limit),
         "input_scale": _float(manifest.quantization.input_scale or 1.0),
         "input_zero_point": manifest.quantization.input_zero_point,
-        "threshold": _float(manifest.threshold.value), "smoothing": _float(2 / (scoring.smoothing_span + 1)),
+        "threshold": _float(manifest.threshold.value), "smoothing": _double(2 / (scoring.smoothing_span + 1)),
+        "mean_rate": _double(scoring.mean_rate), "mean_start": _doubles(preprocessing.center),
+        "mean_ceiling": _doubles(CEILING * np.array(preprocessing.scale)),
         "sensor_names": ", ".join(_comment(name) for name in manifest.spec.sensor_names),
         "center": _floats(preprocessing.center), "gain": _floats(gain(preprocessing.scale)),
         "head_mean": _floats(mean), "head_whitening": _floats(whitening.ravel()), "whitening_size": whitening.size,
@@ -166,6 +169,15 @@ def _float(value: float) -> str:
     """Return a float32 as C writes it: nine digits tell any two apart."""
     text = f"{np.float32(value):.9g}"
     return f"{text if any(mark in text for mark in '.e') else f'{text}.0'}f"
+
+
+def _doubles(values: Iterable[float]) -> str:
+    return _lines([f"{_double(value)}," for value in values], _DOUBLES_PER_LINE)
+
+
+def _double(value: float) -> str:
+    """Return a float64 as C writes it."""
+    return repr(float(value))
 
 
 def _lines(cells: list[str], per_line: int) -> str:

@@ -49,3 +49,14 @@ def ours(flatbuffer, values, rounding=Rounding.ONCE):
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
     interpreter.invoke()
     return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def ours_by_name(flatbuffer, values):
+    """Return every output of the numpy executor by name, for a batch."""
+    interpreter = Interpreter(flatbuffer)
+    entry = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(entry, values.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(entry, values)
+    interpreter.invoke()
+    return {details["name"]: interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()}

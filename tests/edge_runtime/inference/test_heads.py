@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import reference_maths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, mahalanobis
@@ -170,26 +171,11 @@ def heads(draw):
     return Head(kind, *(None if array is None else array.astype(np.float32) for array in arrays)), parts
 
 
-def slow_scores(head, parts):
-    """The formula, one window and one centre at a time, in float64."""
-    z = np.concatenate([parts[name] for name in PARTS[head.kind]], axis=1).astype(np.float64) - head.mean
-    scores = []
-    for row in z:
-        squares = []
-        for k in range(1 if head.centers is None else len(head.centers)):
-            whitening = head.whitening[k] if head.whitening.ndim == 3 else head.whitening
-            matrix = np.diag(whitening) if whitening.ndim == 1 else whitening
-            center = 0.0 if head.centers is None else head.centers[k]
-            squares.append(np.sum((row @ matrix.astype(np.float64) - center) ** 2))
-        scores.append(min(squares))
-    return np.array(scores)
-
-
 @settings(max_examples=200, deadline=None)
 @given(heads())
 def test_every_form_scores_by_the_one_formula(head_and_parts):
     head, parts = head_and_parts
-    np.testing.assert_allclose(head.score(parts), slow_scores(head, parts), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(head.score(parts), reference_maths.scores(head, parts), rtol=1e-4, atol=1e-3)
     assert (head.distances(parts) >= 0).all()
 
 
@@ -198,7 +184,9 @@ def test_every_form_scores_by_the_one_formula(head_and_parts):
 def test_scaled_head_scores_by_the_factor_and_has_the_same_nearest_centre(head_and_parts, factor):
     head, parts = head_and_parts
     scaled = head.scaled(factor)
-    np.testing.assert_allclose(scaled.score(parts), factor * slow_scores(head, parts), rtol=1e-4, atol=1e-3 * factor)
+    np.testing.assert_allclose(
+        scaled.score(parts), factor * reference_maths.scores(head, parts), rtol=1e-4, atol=1e-3 * factor
+    )
 
 
 @settings(max_examples=50, deadline=None)
