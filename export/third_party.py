@@ -34,10 +34,10 @@ from edge_runtime.streaming.adaptation.drift import fit_drift_limit
 from edge_runtime.verification.reference_run import reference_arrays
 from export import flatbuffer
 from export.fitting.budget import FalseAlarmBudget
-from export.fitting.choice import can_leave_out, score_left_out
+from export.fitting.choice import Candidate, can_leave_out, score_left_out
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_attribution import fit_attribution, modes_of
-from export.fitting.fit_heads import fit_head
+from export.fitting.fit_heads import fit_head, spe_head
 from export.fitting.limit import fit_limit
 from export.normal_data import NormalData, read_normal_data
 from export.promise import threshold_of
@@ -248,7 +248,7 @@ def _head(kind: str, by_hand: ByHand, parts: dict[str, FloatArray]) -> Head:
     if by_hand.head_file is not None:
         return _head_from(by_hand.head_file, kind, width)
     if kind == "spe":
-        return Head(kind, np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
+        return spe_head(width)
     if not all(len(part) for part in parts.values()):
         raise UsageError(f"--head {kind} is fitted: expected normal data, or --head-file with mean and whitening.")
     return fit_head(kind, parts)
@@ -276,7 +276,7 @@ def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[T
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):
         outputs = FileOutputs(parts, (), np.ones(len(parts["inputs"]), bool))
-        scores, _ = score_left_out(outputs, (), head.kind, allow_drift=False, guard=guard)
+        scores, _ = score_left_out(outputs, (), Candidate(head.kind), guard)
     else:
         scores = head.score(parts).astype(np.float64)
     budget = FalseAlarmBudget()

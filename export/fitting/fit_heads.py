@@ -14,8 +14,9 @@ from edge_runtime.inference.heads import PARTS, Head
 from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
 Floats = npt.NDArray[np.float64]
-# A variable that never moves on normal windows (a dead unit) would be divided by zero; this floor, relative
-# to the mean variance, gives it the say of a well-behaved variable instead of an unbounded one.
+# Relative to the mean variance: a variable that never moves on normal windows (a dead unit) would be divided by zero.
+# Shrinking leaves such a variable a thousandth of the correlation with itself that others have, so that it counts about
+# a thousand times as much as one whose variance is this floor: a unit that was dead and fires is far out.
 _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
 _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
@@ -30,7 +31,9 @@ _SHORTEST_STAY = 10
 DRIFTING, _DRIFT_ALLOWANCE = 0.4, 3.0
 
 
-def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = False) -> Head:
+def fit_head(
+    kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = False, modes: int | None = None
+) -> Head:
     """Fit a head on normal windows.
 
     Parameters
@@ -42,6 +45,8 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = 
     allow_drift : bool
         Whether variables that drift through the recording count for less: their variance is taken as larger by three
         times the variance of their block means.
+    modes : int, optional
+        Of the head ``modes``; by default as many as `mode_count` finds, which takes far longer than the fit.
 
     Notes
     -----
@@ -52,16 +57,20 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = 
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
     if kind == "spe":
-        width = z.shape[1]
-        return Head(kind, np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
+        return spe_head(z.shape[1])
     if kind == "modes":
-        return _modes(z)
+        return _modes(z, mode_count(z) if modes is None else modes)
     whitening = _whitening(z, allow_drift=allow_drift)
     mean = z.mean(axis=0)
     if kind == "codebook":
         whitening, centers = _codebook(z - mean, whitening, parts["inputs"].shape[1])
         return Head(kind, _float32(mean), _float32(whitening), _float32(centers))
     return Head(kind, _float32(mean), _float32(whitening))
+
+
+def spe_head(width: int) -> Head:
+    """Return the mean of the squared residual, which has nothing to fit."""
+    return Head("spe", np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
 
 
 def _whitening(z: Floats, *, allow_drift: bool = False) -> Floats:
@@ -104,9 +113,8 @@ def _clusters(points: Floats, count: int) -> KMeans:
     return KMeans(min(count, distinct), n_init=1, random_state=0).fit(points)
 
 
-def _modes(x: Floats) -> Head:
-    """Fit one centre and one whitening per mode; how many modes there are, blocked likelihood says."""
-    count = mode_count(x)
+def _modes(x: Floats, count: int) -> Head:
+    """Fit one centre and one whitening per mode."""
     mean, mixture = x.mean(axis=0), _Mixture(x, count)
     whitenings = np.array([_inverse_root_of(covariance) for covariance in mixture.covariances])
     centers = np.einsum("kd,kdm->km", mixture.means - mean, whitenings)

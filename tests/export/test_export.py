@@ -14,7 +14,7 @@ from edge_runtime.model_file.zip_tail import MANIFEST_NAME
 from edge_runtime.signal.smoothing import Smoother
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
-from export.fitting.choice import score_left_out
+from export.fitting.choice import Candidate, score_left_out
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
@@ -58,7 +58,7 @@ def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts
     np.testing.assert_allclose(outputs.codes, keras_parts["codes"], atol=1e-5)
     usual = usual_windows(keras_parts)
     reference = FileOutputs(keras_parts, (), usual)
-    left_out, _ = score_left_out(reference, (), "t2x", allow_drift=False, guard=2)
+    left_out, _ = score_left_out(reference, (), Candidate("t2x"), guard=2)
     limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32))[usual], None).value
     np.testing.assert_allclose(
         outputs.scores, fit_head("t2x", reference.to_fit_on).score(keras_parts) / limit, rtol=5e-3

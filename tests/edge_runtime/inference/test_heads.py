@@ -200,3 +200,10 @@ def test_head_comes_back_from_its_arrays(head_and_parts):
 def test_file_that_lacks_an_array_of_the_head_says_which():
     with pytest.raises(ModelFileError, match="lacks the head's mean and whitening"):
         Head.from_arrays("t2", {"head_centers": np.zeros((1, 1), np.float32)})
+
+
+def test_modes_are_not_counted_again_where_their_number_is_known(three_modes):
+    inputs, _ = three_modes
+    assert [len(fit_head("modes", {"inputs": inputs}, modes=count).whitening) for count in (1, 2, 3)] == [1, 2, 3]
+    known, counted = (fit_head("modes", {"inputs": inputs}, modes=count) for count in (3, None))
+    np.testing.assert_array_equal(known.whitening, counted.whitening)
