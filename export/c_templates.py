@@ -61,7 +61,7 @@ value = -INFINITY;
       for (int t = 0; t < @N@_WINDOW; ++t) value = fmaxf(value, @n@_value(window, t, sensor));""",
     "slope": """\
 for (int t = 0; t < @N@_WINDOW; ++t)
-        value += (t - (@N@_WINDOW - 1) / 2.0f) * {slope_factor} * @n@_value(window, t, sensor);""",
+        value += @n@_slope[t] * @n@_value(window, t, sensor);""",
 }
 
 MODEL_H = """\
@@ -153,6 +153,10 @@ static const float @n@_input_center[{inputs}] = {{
 }};
 static const float @n@_input_gain[{inputs}] = {{
 {feature_gain}
+}};
+
+static const float @n@_slope[{window}] = {{
+{slope}
 }};
 
 // One scaled reading. The window holds its readings one after the other.

@@ -73,13 +73,13 @@ def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
     return _convert(run, _window_spec(preprocessing))
 
 
-def build_network_graph(network: Network, heads: tuple[str, ...]) -> bytes:
-    """Return the network alone: ``inputs`` (1, inputs) → ``codes``.
+def build_network_graph(network: Network, heads: tuple[str, ...] = (), batch: int = 1) -> bytes:
+    """Return the network alone: ``inputs`` (batch, inputs) → ``codes``.
 
     If one of the heads needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales
-    and scores. The batch is 1: the Edge TPU knows fixed shapes only.
+    and scores. The batch is fixed, as the Edge TPU knows no other shapes.
     """
-    entry = tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs")
+    entry = tf.TensorSpec([batch, len(network.encoder[0].kernel)], tf.float32, name="inputs")
     return _convert(lambda inputs: _network_outputs(inputs, network, heads), entry)
 
 

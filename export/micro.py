@@ -18,7 +18,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.inference.heads import PARTS, Head, hidden_outputs
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DetectorSpec, QuantizedTensor
-from edge_runtime.signal.features import rows_of
+from edge_runtime.signal.features import rows_of, slope_weights
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
 from edge_runtime.streaming.adaptation.mean_tracking import CEILING
@@ -93,6 +93,7 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "whitened": width, "n_centers": len(centers), "centers_size": centers.size,
         "head_centers": _floats(centers.ravel()), "features": "\n".join(_features(preprocessing)),
         "feature_center": _floats(preprocessing.feature_center or (0.0,) * preprocessing.inputs),
+        "slope": _floats(slope_weights(preprocessing.window).ravel()),
         "feature_gain": _floats(gain(preprocessing.feature_scale or (1.0,) * preprocessing.inputs)),
         "only_when": f": {_comment(manifest.spec.only_when)}" if manifest.spec.only_when else ": all do",
         "is_on": _is_on(manifest.spec), "type": kind,
@@ -115,11 +116,10 @@ def _is_on(spec: DetectorSpec) -> str:
 
 def _features(preprocessing: Preprocessing) -> Iterable[str]:
     """Yield the code of each feature, behind the condition on the rows of inputs that hold it."""
-    row, time = 0, np.arange(preprocessing.window) - (preprocessing.window - 1) / 2
-    slope_factor = (preprocessing.window - 1) / max(float(np.square(time).sum()), 1e-30)
+    row = 0
     for feature in preprocessing.features:
         last = row + rows_of(feature, preprocessing.window, preprocessing.bands)
-        code = FEATURES[feature].format(first=row, slope_factor=_float(slope_factor))
+        code = FEATURES[feature].format(first=row)
         yield f"  if (row >= {row} && row < {last}) {{\n      {code}\n  }}"
         row = last
 
@@ -128,7 +128,8 @@ def _gather(model: ModelFile) -> Iterable[str]:
     """Yield the loops that put ``z - mean`` together, in the head's order."""
     outputs = {output.name: output for output in model.manifest.outputs}
     preprocessing = model.manifest.spec.preprocessing
-    shapes = {output.name: width for output, width in zip(model.manifest.outputs, output_widths(model), strict=True)}
+    widths = flatbuffer.parse(model.flatbuffer).output_widths
+    shapes = {output.name: width for output, width in zip(model.manifest.outputs, widths, strict=True)}
     for part in PARTS[model.manifest.spec.scoring.head]:
         if part == "inputs":
             yield _loop(preprocessing.inputs, "@n@_scaled(window, i)")
@@ -138,12 +139,6 @@ def _gather(model: ModelFile) -> Iterable[str]:
         else:
             for name in [part] if part == "codes" else hidden_outputs(outputs):
                 yield _loop(shapes[name], _value(outputs[name]))
-
-
-def output_widths(model: ModelFile) -> list[int]:
-    """Return the number of values of each output, in the order of `Manifest.outputs`."""
-    (graph,) = flatbuffer.parse(model.flatbuffer).subgraphs
-    return [int(np.prod(graph.tensors[index].shape)) for index in graph.outputs]
 
 
 def _loop(count: int, value: str) -> str:

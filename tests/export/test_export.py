@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from model_runs import run_model
 
 from edge_runtime import Detector
 from edge_runtime.inference.runtimes import installed_runtimes
@@ -19,7 +20,7 @@ from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
 from export.fitting.outliers import usual_windows
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from training.pipeline import save_run
 from training.run_folder import read_run_folder
 
@@ -43,7 +44,7 @@ def codes_in(model, windows):
 
 
 def in_first_runtime(model, windows):
-    return run_in(InstalledRuntime.here(installed_runtimes()[0]), model, windows)
+    return run_model(InstalledRuntime.here(installed_runtimes()[0]), model, windows)
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +67,15 @@ def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts
 
 
 def test_graph_holds_inference_ops_only(exported):
-    assert {op.name for op in flatbuffer.ops(exported.flatbuffer)} <= INFERENCE_OPS
+    assert {op.name for op in flatbuffer.parse(exported.flatbuffer).ops} <= INFERENCE_OPS
 
 
 def test_network_is_quantised_and_the_rest_is_float(exported):
     model = flatbuffer.parse(exported.flatbuffer)
-    (graph,) = model.subgraphs
+    graph = model.subgraph
     kinds = {}
     for operator in graph.operators:
-        name = flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex])
+        name = model.op_name(operator)
         kinds.setdefault(name, []).append(graph.tensors[operator.outputs[0]].type)
     float32, int8 = 0, 9
     assert kinds["LOGISTIC"] == [int8]
@@ -85,7 +86,7 @@ def test_network_is_quantised_and_the_rest_is_float(exported):
 
 def test_inputs_and_outputs_have_plain_names(exported):
     model = flatbuffer.parse(exported.flatbuffer)
-    (graph,) = model.subgraphs
+    graph = model.subgraph
     assert [graph.tensors[index].name for index in graph.inputs] == [b"window"]
     assert {graph.tensors[index].name for index in graph.outputs} == {
         b"codes", b"score", b"contributions", b"expected",
@@ -95,7 +96,7 @@ def test_inputs_and_outputs_have_plain_names(exported):
 @pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
 def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
     first = in_first_runtime(exported, held_out)
-    here = run_in(InstalledRuntime.here(runtime), exported, held_out)
+    here = run_model(InstalledRuntime.here(runtime), exported, held_out)
     # The runtimes' kernels may round a sigmoid's input to neighbouring steps of 16/255.
     np.testing.assert_allclose(here.codes, first.codes, atol=16 / 255 / 4 + 1 / 256)
     assert np.isclose(here.scores, first.scores, rtol=1e-3).mean() > 0.8
@@ -174,6 +175,6 @@ def test_same_seed_gives_the_same_weights(trained, train_again):
 
 def test_detector_scores_as_the_runtime_does(exported, model_path, held_out):
     detector = Detector.load(model_path)
-    outputs = run_in(InstalledRuntime.here(detector.runtime), exported, held_out)
+    outputs = run_model(InstalledRuntime.here(detector.runtime), exported, held_out)
     np.testing.assert_allclose(detector.score_many(held_out), outputs.scores, rtol=1e-4)
     np.testing.assert_allclose([detector.score(window) for window in held_out], outputs.scores, rtol=1e-6)

@@ -16,11 +16,17 @@ from edge_runtime.signal.preprocessing import sliding_windows
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.streaming.adaptation.mean_tracking import CEILING, tracker_of
 from export.export_run import ExportSettings, export_run
-from export.micro import c_sources, output_widths, write_c_sources
+from export.flatbuffer import parse
+from export.micro import c_sources, write_c_sources
 from export.runtime_check import InstalledRuntime, run_graph
 from training.fit_preprocessing import PreprocessingSettings
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
+
+
+def widths_of(model):
+    """Return each output with its number of values."""
+    return zip(model.manifest.outputs, parse(model.flatbuffer).output_widths, strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +91,7 @@ def test_c_header_follows_the_mean_as_the_python_host(train_again, tmp_path):
     smoother, expected = Smoother(model.manifest.spec.scoring.smoothing_span), []
     # The score of this head is of the inputs alone, whatever the graph gives.
     outputs = {one.name: np.zeros((len(windows), width), np.float32)
-               for one, width in zip(model.manifest.outputs, output_widths(model), strict=True)}  # fmt: skip
+               for one, width in widths_of(model)}  # fmt: skip
     for window in windows:
         shifted = tracker.shift(window)[None]
         level = smoother.update(float(host.score(shifted, {name: one[:1] for name, one in outputs.items()})[0]))
@@ -111,7 +117,7 @@ def test_c_header_says_when_the_machine_works(train_head, windows, tmp_path, con
     odd = windows.copy()
     odd[5:8, -1, 2] = np.nan, np.inf, np.float32(1.4)
     outputs = {one.name: np.zeros((len(odd), width), np.float32)
-               for one, width in zip(model.manifest.outputs, output_widths(model), strict=True)}  # fmt: skip
+               for one, width in widths_of(model)}  # fmt: skip
     said = c_answers(model, odd, outputs, tmp_path)["is_on"] > 0
     expected = Condition(condition, SENSORS).is_on(odd[:, -1]) if condition else np.ones(len(odd), bool)
     np.testing.assert_array_equal(said, expected)

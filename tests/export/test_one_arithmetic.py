@@ -98,7 +98,7 @@ def test_stream_scales_as_the_batch(case):
 @scoring_cases
 def test_graph_scales_scores_and_blames_by_the_formulas(case):
     graph = build_detector_graph(case.network, case.preprocessing, case.head, case.attribution)
-    graph = flatbuffer.name_tensors(graph, graph)
+    graph = flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content
     windows = np.concatenate([WINDOWS, INCOMPLETE])
     given = {runtime.name: run_graph(InstalledRuntime.here(runtime), graph, windows)[0]
              for runtime in installed_runtimes()}  # fmt: skip

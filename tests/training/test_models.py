@@ -10,8 +10,8 @@ from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.inference.heads import Head
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.preprocessing import Preprocessing
+from export import flatbuffer
 from export.fitting.fit_heads import fit_head
-from export.flatbuffer import name_tensors
 from export.inference_graph import build_detector_graph
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
@@ -62,7 +62,7 @@ def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
     preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     runtime = InstalledRuntime.here(installed_runtimes()[0])
-    outputs, _ = run_graph(runtime, name_tensors(graph, graph), windows[:50, None])
+    outputs, _ = run_graph(runtime, flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content, windows[:50, None])
     np.testing.assert_allclose(outputs["codes"], np.asarray(model.encoder(windows[:50])), atol=1e-5)
 
 
@@ -232,6 +232,6 @@ def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     representative = representative_dataset(windows[:, None], preprocessing)
-    file = name_tensors(quantize(graph, "int8", TARGETS["cpu"], representative), graph)
-    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), file, windows[:, None])
+    file = quantize(flatbuffer.parse(graph), "int8", TARGETS["cpu"], representative)
+    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), file.content, windows[:, None])
     assert np.corrcoef(outputs["score"], head.score(parts))[0, 1] > 0.95

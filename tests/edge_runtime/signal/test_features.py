@@ -8,6 +8,7 @@ import reference_maths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import pump_rows
+from model_runs import run_model
 
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
@@ -16,7 +17,7 @@ from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.signal.features import FEATURES, band_matrix, dft_matrix
 from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, sliding_windows
 from export.export_run import ExportSettings, export_run
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
 from training.pipeline import DetectorSettings, train
 from training.recordings import Recording
@@ -99,7 +100,7 @@ def test_host_of_a_bare_network_makes_the_same_features(shaken):
     whole, bare = (export_run(run.folder, ExportSettings(target=target)) for target in ("cpu", "edgetpu"))
     windows = np.concatenate([run.folder.windows.windows[-50:], rattle[None]])
     runtime = InstalledRuntime.here(installed_runtimes()[0])
-    one, other = (run_in(runtime, model, windows) for model in (whole, bare))
+    one, other = (run_model(runtime, model, windows) for model in (whole, bare))
     assert np.corrcoef(one.scores, other.scores)[0, 1] > 0.99
     np.testing.assert_allclose(one.codes, other.codes, atol=16 / 255 / 4 + 1 / 256)
 
