@@ -132,8 +132,8 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     def _train(self, rows: Array, seed: int) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
         from export.fitting.fit_heads import fit_head
+        from export.inference_graph import network_parts
         from training.autoencoder import SparseAutoencoder, plain_network
-        from training.plain_scoring import plain_parts
         from training.trainer import TrainingSettings, fit
 
         preprocessing = _preprocessing(rows)
@@ -146,7 +146,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         )
         fit(model, inputs, inputs, settings)
         network = plain_network(model)
-        parts = plain_parts(network, inputs)
+        parts = network_parts(network, inputs)
         self.head_: Head = fit_head(self.head, parts)
         windows = rows.astype(np.float32)[:, None]
         return RunFolder(
@@ -166,10 +166,10 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         return tuple(Sensor(str(name)) for name in names)
 
     def _scores(self, rows: Array) -> Array:
-        from training.plain_scoring import plain_scores
+        from export.inference_graph import network_parts
 
         inputs = self.run_.spec.preprocessing.transform(rows[:, None])
-        return -plain_scores(self.run_.network, self.head_, inputs)
+        return -self.head_.score(network_parts(self.run_.network, inputs))
 
 
 def _preprocessing(rows: Array) -> Preprocessing:

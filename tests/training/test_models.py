@@ -12,7 +12,7 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.preprocessing import Preprocessing
 from export import flatbuffer
 from export.fitting.fit_heads import fit_head
-from export.inference_graph import build_detector_graph
+from export.inference_graph import build_detector_graph, network_parts
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
 from export.targets import TARGETS
@@ -20,7 +20,6 @@ from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph
-from training.plain_scoring import plain_parts
 from training.trainer import TrainingSettings, fit
 
 OPTIONS = [
@@ -159,7 +158,7 @@ def test_models_of_one_structure_share_a_graph_whatever_their_sizes(windows):
 
 def test_hidden_layers_are_a_part_for_the_heads(windows):
     model, _ = trained(windows, hidden=(7, 5))
-    parts = plain_parts(plain_network(model), windows)
+    parts = network_parts(plain_network(model), windows)
     assert {name: part.shape[1] for name, part in parts.items()} == {
         "inputs": 6,
         "hidden": 12,
@@ -228,7 +227,7 @@ def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     windows = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
     model = SparseAutoencoder(20, 128, (128,), seed=0)
     fit(model, windows, windows, TrainingSettings(epochs=3))
-    parts = plain_parts(plain_network(model), windows)
+    parts = network_parts(plain_network(model), windows)
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     representative = representative_dataset(windows[:, None], preprocessing)
