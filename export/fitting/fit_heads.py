@@ -14,9 +14,8 @@ from edge_runtime.inference.heads import PARTS, Head
 from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
 Floats = npt.NDArray[np.float64]
-# Relative to the mean variance: a variable that never moves on normal windows (a dead unit) would be divided by zero.
-# Shrinking leaves such a variable a thousandth of the correlation with itself that others have, so that it counts about
-# a thousand times as much as one whose variance is this floor: a unit that was dead and fires is far out.
+# A variable that never moves on normal windows (a dead unit) would be divided by zero; this floor, relative
+# to the mean variance, gives it the say of a well-behaved variable that moves a hundredth as far as others.
 _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
 _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
@@ -91,7 +90,10 @@ def _deviation(z: Floats) -> Floats:
 
 def _shrunk(standard: Floats) -> Floats:
     shrinkage = min(ledoit_wolf_shrinkage(standard, assume_centered=True), _MOST_SHRINKAGE)
-    return np.asarray(shrunk_covariance(standard.T @ standard / len(standard), shrinkage))
+    correlation = standard.T @ standard / len(standard)
+    # Of a variable at the variance floor the product is less, and its inverse would weigh it a thousand times.
+    np.fill_diagonal(correlation, 1.0)
+    return np.asarray(shrunk_covariance(correlation, shrinkage))
 
 
 def _inverse_root(matrix: Floats) -> Floats:

@@ -143,10 +143,9 @@ def test_dead_unit_does_not_make_scores_infinite(parts):
     head = fit_head("t2", {"codes": codes})
     moved = head.score({"codes": codes + np.float32([0] * 6 + [0.5])})
     assert np.isfinite(moved).all()
-    # Its deviation is taken as a hundredth of the root mean square of all, and its correlation with itself, which
-    # should be 1, as what the shrinking leaves: 1/1000 of the mean of six ones and a zero.
+    # It counts as a variable whose deviation is a hundredth of the root mean square of all.
     floor = 1e-2 * np.sqrt(codes.astype(np.float64).var(axis=0).mean())
-    expected = (0.5 / floor) ** 2 / (1e-3 * 6 / 7)
+    expected = (0.5 / floor) ** 2
     np.testing.assert_allclose(moved - head.score({"codes": codes}), expected, rtol=0.01)
 
 
