@@ -219,6 +219,7 @@ static inline void @n@_shift(const double *drift, const float *window, float *sh
 // After each window: moves the mean towards its last reading, as it was read, unless the window is an anomaly.
 static inline void @n@_follow(double *drift, const float *reading, int is_anomaly) {{
   for (int s = 0; s < @N@_SENSORS && !is_anomaly; ++s) {{
+    if (!isfinite(reading[s])) continue;
     const double moved = drift[s] + @N@_MEAN_RATE * (reading[s] - @n@_mean_start[s] - drift[s]);
     drift[s] = fmin(fmax(moved, -@n@_mean_ceiling[s]), @n@_mean_ceiling[s]);
   }}
