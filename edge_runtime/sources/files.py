@@ -8,11 +8,12 @@ import os
 import select
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Protocol, cast
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.sources.source import Readings, no_readings
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.tables.lines import LineSplitter
 
 _CHUNK = 1 << 18
@@ -53,6 +54,7 @@ class TextSource:
         # Whether the last line may be whole without a line end: a regular file's is, a pipe's may be cut off.
         self._whole = path != "-" and Path(path).is_file()
         # Who writes into a pipe waits as well; but it may be a live sensor.
+        self.is_live = not self._whole
         self.patience_s = math.inf if self._whole else _PIPE_PATIENCE_S
         self._file: IO[bytes] = sys.stdin.buffer if path == "-" else _open(path)
         self._ended = False
@@ -68,7 +70,7 @@ class TextSource:
         lines = self._splitter.feed(chunk) if chunk else self._splitter.end(complete=self._whole)
         readings = self._decoder.decode(lines) if lines else no_readings(self._sensors)
         lost, self._splitter.lost = self._splitter.lost, 0
-        return Readings(readings.times, readings.values, readings.lost + lost)
+        return replace(readings, lost=readings.lost + lost)
 
     def _read(self) -> bytes:
         try:

@@ -12,8 +12,8 @@ from edge_runtime.errors import InputShapeError, UsageError
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.manifest import Scoring
-from edge_runtime.signal.preprocessing import WindowBuffer, as_windows
 from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import WindowBuffer, as_windows
 from export import flatbuffer
 from export.c_templates import FEATURES
 from export.inference_graph import build_detector_graph

@@ -22,7 +22,7 @@ from edge_runtime.inference.numpy_executor import Interpreter
 from edge_runtime.inference.numpy_executor.fixed_point import Multiplier, Rounding
 from edge_runtime.inference.numpy_executor.kernels import KERNELS
 from edge_runtime.inference.runtimes import NUMPY, find_runtime, installed_runtimes
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 
 NO_ACTIVATION, RELU, RELU6 = 0, 1, 3
 BIT_EXACT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
