@@ -26,7 +26,7 @@ from export.targets import DETECTOR, Target
 from training.run_folder import RunFolder
 
 _FLOAT32 = "float32"
-# Normal and faulty windows that the finished file is run on in every runtime.
+# Number of normal and of faulty windows that the finished file is run on in every runtime.
 _CHECKED_WINDOWS = 2000
 
 
@@ -120,7 +120,7 @@ class Attempts:
 
 
 def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
-    """Return normal windows and some with faults, and which have one."""
+    """Return normal and faulty windows, and which ones are faulty."""
     normal = probe.run.windows.windows
     normal = normal[:: -(-len(normal) // _CHECKED_WINDOWS)]
     faulty = np.concatenate([normal[:0], *(fault.windows for fault in probe.faults)])
@@ -129,19 +129,19 @@ def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
 
 
 def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
-    """Raise ParityError if the float32 graph is not the model: something is wrong then that no limit shall hide."""
+    """Raise ParityError if the float32 graph does not match the model; no option relaxes this check."""
     codes = run.windows.codes
     reach = max(1.0, float(np.abs(codes).max(initial=0.0)))
     difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
     if difference > FLOAT32_CODES_LIMIT:
         raise ParityError(
-            f"the rebuilt float32 graph is not the full model: codes differ by {difference:.3g}, "
+            f"the rebuilt float32 graph does not match the full model: codes differ by {difference:.3g}, "
             f"expected at most {FLOAT32_CODES_LIMIT:g}. Nothing is written."
         )
 
 
 def _quantization(graph: ParsedFlatbuffer, scheme: str, target: Target, inputs: FloatArray) -> Quantization:
-    """Read scale and zero point off the finished graph, and measure what they clip."""
+    """Read scale and zero point from the finished graph, and measure what they clip."""
     if graph.quantized_input is None:
         return Quantization(scheme, target.granularity)
     scale, zero_point = graph.quantized_input

@@ -38,7 +38,7 @@ def compare_with_float32(
     Parameters
     ----------
     labelled : Labelled, optional
-        Windows on which ROC-AUC must not fall either.
+        Windows on which ROC-AUC must not fall, in addition to the synthetic faults.
     """
     before, after = (_labelled_roc_auc(one, labelled) for one in (full, attempt))
     parities = [_parity(full, attempt, run, before, after) for run in attempt.runs]

@@ -33,15 +33,15 @@ class ExportSettings:
     Parameters
     ----------
     scheme : str, optional
-        See `export.quantization.SCHEMES`; by default the narrowest that detects as float32 does.
+        See `export.quantization.SCHEMES`; by default the narrowest that detects as well as float32.
     target : str
         A key of `export.targets.TARGETS`.
     runtime_pythons : tuple of Path
-        Pythons of other environments whose runtimes shall run the file too.
+        Pythons of other environments, whose runtimes must run the file too.
     budget : FalseAlarmBudget
-        What the threshold is fitted for.
+        The alarm budget that the threshold is fitted for.
     limits : ParityLimits
-        How far a scheme may be from float32 before a wider one is taken.
+        How far a scheme may differ from float32 before a wider one is tried.
     """
 
     scheme: str | None = None
@@ -54,15 +54,15 @@ class ExportSettings:
 def export_run(
     run: RunFolder, settings: ExportSettings, on_step: OnStep = lambda _: None, labelled: Labelled | None = None
 ) -> ModelFile:
-    """Quantise, fit on what the quantised network gives, run, and compare; return the file's contents.
+    """Quantise, fit on the quantised network's outputs, run, and compare; return the file's contents.
 
-    Schemes are tried from the narrowest on; the first that alarms and ranks synthetic faults as float32 does is taken.
-    The widest that is allowed is taken in any case, and the manifest says what it does not keep.
+    Schemes are tried from the narrowest to the widest; the first that alarms and ranks synthetic faults as float32
+    does is taken. The widest allowed scheme is taken in any case; the manifest then lists how it differs.
 
     Parameters
     ----------
     labelled : Labelled, optional
-        Windows on which ROC-AUC must not fall either.
+        Windows on which ROC-AUC must not fall, in addition to the synthetic faults.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def export_run(
         If a layer cannot be exported, the finished graph does not fit the target, or an installed runtime
         refuses it.
     ParityError
-        If the float32 graph is not the full model.
+        If the float32 graph does not match the full model.
     RuntimeUnavailableError
         If no runtime is installed to check the file in.
     """

@@ -115,7 +115,7 @@ def parse(flatbuffer: bytes) -> ParsedFlatbuffer:
     try:
         tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
         return ParsedFlatbuffer(flatbuffer, _with_buffers_inside(tree, flatbuffer))
-    except Exception as error:  # the generated reader raises whatever random bytes lead it to
+    except Exception as error:  # the generated reader raises arbitrary errors on random bytes
         raise ModelFileError(
             f"not a readable TFLite flatbuffer, it is truncated or damaged ({type(error).__name__}: {error}). "
             "Copy or export the file again."
@@ -123,7 +123,7 @@ def parse(flatbuffer: bytes) -> ParsedFlatbuffer:
 
 
 def _with_buffers_inside(model: Any, content: bytes) -> Any:
-    """Return the tree with buffers that lie behind the flatbuffer read into it: they move when it changes size.
+    """Return the tree with the buffers after the flatbuffer read into it: their offsets change with its size.
 
     The quantiser puts large constants there; ``offset`` counts from the file's first byte.
     """
@@ -149,7 +149,7 @@ def _code_name(code: Any) -> str:
 
 
 def name_tensors(flatbuffer: bytes, float_graph: ParsedFlatbuffer) -> ParsedFlatbuffer:
-    """Return the flatbuffer with its inputs and outputs called as in the float graph's signature.
+    """Return the flatbuffer with its inputs and outputs named as in the float graph's signature.
 
     Any host then finds ``window``, ``codes``, ``score`` and ``contributions`` by name, with or without
     support for signatures. The quantiser keeps the order of inputs and outputs but leaves the signature

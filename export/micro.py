@@ -105,7 +105,7 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
 
 
 def _is_on(spec: DetectorSpec) -> str:
-    """Return the body that says what `edge_runtime.signal.only_when` says."""
+    """Return the C body equivalent to `edge_runtime.signal.only_when`."""
     names = spec.sensor_names
     lines = []
     for one in parse_condition(spec.only_when):
@@ -115,7 +115,7 @@ def _is_on(spec: DetectorSpec) -> str:
 
 
 def _features(preprocessing: Preprocessing) -> Iterable[str]:
-    """Yield the code of each feature, behind the condition on the rows of inputs that hold it."""
+    """Yield the code of each feature, after the condition on the input rows that hold it."""
     row = 0
     for feature in preprocessing.features:
         last = row + rows_of(feature, preprocessing.window, preprocessing.bands)
@@ -125,7 +125,7 @@ def _features(preprocessing: Preprocessing) -> Iterable[str]:
 
 
 def _gather(model: ModelFile) -> Iterable[str]:
-    """Yield the loops that put ``z - mean`` together, in the head's order."""
+    """Yield the loops that assemble ``z - mean``, in the head's order."""
     outputs = {output.name: output for output in model.manifest.outputs}
     preprocessing = model.manifest.spec.preprocessing
     widths = flatbuffer.parse(model.flatbuffer).output_widths
@@ -161,7 +161,7 @@ def _floats(values: Iterable[float]) -> str:
 
 
 def _float(value: float) -> str:
-    """Return a float32 as C writes it: nine digits tell any two apart."""
+    """Return a float32 as a C literal; nine digits distinguish any two values."""
     text = f"{np.float32(value):.9g}"
     return f"{text if any(mark in text for mark in '.e') else f'{text}.0'}f"
 

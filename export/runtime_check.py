@@ -22,7 +22,7 @@ from export.targets import Target
 _TIMEOUT_S = 300
 OnStep = Callable[[str], None]
 """What is told of each step before it is taken."""
-# Standard library alone, so that it runs with any Python.
+# Only the standard library, so that it runs with any Python.
 _PROBE = """
 import importlib.metadata as metadata, json, sys
 found = {}
@@ -37,7 +37,7 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class InstalledRuntime:
-    """A runtime, and the Python it is installed for.
+    """A runtime and the Python it is installed in.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class InstalledRuntime:
 
 @dataclass(frozen=True)
 class RuntimeOutputs:
-    """What a runtime gave for some windows.
+    """A runtime's outputs for some windows.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def runtimes_for(target: Target, pythons: Sequence[Path] = ()) -> list[Installed
     RuntimeUnavailableError
         If there is none.
     UsageError
-        If one of `pythons` is no Python.
+        If one of `pythons` is not a Python.
     """
     found = [InstalledRuntime.here(runtime) for runtime in installed_runtimes()]
     found += [runtime for python in pythons for runtime in _installed_for(python)]
@@ -107,7 +107,7 @@ def runtimes_for(target: Target, pythons: Sequence[Path] = ()) -> list[Installed
 def run_in(
     installed: InstalledRuntime, flatbuffer: bytes, host: HostScoring | None, windows: FloatArray
 ) -> RuntimeOutputs:
-    """Return what a runtime gives for every window, one interpreter call each, as on the device.
+    """Return a runtime's outputs for every window, one interpreter call each, as on the device.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def run_in(
     Raises
     ------
     ModelFileError
-        If the runtime refuses the graph, with its own words; or if it lets a missing value pass for a number.
+        If the runtime refuses the graph, with the runtime's message, or if it scores a missing value as a number.
     """
     if host is None:
         return _run_detector(installed, flatbuffer, windows)
@@ -129,7 +129,7 @@ def run_in(
 
 
 def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: FloatArray) -> RuntimeOutputs:
-    """Run a whole detector on the windows, and on one more with a value missing: that one must get no score."""
+    """Run a whole detector on the windows, and on one more with a missing value, which must score NaN."""
     incomplete = windows[:1].copy()
     incomplete[0, 0, -1] = np.nan
     outputs, machine = run_graph(installed, flatbuffer, np.concatenate([windows, incomplete]))
@@ -137,7 +137,7 @@ def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: Float
     if not np.isnan(last):
         raise ModelFileError(
             f"{installed.title} scores a window with a missing value: expected NaN. Received: {last:g}. "
-            "Nobody could tell such a score from a real one; check the file in another runtime."
+            "Such a score looks like a real one. Check the file in another runtime."
         )
     return RuntimeOutputs(installed, machine, outputs["codes"][:-1], scores[:-1])
 

@@ -1,8 +1,8 @@
-"""A manifest for a .tflite autoencoder of anyone's: what goes in, what comes out, what that is worth.
+"""A manifest for any .tflite autoencoder: its inputs, its outputs, and how they are scored.
 
-The graph stays as it is, byte for byte; the host scales its inputs and computes the score from its outputs. What is not
-said by hand is read off the graph, or fitted on normal data with what the graph itself gives: the threshold on scores
-of blocks that the head was not fitted on, as in `export.fitting.choice`. The score is normalised: the threshold is 1.
+The graph is kept byte for byte; the host scales its inputs and computes the score from its outputs. What the user does
+not specify is read from the graph or fitted on its outputs for normal data: the threshold on scores of blocks that the
+head was not fitted on, as in `export.fitting.choice`. The score is normalised: the threshold is 1.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
     Raises
     ------
     ModelFileError
-        If the graph is none that can be described so, or no installed runtime runs it.
+        If the graph cannot be described in this way, or no installed runtime runs it.
     RecordingError
         If the normal data do not fit the graph.
     UsageError
-        If something is missing that can neither be read nor fitted.
+        If a missing setting can be neither read nor fitted.
     """
     _check_threshold(by_hand, normal)
     parsed = flatbuffer.parse(content)
@@ -81,7 +81,7 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
 
 @dataclass(frozen=True)
 class _Run:
-    """What one runtime gave for all windows."""
+    """One runtime's outputs for all windows."""
 
     runtime: InstalledRuntime
     machine: str
@@ -176,7 +176,7 @@ def _arrays(preprocessing: Preprocessing, seen: _Seen, fitted: FittedHead) -> di
 
 
 def _sensors(ends: GraphEnds, by_hand: ByHand, data: NormalData | None) -> tuple[tuple[str, ...], int]:
-    """Return the sensors' names and how many readings go in at once."""
+    """Return the sensors' names and the number of readings per window."""
     known = by_hand.sensors or (() if data is None else data.sensors)
     from_shape = ends.shape[0] if len(ends.shape) > 1 else max(1, ends.inputs // len(known)) if known else 1
     window = by_hand.window or from_shape
@@ -190,7 +190,7 @@ def _sensors(ends: GraphEnds, by_hand: ByHand, data: NormalData | None) -> tuple
 
 
 def _columns(data: NormalData, names: tuple[str, ...], by_hand: ByHand) -> NormalData:
-    """Return the data of the sensors that were named."""
+    """Return the data of the named sensors."""
     if not by_hand.sensors or not data.sensors:
         return data
     missing = [name for name in names if name not in data.sensors]
@@ -207,7 +207,7 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
     scaling = "by hand" if by_hand.center or by_hand.scale else by_hand.scaling
     if scaling == "standard":
         if windows is None:
-            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale by hand.")
+            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale.")
         rows = windows.reshape(-1, sensors).astype(np.float64)
         center, scale = tuple(rows.mean(axis=0).tolist()), tuple(rows.std(axis=0).tolist())
     if len(center) != sensors or len(scale) != sensors or not all(value > 0 for value in scale):
@@ -219,12 +219,12 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
 
 
 def _run_everywhere(content: bytes, ends: GraphEnds, inputs: Any) -> tuple[list[_Run], tuple[NotRun, ...]]:
-    """Return what the runtimes gave, and which refused the graph and why.
+    """Return the runtimes' outputs, and which runtimes refused the graph and why.
 
     Raises
     ------
     ModelFileError
-        If all of them did.
+        If all of them refused it.
     """
     runs, refusals = [], []
     for installed in runtimes_for(TARGETS["cpu"]):

@@ -91,7 +91,7 @@ def _head_from(path: Path, kind: str, width: int) -> Head:
 def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[Threshold, float]:
     """Return the threshold of normalised scores, and the score that becomes 1."""
     if by_hand.threshold is not None:
-        return Threshold(1.0, f"given by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
+        return Threshold(1.0, f"set by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
             by_hand.threshold
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):

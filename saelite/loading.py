@@ -23,7 +23,7 @@ def load_detector(
     trusted_key: tuple[Path, ...] = (),
     content: bytes | None = None,
 ) -> Detector:
-    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once.
+    """Return the detector; on the CPU if the accelerator fails and the fallback allows it, reported once.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def load_detector(
     except AcceleratorError as error:
         if accelerator_fallback is None:
             raise
-        _tell_once(f"going on on the CPU: {error}")
+        _tell_once(f"continuing on the CPU: {error}")
         return Detector(file, chosen, Options(threads))
 
 

@@ -71,7 +71,7 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg] # generic only fro
         try:
             return tuple(float(number) for number in value.split(","))
         except ValueError:
-            self.fail(f"expected numbers with commas between them. Received: {value!r}", param, ctx)
+            self.fail(f"expected numbers separated by commas. Received: {value!r}", param, ctx)
 
 
 def rows_option(help_text: str) -> Callable[[F], F]:
@@ -86,7 +86,7 @@ def only_when_option(help_text: str) -> Callable[[F], F]:
 
 
 class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """``N/M``: so many of the last so many."""
+    """``N/M``: N of the last M."""
 
     name = "N/M"
 
@@ -108,8 +108,8 @@ def alarm_options(function: F) -> F:
                          help="An alarm ends at or below this share of the threshold."),
             click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
                          help="An alarm starts when N of the last M scores are above the threshold."),
-            click.option("--min-duration", type=DurationType(), help="An alarm lasts at least this long."),
-            click.option("--cool-down", type=DurationType(), help="No alarm starts so soon after the last one."),
+            click.option("--min-duration", type=DurationType(), help="Minimum duration of an alarm."),
+            click.option("--cool-down", type=DurationType(), help="Time after an alarm in which no other starts."),
         )
     ):  # fmt: skip
         function = option(function)
@@ -130,8 +130,8 @@ def label_option(function: F) -> F:
     return click.option(
         "--label",
         metavar="COLUMN",
-        help="Column that says whether a row is anomalous, used for figures only. "
-        "[default: a column called anomaly, is_anomaly, label or attack]",
+        help="Label column: whether a row is anomalous. Used for figures only. "
+        "[default: a column named anomaly, is_anomaly, label or attack]",
     )(function)
 
 
@@ -140,17 +140,17 @@ def detector_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--runtime", default="auto", show_default=True,
-                         help="auto, ai-edge-litert, tflite-runtime or numpy."),
+                         help="Runtime: auto, ai-edge-litert, tflite-runtime or numpy."),
             click.option("--threads", type=click.IntRange(1), default=1, show_default=True,
                          help="Threads of the interpreter; one is fastest for small networks."),
             click.option("--accelerator", metavar="NAME",
-                         help="edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or the library of an external delegate "
-                         "with options: libx.so;key=value. [default: the CPU]"),
+                         help="Accelerator: edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or an external delegate's "
+                         "library with options: libx.so;key=value. [default: the CPU]"),
             click.option("--accelerator-fallback", type=click.Choice(["cpu"]),
-                         help="Where to go on if the accelerator cannot be used. [default: nowhere, it is an error]"),
+                         help="Fallback if the accelerator is unavailable. [default: none, fail]"),
             click.option("--trusted-key", type=click.Path(path_type=Path), multiple=True, default=(),
-                         help="Public key that must have signed the file; any other file is refused. Several while "
-                         "one key replaces another."),
+                         help="Public key that must have signed the file; other files are refused. Repeatable, "
+                         "while one key replaces another."),
         )
     ):  # fmt: skip
         function = option(function)
@@ -162,15 +162,15 @@ def adaptation_options(function: F) -> F:
     for option in reversed(
         (
             click.option("--mean-rate", type=RATE, metavar="SHARE",
-                         help="Fraction by which the input mean moves towards each quiet reading; 0 keeps it where it "
-                         "was in training.  [default: the model file's]"),
+                         help="Fraction by which the input mean moves towards each quiet reading; 0 turns it off.  "
+                         "[default: the model file's]"),
             click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
-                         help="How far the mean may go from where it was in training."),
+                         help="Maximum distance of the mean from the training mean."),
             click.option("--adapt", type=click.Choice(["spot", "dspot"]),
-                         help="Follow the scores with the threshold, or with the threshold over their moving average. "
-                         "[default: it stays]"),
+                         help="Adapt the threshold to the scores (spot), or to scores relative to their moving average "
+                         "(dspot). [default: fixed threshold]"),
             click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
-                         help="False-alarm rate per window for spot and dspot; the measured one is printed."),
+                         help="False-alarm rate per window for spot and dspot; the measured rate is printed."),
         )
     ):  # fmt: skip
         function = option(function)

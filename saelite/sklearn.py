@@ -47,7 +47,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     contamination : float
         Share of the training rows that are taken for outliers, in (0, 0.5].
     random_state : int, RandomState or None
-        Of weights and order.
+        Random seed of weights and batch order.
 
     Attributes
     ----------

@@ -13,11 +13,11 @@ from edge_runtime.signal.preprocessing import Preprocessing
 from training.recordings.windows import Stretches
 
 SCALINGS = ("standard", "robust")
-# Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
+# Quantiles of this many rows, evenly spread, are accurate to half a per cent of the interquartile range.
 _QUANTILE_ROWS = 100_000
 _FEATURE_WINDOWS = 20_000
 _FEATURE_BYTES = 2**26
-# In scaled units: a feature that hardly ever moves is not blown up beyond this.
+# In scaled units: a feature that hardly ever changes is not magnified beyond this.
 _FEATURE_FLOOR = 1e-3
 _LEAST_WINDOW = 4
 # Interquartile range of a normal distribution, in standard deviations.
@@ -27,7 +27,7 @@ _NORMAL_IQR = 1.349
 def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]:
     """Return centre and scale of each sensor over the training rows.
 
-    Where ``robust`` finds no interquartile range (a sensor that mostly rests), the standard deviation serves.
+    If ``robust`` finds an interquartile range of zero (a sensor that mostly rests), the standard deviation is used.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]
 
 
 def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation, in two passes: one pass would lose digits where the mean is large."""
+    """Return mean and standard deviation in two passes: one pass would lose digits if the mean is large."""
     center = sum(block.sum(axis=0, dtype=np.float64) for block in train.blocks()) / train.rows
     squares = sum(np.square(block - center).sum(axis=0) for block in train.blocks())
     return np.asarray(center), np.sqrt(squares / train.rows)
@@ -56,16 +56,16 @@ def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True)
 class PreprocessingSettings:
-    """What to make of the values.
+    """How readings become network inputs.
 
     Parameters
     ----------
     scaling : str
         One of `SCALINGS`.
     features : tuple of str, optional
-        Of `edge_runtime.signal.features.FEATURES`; None leaves them to saelite.
+        Names from `edge_runtime.signal.features.FEATURES`; None lets saelite choose.
     bands : int
-        Of each spectrum; fewer where the window has fewer frequencies.
+        Number of bands per spectrum; fewer if the window has fewer frequencies.
     """
 
     scaling: str = "standard"
@@ -81,7 +81,7 @@ def fit_preprocessing(
     Raises
     ------
     UsageError
-        If a feature is unknown, or cannot be made of such windows.
+        If a feature is unknown, or cannot be computed from such windows.
     """
     features = settings.features or ("values",)
     _check_features(features, train.window, rate_hz)
@@ -128,6 +128,6 @@ def _check_features(features: tuple[str, ...], window: int, rate_hz: float) -> N
         )
     if "logmel" in spectra and not rate_hz:
         raise UsageError(
-            "--features logmel needs readings per second, and the recording does not say them. Expected a WAV file, "
+            "--features logmel needs readings per second, which the recording does not give. Expected a WAV file, "
             "or a time column in seconds. Take --features spectrum instead."
         )

@@ -34,10 +34,10 @@ from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 _KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
 _WINDOW_BYTES = 2**27
 _BATCH = 4096
-# Mean and standard deviation of a few readings tell a level from its noise. They are twice as many variables as
-# sensors, and a covariance of so many needs its rows.
+# Mean and standard deviation of a few readings separate a level from its noise. They are twice as many variables as
+# sensors, and estimating their covariance needs enough rows.
 _WINDOW, _FEATURES, _ROWS_PER_VARIABLE = 4, ("mean", "std"), 20
-# Training adds little to what random features detect (see docs/accuracy.md), so it is kept short.
+# Training adds little to what random features detect (see docs/benchmarks/accuracy.md), so it is kept short.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5000, 10, 200
 _MODEL_OPTIONS = (
     "code_size", "hidden", "rho", "alpha", "penalty", "momentum", "code_activation", "tied", "noise",
@@ -47,34 +47,34 @@ _PACKAGES = ("saelite", "tensorflow", "keras", "numpy", "scikit-learn")
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """What to learn. Nothing has to be said: None leaves a choice to saelite.
+    """What to learn. Every setting is optional: None lets saelite choose.
 
     Parameters
     ----------
     window : int, optional
-        Readings the network sees at once. By default 4 of a series with rows enough, else 1.
+        Readings per window. By default 4 for a series with enough rows, otherwise 1.
     stride : int
-        Readings between two windows.
+        Readings from one window to the next.
     code_size, hidden, rho, alpha, penalty, momentum, code_activation, tied, noise
         See `training.autoencoder.SparseAutoencoder`.
     preset : str, optional
         Sizes for a budget instead of `hidden` and `code_size`, see `training.presets`.
     head : str
-        See `edge_runtime.inference.heads`; ``auto`` leaves it to export, which tries heads on the file's own outputs.
+        See `edge_runtime.inference.heads`; ``auto`` lets export choose one on the file's own outputs.
     smoothing_span : int
-        Windows of the scores' moving average; 0 leaves it to export.
+        Span of the scores' moving average, in windows; 0 lets export choose.
     mean_rate : float
-        For the device: see `edge_runtime.model_file.manifest.Scoring`; below 0 leaves it to export.
+        Used on the device, see `edge_runtime.model_file.manifest.Scoring`; below 0 lets export choose.
     validation_fraction : float
-        Share of the recording, its last part in time, that the network never sees: it stops the training. With 0
-        the training windows serve for both.
+        Share of the recording, its last part in time, that is held out to decide when training stops. With 0, the
+        training windows serve both purposes.
     preprocessing : PreprocessingSettings
         Scaling and features.
     max_windows : int
-        Maximum number of windows to learn from, and to check with; no more than 128 MB of them. Of more, these are
-        taken evenly over the time.
+        Maximum number of training windows, and of validation windows, and at most 128 MB of each. If there are more,
+        they are sampled evenly over time.
     sensor_policy : SensorPolicy
-        What to do with sensors that never move, repeat another, or drift.
+        What to do with sensors that never change, repeat another, or drift.
     """
 
     window: int | None = None
@@ -99,7 +99,7 @@ class DetectorSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def chosen_for(self, recording: Recording, nature: Nature) -> DetectorSettings:
-        """Return the settings with window, features and epochs chosen where they were left open."""
+        """Return the settings with window, features and epochs chosen if they were left open."""
         rows, sensors = recording.values.shape
         sums_up = nature.is_series and sensors > 1 and rows >= _ROWS_PER_VARIABLE * len(_FEATURES) * sensors
         is_open = self.window is None and self.preprocessing.features is None
@@ -117,7 +117,7 @@ class DetectorSettings:
         )
 
     def window_limit(self, sensors: int) -> int:
-        """Return how many windows are used at most."""
+        """Return the maximum number of windows used."""
         return max(2, min(self.max_windows, _WINDOW_BYTES // (4 * (self.window or 1) * sensors)))
 
 
@@ -134,7 +134,7 @@ class TrainedRun:
     profile: Profile
 
     def lines(self) -> list[str]:
-        """Return what was found in the recording and decided, for people, one line each."""
+        """Return one line of text per finding and decision about the recording."""
         preprocessing = self.folder.spec.preprocessing
         kind = "time series" if self.nature.is_series else "table of independent rows"
         features = f"{', '.join(preprocessing.features)} of {counted(preprocessing.window, 'reading')}"
@@ -150,7 +150,7 @@ def train(
     on_epoch: OnEpoch = lambda _: None,
     checkpoint: Path | None = None,
 ) -> TrainedRun:
-    """Learn what normal looks like: every row of `recording` is taken as normal, labels are never used.
+    """Learn what normal looks like. Every row of `recording` counts as normal; labels are never used.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def train(
     Raises
     ------
     RecordingError
-        If the recording is too short, or has sensors that are refused.
+        If the recording is too short, or has sensors that the policy refuses.
     """
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
@@ -168,7 +168,7 @@ def train(
     quality = profile(whole, findings, nature)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.training.seed)
-    # Of all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
+    # Fitted on all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
     preprocessing = fit_preprocessing(_whole(recording, settings), settings.preprocessing, rng, recording.rate_hz)
     limit = settings.window_limit(len(recording.sensors))
     inputs = preprocessing.transform(train_part.sample(limit, rng))
@@ -207,7 +207,7 @@ def train(
 
 
 def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:
-    """Return what export fits on: all windows, or runs of successive ones spread over the recording."""
+    """Return the windows that export fits on: all of them, or runs of successive ones spread over the recording."""
     whole = _whole(recording, settings)
     window_bytes = 4 * whole.window * len(recording.sensors)
     return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
@@ -235,18 +235,18 @@ def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
 
 
 def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
-    """Return the recording without the sensors that `settings.sensor_policy` drops, and all that was found."""
+    """Return the recording without the sensors that `settings.sensor_policy` drops, and all findings."""
     findings = find(_split(recording, settings)[0], recording.sensors)
     return apply(recording, findings, settings.sensor_policy), findings
 
 
 def save_run(run: TrainedRun, path: Path, *, overwrite: bool = False) -> None:
-    """Write the run folder; it appears whole or not at all.
+    """Write the run folder atomically.
 
     Raises
     ------
     OutputError
-        If the folder is there already, or cannot be written.
+        If the folder exists, or cannot be written.
     """
     check_output_folder(path, overwrite=overwrite)
     try:
@@ -265,13 +265,13 @@ def save_run(run: TrainedRun, path: Path, *, overwrite: bool = False) -> None:
 
 
 def check_output_folder(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if `path` is there already and is not a run folder that may be replaced."""
+    """Raise OutputError if `path` exists and is not a run folder that may be replaced."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / RUN_JSON).exists():
-        raise OutputError(f"{path} is there already and is not a run folder. Choose another place with -o.")
+        raise OutputError(f"{path} exists and is not a run folder. Choose another place with -o.")
     if not overwrite:
-        raise OutputError(f"{path} holds a run already. Choose another place with -o, or replace it with --overwrite.")
+        raise OutputError(f"{path} already holds a run. Choose another place with -o, or replace it with --overwrite.")
 
 
 def _split(recording: Recording, settings: DetectorSettings) -> tuple[Stretches, Stretches]:

@@ -18,7 +18,7 @@ _WINDOWS = (1, 2, 3, 5, 8)
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried, and its score: the higher the better."""
+    """One setting that was tried, and its score; higher is better."""
 
     number: int
     score: float
@@ -36,19 +36,19 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     judge: Callable[[TrainedRun], float],
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Try settings until there are `trials` of them; return all, the best first.
+    """Try settings until there are `trials` of them; return all of them, best first.
 
-    What is sought is what `judge` gives for a trained run. Each trial is stored when it ends, so a search that was
-    stopped goes on from the same file.
+    `judge` gives the value to maximise. Each trial is stored when it ends, so an interrupted search resumes from the
+    same file.
 
     Parameters
     ----------
     settings : DetectorSettings
-        All that is not searched for.
+        The settings that are not searched for.
     storage : Path
-        SQLite file; made if it is not there.
+        SQLite file; created if it does not exist.
     judge : callable
-        Says how good a trained run is; the higher the better.
+        Returns how good a trained run is; higher is better.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     if study.user_attrs.get("data", recording.sha256) != recording.sha256:
         raise UsageError(f"{storage} holds a search on another recording. Choose another --storage.")
     study.set_user_attr("data", recording.sha256)
-    # A search that goes on must not draw what it drew first once more.
+    # A resumed search must not repeat its first draws.
     study.sampler = optuna.samplers.TPESampler(seed=settings.training.seed + len(study.trials))
 
     def objective(trial: optuna.Trial) -> float:

@@ -1,4 +1,4 @@
-"""The scoring head that every runtime computes beside each other: simple enough to be written in each of them."""
+"""The scoring head that every compared runtime computes; simple enough to be written in each of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Our own training in a process of its own: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
+"""saelite's training in its own process: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
 
-Trains, exports, and writes the files the runtimes are given.
+Trains, exports, and writes the files for the runtimes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.fit_preprocessing import PreprocessingSettings
 from training.pipeline import DetectorSettings, save_run, train
 from training.recordings import Columns, read_recording
 
-# The peers' runtimes compute scaled values and T² of inputs and codes; ours is given the same to do.
+# The peers' runtimes compute scaled values and T² of inputs and codes; saelite gets the same task.
 PEER_SETTINGS = DetectorSettings(
     window=1, preprocessing=PreprocessingSettings(features=("values",)), head=KIND, smoothing_span=1, mean_rate=0.0
 )

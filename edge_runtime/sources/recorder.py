@@ -1,4 +1,4 @@
-"""A source's readings into a CSV recording."""
+"""Writing a source's readings to a CSV recording."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FLUSH_S = 1.0
 
 
 def record_to_csv(source: Iterable[Reading], path: Path, duration_s: float | None = None) -> int:
-    """Write readings until the duration is over, the source ends, or Ctrl-C; return how many.
+    """Write readings until the duration has passed, the source ends, or Ctrl-C; return their number.
 
-    They go to ``<path>.part`` and are flushed every second, so that a crash loses no more than that; the
-    file takes its final name at the end.
+    They go to ``<path>.part`` and are flushed every second, so a crash loses no more than that; the
+    file gets its final name at the end.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def _write(source: Iterable[Reading], file: IO[str], duration_s: float | None) -
 
 
 def _cell(value: float | None) -> str:
-    # A device may go while it is recorded, and take its sensor along.
+    # A device may disappear during the recording, with its sensor.
     return "" if value is None else f"{value:.6g}"
 
 

@@ -10,17 +10,19 @@ from saelite.options import DurationType
 
 
 @click.command()
-@click.option("--source", type=click.Choice(["host"]), default="host", show_default=True, help="What to sample.")
+@click.option("--source", type=click.Choice(["host"]), default="host", show_default=True, help="Sensors to sample.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write; .gz compresses it.")
 @click.option("--rate", default=4.0, show_default=True, help="Readings per second.")
-@click.option("--duration", type=DurationType(), help="How long, such as 90s, 25m, 2h.  [default: until Ctrl-C]")
+@click.option(
+    "--duration", type=DurationType(), help="Length of the recording, such as 90s, 25m, 2h.  [default: until Ctrl-C]"
+)
 def record(source: str, output: Path, rate: float, duration: float | None) -> None:
     """Sample sensors into a recording.
 
-    Rows are on the disk within a second; Ctrl-C ends the recording and keeps it.
+    Rows reach the disk within a second; Ctrl-C ends the recording and keeps it.
 
     \b
-    Example: watch this machine for 25 minutes of normal work
+    Example: record 25 minutes of this machine's normal work
       saelite record --source host --duration 25m -o normal.csv
     """
     from edge_runtime.errors import UsageError

@@ -31,64 +31,67 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 @click.command()
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
-@rows_option("Readings to learn from; all of them should be normal.")
-@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all that are sensors]")
+@rows_option("Readings to learn from, all of them normal.")
+@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all sensors]")
 @click.option("--exclude", type=NamesType(), default=(), help="Columns that are not sensors.")
 @label_option
 @on_missing_option
-@only_when_option("Learn only from rows in which this holds, such as 'current > 2'; the model file follows it as well.")
+@only_when_option("Learn only from rows that meet this condition, such as 'current > 2'; the device applies it too.")
 @click.option(
     "--constant-policy",
     type=click.Choice(["drop", "error"]),
     default="drop",
     show_default=True,
-    help="Sensors that never move in the training rows: leave out, or refuse.",
+    help="Sensors that never change in the training rows: leave out, or refuse.",
 )
 @click.option(
     "--duplicate-policy",
     type=click.Choice(["drop", "keep", "error"]),
     default="drop",
     show_default=True,
-    help="Sensors with the very values of an earlier one.",
+    help="Sensors with exactly the values of an earlier one: leave out, keep, or refuse.",
 )
 @click.option(
     "--drift-policy",
     type=click.Choice(["keep", "drop", "error"]),
     default="keep",
     show_default=True,
-    help="Sensors that drift in the training rows: 50 * Var(means of 50 rows) / Var is 20 or more.",
+    help="Sensors that drift in the training rows (50 * Var(means of 50 rows) / Var >= 20): keep, leave out, refuse.",
 )
 @click.option(
     "--scaling",
     type=click.Choice(["standard", "robust"]),
     default="standard",
     show_default=True,
-    help="Mean and standard deviation, or median and interquartile range.",
+    help="Scale by mean and standard deviation, or by median and interquartile range.",
 )
 @click.option(
     "--features",
     type=NamesType(),
-    help="What the network sees of each window: values, mean, std, min, max, slope, spectrum, logmel, or several. "
-    "[default: mean and std of a series with rows enough, else values]",
+    help="Inputs computed from each window: values, mean, std, min, max, slope, spectrum, logmel, or several. "
+    "[default: mean,std for a series with enough rows, otherwise values]",
 )
-@click.option("--bands", default=16, show_default=True, type=click.IntRange(1), help="Bands of each spectrum.")
+@click.option("--bands", default=16, show_default=True, type=click.IntRange(1), help="Number of bands per spectrum.")
 @click.option(
-    "--window", type=click.IntRange(1), help="Readings seen at once.  [default: 4 of a series with rows enough, else 1]"
+    "--window",
+    type=click.IntRange(1),
+    help="Readings per window.  [default: 4 for a series with enough rows, otherwise 1]",
 )
-@click.option("--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings between two windows.")
+@click.option(
+    "--stride", default=1, show_default=True, type=click.IntRange(1), help="Readings from one window to the next."
+)
 @click.option(
     "--preset",
     type=click.Choice(["tiny", "small", "medium"]),
-    help="Hidden layer and codes for 1,000, 10,000 or 100,000 multiply-accumulates; instead of --hidden and "
-    "--code-size.",
+    help="Layer sizes for 1,000, 10,000 or 100,000 multiply-accumulates, instead of --hidden and --code-size.",
 )
-@click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Units of the code layer.")
+@click.option("--code-size", default=32, show_default=True, type=click.IntRange(1), help="Number of codes.")
 @click.option(
     "--hidden",
     default="128",
     show_default=True,
     metavar="UNITS",
-    help="Layers before the codes, such as 128,64; '' for none.",
+    help="Sizes of the hidden layers, such as 128,64; '' for none.",
 )
 @click.option("--rho", default=0.05, show_default=True, help="Target mean activation of each code.")
 @click.option("--alpha", default=0.02, show_default=True, help="Weight of the sparsity penalty.")
@@ -97,51 +100,62 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
     type=click.Choice(["kl", "l1", "topk", "none"]),
     default="kl",
     show_default=True,
-    help="What keeps codes sparse: mean activation drawn to --rho, mean size, or only the largest kept.",
+    help="Sparsity penalty: KL divergence from --rho, mean absolute value, only the largest codes kept, or none.",
 )
-@click.option("--code-activation", default="sigmoid", show_default=True, help="Of the codes; kl needs the sigmoid.")
-@click.option("--momentum", default=0.0, show_default=True, help="Of the codes' mean activation from batch to batch.")
+@click.option(
+    "--code-activation", default="sigmoid", show_default=True, help="Activation of the codes; kl needs sigmoid."
+)
+@click.option(
+    "--momentum", default=0.0, show_default=True, help="Momentum of the codes' mean activation across batches."
+)
 @click.option("--tied", is_flag=True, help="Decode with the encoder's weights, transposed.")
-@click.option("--noise", default=0.0, show_default=True, help="Gaussian noise on the inputs in training, in scales.")
+@click.option(
+    "--noise",
+    default=0.0,
+    show_default=True,
+    help="Gaussian noise on the scaled inputs during training, as a standard deviation.",
+)
 @click.option(
     "--head",
     type=click.Choice(["auto", *PARTS]),
     default="auto",
     show_default=True,
-    help="What makes the score, see docs/training.md; auto lets export take the one that finds synthetic faults best.",
+    help="Scoring head, see docs/concepts/scoring.md; auto lets export choose by synthetic faults.",
 )
 @click.option(
     "--smoothing-span",
     default=0,
     type=click.IntRange(0),
-    help="Span of the scores' moving average; 1 for none.  [default: chosen on export]",
+    help="Span of the scores' moving average; 1 turns it off.  [default: chosen on export]",
 )
 @click.option(
     "--mean-rate",
     type=RATE,
     metavar="SHARE",
-    help="Fraction by which the input mean moves towards each quiet reading on the device; 0 for none. "
+    help="Fraction by which the input mean moves towards each quiet reading on the device; 0 turns it off. "
     "[default: chosen on export]",
 )
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Windows per step.")
-@click.option("--learning-rate", default=4e-3, show_default=True, help="Of Adam.")
-@click.option("--weight-decay", default=0.0, show_default=True, help="Of Adam, on kernels.")
-@click.option("--epochs", type=click.IntRange(0), help="Maximum number of epochs.  [default: some 5,000 steps]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of weights and order.")
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1), help="Windows per training step.")
+@click.option("--learning-rate", default=4e-3, show_default=True, help="Learning rate of Adam.")
+@click.option("--weight-decay", default=0.0, show_default=True, help="Weight decay of the kernels.")
+@click.option("--epochs", type=click.IntRange(0), help="Maximum number of epochs.  [default: about 5,000 steps]")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Random seed of weights and batch order."
+)
 @click.option(
     "--max-windows",
     default=200_000,
     show_default=True,
     type=click.IntRange(2),
-    help="Learn from so many at most, spread evenly over the time; the others are not used.",
+    help="Maximum number of windows to learn from, spread evenly over time.",
 )
-@click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
+@click.option("--resume", is_flag=True, help="Continue a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
-@click.option("--name", metavar="NAME", help="Of the model.  [default: by file and folder]")
-@click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
-def train(  # the options are listed above; here are those that are no settings of the detector
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: from file and folder]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run folder.")
+def train(  # the options are listed above; these are the ones that are not settings of the detector
     recording: Path,
     output: Path,
     rows: RowRange,
@@ -158,8 +172,8 @@ def train(  # the options are listed above; here are those that are no settings 
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
-    What the recording is like decides on window and features. The last quarter of each file's rows is held out to stop
-    the training in time. Head, smoothing and threshold are fitted on export, on all of them.
+    Window and features are chosen from the recording. The last quarter of each file's rows is held out to decide when
+    training stops. Export then fits head, smoothing and threshold on all rows.
 
     \b
     Example: learn from the first 400 rows
@@ -238,7 +252,7 @@ def _units(text: str) -> tuple[int, ...]:
 
 
 def _tell(recording: Recording, on_missing: str) -> None:
-    """Say on standard error what is not used, was repaired or looks wrong."""
+    """Report on standard error what is not used, was repaired or looks wrong."""
     if recording.kept_out:
         click.echo(plain(f"not used: {', '.join(recording.kept_out)}"), err=True)
     if recording.off:

@@ -21,12 +21,14 @@ _SHOWN = 10
 @click.command()
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--storage", type=click.Path(path_type=Path), default="tuning.sqlite", show_default=True,
-              help="File that keeps the trials; a search goes on where it stopped.")  # fmt: skip
-@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Trials there are to be in all.")
-@click.option("--epochs", default=100, show_default=True, type=click.IntRange(1), help="Of each trial, at most.")
-@rows_option("Readings to learn from; all of them should be normal.")
-@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all that are sensors]")
-@click.option("--exclude", type=NamesType(), default=(), help="Columns that are no sensors.")
+              help="File that stores the trials; an interrupted search resumes from it.")  # fmt: skip
+@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Total number of trials.")
+@click.option(
+    "--epochs", default=100, show_default=True, type=click.IntRange(1), help="Maximum number of epochs per trial."
+)
+@rows_option("Readings to learn from, all of them normal.")
+@click.option("--sensors", type=NamesType(), default=(), help="Columns to use.  [default: all sensors]")
+@click.option("--exclude", type=NamesType(), default=(), help="Columns that are not sensors.")
 @label_option
 @on_missing_option
 def tune(
@@ -43,7 +45,7 @@ def tune(
     """Search for code size, rho, alpha and window, without labels.
 
     Each trial is trained and exported in float32; its score is the share of synthetic faults found at the alarm budget.
-    Prints the best ones and the command that trains with the first.
+    Prints the best trials and the command that trains with the best one.
 
     \b
     Example:

@@ -10,13 +10,13 @@ import click
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--trusted-key", type=click.Path(path_type=Path), multiple=True, default=(),
-              help="Public key that must have signed the file; several for any of them.")  # fmt: skip
+              help="Public key that must have signed the file; repeatable, any one suffices.")  # fmt: skip
 @click.option("--runtime", default="auto", show_default=True, help="auto, ai-edge-litert or tflite-runtime.")
 def verify(model: Path, trusted_key: tuple[Path, ...], runtime: str) -> None:
-    """Check a model file where it stands: unchanged, signed if demanded, and worth what it was when exported.
+    """Check that a model file is unchanged, signed if required, and detects here as it did at export.
 
-    Runs the reference windows that the file carries, normal ones and synthetic faults, and compares with what the file
-    gave when it was exported. Exit code 1 if other windows alarm or faults are ranked worse.
+    Runs the reference windows in the file, normal ones and synthetic faults, and compares the outputs with those at
+    export. The exit code is 1 if other windows alarm or faults rank lower.
 
     \b
     Example:
@@ -44,5 +44,5 @@ def verify(model: Path, trusted_key: tuple[Path, ...], runtime: str) -> None:
         f"(1 is the threshold), alarms agree on {parity.alarm_agreement:.2%}"
     )
     if result.failures:
-        raise ParityError(f"{model} does not do here what it did at export: {'; '.join(result.failures)}.")
+        raise ParityError(f"{model} does not detect here as it did at export: {'; '.join(result.failures)}.")
     click.echo("good")

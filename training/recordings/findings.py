@@ -1,4 +1,4 @@
-"""Sensors that spoil a detector: they never move, say the same as another, or drift."""
+"""Sensors that spoil a detector: they never change, repeat another, or drift."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ POLICIES = ("keep", "drop", "error")
 
 @dataclass(frozen=True)
 class SensorPolicy:
-    """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never moves cannot be kept."""
+    """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never changes cannot be kept."""
 
     constant: str = "drop"
     duplicate: str = "drop"
@@ -36,11 +36,11 @@ class Findings:
     Parameters
     ----------
     constant : tuple of str
-        Sensors that never move, beyond what float32 rounds off.
+        Sensors whose range is within float32's rounding.
     duplicate : mapping of str to str
-        Sensors with the very values of an earlier one, and that one.
+        Sensors with exactly the values of an earlier one, and the name of that one.
     drift : mapping of str to float
-        Sensors that drift, and how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
+        Sensors that drift, and by how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
         independent readings and grows with slow movement; from 20 on a sensor counts as drifting.
     """
 
@@ -49,7 +49,7 @@ class Findings:
     drift: dict[str, float]
 
     def lines(self, policy: SensorPolicy) -> list[str]:
-        """Return what to tell people, one line per kind."""
+        """Return one line of text per kind of finding."""
         found = (
             (policy.constant, "constant", self.constant, ""),
             (policy.duplicate, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
@@ -64,7 +64,7 @@ class Findings:
 
 
 def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
-    """Look at the training rows, in one pass and bounded memory; labels are not needed."""
+    """Examine the training rows, in one pass and in bounded memory, without labels."""
     seen = _Seen(len(sensors))
     for block in train.blocks():
         seen.add(block)
@@ -88,7 +88,7 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
     Raises
     ------
     RecordingError
-        If there are sensors that are refused, or none is left.
+        If the policy refuses a sensor, or no sensor is left.
     """
     dropped: list[str] = []
     for what, names, kind, why in (
@@ -106,7 +106,7 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
 
 
 class _Seen:
-    """Sums over all rows so far, one per sensor, in float64 around the first row."""
+    """Running sums per sensor, in float64, relative to the first row."""
 
     def __init__(self, sensors: int) -> None:
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(sensors)]
