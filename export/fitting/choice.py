@@ -22,7 +22,9 @@ from export.fitting.fit_heads import fit_head
 from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
-SPANS = (1, 5, 10, 30)
+SPANS = (1, 5, 10, 30, 100)
+# With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
+_SPANS_TO_FIT_ON = 10
 # A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
 _TIE = 0.05
 _LEAST_WINDOWS = 20
@@ -78,6 +80,15 @@ class Tried:
     detection: float
     limit: Limit
     roc_auc: float
+
+
+def spans_for(windows: int) -> tuple[int, ...]:
+    """Return the smoothing spans to try on so many normal windows.
+
+    >>> spans_for(500), spans_for(5)
+    ((1, 5, 10, 30), (1,))
+    """
+    return tuple(span for span in SPANS if span == 1 or span * _SPANS_TO_FIT_ON <= windows)
 
 
 def score_left_out(

@@ -128,16 +128,17 @@ def mode_count(x: Floats) -> int:
     """Return the number of modes under which held-out blocks are most likely; 1 if more do not help.
 
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
-    that is seen only once is a drift.
+    that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian.
 
     Parameters
     ----------
     x : ndarray of shape (n, inputs), float64
         Scaled inputs of normal windows, in time order.
     """
-    bounds = block_bounds(len(x))
-    likelihood = dict.fromkeys((1, *(count for count in _MODES if _stays(x, count))), 0.0)
-    for start, stop in bounds:
+    if not any(_stays(x, count) for count in _MODES):
+        return 1
+    likelihood = dict.fromkeys((1, *_MODES), 0.0)
+    for start, stop in block_bounds(len(x)):
         rest = np.concatenate([x[:start], x[stop:]])
         for count in likelihood:
             if count == 1 or len(rest) >= _WINDOWS_PER_PROTOTYPE * count * 2:

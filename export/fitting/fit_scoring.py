@@ -12,7 +12,16 @@ from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.fitting.blocks import block_variance
-from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
+from export.fitting.choice import (
+    Candidate,
+    Tried,
+    best,
+    can_leave_out,
+    fit_on_all,
+    score_left_out,
+    spans_for,
+    try_spans,
+)
 from export.fitting.file_outputs import Fault, FileOutputs
 from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
 from export.fitting.fit_heads import DRIFTING, mode_count
@@ -87,7 +96,7 @@ class Fitting:
         wish = self.spec.scoring
         asks_for_modes = wish.head == "modes" or (self.is_series and wish.head == CHOSEN_ON_EXPORT.head)
         modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if asks_for_modes else 1
-        spans = (wish.smoothing_span,) if wish.smoothing_span else SPANS if self.is_series else (1,)
+        spans = self._spans(len(outputs.normal["inputs"]))
         tried = [
             one
             for candidate in _candidates(outputs, wish, modes, is_series=self.is_series)
@@ -103,6 +112,11 @@ class Fitting:
         candidate = like.candidate
         tried = self._try(outputs, candidate, (candidate.span,))
         return self._fit(outputs, tried[0], like.scoring.mean_rate, tried)
+
+    def _spans(self, windows: int) -> tuple[int, ...]:
+        if self.spec.scoring.smoothing_span:
+            return (self.spec.scoring.smoothing_span,)
+        return spans_for(windows) if self.is_series else (1,)
 
     def _try(self, outputs: FileOutputs, candidate: Candidate, spans: tuple[int, ...]) -> list[Tried]:
         preprocessing = self.spec.preprocessing

@@ -88,6 +88,16 @@ def test_as_many_modes_are_found_as_the_machine_has(three_modes):
     assert mode_count(inputs[way == 1].astype(np.float64)) == 1
 
 
+def test_a_mode_that_is_no_ellipse_takes_several_clusters():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, np.pi, 3000)
+    bent = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    far = np.full((3000, 2), 6.0)
+    is_far = np.arange(3000) // 100 % 2 == 1
+    readings = np.where(is_far[:, None], far, 3 * bent) + 0.1 * rng.normal(size=(3000, 2))
+    assert mode_count(readings) > 3
+
+
 def test_a_reading_between_two_modes_is_nearer_to_the_pooled_mean_than_to_a_mode(three_modes):
     inputs, way = three_modes
     between = {"inputs": (inputs[way == 0].mean(axis=0) + inputs[way == 1].mean(axis=0))[None] / 2}
