@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check wheel-test test-arm bench peers clean
+.PHONY: help demo test lint format types docs docs-check wheel-test test-arm dist requirements bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -51,6 +51,13 @@ wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environme
 test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
+dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them, and write dist/ with bills of materials and licences
+	@$(BIN)/python tests/release/dist.py
+
+requirements: $(VENV)/.dev ## write requirements-device.txt and its companion anew: the versions of constraints.txt with their hashes
+	$(call compile,requirements-device.txt)
+	$(call compile,requirements-device-extras.txt,host mqtt prometheus serial signing)
+
 bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
@@ -73,6 +80,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.dev
 	$(call install,workstation,dev$(comma)peers)
+
+define compile
+@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-config \
+	--custom-compile-command 'make requirements' -c constraints.txt $(addprefix --extra ,$(2)) -o $(1) pyproject.toml
+endef
 
 define install
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
 NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
+REQUIREMENTS = ROOT / "requirements-device.txt"
 BUNDLED = ("pip", "saelite", "setuptools")  # in every environment, so not worth naming
 TIMEOUT_S = 900
 RELATIVE_TOLERANCE = 1e-4  # a batch and single windows round differently in float32
@@ -126,12 +127,14 @@ def find_python(version: str) -> str | None:
 
 
 def check_install(wheel: Path, python: str, folder: Path, model: Path, recording: Path) -> None:
-    """Install the wheel alone into an empty environment, look at it and score with it there."""
+    """Install the pinned requirements and the wheel into an empty environment, look at it and score with it there."""
     folder.mkdir()
     run([python, "-m", "venv", "environment"], folder)
     here = folder / "environment/bin"
     pip = [str(here / "python"), "-m", "pip", "-qq", "install", "--disable-pip-version-check"]
-    run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], folder)
+    run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], folder)
+    # Whatever the wheel needed besides would not be found.
+    run([*pip, "--no-index", str(wheel)], folder)
     run([str(here / "saelite"), "doctor"], folder)
     run([str(here / "saelite"), "score", str(model), str(recording), "-o", "scores.csv"], folder)
     streamed = json.loads(run([str(here / "python"), "-c", STREAM, str(model), str(recording)], folder))
