@@ -81,7 +81,5 @@ def download(device: Device, folder: Path) -> list[Path]:
     listed = folder / "pins.txt"
     listed.write_text("\n".join(pin.line for pin in pins_of(device).values()))
     pip = [sys.executable, "-m", "pip", "-qq", "download", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run(
-        [*pip, "--require-hashes", "-r", str(listed), "-d", str(folder), *device.pip_options], check=True
-    )
+    subprocess.run([*pip, "--require-hashes", "-r", str(listed), "-d", str(folder), *device.pip_options], check=True)
     return sorted(folder.glob("*.whl"))

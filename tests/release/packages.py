@@ -47,8 +47,16 @@ class Package:
     sha256: str = ""
 
 
-def read_package(metadata: bytes | str, wheel_sha256: str = "") -> Package:
-    """Return what a METADATA file says.
+def read_package(metadata: str, read_file: Callable[[str], str | None], wheel_sha256: str = "") -> Package:
+    """Return what a package says of itself.
+
+    Parameters
+    ----------
+    metadata : str
+        Its METADATA.
+    read_file : callable
+        From the name of another file beside that one to its text, None if there is no such file.
+    wheel_sha256 : str
 
     Raises
     ------
@@ -59,26 +67,35 @@ def read_package(metadata: bytes | str, wheel_sha256: str = "") -> Package:
     links = {label.lower(): link for label, link in (read.project_urls or {}).items()}
     homepage = read.home_page or links.get("homepage") or links.get("source") or next(iter(links.values()), "")
     version, requires = str(read.version), tuple(read.requires_dist or ())
-    return Package(canonicalize_name(read.name), version, _licence(read), homepage, requires, wheel_sha256)
+    return Package(canonicalize_name(read.name), version, _licence(read, read_file), homepage, requires, wheel_sha256)
 
 
-def _licence(read: Metadata) -> str:
+def _licence(read: Metadata, read_file: Callable[[str], str | None]) -> str:
     if read.license_expression:
         return str(read.license_expression)
     own_words = (read.license or "").strip()
     if own_words not in ("", "UNKNOWN") and len(own_words) <= _LONGEST_LICENCE and "\n" not in own_words:
         return own_words
-    classifiers = [word.split(" :: ")[-1] for word in read.classifiers or () if word.startswith(_CLASSIFIER)]
-    if not classifiers:
-        raise PackageError(f"{read.name} {read.version} names no licence. Look it up, then add it or leave it out.")
-    return ", ".join(classifiers)
+    if classifiers := [word.split(" :: ")[-1] for word in read.classifiers or () if word.startswith(_CLASSIFIER)]:
+        return ", ".join(classifiers)
+    for name in read.license_files or ():
+        if text := read_file(f"licenses/{name}") or read_file(name):
+            return next(line.strip() for line in text.splitlines() if "licen" in line.lower())
+    raise PackageError(f"{read.name} {read.version} names no licence. Look it up, or do without the package.")
 
 
 def read_wheel(path: Path) -> Package:
     """Return the package in a wheel, with the wheel's hash."""
     with zipfile.ZipFile(path) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        return read_package(archive.read(name), sha256(path.read_bytes()).hexdigest())
+        (folder,) = {name.split("/")[0] for name in archive.namelist() if name.endswith(".dist-info/METADATA")}
+
+        def read(name: str) -> str | None:
+            try:
+                return archive.read(f"{folder}/{name}").decode()
+            except KeyError:
+                return None
+
+        return read_package(read("METADATA") or "", read, sha256(path.read_bytes()).hexdigest())
 
 
 def read_installed(name: str) -> Package:
@@ -90,12 +107,10 @@ def read_installed(name: str) -> Package:
         If it is not installed.
     """
     try:
-        text = distribution(name).read_text("METADATA")
+        found = distribution(name)
     except PackageNotFoundError:
-        text = None
-    if text is None:
-        raise PackageError(f"{name} is needed and not installed. Install everything with make test.")
-    return read_package(text)
+        raise PackageError(f"{name} is needed and not installed. Install everything with make test.") from None
+    return read_package(found.read_text("METADATA") or "", found.read_text)
 
 
 def needs(
@@ -118,7 +133,7 @@ def needs(
     while todo:
         package = todo.pop()
         counting = [r for r in package.requires if _counts(r, wanted[package.name], environment)]
-        edges[package.name] = {canonicalize_name(r.name) for r in counting} - {package.name}
+        edges[package.name] = {str(canonicalize_name(r.name)) for r in counting} - {package.name}
         for requirement in counting:
             name = canonicalize_name(requirement.name)
             before, now = wanted.get(name), wanted.get(name, frozenset()) | frozenset(requirement.extras)
