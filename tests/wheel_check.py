@@ -29,6 +29,7 @@ PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
 NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
 REQUIREMENTS = ROOT / "requirements-device.txt"
+EXTRAS, WITH_EXTRAS = "host,mqtt,prometheus,serial,signing", ROOT / "requirements-device-extras.txt"
 BUNDLED = ("pip", "saelite", "setuptools")  # in every environment, so not worth naming
 TIMEOUT_S = 900
 RELATIVE_TOLERANCE = 1e-4  # a batch and single windows round differently in float32
@@ -145,6 +146,8 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if name not in BUNDLED)
     run([*pip, "-c", str(ROOT / "constraints.txt"), *TEST_PACKAGES], folder)
     tests = run([str(here / "python"), *pytest_command()], folder, SAELITE_TEST_MODEL=str(model)).splitlines()[-1]
+    run([*pip, "--require-hashes", "-r", str(WITH_EXTRAS)], folder)
+    run([*pip, "--no-index", f"{wheel}[{EXTRAS}]"], folder)
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown}); {tests}")
 
 
