@@ -1,10 +1,14 @@
-"""Short runs of endurance/chaos.py and endurance/fuzz_models.py; tests/endurance/README.md has the long ones."""
+"""Short versions of the long runs in tests/endurance, whose README says how to start those."""
+
+from dataclasses import replace
 
 import pytest
+from endurance.calendar_clock import SHORT
 from endurance.chaos import make_model, problems_of
 from endurance.fuzz_models import MOST_MB, fuzz
 from endurance.fuzz_states import fuzz as fuzz_states
-from streaming_machine import rows_of
+from endurance.year import WINDOW, simulate
+from streaming_machine import rows_of, write_model
 
 from edge_runtime.detector import Detector
 from edge_runtime.interpreter import NUMPY, Runtime, installed_runtimes
@@ -32,3 +36,19 @@ def test_state_with_any_value_anywhere_is_refused_or_harmless(model):
     taken, problems = fuzz_states(Detector(model, Runtime(NUMPY)), rows_of(1500).astype("float64"), 400, 2)
     assert problems == []
     assert 10 < taken < 200
+
+
+@pytest.fixture(scope="module")
+def windows_of_four(tmp_path_factory):
+    path = tmp_path_factory.mktemp("year") / "m.tflite"
+    write_model(path, window=WINDOW)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(("block", "seconds"), [(1, 4500), (700, SHORT.seconds)])
+def test_year_in_short_loses_no_reading_and_no_fault(windows_of_four, tmp_path, block, seconds):
+    (tmp_path / "m.tflite").write_bytes(windows_of_four)
+    year = simulate(tmp_path / "m.tflite", replace(SHORT, seconds=seconds), 1, block)
+    assert year.problems == []
+    assert (year.total("read"), len(year.weeks)) == (seconds, -(-seconds // SHORT.week))
+    assert min(year.total("backwards"), year.total("alarms")) > 0
