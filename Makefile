@@ -46,13 +46,13 @@ docs-check: $(VENV)/.dev ## check that those pages say what commands and figures
 	@$(BIN)/python docs/generate_benchmarks.py --check
 
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
-	@$(BIN)/python tests/wheel_check.py 3.11 3.13
+	@$(BIN)/python tests/house/wheel_check.py 3.11 3.13
 
 test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
 dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them, and write dist/ with bills of materials and licences
-	@$(BIN)/python tests/release/dist.py
+	@$(BIN)/python tests/release/write_dist.py
 
 requirements: $(VENV)/.dev ## write requirements-device.txt and its companion anew: the versions of constraints.txt with their hashes
 	$(call compile,requirements-device.txt)
@@ -63,7 +63,7 @@ bench: $(VENV)/.workstation ## measure and say what became slower than in docs/b
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 
 peers: $(VENV)/.peers ## test and measure beside other detectors and runtimes; installs them, a gigabyte or more
-	@$(BIN)/python -m pytest -q tests/test_peers.py
+	@$(BIN)/python -m pytest -q tests/benchmarks/test_peers.py
 	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
 
 clean: ## remove the environment, builds and caches

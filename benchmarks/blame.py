@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.accuracy.accuracy_result import Rows, percent, spread
 from benchmarks.accuracy.alarm_runs import Flags
 from benchmarks.accuracy.real_path import SCHEMES, detectors, with_seed
-from benchmarks.accuracy.result import Rows, percent, spread
 from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
-from edge_runtime.batch_scoring import score_blocks
-from edge_runtime.detector import Detector
-from edge_runtime.explaining import Explainer
-from edge_runtime.judging import Judge
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.batch_scoring import score_blocks
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.explaining import Explainer
+from edge_runtime.streaming.judging import Judge
 from training.recordings import Recording
 
 FIRST, AMONG = 1, 3

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.atomic import write_atomically
+from edge_runtime.common.atomic import write_atomically
 
 _SENSOR = "sensor_"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmarks.benchmark_result import Benchmark, Latency
 from benchmarks.latency import ratio_interval
-from benchmarks.result import Benchmark, Latency
 
 TOLERANCE = 1.25
 _FEWEST_ROUNDS = 3

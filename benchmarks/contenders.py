@@ -80,7 +80,7 @@ def _graph(contender: Contender) -> Call:
     """Return set, invoke, get of a bare flatbuffer with one input and one output."""
     from pathlib import Path
 
-    from edge_runtime.interpreter import Options, find_runtime
+    from edge_runtime.inference.runtimes import Options, find_runtime
 
     options = Options(num_threads=contender.threads)
     interpreter = find_runtime(contender.runtime).open(Path(contender.path).read_bytes(), options)
@@ -116,7 +116,7 @@ def _keras(contender: Contender) -> tuple[Any, Any]:
     import keras
 
     import training  # noqa: F401 - registers the model's class
-    from edge_runtime.run_folder import KERAS_FILE
+    from training.run_folder import KERAS_FILE
 
     model = keras.saving.load_model(f"{contender.path}/{KERAS_FILE}", compile=False)
     return model, np.zeros((contender.batch, *model.encoder.input_shape[1:]), np.float32)

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report.model import FaultRow, Figures
+from benchmarks.report.report_model import FaultRow, Figures
 from benchmarks.scored_recording import ScoredRecording
-from edge_runtime.confusion import Confusion
-from edge_runtime.parity import roc_auc
+from edge_runtime.replay.confusion import Confusion
+from edge_runtime.verification.parity import roc_auc
 
 _TOP_SENSORS = 5
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from edge_runtime import Detector
-from edge_runtime.interpreter import RUNTIMES, Runtime, find_runtime
-from edge_runtime.model_file import ModelFile, read_model_file
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.runtimes import RUNTIMES, Runtime, find_runtime
+from edge_runtime.model_file.container import ModelFile, read_model_file
 
 _ROUNDS, _CALLS = 15, 2000
 _BATCHES = (64, 128, 256, 512, 1024, 2048, 4096)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_runtime.detector import Detector
-from edge_runtime.preprocessing import FloatArray, sliding_windows
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.detector import Detector
+from edge_runtime.signal.preprocessing import sliding_windows
 
 _BAND_DEVIATIONS = 3.0
 

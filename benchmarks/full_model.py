@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.report.model import FileSize, LatencyRow, Report
-from benchmarks.result import Benchmark
+from benchmarks.benchmark_result import Benchmark
+from benchmarks.report.report_model import FileSize, LatencyRow, Report
 from benchmarks.rounds import OnStep
 from benchmarks.suite import QUICK, run_benchmark
 from benchmarks.training_report import history
-from edge_runtime.run_folder import KERAS_FILE, RunFolder, read_run_folder
-from export.pipeline import ExportSettings, export_run
+from export.export_run import ExportSettings, export_run
+from training.run_folder import KERAS_FILE, RunFolder, read_run_folder
 
 _KERAS = ("predict", "call", "function", "xla")
 _FLOAT32 = "full_float32"

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_runtime.atomic import write_atomically
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import SaeliteError
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
 
 T = TypeVar("T")
 

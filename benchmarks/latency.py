@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.benchmark_result import Failure, Latency
 from benchmarks.contenders import Contender
-from benchmarks.result import Failure, Latency
 from benchmarks.rounds import OnStep, Taken, Turns, take_turns
 from benchmarks.worker_process import Job
-from edge_runtime.json_codec import to_json
+from edge_runtime.model_file.json_codec import to_json
 
 
 def measure(

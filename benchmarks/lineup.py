@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import Contender
-from edge_runtime.accelerators import edge_tpus
 from edge_runtime.errors import ModelFileError
-from edge_runtime.interpreter import NUMPY, find_runtime, installed_runtimes
-from edge_runtime.model_file import ModelFile, read_model_file
-from edge_runtime.run_folder import KERAS_FILE
+from edge_runtime.inference.accelerators import edge_tpus
+from edge_runtime.inference.runtimes import NUMPY, find_runtime, installed_runtimes
+from edge_runtime.model_file.container import ModelFile, read_model_file
+from training.run_folder import KERAS_FILE
 
 _RECONSTRUCTION = "scaled window to reconstruction, without scaling and score"
 _DETECTOR = "raw window to score"

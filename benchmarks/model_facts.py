@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.report.formats import file_size
-from edge_runtime.counted import counted
-from edge_runtime.model_file import ModelFile
+from edge_runtime.common.counted import counted
+from edge_runtime.model_file.container import ModelFile
 
 _MAX_NAMES = 24
 

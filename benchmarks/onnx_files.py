@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.heads import Head
-from edge_runtime.preprocessing import FloatArray, gain
-from edge_runtime.run_folder import DenseLayer, RunFolder
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.heads import Head
+from edge_runtime.signal.preprocessing import gain
+from training.run_folder import DenseLayer, RunFolder
 
 _OPS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh", "elu": "Elu", "selu": "Selu", "softplus": "Softplus"}
 _OPSET = 17  # the newest that every ONNX Runtime since 1.13 reads

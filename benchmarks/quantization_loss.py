@@ -21,8 +21,8 @@ from benchmarks.accuracy.outcome import roc_auc
 from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of, relative_scores
 from benchmarks.bundled import bundled_recording
 from benchmarks.whole_loop import NORMAL_ROWS
-from edge_runtime.judging import Judge
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
+from edge_runtime.streaming.judging import Judge
 from training.pipeline import DetectorSettings
 from training.recordings import Columns, Recording, read_recording
 

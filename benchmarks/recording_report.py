@@ -12,17 +12,17 @@ import numpy as np
 from benchmarks.detection import fault_names, fault_rows, figures
 from benchmarks.expected import expected_bands, windows_at
 from benchmarks.model_facts import model_facts, model_line
-from benchmarks.report.model import Alarm, Report, ScoreTrace, SensorTrace
+from benchmarks.report.report_model import Alarm, Report, ScoreTrace, SensorTrace
 from benchmarks.report.score_chart import time_axis
 from benchmarks.scored_recording import ScoredRecording, scored_recording
-from edge_runtime.counted import counted
-from edge_runtime.detector import Detector
-from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.recording_scores import ScoreRequest
-from edge_runtime.sources.clock import seconds
-from edge_runtime.sources.open_table import open_table
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.counted import counted
+from edge_runtime.inference.detector import Detector
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.replay.recording_scores import ScoreRequest
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEnded
+from edge_runtime.tables.open_table import open_table
+from edge_runtime.tables.time_text import seconds
 
 _MAX_DETAILS = 24
 # Before 1973 a number is no wall-clock time but seconds since some start.

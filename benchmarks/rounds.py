@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.worker_process import Job, WorkerFailedError, WorkerProcess
+from edge_runtime.arrays import IntArray
 
 OnStep = Callable[[str], None]
 # Full speed is what the fastest hundredth of all rounds show. A core keeps within a fifth of it, however high its clock
@@ -69,7 +69,7 @@ class Round:
         Time of the fixed loop, the slower of before and after.
     """
 
-    durations_ns: npt.NDArray[np.int64]
+    durations_ns: IntArray
     pace_ns: float
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.detector import Detector
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.recording_scores import RecordingScores, ScoredBlock, ScoreRequest, Summary
-from edge_runtime.sources.open_table import open_table
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray
+from edge_runtime.inference.detector import Detector
+from edge_runtime.replay.recording_scores import RecordingScores, ScoredBlock, ScoreRequest, Summary
 from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.tables.open_table import open_table
 
 FAULT_COLUMN = "fault"
 Shares = tuple[tuple[str, float], ...]
@@ -43,12 +43,12 @@ class ScoredRecording:
     summary : Summary
     """
 
-    rows: npt.NDArray[np.int64]
+    rows: IntArray
     times: npt.NDArray[np.float64]
     scores: FloatArray
-    anomalies: npt.NDArray[np.bool_]
-    alarm_numbers: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.bool_] | None
+    anomalies: BoolArray
+    alarm_numbers: IntArray
+    labels: BoolArray | None
     faults: npt.NDArray[np.str_] | None
     events: tuple[AlarmEvent, ...]
     blame: dict[Hashable, Shares]
@@ -62,7 +62,7 @@ def scored_recording(detector: Detector, path: Path, request: ScoreRequest) -> S
     Raises
     ------
     RecordingError
-        See `edge_runtime.recording_scores.RecordingScores`.
+        See `edge_runtime.replay.recording_scores.RecordingScores`.
     """
     with open_table(path) as table:
         has_faults = FAULT_COLUMN in table.header.names
@@ -79,7 +79,7 @@ class _Gathered:
     def __init__(self, sensors: tuple[str, ...], fault_place: int | None) -> None:
         self._sensors, self._fault_place = sensors, fault_place
         self._blocks: list[tuple[npt.NDArray[np.generic], ...]] = []
-        self._labels: list[npt.NDArray[np.bool_]] = []
+        self._labels: list[BoolArray] = []
         self._faults: list[str] = []
         self._sums: dict[Hashable, FloatArray] = {}
         self._fault = ("", 0)

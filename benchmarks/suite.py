@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmarks.benchmark_result import Benchmark, Failure, Latency, Peaks
 from benchmarks.contenders import PEAK_UNITS, Contender
 from benchmarks.latency import measure
 from benchmarks.lineup import device_lineup, keras_lineup, throughput_lineup
-from benchmarks.machine import conditions, this_machine
-from benchmarks.result import Benchmark, Failure, Latency, Peaks
 from benchmarks.rounds import QUICK_TURNS, THOROUGH, OnStep, Turns
+from benchmarks.this_machine import conditions, this_machine
 from edge_runtime.errors import SaeliteError
-from edge_runtime.model_file import read_model_file
-from edge_runtime.run_folder import read_run_folder
+from edge_runtime.model_file.container import read_model_file
+from training.run_folder import read_run_folder
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Effort:
     throughput : bool
         Other batch sizes and numbers of threads.
     accelerators : tuple of str
-        Delegates to measure besides the Edge TPUs that are there (see `edge_runtime.accelerators`).
+        Delegates to measure besides the Edge TPUs that are there (see `edge_runtime.inference.accelerators`).
     """
 
     turns: Turns = THOROUGH

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report.model import Epoch, Figures, Learnt, Report, ScoreTrace
+from benchmarks.report.report_model import Epoch, Figures, Learnt, Report, ScoreTrace
 from benchmarks.report.traces import alarms_above
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
-from edge_runtime.manifest import Threshold
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import RunFolder, read_run_folder
-from edge_runtime.smoothing import Smoother
+from edge_runtime.model_file.manifest import Threshold
+from edge_runtime.signal.smoothing import Smoother
 from export.fitting.budget import FalseAlarmBudget
 from export.fitting.file_outputs import Parts, faults_in, file_outputs
-from export.fitting.scoring import FittedScoring, Fitting
+from export.fitting.fit_scoring import FittedScoring, Fitting
 from export.promise import threshold_of, window_s_of
 from training.plain_scoring import plain_parts
+from training.run_folder import RunFolder, read_run_folder
 
 
 def training_report(folder: Path) -> Report:

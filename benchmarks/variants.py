@@ -16,13 +16,13 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.contenders import PEAK_UNITS, Contender
-from edge_runtime.interpreter import installed_runtimes
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import DenseLayer, RunFolder
-from edge_runtime.silence import silent_stderr
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.silence import silent_stderr
+from edge_runtime.inference.runtimes import installed_runtimes
 from export.inference_graph import ACTIVATIONS
 from export.quantization import SCHEMES, quantize
 from export.targets import TARGETS
+from training.run_folder import DenseLayer, RunFolder
 
 _CODES = "scaled window to codes"
 _PEAK_ROWS = 256

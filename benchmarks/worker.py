@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+
+from edge_runtime.arrays import IntArray
 
 _MAX_SAMPLES = 500_000
 _SLICE_S, _LONGEST_WARM_UP_S = 0.1, 3.0
@@ -28,7 +29,7 @@ def main(contender: str, cores: str, started_ns: str) -> None:
     """Build the contender, warm it up, and time rounds until standard input ends."""
     pin(cores)
     from benchmarks.contenders import BUILDERS, Contender
-    from edge_runtime.json_codec import from_json
+    from edge_runtime.model_file.json_codec import from_json
 
     told = from_json(Contender, json.loads(contender))
     call = BUILDERS[told.kind](told)
@@ -58,7 +59,7 @@ def say(answer: dict[str, object]) -> None:
     sys.stdout.flush()
 
 
-def warm_up(call: object, samples: npt.NDArray[np.int64]) -> float:
+def warm_up(call: object, samples: IntArray) -> float:
     """Call until the median of a tenth of a second is that of the one before; return how long it took, in s."""
     started, before = time.monotonic(), np.inf
     while time.monotonic() - started < _LONGEST_WARM_UP_S:
@@ -69,7 +70,7 @@ def warm_up(call: object, samples: npt.NDArray[np.int64]) -> float:
     return time.monotonic() - started
 
 
-def time_round(call: object, samples: npt.NDArray[np.int64], seconds: float, calls: int) -> dict[str, object]:
+def time_round(call: object, samples: IntArray, seconds: float, calls: int) -> dict[str, object]:
     """Return the durations of the calls of a round, and the core's pace at its ends."""
     time_calls(call, samples, _DISCARDED * seconds)
     before = pace_ns()
@@ -77,7 +78,7 @@ def time_round(call: object, samples: npt.NDArray[np.int64], seconds: float, cal
     return {"pace_ns": max(before, pace_ns()), "ns": samples[:count].tolist()}
 
 
-def time_calls(call: object, samples: npt.NDArray[np.int64], seconds: float, calls: int = 1) -> int:
+def time_calls(call: object, samples: IntArray, seconds: float, calls: int = 1) -> int:
     """Fill `samples` with durations in ns until time and calls are over or it is full; return how many.
 
     Each call is timed by itself, or there were no percentiles. The clock's own 40 to 80 ns are in every figure:

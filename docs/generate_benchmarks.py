@@ -19,14 +19,14 @@ import click
 
 from benchmarks.accuracy.fits import Fits
 from benchmarks.accuracy.fits import table as fit_table
+from benchmarks.benchmark_result import Benchmark, read_benchmark
 from benchmarks.json_file import read_json
 from benchmarks.latency import ratio_interval
-from benchmarks.peers.result import PeerBenchmark, peer_table, read_peers
+from benchmarks.peers.peer_result import PeerBenchmark, peer_table, read_peers
 from benchmarks.report.benchmark_plot import draw
 from benchmarks.report.benchmark_tables import all_tables
 from benchmarks.report.formats import number
-from benchmarks.report.tables import Table
-from benchmarks.result import Benchmark, read_benchmark
+from benchmarks.report.report_tables import Table
 
 FIGURES = Path(__file__).with_name("benchmarks")
 PAGE = Path(__file__).with_name("benchmarks.md")

@@ -3,7 +3,7 @@
 Needs numpy and one TFLite runtime, nothing else.
 """
 
-from edge_runtime.detector import Detector, Result
 from edge_runtime.errors import SaeliteError
+from edge_runtime.inference.detector import Detector, Result
 
 __all__ = ["Detector", "Result", "SaeliteError"]

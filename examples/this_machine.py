@@ -4,7 +4,7 @@ import sys
 import time
 
 from edge_runtime import Detector
-from edge_runtime.sources.spec import open_source
+from edge_runtime.sources.source_spec import open_source
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.stream import Stream, StreamSettings
 

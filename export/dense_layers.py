@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.run_folder import DenseLayer, Network
 from export.traced_graph import TracedGraph
+from training.run_folder import DenseLayer, Network
 
 Float64Array = npt.NDArray[np.float64]
 _PASS_THROUGH = {"Identity", "IdentityN", "StopGradient", "PreventGradient", "EnsureShape", "CheckNumerics"}

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.manifest import NotRun, OpPlace
-from edge_runtime.model_file import ModelFile
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import NotRun, OpPlace
 from export import flatbuffer
 from export.targets import EDGETPU_OPS
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from edge_runtime.attribution import FLOOR, Attribution
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import ModelFileError
-from edge_runtime.heads import PARTS, Head, needs_decoder
-from edge_runtime.preprocessing import FloatArray, Preprocessing
-from edge_runtime.run_folder import DenseLayer, Network
-from edge_runtime.silence import silent_stderr
+from edge_runtime.inference.attribution import FLOOR, Attribution
+from edge_runtime.inference.heads import PARTS, Head, needs_decoder
+from edge_runtime.signal.preprocessing import Preprocessing
 from export.preprocessing_graph import SCALING_SCOPE, network_inputs
+from training.run_folder import DenseLayer, Network
 
 HEAD_SCOPE = "head"
 FLOAT_SCOPES = (HEAD_SCOPE, SCALING_SCOPE)
@@ -129,7 +130,7 @@ def _detect(
 
 
 def _distances(z: tf.Tensor, head: Head) -> tf.Tensor:
-    """Return the squared distance from each centre, shape (n, K): `edge_runtime.heads.Head.distances` as ops."""
+    """Return the squared distance from each centre, shape (n, K): the ops of `Head.distances`."""
     if head.whitening.ndim == 1:
         return tf.reduce_sum(tf.square((z - head.mean) * head.whitening), axis=1, keepdims=True)
     whitenings = head.whitening if head.whitening.ndim == 3 else head.whitening[None]
@@ -150,7 +151,7 @@ def _distances(z: tf.Tensor, head: Head) -> tf.Tensor:
 def _attributions(
     inputs: tf.Tensor, score: tf.Tensor, distances: tf.Tensor, sensors: int, attribution: Attribution
 ) -> dict[str, tf.Tensor]:
-    """Return what `edge_runtime.attribution` computes, of the mode whose distance is the smallest."""
+    """Return what `edge_runtime.inference.attribution` computes, of the mode whose distance is the smallest."""
     modes = len(attribution.mean)
     nearest = tf.cast(tf.reduce_min(distances, axis=1, keepdims=True) >= distances, tf.float32) if modes > 1 else None
     ratios = _of_mode(inputs, nearest, attribution.mean, attribution.blame, lambda x: _by_sensor(x, sensors))

@@ -10,12 +10,12 @@ import importlib.metadata
 from pathlib import Path
 
 from edge_runtime.errors import UsageError
-from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import UNLIMITED, Preprocessing
-from edge_runtime.run_folder import RUN_JSON, NormalWindows, RunFolder, read_run_folder
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.dense_layers import read_network
 from export.normal_data import read_normal_data
 from export.traced_graph import check_source, trace_model
+from training.run_folder import RUN_JSON, NormalWindows, RunFolder, read_run_folder
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 

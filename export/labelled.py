@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.manifest import DetectorSpec
-from edge_runtime.preprocessing import FloatArray, as_windows, sliding_windows
-from edge_runtime.sources.open_table import open_table
-from edge_runtime.sources.table import is_anomalous
+from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.signal.preprocessing import as_windows, sliding_windows
+from edge_runtime.tables.open_table import open_table
+from edge_runtime.tables.table import is_anomalous
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Labelled:
     """Windows of shape (n, window, sensors) and whether each is anomalous."""
 
     windows: FloatArray
-    labels: npt.NDArray[np.bool_]
+    labels: BoolArray
 
 
 def read_labelled(path: Path, spec: DetectorSpec) -> Labelled:

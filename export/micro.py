@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.atomic import write_atomically
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import UsageError
-from edge_runtime.features import rows_of
-from edge_runtime.heads import PARTS, Head, hidden_outputs
-from edge_runtime.manifest import DetectorSpec, QuantizedTensor
-from edge_runtime.model_file import ModelFile
-from edge_runtime.only_when import parse_condition
-from edge_runtime.preprocessing import Preprocessing, gain
+from edge_runtime.inference.heads import PARTS, Head, hidden_outputs
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import DetectorSpec, QuantizedTensor
+from edge_runtime.signal.features import rows_of
+from edge_runtime.signal.only_when import parse_condition
+from edge_runtime.signal.preprocessing import Preprocessing, gain
 from export import flatbuffer
 from export.c_templates import (
     DETECTOR_H,
@@ -101,7 +101,7 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
 
 
 def _is_on(spec: DetectorSpec) -> str:
-    """Return the body that says what `edge_runtime.only_when` says."""
+    """Return the body that says what `edge_runtime.signal.only_when` says."""
     names = spec.sensor_names
     lines = []
     for one in parse_condition(spec.only_when):

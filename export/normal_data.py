@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray, sliding_windows
-from edge_runtime.sources.open_table import open_table
+from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.tables.open_table import open_table
 
 _LEAST_WINDOWS = 16
 

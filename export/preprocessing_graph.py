@@ -1,4 +1,4 @@
-"""The preprocessing as ops of the graph: the formulas of `edge_runtime.features`, constant for constant."""
+"""The preprocessing as ops of the graph: the formulas of `edge_runtime.signal.features`, constant for constant."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from edge_runtime.features import POWER_FLOOR, FloatArray, slope_weights
-from edge_runtime.preprocessing import UNLIMITED, Preprocessing, gain
+from edge_runtime.arrays import FloatArray
+from edge_runtime.signal.features import POWER_FLOOR, slope_weights
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing, gain
 
 SCALING_SCOPE = "scaling"
 """Name scope of these ops, which stay float."""

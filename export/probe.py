@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.heads import PARTS, hidden_outputs, needs_decoder
-from edge_runtime.host_scoring import HostScoring
-from edge_runtime.manifest import Quantization
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import Network, RunFolder
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.heads import PARTS, hidden_outputs, needs_decoder
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.model_file.manifest import Quantization
 from export import flatbuffer
 from export.fitting.file_outputs import Fault, FileOutputs, Parts, faults_in, file_outputs
 from export.inference_graph import build_network_graph, build_probe_graph
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
 from export.targets import DETECTOR, Target
+from training.run_folder import Network, RunFolder
 
 _REPRESENTATIVE_WINDOWS = 1000
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge_runtime.manifest import Threshold
-from edge_runtime.preprocessing import Preprocessing
+from edge_runtime.model_file.manifest import Threshold
+from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.budget import UNITS_S, FalseAlarmBudget
 from export.fitting.limit import Limit
 

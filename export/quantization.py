@@ -7,8 +7,9 @@ import warnings
 import numpy as np
 from ai_edge_quantizer import qtyping, quantizer
 
-from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
-from edge_runtime.silence import silent_stderr
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.silence import silent_stderr
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export import flatbuffer
 from export.inference_graph import FLOAT_SCOPES
 from export.targets import NETWORK, Target

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError, RuntimeUnavailableError, UsageError
-from edge_runtime.host_scoring import HostScoring
-from edge_runtime.interpreter import RUNTIMES, Runtime, installed_runtimes
-from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.inference.runtimes import RUNTIMES, Runtime, installed_runtimes
+from edge_runtime.model_file.container import ModelFile
 from export import runtime_worker
 from export.targets import DETECTOR, Target
 
@@ -41,7 +41,7 @@ class InstalledRuntime:
     Parameters
     ----------
     name : str
-        A key of `edge_runtime.interpreter.RUNTIMES`.
+        A key of `edge_runtime.inference.runtimes.RUNTIMES`.
     version : str
     python : str
     """

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_runtime.errors import UsageError
-from edge_runtime.interpreter import RUNTIMES
+from edge_runtime.inference.runtimes import RUNTIMES
 
 DETECTOR, NETWORK = "detector", "network"
 

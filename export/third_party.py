@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.adaptation.drift import fit_drift_limit
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.heads import PARTS, Head
-from edge_runtime.host_scoring import HostScoring
-from edge_runtime.manifest import (
+from edge_runtime.inference.heads import PARTS, Head
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import (
     SCHEMA,
     DetectorSpec,
     Manifest,
@@ -28,15 +29,15 @@ from edge_runtime.manifest import (
     Sensor,
     Threshold,
 )
-from edge_runtime.model_file import ModelFile
-from edge_runtime.preprocessing import UNLIMITED, FloatArray, Preprocessing
-from edge_runtime.verification import reference_arrays
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
+from edge_runtime.streaming.adaptation.drift import fit_drift_limit
+from edge_runtime.verification.reference_run import reference_arrays
 from export import flatbuffer
-from export.fitting.attribution import fit_attribution, modes_of
 from export.fitting.budget import FalseAlarmBudget
 from export.fitting.choice import can_leave_out, score_left_out
 from export.fitting.file_outputs import FileOutputs, Parts
-from export.fitting.heads import fit_head
+from export.fitting.fit_attribution import fit_attribution, modes_of
+from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
 from export.normal_data import NormalData, read_normal_data
 from export.promise import threshold_of

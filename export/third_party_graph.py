@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.manifest import Quantization, QuantizedTensor
+from edge_runtime.model_file.manifest import Quantization, QuantizedTensor
 from export import flatbuffer
 
 _FLOAT32, _INT8 = schema.TensorType.FLOAT32, schema.TensorType.INT8

@@ -18,11 +18,11 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import RUN_JSON
-from edge_runtime.silence import silent_stderr
 from export.saved_model_ops import refuse_ops_with_effects
+from training.run_folder import RUN_JSON
 
 
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types

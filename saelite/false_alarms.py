@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_runtime.manifest import HeadTried, Threshold
+from edge_runtime.model_file.manifest import HeadTried, Threshold
 
 _BOUNDLESS = 20.0
 _FEW_FOUND = 0.1

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
-    from edge_runtime.accelerators import Accelerator
-    from edge_runtime.detector import Detector
+    from edge_runtime.inference.accelerators import Accelerator
+    from edge_runtime.inference.detector import Detector
 
 
 def load_detector(
@@ -30,10 +30,10 @@ def load_detector(
     content : bytes, optional
         What was read from `model` before.
     """
-    from edge_runtime.detector import Detector
     from edge_runtime.errors import AcceleratorError
-    from edge_runtime.interpreter import Options, find_runtime
-    from edge_runtime.model_file import parse_model_file, read_content
+    from edge_runtime.inference.detector import Detector
+    from edge_runtime.inference.runtimes import Options, find_runtime
+    from edge_runtime.model_file.container import parse_model_file, read_content
 
     file = parse_model_file(read_content(model) if content is None else content, model, trusted_key=trusted_key)
     chosen = find_runtime(runtime)
@@ -49,7 +49,7 @@ def load_detector(
 def _accelerator(text: str | None) -> Accelerator | None:
     if text is None:
         return None
-    from edge_runtime.accelerators import parse_accelerator
+    from edge_runtime.inference.accelerators import parse_accelerator
 
     return parse_accelerator(text)
 

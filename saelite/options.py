@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge_runtime.durations import parse_duration
-from edge_runtime.missing import POLICIES
+from edge_runtime.common.durations import parse_duration
+from edge_runtime.signal.missing import POLICIES
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
-    from edge_runtime.judging import AdaptationSettings
-    from edge_runtime.sources.row_range import RowRange
     from edge_runtime.streaming.alarm import AlarmSettings
+    from edge_runtime.streaming.judging import AdaptationSettings
+    from edge_runtime.tables.row_range import RowRange
 
 F = TypeVar("F", bound=Callable[..., Any])
 RATE = click.FloatRange(0, 1, max_open=True)
 
 
 class RowsType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """``START:STOP`` in rows, per cent or time; see `edge_runtime.sources.row_range`."""
+    """``START:STOP`` in rows, per cent or time; see `edge_runtime.tables.row_range`."""
 
     name = "START:STOP"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> RowRange:
         """Return the part."""
-        from edge_runtime.sources.row_range import RowRange
+        from edge_runtime.tables.row_range import RowRange
 
         return value if isinstance(value, RowRange) else RowRange.parse(value)
 
@@ -181,8 +181,8 @@ def adaptation_settings(
     adapt: str | None, target_far: float, mean_rate: float | None, mean_ceiling: float
 ) -> AdaptationSettings:
     """Return what `adaptation_options` say."""
-    from edge_runtime.adaptation.spot import SpotSettings
-    from edge_runtime.judging import AdaptationSettings
+    from edge_runtime.streaming.adaptation.spot import SpotSettings
+    from edge_runtime.streaming.judging import AdaptationSettings
 
     depth = {"spot": 0, "dspot": 100}
     return AdaptationSettings(mean_rate, mean_ceiling, SpotSettings(target_far, depth[adapt]) if adapt else None)

@@ -19,12 +19,13 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from edge_runtime.arrays import IntArray
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import PARTS, Head
-from edge_runtime.manifest import DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.run_folder import NormalWindows, RunFolder
+from edge_runtime.inference.heads import PARTS, Head
+from edge_runtime.model_file.manifest import DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.workstation import require_workstation
+from training.run_folder import NormalWindows, RunFolder
 
 Array = npt.NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     code_size, hidden, rho, alpha
         See `training.autoencoder.SparseAutoencoder`.
     head : str
-        See `edge_runtime.heads`.
+        See `edge_runtime.inference.heads`.
     epochs, batch_size, learning_rate
         See `training.trainer.TrainingSettings`.
     contamination : float
@@ -102,7 +103,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         """Return `score_samples` less the offset: negative for outliers."""
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X: Any) -> npt.NDArray[np.int64]:  # noqa: N803 - scikit-learn's name
+    def predict(self, X: Any) -> IntArray:  # noqa: N803 - scikit-learn's name
         """Return -1 for outliers and 1 for the others, shape (n,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
@@ -116,8 +117,8 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         """
         check_is_fitted(self)
         require_workstation("export")
+        from export.export_run import ExportSettings, export_run
         from export.fitting.budget import FalseAlarmBudget
-        from export.pipeline import ExportSettings, export_run
 
         budget = FalseAlarmBudget(self.contamination, "reading")
         export_run(self.run_, ExportSettings(scheme, budget=budget)).write(Path(path))
@@ -130,7 +131,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
 
     def _train(self, rows: Array, seed: int) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
-        from export.fitting.heads import fit_head
+        from export.fitting.fit_heads import fit_head
         from training.autoencoder import SparseAutoencoder, plain_network
         from training.plain_scoring import plain_parts
         from training.trainer import TrainingSettings, fit

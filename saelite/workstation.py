@@ -8,8 +8,8 @@ import os
 import warnings
 from importlib.util import find_spec
 
+from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import missing_extra
-from edge_runtime.silence import silent_stderr
 
 _MODULES = {
     "tensorflow": "tensorflow",

@@ -13,7 +13,7 @@ from pathlib import Path  # noqa: E402
 
 import doctest_files  # noqa: E402
 import pytest  # noqa: E402
-from machines import SENSORS, pump_rows  # noqa: E402
+from machines import train_pump  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -22,18 +22,6 @@ SHARED = ROOT.parent / "shared" / "data"
 def pytest_configure(config):
     """Give doctests of all packages the files they load: a conftest's own fixtures are for its folder alone."""
     config.pluginmanager.register(doctest_files)
-
-
-def train_pump(head="t2x", **options):
-    """Return a detector of windows of three readings, trained for a second."""
-    from training.pipeline import DetectorSettings, train
-    from training.recordings import Recording
-    from training.trainer import TrainingSettings
-
-    recording = Recording("pump", SENSORS, pump_rows(2000))
-    small = {"window": 3, "code_size": 12, "hidden": (16,), "smoothing_span": 5, "mean_rate": 0.0}
-    training = TrainingSettings(epochs=20, seed=1)
-    return train(recording, DetectorSettings(head=head, training=training, **{**small, **options}))
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +46,10 @@ def train_again():
 def exported(request):
     """The detector as an int8 model file's contents; on a board, which cannot make it, read from a file."""
     if ready := os.environ.get("SAELITE_TEST_MODEL"):
-        from edge_runtime.model_file import read_model_file
+        from edge_runtime.model_file.container import read_model_file
 
         return read_model_file(Path(ready))
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     return export_run(request.getfixturevalue("trained").folder, ExportSettings("int8"))
 

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import DenseLayer, Network
+from edge_runtime.arrays import FloatArray
+from training.run_folder import DenseLayer, Network
 from training.sparsity import SparseLayer
 
 

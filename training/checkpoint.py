@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.atomic import write_atomically
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.preprocessing import FloatArray
 
 _GROUPS = ("weights", "best_weights", "optimizer")
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
 from training.adam import adam_step
 from training.network_graph import Structure, batch_gradients, validation_figures
 

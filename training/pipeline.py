@@ -14,21 +14,21 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.atomic import unwritable
-from edge_runtime.counted import counted
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.atomic import unwritable
+from edge_runtime.common.counted import counted
 from edge_runtime.errors import OutputError
-from edge_runtime.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.checkpoint import CheckpointFile
-from training.preprocessing import PreprocessingSettings, fit_preprocessing
+from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing
 from training.presets import preset_sizes
 from training.recordings import Recording
 from training.recordings.findings import Findings, SensorPolicy, apply, find
 from training.recordings.nature import Nature, nature_of
 from training.recordings.profile import Profile, profile
 from training.recordings.windows import Stretches, split
+from training.run_folder import KERAS_FILE, RUN_JSON, NormalWindows, RunFolder
 from training.trainer import Epoch, OnEpoch, TrainingSettings, fit
 
 _KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
@@ -60,11 +60,11 @@ class DetectorSettings:
     preset : str, optional
         Sizes for a budget instead of `hidden` and `code_size`, see `training.presets`.
     head : str
-        See `edge_runtime.heads`; ``auto`` leaves it to export, which tries heads on the file's own outputs.
+        See `edge_runtime.inference.heads`; ``auto`` leaves it to export, which tries heads on the file's own outputs.
     smoothing_span : int
         Windows of the scores' moving average; 0 leaves it to export.
     mean_rate : float
-        For the device: see `edge_runtime.manifest.Scoring`; below 0 leaves it to export.
+        For the device: see `edge_runtime.model_file.manifest.Scoring`; below 0 leaves it to export.
     validation_fraction : float
         Share of the recording, its last part in time, that the network never sees: it stops the training. With 0
         the training windows serve for both.

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.heads import Head
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.run_folder import DenseLayer, Network
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.heads import Head
+from training.run_folder import DenseLayer, Network
 
 Array = npt.NDArray[np.float64]
 _ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {

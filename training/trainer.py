@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 from training.adam import START_POWERS
 from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.accuracy.accuracy_result import Accuracy, Rows, spread
 from benchmarks.accuracy.alarm_runs import Flags
-from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.methods import METHODS, Method, methods
-from benchmarks.accuracy.result import Accuracy, Rows, spread
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 from training.recordings import Recording
 
 MOST_ROWS = 20_000

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from edge_runtime.arrays import BoolArray
 
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
 _NAMES = {HOUR_S: "hour", DAY_S: "day", WEEK_S: "week"}
-Flags = npt.NDArray[np.bool_]
+Flags = BoolArray
 
 
 @dataclass(frozen=True)

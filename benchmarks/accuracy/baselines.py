@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import NearestNeighbors
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
 
 Score = Callable[[FloatArray], FloatArray]
 Fit = Callable[[FloatArray, int], Score]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
+from edge_runtime.arrays import BoolArray
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Counts:
     quiet: int = 0
 
     @classmethod
-    def of(cls, labels: npt.NDArray[np.bool_], alarms: npt.NDArray[np.bool_]) -> Counts:
+    def of(cls, labels: BoolArray, alarms: BoolArray) -> Counts:
         """Count rows.
 
         >>> Counts.of(np.array([True, True, False]), np.array([True, False, False]))

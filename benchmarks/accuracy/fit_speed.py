@@ -12,8 +12,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.accuracy.adbench import Split
 from benchmarks.accuracy.fits import Fit, Fits
 from benchmarks.accuracy.real_path import DEFAULTS, opened
-from edge_runtime.detector import Detector
 from edge_runtime.errors import missing_extra
+from edge_runtime.inference.detector import Detector
 from training.pipeline import TrainedRun, train
 
 T = TypeVar("T")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.accuracy.accuracy_result import Accuracy, Rows, mean, percent, spread
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, heading
-from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
 from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.outcome import roc_auc
-from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
 from benchmarks.accuracy.scenarios import SCENARIOS, Trial, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from training.recordings import Recording

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
 
 MATCHED_FAR = 0.01
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.accuracy.baselines import BASELINES
-from benchmarks.accuracy.limits import limit_of
+from benchmarks.accuracy.limit_rules import limit_of
 from benchmarks.accuracy.real_path import (
     SCHEMES,
     detectors,
@@ -17,11 +17,11 @@ from benchmarks.accuracy.real_path import (
     untrained,
     with_seed,
 )
-from edge_runtime.detector import Detector
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
-from edge_runtime.judging import Judge
-from edge_runtime.manifest import DetectorSpec
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.inference.detector import Detector
+from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.streaming.judging import Judge
 from training.pipeline import DetectorSettings
 from training.recordings import Recording
 from training.recordings.windows import split

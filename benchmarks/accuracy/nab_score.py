@@ -27,8 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.accuracy.alarm_runs import Flags
+from edge_runtime.arrays import FloatArray, IntArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 
 Floats = npt.NDArray[np.float64]
 _FARTHEST = 3.0
@@ -80,7 +80,7 @@ class _Corpus:
 
     scores: Floats
     worths: Floats
-    windows: npt.NDArray[np.int64]
+    windows: IntArray
     n_windows: int
 
 
@@ -93,7 +93,7 @@ def probation_of(rows: int) -> int:
     return min(int(0.15 * rows), 750)
 
 
-def windows_of(labels: Flags) -> npt.NDArray[np.int64]:
+def windows_of(labels: Flags) -> IntArray:
     """Return first row and row after the last of each run of True, shape (windows, 2).
 
     >>> windows_of(np.array([0, 1, 1, 0, 1], bool)).tolist()
@@ -103,7 +103,7 @@ def windows_of(labels: Flags) -> npt.NDArray[np.int64]:
     return np.asarray(edges.reshape(-1, 2), np.int64)
 
 
-def counted_windows(series: ScoredSeries) -> npt.NDArray[np.int64]:
+def counted_windows(series: ScoredSeries) -> IntArray:
     """Return the windows of a series that end after its probationary period, as `windows_of` does."""
     windows = windows_of(series.labels)
     return np.asarray(windows[windows[:, 1] > series.probation], np.int64)
@@ -181,7 +181,7 @@ def _normalised(gained: float, corpus: _Corpus, profile: Profile) -> float:
     return 100.0 * gained / (corpus.n_windows * (profile.hit + profile.miss))
 
 
-def _gains(corpus: _Corpus, order: npt.NDArray[np.int64], profile: Profile) -> Floats:
+def _gains(corpus: _Corpus, order: IntArray, profile: Profile) -> Floats:
     """Return what each alarm adds to the sum, one row after the other in this order."""
     gains = corpus.worths[order]
     windows = corpus.windows[order]

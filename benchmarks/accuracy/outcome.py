@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchmarks.accuracy.alarm_runs import FalseAlarms, Flags
 from benchmarks.accuracy.counts import Counts
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.batch_scoring import score_blocks
-from edge_runtime.detector import Detector
-from edge_runtime.judging import Judge
-from edge_runtime.preprocessing import FloatArray
-from export.pipeline import ExportSettings, export_run
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.batch_scoring import score_blocks
+from edge_runtime.inference.detector import Detector
+from edge_runtime.streaming.judging import Judge
+from export.export_run import ExportSettings, export_run
 from training.pipeline import DetectorSettings, TrainedRun, train
 from training.recordings import Recording
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.accuracy_result import Accuracy, Rows, digits, mean, percent, spread
 from benchmarks.accuracy.alarm_runs import HOUR_S, FalseAlarms, Flags, heading
 from benchmarks.accuracy.counts import Counts
-from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.methods import Method, methods
 from benchmarks.accuracy.outcome import Outcome, pooled
 from benchmarks.accuracy.real_path import part_of
-from benchmarks.accuracy.result import Accuracy, Rows, digits, mean, percent, spread
 from edge_runtime.errors import RecordingError
 from training.recordings import Columns, Recording, read_recording
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.accuracy.accuracy_result import Accuracy, Rows, mean, percent, spread
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, heading
-from benchmarks.accuracy.learnt import Learnt
+from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
 from benchmarks.accuracy.methods import METHODS, Method, methods
-from benchmarks.accuracy.result import Accuracy, Rows, mean, percent, spread
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 from training.recordings import Columns, Recording, read_recording
 
 ROW_S = 180.0

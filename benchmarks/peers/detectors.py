@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
 
 Many = Callable[[FloatArray], Any]
 One = Callable[[FloatArray], Any]

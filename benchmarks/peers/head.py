@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_runtime.heads import Head
-from edge_runtime.run_folder import RunFolder
-from export.fitting.heads import fit_head
+from edge_runtime.inference.heads import Head
+from export.fitting.fit_heads import fit_head
 from training.plain_scoring import plain_parts
+from training.run_folder import RunFolder
 
 KIND = "t2x"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.peers.head import KIND, peer_head
 from benchmarks.peers.task import make_task
 from benchmarks.worker import memory, pin, say
+from training.fit_preprocessing import PreprocessingSettings
 from training.pipeline import DetectorSettings, save_run, train
-from training.preprocessing import PreprocessingSettings
 from training.recordings import Columns, read_recording
 
 # The peers' runtimes compute scaled values and T² of inputs and codes; ours is given the same to do.
@@ -34,7 +34,7 @@ def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None
     started = time.monotonic()
     run = train(normal, PEER_SETTINGS)
     fit_s = time.monotonic() - started
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     save_run(run, out / "run", overwrite=True)
     export_run(run.folder, ExportSettings("int8")).write(out / "model.tflite")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.preprocessing import FloatArray, Preprocessing, sliding_windows
+from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.signal.preprocessing import Preprocessing, sliding_windows
 
 if TYPE_CHECKING:  # a peer's process must not load tensorflow
     from training.recordings import Recording
@@ -35,7 +35,7 @@ class Task:
     raw_test: FloatArray
     normal: FloatArray
     test: FloatArray
-    labels: npt.NDArray[np.bool_]
+    labels: BoolArray
 
     def write(self, path: Path) -> None:
         """Write an .npz file."""

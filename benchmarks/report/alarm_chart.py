@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from benchmarks.report.formats import number
-from benchmarks.report.model import Alarm, SensorTrace
+from benchmarks.report.report_model import Alarm, SensorTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.zoom_chart import Area, Chart, Line, Span, chart_html
 

@@ -6,9 +6,9 @@ import io
 from importlib.util import find_spec
 from pathlib import Path
 
+from benchmarks.benchmark_result import Benchmark
 from benchmarks.report.formats import latency, ratio
-from benchmarks.result import Benchmark
-from edge_runtime.atomic import write_atomically
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import UsageError, missing_extra
 
 _OURS, _OTHERS, _MUTED = "#1f6fb2", "#9aa5b1", "#5f6b7a"

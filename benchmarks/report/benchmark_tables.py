@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from benchmarks.benchmark_result import Benchmark, Latency
 from benchmarks.latency import ratio_interval
-from benchmarks.machine import describe
 from benchmarks.report.formats import number, percent
-from benchmarks.report.tables import Column, Table
-from benchmarks.result import Benchmark, Latency
+from benchmarks.report.report_tables import Column, Table
+from benchmarks.this_machine import describe
 
 _FEW_CALLS = 1000
 _UNKNOWN = "-"

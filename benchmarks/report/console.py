@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.report import tables
+from benchmarks.report import report_tables as tables
 from benchmarks.report.headline import verdict
-from benchmarks.report.model import Report
-from benchmarks.report.tables import Table
+from benchmarks.report.report_model import Report
+from benchmarks.report.report_tables import Table
 from edge_runtime.errors import missing_extra
 
 if TYPE_CHECKING:

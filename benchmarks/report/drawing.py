@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.report.formats import power_of_ten
-from benchmarks.report.model import Array
+from benchmarks.report.report_model import Array
 from edge_runtime.errors import missing_extra
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import math
 import statistics
 
 from benchmarks.report.formats import duration, latency, number, percent, ratio
-from benchmarks.report.model import Report
+from benchmarks.report.report_model import Report
 from edge_runtime.streaming.alarm_rate import alarm_rates, alarms_text
 
 

@@ -6,9 +6,9 @@ from importlib import resources
 from pathlib import Path
 
 from benchmarks.report.headline import tiles, verdict
-from benchmarks.report.model import Report
+from benchmarks.report.report_model import Report
 from benchmarks.report.sections import sections
-from edge_runtime.atomic import write_atomically
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import missing_extra
 
 

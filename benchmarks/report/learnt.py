@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.report.drawing import INK, NORMAL, WIDTH, axes_at, render
 from benchmarks.report.formats import number
-from benchmarks.report.model import Learnt
-from benchmarks.report.tables import Column, Table
+from benchmarks.report.report_model import Learnt
+from benchmarks.report.report_tables import Column, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

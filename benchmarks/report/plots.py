@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.report.blame import BlameMatrix, blame_matrix
+from benchmarks.report.blame_table import BlameMatrix, blame_matrix
 from benchmarks.report.drawing import (
     ALARM,
     FAULT,
@@ -23,7 +23,7 @@ from benchmarks.report.drawing import (
     text_width,
 )
 from benchmarks.report.formats import latency, number, percent, ratio, shortened
-from benchmarks.report.model import Array, Epoch, FaultRow, LatencyRow, Report
+from benchmarks.report.report_model import Array, Epoch, FaultRow, LatencyRow, Report
 from benchmarks.report.traces import positive, score_groups
 from benchmarks.report.zoom_chart import thinned
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.report.drawing import log_limits
 from benchmarks.report.formats import number, percent, power_of_ten
-from benchmarks.report.model import Alarm, ScoreTrace
+from benchmarks.report.report_model import Alarm, ScoreTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.traces import fault_spans, positive, step_s
 from benchmarks.report.zoom_chart import Chart, Line, Span, chart_html

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.report import benchmark_tables, learnt, plots, tables
+from benchmarks.report import benchmark_tables, learnt, plots
+from benchmarks.report import report_tables as tables
 from benchmarks.report.alarm_chart import alarm_chart
 from benchmarks.report.formats import number, percent, ratio
-from benchmarks.report.model import Alarm, Report
+from benchmarks.report.report_model import Alarm, Report
+from benchmarks.report.report_tables import Table
 from benchmarks.report.score_chart import score_chart, time_axis
-from benchmarks.report.tables import Table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from benchmarks.report.formats import clock, duration, number
-from edge_runtime.counted import counted
+from edge_runtime.common.counted import counted
 
 _DAY = 86_400.0
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, _DAY)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report.model import Alarm, Array, Mask, Report, ScoreTrace
+from benchmarks.report.report_model import Alarm, Array, Mask, Report, ScoreTrace
 
 
 @dataclass(frozen=True)

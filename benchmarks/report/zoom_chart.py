@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.report.model import Array
+from benchmarks.report.report_model import Array
 from benchmarks.report.time_axis import TimeAxis
 
 _WIDE, _HIGH = 10_000.0, 1_000.0

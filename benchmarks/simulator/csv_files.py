@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.simulator.faults import KINDS
 from benchmarks.simulator.machine import SimulatedMachine
-from edge_runtime.atomic import unwritable, write_atomically
+from edge_runtime.common.atomic import unwritable, write_atomically
 
 _START = datetime(2026, 1, 1)  # noqa: DTZ001 - a machine's own clock, of no time zone
 _FAULT_SHARE = 0.1

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmarks.simulator.faults import LEAK, broken, check_fault, leak
 from benchmarks.simulator.modes import Modes
 from benchmarks.simulator.noise import Floats
 from benchmarks.simulator.settings import MachineSettings
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import UsageError
-from edge_runtime.preprocessing import FloatArray
 from training.recordings import Recording
 
 
@@ -76,7 +75,7 @@ class SimulatedMachine:
         return self.settings.rate_hz
 
     @property
-    def labels(self) -> npt.NDArray[np.bool_]:
+    def labels(self) -> BoolArray:
         """Whether a row is faulty, shape (rows,)."""
         labels = np.zeros(len(self.values), bool)
         for fault in self.faults:

@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.simulator.settings import MachineSettings
+from edge_runtime.arrays import IntArray
 
 STANDSTILL = -1
 _DWELL_SHAPE = 3.0
 """Of the gamma distribution of dwell times: jobs take about as long as each other, unlike a Markov chain's."""
-Modes = npt.NDArray[np.int64]
+Modes = IntArray
 
 
 def mode_rows(settings: MachineSettings, rng: np.random.Generator) -> Modes:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from edge_runtime.atomic import unwritable
+from edge_runtime.common.atomic import unwritable
 from edge_runtime.errors import OutputError
 
 try:

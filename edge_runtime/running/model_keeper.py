@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_runtime.atomic import write_atomically
-from edge_runtime.detector import Detector
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import ModelFileError, OutputError, SaeliteError
-from edge_runtime.manifest import Manifest
-from edge_runtime.model_file import read_content
+from edge_runtime.inference.detector import Detector
+from edge_runtime.model_file.container import read_content
+from edge_runtime.model_file.manifest import Manifest
 
 Load = Callable[[bytes], Detector]
 

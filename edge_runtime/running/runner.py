@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from edge_runtime.detector import Detector
 from edge_runtime.errors import SaeliteError, SourceStaleError
+from edge_runtime.inference.detector import Detector
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.sd_notify import notify, watchdog_period_s

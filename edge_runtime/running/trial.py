@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.common.size_limits import limit
 from edge_runtime.errors import ModelFileError, SaeliteError
-from edge_runtime.limits import limit
 
 TRIAL_S = 60
 _MOST_WINDOWS = 4096
@@ -64,9 +64,9 @@ def _limit_this_process() -> None:
 
 
 def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
-    from edge_runtime.detector import Detector
-    from edge_runtime.interpreter import Options, find_runtime
-    from edge_runtime.model_file import parse_model_file
+    from edge_runtime.inference.detector import Detector
+    from edge_runtime.inference.runtimes import Options, find_runtime
+    from edge_runtime.model_file.container import parse_model_file
 
     model = parse_model_file(content, Path(name))
     detector = Detector(model, find_runtime(runtime), Options(threads))

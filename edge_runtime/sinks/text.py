@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.atomic import unwritable
-from edge_runtime.json_codec import to_json
+from edge_runtime.common.atomic import unwritable
+from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.sources.lines import LineSplitter
 from edge_runtime.sources.source import Readings, no_readings
+from edge_runtime.tables.lines import LineSplitter
 
 _CHUNK = 1 << 18
 _PIPE_PATIENCE_S = 1.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edge_runtime.errors import RecordingError, missing_extra
 from edge_runtime.sources.files import Decoder
-from edge_runtime.sources.lines import LineSplitter
 from edge_runtime.sources.source import Readings, SourceLost, no_readings
+from edge_runtime.tables.lines import LineSplitter
 
 
 class SerialSource:

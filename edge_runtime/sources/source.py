@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.sources.table import TIME_NAMES
-
-Times = npt.NDArray[np.float64]
-Values = npt.NDArray[np.float64]
+from edge_runtime.arrays import FloatArray, Times
+from edge_runtime.tables.table import TIME_NAMES
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Readings:
     """
 
     times: Times
-    values: Values
+    values: FloatArray
     lost: int = 0
 
     def __len__(self) -> int:
@@ -115,7 +112,7 @@ def number(value: Any) -> float:
 
 def as_time(value: Any) -> float:
     """Return a time cell as seconds since the epoch; NaN where it is no time."""
-    from edge_runtime.sources.clock import seconds
+    from edge_runtime.tables.time_text import seconds
 
     return float(seconds([str(value)])[0])
 

@@ -7,7 +7,7 @@ alarm       becomes *quiet* when a score is at or below ``exit_ratio * threshold
             minimum duration is over
 ==========  ===============================================================================================
 
-Durations are measured in steady time (see `edge_runtime.streaming.steady_time`): no reading, however wrong its time,
+Durations are measured in steady time (see `edge_runtime.signal.steady_time`): no reading, however wrong its time,
 makes a cool-down or a minimum duration longer by more than a step.
 """
 
@@ -20,11 +20,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.errors import UsageError
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.streaming.steady_time import SteadyTime, Times
+from edge_runtime.signal.steady_time import SteadyTime
 
 TOP_SENSORS = 3
 _ROUNDING_S = 1e-6
@@ -224,7 +223,7 @@ class AlarmLogic:
         thresholds: FloatArray,
         contributions: FloatArray | None = None,
         computer_s: float | None = None,
-    ) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...]]:
+    ) -> tuple[BoolArray, tuple[AlarmEvent, ...]]:
         """Return whether there is an alarm after each score, and the events in order.
 
         Parameters
@@ -308,7 +307,7 @@ class AlarmLogic:
         return tuple(self._sensors[sensor] for sensor in worst if self._blame[sensor] > 0)
 
 
-def event_rows(alarms: npt.NDArray[np.bool_], *, before: bool) -> list[int]:
+def event_rows(alarms: BoolArray, *, before: bool) -> list[int]:
     """Return the row each event of `AlarmLogic.update_many` came with.
 
     Parameters

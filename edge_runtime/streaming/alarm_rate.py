@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.counted import counted
-from edge_runtime.durations import UNITS, duration_text
+from edge_runtime.common.counted import counted
+from edge_runtime.common.durations import UNITS, duration_text
 
 PERIODS = {"hour": UNITS["h"], "day": UNITS["d"], "week": UNITS["w"]}
 

@@ -7,10 +7,10 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.preprocessing import Preprocessing
-from edge_runtime.sources.clock import GAP_STEPS
+from edge_runtime.signal.clock import GAP_STEPS
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.signal.steady_time import LONGEST_STEP_S
 from edge_runtime.streaming.results import TIME_LIMITS, Counters, Notices
-from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _FOLLOW = 0.1
 _LEAST_GAP_S = 1.0

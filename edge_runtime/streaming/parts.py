@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray
 from edge_runtime.streaming.alarm import AlarmEvent, AlarmLogic, event_rows
 from edge_runtime.streaming.scoring import Scored
 
@@ -29,7 +30,7 @@ class Off:
 
 def alarms_over(
     logic: AlarmLogic, parts: Sequence[Part | Off], computer_s: float | None = None
-) -> tuple[npt.NDArray[np.bool_], tuple[AlarmEvent, ...], tuple[int, ...]]:
+) -> tuple[BoolArray, tuple[AlarmEvent, ...], tuple[int, ...]]:
     """Return whether there is an alarm after each score, the events, and the row each came with.
 
     An event between two parts came with the last row before it, -1 where there is none.

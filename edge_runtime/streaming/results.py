@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
 
 TIME_LIMITS = -6e10, 2.5e11
@@ -32,7 +32,7 @@ class StreamResult:
     sensors : dict of str to float
         The top contributing sensors and their contributions, the greatest first.
     drift : float or None
-        See `edge_runtime.adaptation.drift`; None until it is known.
+        See `edge_runtime.streaming.adaptation.drift`; None until it is known.
     """
 
     time_s: float
@@ -69,7 +69,7 @@ class Results:
     times: npt.NDArray[np.float64]
     scores: FloatArray
     thresholds: FloatArray
-    alarms: npt.NDArray[np.bool_]
+    alarms: BoolArray
     drifts: FloatArray
     top: npt.NDArray[np.intp]
     contributions: FloatArray

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.detector import Detector
-from edge_runtime.explaining import Explainer
-from edge_runtime.judging import AdaptationSettings, Judge
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.explaining import Explainer
+from edge_runtime.streaming.judging import AdaptationSettings, Judge
 
 
 @dataclass(frozen=True)

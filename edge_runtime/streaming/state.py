@@ -7,13 +7,13 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_runtime.adaptation.drift import DriftState
-from edge_runtime.adaptation.spot import SpotState
-from edge_runtime.atomic import write_atomically
-from edge_runtime.checking.leaves import between, check_leaves, expect
-from edge_runtime.checking.manifest import LONGEST_STRIDE
+from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import OutputError, SaeliteError
-from edge_runtime.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.checking.leaves import between, check_leaves, expect
+from edge_runtime.model_file.checking.meaning import LONGEST_STRIDE
+from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
+from edge_runtime.streaming.adaptation.drift import DriftState
+from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.alarm import AlarmState
 
 SCHEMA = 2

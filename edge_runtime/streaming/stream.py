@@ -10,23 +10,23 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.adaptation.drift import DriftMeter
-from edge_runtime.detector import Detector
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import InputShapeError
-from edge_runtime.judging import AdaptationSettings
-from edge_runtime.only_when import condition_of, runs
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.rolling_windows import RollingWindows
+from edge_runtime.inference.detector import Detector
+from edge_runtime.signal.only_when import condition_of, runs
+from edge_runtime.signal.repair import Repair
+from edge_runtime.signal.rolling_windows import RollingWindows
+from edge_runtime.signal.steady_time import LONGEST_STEP_S
 from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.adaptation.drift import DriftMeter
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
 from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.parts import Off, Part, alarms_over
-from edge_runtime.streaming.repair import Repair
 from edge_runtime.streaming.results import Counters, Notices, Results, no_results
 from edge_runtime.streaming.scoring import Scorer
 from edge_runtime.streaming.state import SCHEMA, StreamState
-from edge_runtime.streaming.steady_time import LONGEST_STEP_S
 
 _DRIFT_WINDOW = 512
 # Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
@@ -43,11 +43,11 @@ class StreamSettings:
     alarm : AlarmSettings
     adaptation : AdaptationSettings
     on_missing : str
-        See `edge_runtime.streaming.repair`.
+        See `edge_runtime.signal.repair`.
     stuck_after : int
         Equal values in a row that make a sensor stuck; 0 never does.
     only_when : str, optional
-        Which readings count, see `edge_runtime.only_when`; None as the model file says, empty for all.
+        Which readings count, see `edge_runtime.signal.only_when`; None as the model file says, empty for all.
     """
 
     alarm: AlarmSettings = field(default_factory=AlarmSettings)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray
+
 BLOCKS = 5
 
 
@@ -32,7 +34,7 @@ def block_variance(values: npt.NDArray[np.floating[Any]], blocks: int = 8) -> np
     return np.asarray(np.var(means, axis=0, ddof=1 if len(means) > 1 else 0), np.float64)
 
 
-def without_block(n: int, start: int, stop: int, guard: int) -> npt.NDArray[np.bool_]:
+def without_block(n: int, start: int, stop: int, guard: int) -> BoolArray:
     """Return which of n windows to fit on when a block is left out, `guard` windows on either side of it as well."""
     kept = np.ones(n, bool)
     kept[max(0, start - guard) : stop + guard] = False

@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from edge_runtime.heads import PARTS, Head, needs_decoder, needs_network
-from edge_runtime.smoothing import Smoother
+from edge_runtime.arrays import BoolArray
+from edge_runtime.inference.heads import PARTS, Head, needs_decoder, needs_network
+from edge_runtime.signal.smoothing import Smoother
 from export.fitting.blocks import block_bounds, without_block
 from export.fitting.file_outputs import Fault, FileOutputs, Parts
-from export.fitting.heads import fit_head
+from export.fitting.fit_heads import fit_head
 from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
@@ -34,9 +35,9 @@ class Candidate:
     Parameters
     ----------
     head : str
-        A key of `edge_runtime.heads.PARTS`.
+        A key of `edge_runtime.inference.heads.PARTS`.
     allow_drift : bool
-        See `export.fitting.heads.fit_head`.
+        See `export.fitting.fit_heads.fit_head`.
     span : int
         Smoothing span.
     """
@@ -95,14 +96,14 @@ def score_left_out(
     return left_out, faulty
 
 
-def _rows(parts: Parts, head: str, rows: npt.NDArray[np.bool_] | slice) -> Parts:
+def _rows(parts: Parts, head: str, rows: BoolArray | slice) -> Parts:
     return {name: parts[name][rows] for name in {*PARTS[head], "inputs"}}
 
 
 def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
     scores: tuple[Floats, list[Floats]],
     faults: tuple[Fault, ...],
-    usual: npt.NDArray[np.bool_],
+    usual: BoolArray,
     head: str,
     spans: tuple[int, ...],
     alarms_per_window: float | None,

@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray
 from export.fitting.blocks import block_bounds
-from export.fitting.faults import FAULTS, with_fault
 from export.fitting.outliers import usual_windows
+from export.fitting.synthetic_faults import FAULTS, with_fault
 
 Parts = Mapping[str, FloatArray]
 _SENSORS = 3
@@ -25,7 +24,7 @@ class Fault:
     Parameters
     ----------
     name : str
-        A key of `export.fitting.faults.FAULTS`.
+        A key of `export.fitting.synthetic_faults.FAULTS`.
     sensor : int
     block : int
         Block of the recording that the stretch is cut from.
@@ -50,7 +49,7 @@ class FileOutputs:
     Parameters
     ----------
     normal : mapping of str to ndarray of shape (n, width)
-        See `edge_runtime.heads.PARTS`.
+        See `edge_runtime.inference.heads.PARTS`.
     faulty : tuple of mapping
         The same for the windows of each fault.
     usual : ndarray of shape (n,), bool
@@ -59,7 +58,7 @@ class FileOutputs:
 
     normal: Parts
     faulty: tuple[Parts, ...]
-    usual: npt.NDArray[np.bool_]
+    usual: BoolArray
 
     @property
     def to_fit_on(self) -> Parts:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.preprocessing import FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray
 from export.fitting.blocks import BLOCKS, block_bounds
-from export.fitting.heads import fit_head
+from export.fitting.fit_heads import fit_head
 
 _ROUNDS = 3
 _FAR_OUT = 6.0
@@ -20,7 +19,7 @@ _LEAST_PER_INPUT = 4
 _TINY = 1e-12
 
 
-def usual_windows(parts: Mapping[str, FloatArray]) -> npt.NDArray[np.bool_]:
+def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
     """Return which windows to fit on, shape (n,): all but those far out from the bulk, a tenth at most.
 
     Far out is six robust standard deviations of the logarithm of T²: nothing that a heavy tail of normal work reaches.
@@ -44,5 +43,5 @@ def usual_windows(parts: Mapping[str, FloatArray]) -> npt.NDArray[np.bool_]:
     return np.ones(len(inputs), bool) if _recurs(~usual) else np.asarray(usual)
 
 
-def _recurs(far_out: npt.NDArray[np.bool_]) -> bool:
+def _recurs(far_out: BoolArray) -> bool:
     return sum(bool(far_out[start:stop].any()) for start, stop in block_bounds(len(far_out))) > BLOCKS // 2

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_runtime.errors import missing_extra
+from saelite.console_tables import size, table
 from saelite.options import NamesType, NumbersType, sign_option
-from saelite.tables import size, table
 
 if TYPE_CHECKING:
-    from edge_runtime.model_file import ModelFile
+    from edge_runtime.model_file.container import ModelFile
 
 _PATH = click.Path(path_type=Path)
 
@@ -57,7 +57,7 @@ def attach(
       edgetpu_compiler --show_operations --out_dir . pump.tflite
       saelite attach pump.tflite pump_edgetpu.tflite --log pump_edgetpu.log -o pump_tpu.tflite
     """
-    from edge_runtime.checking.model import check_model
+    from edge_runtime.model_file.checking.whole_file import check_model
 
     try:
         whole = _described(model, output.stem, by_hand) if compiled is None else _compiled(model, compiled, log)
@@ -77,8 +77,8 @@ def attach(
 
 
 def _compiled(model: Path, compiled: Path, log: Path | None) -> ModelFile:
-    from edge_runtime.checking.model import check_flatbuffer
-    from edge_runtime.model_file import read_content, read_model_file
+    from edge_runtime.model_file.checking.whole_file import check_flatbuffer
+    from edge_runtime.model_file.container import read_content, read_model_file
     from export.edgetpu import attach as attach_manifest
 
     content = read_content(compiled)
@@ -87,8 +87,8 @@ def _compiled(model: Path, compiled: Path, log: Path | None) -> ModelFile:
 
 
 def _described(model: Path, name: str, by_hand: dict[str, Any]) -> ModelFile:
-    from edge_runtime.checking.model import check_flatbuffer
-    from edge_runtime.model_file import read_content
+    from edge_runtime.model_file.checking.whole_file import check_flatbuffer
+    from edge_runtime.model_file.container import read_content
     from export.third_party import ByHand, describe_graph
 
     normal, content = by_hand.pop("normal"), read_content(model)

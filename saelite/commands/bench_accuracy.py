@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_runtime.errors import UsageError
+from saelite.console_tables import table
 from saelite.progress import step_progress
-from saelite.tables import table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from benchmarks.accuracy.result import Accuracy
+    from benchmarks.accuracy.accuracy_result import Accuracy
 
 _FOLDER = click.Path(path_type=Path)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from saelite.console_tables import table
 from saelite.progress import step_progress
-from saelite.tables import table
 from saelite.workstation import require_workstation
 
 _FOLDER = click.Path(path_type=Path)

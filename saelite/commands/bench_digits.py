@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_runtime.heads import PARTS
+from edge_runtime.inference.heads import PARTS
 from saelite.progress import step_progress, training_progress
 from saelite.workstation import require_workstation
 
@@ -26,7 +26,7 @@ def digits(output: Path, head: str, epochs: int) -> None:
     """
     require_workstation("bench digits")
     from benchmarks.digits import train_digits
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
     from training.pipeline import save_run
 
     output.mkdir(parents=True, exist_ok=True)

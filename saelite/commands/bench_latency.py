@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from saelite.console_tables import table
 from saelite.progress import step_progress
-from saelite.tables import table
 
 if TYPE_CHECKING:
-    from benchmarks.result import Benchmark
+    from benchmarks.benchmark_result import Benchmark
 
 _FILE = click.Path(path_type=Path)
 
@@ -56,12 +56,12 @@ def latency(
     """
     from dataclasses import replace
 
+    from benchmarks.benchmark_result import read_benchmark
     from benchmarks.report.benchmark_plot import check_plot, write_plot
-    from benchmarks.result import read_benchmark
     from benchmarks.rounds import Turns
     from benchmarks.suite import QUICK, Effort, run_benchmark
-    from edge_runtime.accelerators import parse_accelerator
-    from edge_runtime.run_folder import read_run_folder
+    from edge_runtime.inference.accelerators import parse_accelerator
+    from training.run_folder import read_run_folder
 
     if plot is not None:
         check_plot(plot)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from saelite.console_tables import table
 from saelite.progress import step_progress
-from saelite.tables import table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from benchmarks.peers.result import PeerBenchmark
+    from benchmarks.peers.peer_result import PeerBenchmark
 
 
 @click.command()
@@ -40,7 +40,7 @@ def peers(
     """
     require_workstation("bench peers")
     from benchmarks.bundled import bundled_recording
-    from benchmarks.peers.comparison import compare_peers
+    from benchmarks.peers.peer_comparison import compare_peers
     from benchmarks.rounds import QUICK_TURNS, Turns
 
     turns = QUICK_TURNS if quick else Turns(rounds, round_s, calls)
@@ -53,7 +53,7 @@ def peers(
 
 def show_peers(found: PeerBenchmark) -> None:
     """Print the table."""
-    from benchmarks.peers.result import peer_table
+    from benchmarks.peers.peer_result import peer_table
 
     click.echo(f"{found.recording}\n{found.machine.processor}, one thread, {found.machine.date}\n")
     figures = peer_table(found)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from saelite.console_tables import table
 from saelite.progress import step_progress
-from saelite.tables import table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:

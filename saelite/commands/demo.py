@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_runtime.atomic import unwritable
+from edge_runtime.common.atomic import unwritable
 from saelite.workstation import require_workstation
 
 

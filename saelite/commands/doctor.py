@@ -6,7 +6,7 @@ import json
 
 import click
 
-from saelite.tables import table
+from saelite.console_tables import table
 
 
 @click.command()
@@ -20,7 +20,7 @@ def doctor(as_json: bool) -> None:
     Example:
       saelite doctor
     """
-    from edge_runtime.diagnosis import examine
+    from edge_runtime.verification.installation import examine
 
     diagnosis = examine()
     if as_json:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saelite.console_tables import size, table
 from saelite.false_alarms import blindness, doubt, false_alarms
 from saelite.options import sign_option
 from saelite.progress import step_progress
-from saelite.tables import size, table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from edge_runtime.manifest import Manifest, Parity
-    from edge_runtime.model_file import ModelFile
-    from export.pipeline import ExportSettings
+    from edge_runtime.model_file.container import ModelFile
+    from edge_runtime.model_file.manifest import Manifest, Parity
+    from export.export_run import ExportSettings
 
 _PATH = click.Path(path_type=Path)
 
@@ -63,12 +63,12 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")
-    from edge_runtime.checking.model import check_model
+    from edge_runtime.model_file.checking.whole_file import check_model
     from export.edgetpu import command, compile_model
+    from export.export_run import export_run
     from export.keras_source import read_source
     from export.labelled import read_labelled
     from export.micro import write_c_sources
-    from export.pipeline import export_run
 
     with step_progress() as on_step:
         on_step("reading the model")
@@ -99,8 +99,8 @@ def export(source: Path, output: Path, key: Path | None, model_version: int, **o
 
 
 def _settings(target: str, quantize: str | None, runtime_python: tuple[Path, ...], false_alarms: str) -> ExportSettings:
+    from export.export_run import ExportSettings
     from export.fitting.budget import FalseAlarmBudget
-    from export.pipeline import ExportSettings
 
     return ExportSettings(quantize, target, runtime_python, FalseAlarmBudget.parse(false_alarms))
 

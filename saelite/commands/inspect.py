@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.signature import key_name
+from edge_runtime.model_file.signature import key_name
+from saelite.console_tables import size, table
 from saelite.false_alarms import false_alarms
-from saelite.tables import size, table
 
 if TYPE_CHECKING:
-    from edge_runtime.manifest import Manifest
-    from edge_runtime.model_file import ModelFile
+    from edge_runtime.model_file.container import ModelFile
+    from edge_runtime.model_file.manifest import Manifest
     from export.inspection import Inspection
 
 
@@ -34,7 +34,7 @@ def inspect(model: Path, as_json: bool) -> None:
       saelite inspect pump.tflite
     """
     from edge_runtime.errors import missing_extra
-    from edge_runtime.model_file import read_content, read_model_file
+    from edge_runtime.model_file.container import read_content, read_model_file
 
     content = read_content(model)
     file = None if is_foreign(content) else read_model_file(model)
@@ -53,7 +53,7 @@ def is_foreign(content: bytes) -> bool:
 
 
 def _graph(flatbuffer: bytes) -> Inspection | None:
-    from edge_runtime.checking.model import check_flatbuffer
+    from edge_runtime.model_file.checking.whole_file import check_flatbuffer
 
     if find_spec("ai_edge_litert") is None or find_spec("flatbuffers") is None:
         return None

@@ -19,7 +19,7 @@ def keygen(key: Path) -> None:
       saelite keygen maker.pem
       saelite export runs/pump -o pump.tflite --sign maker.pem
     """
-    from edge_runtime.signature import write_key_pair
+    from edge_runtime.model_file.signature import write_key_pair
 
     public = write_key_pair(key)
     click.echo(f"{key}: private key, keep it secret\n{public}: public key, for --trusted-key on the devices")

@@ -24,8 +24,8 @@ def record(source: str, output: Path, rate: float, duration: float | None) -> No
       saelite record --source host --duration 25m -o normal.csv
     """
     from edge_runtime.errors import UsageError
-    from edge_runtime.recorder import record_to_csv
     from edge_runtime.sources.host import HostSource
+    from edge_runtime.sources.recorder import record_to_csv
 
     if not 0.001 <= rate <= 1000:
         raise UsageError(f"--rate: expected between 0.001 and 1000 readings per second. Received: {rate}")

@@ -20,7 +20,7 @@ from saelite.options import (
 )
 
 if TYPE_CHECKING:
-    from edge_runtime.sources.row_range import RowRange
+    from edge_runtime.tables.row_range import RowRange
 
 
 @click.command()
@@ -67,8 +67,8 @@ def report(
     from benchmarks.recording_report import recording_report
     from benchmarks.report.console import print_report
     from benchmarks.report.html import write_report
-    from edge_runtime.model_file import read_model_file
-    from edge_runtime.recording_scores import ScoreRequest
+    from edge_runtime.model_file.container import read_model_file
+    from edge_runtime.replay.recording_scores import ScoreRequest
 
     if str(recording) == "-":
         raise UsageError("a report reads its recording twice, which standard input does not allow. Give a file.")

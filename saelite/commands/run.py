@@ -66,9 +66,9 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     from edge_runtime.running.model_keeper import ModelKeeper
     from edge_runtime.running.runner import Runner, RunSettings
     from edge_runtime.sinks.sink import StreamInfo
+    from edge_runtime.sinks.sink_spec import open_sink
     from edge_runtime.sinks.sinks import Sinks
-    from edge_runtime.sinks.spec import open_sink
-    from edge_runtime.sources.spec import open_source
+    from edge_runtime.sources.source_spec import open_source
     from edge_runtime.streaming.stream import Stream
 
     chosen = {

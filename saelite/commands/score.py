@@ -22,7 +22,7 @@ from saelite.options import (
 )
 
 if TYPE_CHECKING:
-    from edge_runtime.sources.row_range import RowRange
+    from edge_runtime.tables.row_range import RowRange
 
 
 @click.command()
@@ -73,8 +73,8 @@ def score(
       saelite score pump.tflite normal.csv --adapt spot --target-far 0.001 -o scores.csv
       cat log.csv | saelite score pump.tflite - -o - | head
     """
-    from edge_runtime.recording_scores import ScoreRequest
-    from edge_runtime.scores_csv import score_recording
+    from edge_runtime.replay.recording_scores import ScoreRequest
+    from edge_runtime.replay.scores_csv import score_recording
 
     adaptation = adaptation_settings(adapt, target_far, mean_rate, mean_ceiling)
     detector = load_detector(

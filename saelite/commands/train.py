@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_runtime.counted import counted
+from edge_runtime.common.counted import counted
 from edge_runtime.errors import UsageError
-from edge_runtime.heads import PARTS
+from edge_runtime.inference.heads import PARTS
 from saelite.options import RATE, NamesType, label_option, on_missing_option, only_when_option, rows_option
 from saelite.plain import plain
-from saelite.profile import profile_tables
+from saelite.profile_tables import profile_tables
 from saelite.progress import curves, training_progress
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from edge_runtime.sources.row_range import RowRange
+    from edge_runtime.tables.row_range import RowRange
     from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Recording
     from training.trainer import Epoch
@@ -208,9 +208,9 @@ def train(  # the options are listed above; here are those that are no settings 
 def _settings(
     hidden: str, mean_rate: float | None, features: tuple[str, ...] | None, **options: Any
 ) -> DetectorSettings:
-    from edge_runtime.manifest import CHOSEN_ON_EXPORT
+    from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT
+    from training.fit_preprocessing import PreprocessingSettings
     from training.pipeline import DetectorSettings
-    from training.preprocessing import PreprocessingSettings
     from training.recordings.findings import SensorPolicy
     from training.trainer import TrainingSettings
 

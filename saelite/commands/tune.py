@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from saelite.console_tables import table
 from saelite.options import NamesType, label_option, on_missing_option, rows_option
 from saelite.progress import step_progress
-from saelite.tables import table
 from saelite.workstation import require_workstation
 
 if TYPE_CHECKING:
-    from edge_runtime.sources.row_range import RowRange
+    from edge_runtime.tables.row_range import RowRange
 
 _SHOWN = 10
 
@@ -50,7 +50,7 @@ def tune(
       saelite tune pump.csv --trials 40
     """
     require_workstation("tune")
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
     from training.pipeline import DetectorSettings, TrainedRun
     from training.recordings import Columns, read_recording
     from training.trainer import TrainingSettings

@@ -23,12 +23,12 @@ def verify(model: Path, trusted_key: tuple[Path, ...], runtime: str) -> None:
       saelite verify pump.tflite
       saelite verify pump.tflite --trusted-key maker.pem.pub
     """
-    from edge_runtime.detector import Detector
     from edge_runtime.errors import ParityError
-    from edge_runtime.interpreter import find_runtime
-    from edge_runtime.model_file import read_model_file
-    from edge_runtime.signature import key_name
-    from edge_runtime.verification import verify as verify_model
+    from edge_runtime.inference.detector import Detector
+    from edge_runtime.inference.runtimes import find_runtime
+    from edge_runtime.model_file.container import read_model_file
+    from edge_runtime.model_file.signature import key_name
+    from edge_runtime.verification.reference_run import verify as verify_model
 
     file = read_model_file(model, trusted_key=trusted_key)
     signer = key_name(file.signature) if file.signature else ""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from arm.agreement import Agreement, compare
 from arm.boards import BOARDS, Board, Install
@@ -185,7 +186,7 @@ def run_outputs(interpreter: Path, entry: Install, models: Path) -> Agreement:
 
 def runtime_here(entry: Install) -> str:
     """Return the entry's interpreter where this machine has it too, else whichever there is."""
-    from edge_runtime.interpreter import NUMPY, installed_runtimes
+    from edge_runtime.inference.runtimes import NUMPY, installed_runtimes
 
     return entry.runtime if entry.runtime in {NUMPY, *(runtime.name for runtime in installed_runtimes())} else "auto"
 

@@ -15,8 +15,8 @@ STREAMED_ROWS = slice(2300, 2700)
 _PUMP = """
 import sys
 from pathlib import Path
-from conftest import train_pump
-from export.pipeline import ExportSettings, export_run
+from machines import train_pump
+from export.export_run import ExportSettings, export_run
 export_run(train_pump().folder, ExportSettings("int8")).write(Path(sys.argv[1]))
 """
 _RECORDING = """

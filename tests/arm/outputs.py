@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from edge_runtime import Detector
-from edge_runtime.preprocessing import sliding_windows
+from edge_runtime.signal.preprocessing import sliding_windows
 
 N_STREAMED = 500
 SINGLY = slice(None, None, 8)  # every eighth window: emulation is slow

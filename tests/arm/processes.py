@@ -20,7 +20,7 @@ def there(interpreter: Path, *arguments: object, **environment: str) -> str:
 
 def here(command: list[str], **environment: str) -> str:
     """Run a program of this machine; return what it printed."""
-    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "support")])
     return _run(command, {"PYTHONPATH": paths, "TF_CPP_MIN_LOG_LEVEL": "3", **environment})
 
 

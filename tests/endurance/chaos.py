@@ -1,6 +1,6 @@
 """Streams to which everything happens at once, held against an oracle that knows which alarms must come.
 
-    python tests/endurance/chaos.py [SCENARIOS] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/chaos.py [SCENARIOS] [SEED]
 
 A scenario is 400 readings, one a second of simulated time, with two faults in them. Meanwhile clocks are set, stand
 still or lie, processes are killed and started again, states are damaged or forged, disks fill, files are rotated, moved
@@ -25,13 +25,14 @@ from unittest import mock
 
 import numpy as np
 
-from edge_runtime.detector import Detector
 from edge_runtime.errors import OutputError
-from edge_runtime.interpreter import find_runtime
-from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.runtimes import find_runtime
+from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.signal.steady_time import CHECK_S
 from edge_runtime.sinks import rotated_file, sinks
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sinks import Sinks
@@ -39,7 +40,6 @@ from edge_runtime.sinks.text import TextSink, json_lines
 from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.results import Counters, Results
-from edge_runtime.streaming.steady_time import CHECK_S
 from edge_runtime.streaming.stream import Stream, StreamSettings
 
 READINGS, FAULTS, FAULT_READINGS = 400, (100, 260), 115

@@ -1,6 +1,6 @@
 """Damaged model files through loading and scoring in every runtime, each in processes of its own.
 
-    python tests/endurance/fuzz_models.py [FILES] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz_models.py [FILES] [SEED]
 
 Prints how many were opened, the slowest, and the memory of the largest process; every file that ended its process is
 named by its number, to be made again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s or
@@ -57,7 +57,7 @@ def main(files: int, seed: int) -> int:
     """Fuzz in every runtime, and print."""
     from conftest import train_pump
 
-    from export.pipeline import ExportSettings, export_run
+    from export.export_run import ExportSettings, export_run
 
     good = True
     with tempfile.TemporaryDirectory() as folder:

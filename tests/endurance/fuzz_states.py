@@ -1,6 +1,6 @@
 """State files with any value anywhere, and a checksum that fits: refused, or harmless.
 
-    PYTHONPATH=.:tests python tests/endurance/fuzz_states.py [STATES] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz_states.py [STATES] [SEED]
 
 A stream that goes on from one must score, and must alarm within its cool-down. Exit code 1 if one does not.
 """
@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from edge_runtime.adaptation.spot import SpotSettings
-from edge_runtime.detector import Detector
-from edge_runtime.json_codec import to_json
-from edge_runtime.judging import AdaptationSettings
+from edge_runtime.inference.detector import Detector
+from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.state import StateError, read_state
 from edge_runtime.streaming.stream import Stream, StreamSettings
 

@@ -1,6 +1,6 @@
 """Structure-aware damage to model files: manifest, ZIP, flatbuffer, always with the SHA-256 that fits.
 
-    python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
+    PYTHONPATH=.:tests/support python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
 
 Loads and scores COUNT damaged files in one process and prints the number before each, so that whoever started it knows
 which one ended it. `fuzz_models.py` starts it.
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.detector import Detector
 from edge_runtime.errors import SaeliteError
-from edge_runtime.interpreter import find_runtime
-from edge_runtime.model_file import ModelFile, parse_model_file, read_model_file
-from edge_runtime.zip_tail import join, pack, split
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.runtimes import find_runtime
+from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
+from edge_runtime.model_file.zip_tail import join, pack, split
 
 _BYTES = (0, 1, 2, 4, 0x7F, 0x80, 0xFE, 0xFF)
 _INTEGERS = (0, 1, -1, 2, 127, 255, 4096, 65_535, 2**24, 2**31 - 1, -(2**31))

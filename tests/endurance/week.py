@@ -9,14 +9,14 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
-from endurance.calendar_clock import HOUR, START_S, Calendar
+from calendar_clock import HOUR, START_S, Calendar
 
-from edge_runtime.adaptation.spot import SpotSettings
-from edge_runtime.detector import Detector
-from edge_runtime.judging import AdaptationSettings
+from edge_runtime.inference.detector import Detector
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.results import Counters, Results
 from edge_runtime.streaming.stream import Stream, StreamSettings
 

@@ -1,6 +1,6 @@
 """A year at one reading a second, in simulated time: no reading uncounted, no fault missed, memory flat.
 
-    PYTHONPATH=.:tests python tests/endurance/year.py [DAYS] [SEED]
+    PYTHONPATH=.:tests/support python tests/endurance/year.py [DAYS] [SEED]
 
 The readings are stamped by a clock of local time without a zone, 50 ppm fast in the first half and 50 ppm slow in the
 second, that is set right once a week: it goes on an hour in spring, back an hour in autumn, and repeats a second at the
@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from endurance.calendar_clock import DAY, HOUR, YEAR, Calendar
-from endurance.week import ALARM, WINDOW, Plan, Week, run_week
+from calendar_clock import DAY, HOUR, YEAR, Calendar
 from streaming_machine import write_model
+from week import ALARM, WINDOW, Plan, Week, run_week
 
-from edge_runtime.adaptation.spot import SpotSettings
+from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.state import read_state
 
 LATEST = int(ALARM.cool_down_s) + ALARM.out_of + 3 * WINDOW

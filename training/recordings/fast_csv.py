@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from edge_runtime.sources.csv_rows import NO_VALUE, CsvRows
-from edge_runtime.sources.table import Block, Table
+from edge_runtime.tables.csv_rows import NO_VALUE, CsvRows
+from edge_runtime.tables.table import Block, Table
 
 _BLOCK_ROWS = 65_536
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
 from training.recordings.windows import Stretches
 
@@ -129,7 +129,7 @@ class _Seen:
         whole = len(moved) - len(moved) % DRIFT_BLOCK_ROWS
         self._means.add(moved[:whole].reshape(-1, DRIFT_BLOCK_ROWS, block.shape[1]).mean(axis=1))
 
-    def constant(self) -> npt.NDArray[np.bool_]:
+    def constant(self) -> BoolArray:
         return np.asarray((self._high - self._low) <= 1e-6 * np.maximum(np.abs(self._low), np.abs(self._high)))
 
     def digests(self) -> list[bytes]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.missing import repair_missing
-from edge_runtime.only_when import Condition, runs
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.sources.clock import Clock
-from edge_runtime.sources.table import Block, Table, is_anomalous
+from edge_runtime.signal.clock import Clock
+from edge_runtime.signal.missing import repair_missing
+from edge_runtime.signal.only_when import Condition, runs
+from edge_runtime.tables.table import Block, Table, is_anomalous
 from training.recordings.fast_csv import FastCsvUnfitError, fast_blocks
 from training.recordings.store import RowStore
 
@@ -36,7 +36,7 @@ class FilePart:
     start : int
         Rows in the store before this file's.
     on_missing : str
-        See `edge_runtime.missing`.
+        See `edge_runtime.signal.missing`.
     condition : Condition, optional
         Says which rows count.
 
@@ -57,7 +57,7 @@ class FilePart:
     start: int
     on_missing: str = "error"
     condition: Condition | None = None
-    labels: list[npt.NDArray[np.bool_]] = field(default_factory=list)
+    labels: list[BoolArray] = field(default_factory=list)
     breaks: list[int] = field(default_factory=list)
     repaired: int = 0
     off: int = 0

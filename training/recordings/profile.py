@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.counted import counted
+from edge_runtime.common.counted import counted
 from training.recordings.findings import Findings
 from training.recordings.nature import Nature, autocorrelations
 from training.recordings.recording import Recording

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
-
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.only_when import parse_condition
-from edge_runtime.preprocessing import FloatArray
-from edge_runtime.sources.table import Header
+from edge_runtime.signal.only_when import parse_condition
+from edge_runtime.tables.table import Header
 from training.recordings.store import select_columns
 
 
@@ -63,7 +60,7 @@ class Recording:
     rate_hz : float
         Rows per second, as the file says or its time column in seconds; 0 where unknown.
     only_when : str
-        Which rows were kept, see `edge_runtime.only_when`; empty for all.
+        Which rows were kept, see `edge_runtime.signal.only_when`; empty for all.
     off : int
         Rows left out by it.
     """
@@ -71,7 +68,7 @@ class Recording:
     name: str
     sensors: tuple[str, ...]
     values: FloatArray
-    labels: npt.NDArray[np.bool_] | None = None
+    labels: BoolArray | None = None
     kept_out: tuple[str, ...] = ()
     repaired: int = 0
     sha256: str = ""

@@ -11,8 +11,8 @@ from typing import IO
 
 import numpy as np
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import OutputError
-from edge_runtime.preprocessing import FloatArray
 
 _MEMORY_BYTES = 2**27
 _BLOCK_BYTES = 2**24

@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.counted import counted
+from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError
-from edge_runtime.preprocessing import FloatArray
 from training.recordings.recording import Recording
 from training.recordings.store import blocks_of, forget
 
@@ -32,7 +31,7 @@ class Stretches:
     """
 
     values: FloatArray
-    bounds: npt.NDArray[np.int64]
+    bounds: IntArray
     window: int
     stride: int
 
@@ -50,7 +49,7 @@ class Stretches:
         for start, stop in self.bounds.tolist():
             yield from blocks_of(self.values, start, stop)
 
-    def take(self, numbers: npt.NDArray[np.int64]) -> FloatArray:
+    def take(self, numbers: IntArray) -> FloatArray:
         """Return some windows, counted over all stretches, shape (len(numbers), window, sensors)."""
         before = np.concatenate([[0], np.cumsum(self._counts())])
         stretch = np.searchsorted(before, numbers, side="right") - 1
@@ -79,7 +78,7 @@ class Stretches:
         firsts = np.linspace(0, total - length, limit // length).astype(np.int64)
         return self.take(np.unique((firsts[:, None] + np.arange(length)).ravel()))
 
-    def _counts(self) -> npt.NDArray[np.int64]:
+    def _counts(self) -> IntArray:
         rows = self.bounds[:, 1] - self.bounds[:, 0]
         return np.where(rows < self.window, 0, (rows - self.window) // self.stride + 1)
 

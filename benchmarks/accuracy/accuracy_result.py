@@ -1,0 +1,94 @@
+"""What a protocol found, as tables for people and figures for JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.accuracy.learnt_detector import Learnt
+from benchmarks.accuracy.real_path import DEFAULTS
+from edge_runtime.common.atomic import write_atomically
+from edge_runtime.model_file.json_codec import to_json
+
+SCHEMA = 2
+Rows = list[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Figures of one collection.
+
+    Parameters
+    ----------
+    collection : str
+    is_whole : bool or None
+        Whether all of the collection was given; None where that cannot be told.
+    tables : tuple of (title, rows)
+        The first row holds the headings.
+    figures : tuple of dataclass
+        One per recording, method and seed.
+    summary : tuple of dataclass
+        Over all of them.
+    learnt : Learnt
+    """
+
+    collection: str
+    is_whole: bool | None
+    tables: tuple[tuple[str, Rows], ...]
+    figures: tuple[Any, ...]
+    summary: tuple[Any, ...]
+    learnt: Learnt
+
+    def write(self, path: Path) -> None:
+        """Write JSON, in full or not at all.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        record = {
+            "schema": SCHEMA,
+            "collection": self.collection,
+            "is_whole": self.is_whole,
+            "recipe": to_json(DEFAULTS),
+            "choices": to_json(self.learnt.choices),
+            "troubles": list(self.learnt.troubles),
+            "summary": to_json(self.summary),
+            "figures": to_json(self.figures),
+        }
+        write_atomically(path, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the mean of what there is, None where there is nothing."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def percent(rate: float | None) -> str:
+    """Return a rate for people; nothing where there is none."""
+    return "" if rate is None else f"{rate:.1%}"
+
+
+def digits(value: float | None) -> str:
+    """Return a figure for people; nothing where there is none."""
+    return "" if value is None else f"{value:.4f}"
+
+
+def spread(values: Iterable[float | None], form: str = ".4f") -> str:
+    """Return mean and standard deviation over seeds for people; nothing where there are none.
+
+    >>> spread([0.5, 0.7], ".2f"), spread([0.5], ".2f"), spread([None])
+    ('0.60 ± 0.10', '0.50', '')
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    middle = f"{np.mean(known):{form}}"
+    return middle if len(known) == 1 else f"{middle} ± {np.std(known):{form}}"

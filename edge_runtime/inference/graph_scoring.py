@@ -1,0 +1,149 @@
+"""Windows in, scores out: with the whole detector in the graph, or the network alone and the rest on the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import nan
+from typing import Protocol
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import InputShapeError, ModelFileError
+from edge_runtime.inference.batching import Array, BatchedGraph, OpenInterpreter
+from edge_runtime.inference.host_scoring import HostScoring
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.signal.preprocessing import all_finite
+
+_CHUNK = 4096
+
+
+class Scorer(Protocol):
+    """What a detector asks: raw windows of float32 values, shape (n, window, sensors), always."""
+
+    outputs: frozenset[str]
+    """Of ``score``, ``codes``, ``contributions`` and ``expected``."""
+    marks_missing: bool
+    """Whether `run` gives the score NaN to windows that hold a value that is not a finite number."""
+
+    @property
+    def score(self) -> Callable[[FloatArray], float]:
+        """The raw score of one window, shape (1, window, sensors); NaN if not all of its values are finite."""
+
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """Return outputs by name for every window, shape (n, …), from one run of the graph.
+
+        The values must be finite, or `marks_missing` true and the score among the outputs.
+        """
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+
+
+def scorer_of(
+    model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool, rounds_batches_alike: bool = True
+) -> Scorer:
+    """Return the scorer that the manifest's `graph` asks for.
+
+    Where an accelerator runs the graph its batch size is fixed, and nobody knows what becomes of a NaN in it. Where
+    batches are rounded otherwise (see `Runtime.rounds_batches_alike`) int8 graphs take windows one by one: a recording
+    must give the alarms that it gave as a stream.
+
+    Raises
+    ------
+    ModelFileError
+        If graph and manifest do not fit together.
+    """
+    is_exact = rounds_batches_alike or model.manifest.quantization.scheme != "int8"
+    graph = BatchedGraph(open_interpreter, may_resize=is_exact and not accelerated)
+    if model.manifest.graph == "detector":
+        return WholeDetector(model, graph, guarded=not accelerated)
+    if model.manifest.graph == "network":
+        return NetworkOnly(model, graph)
+    raise ModelFileError(f"the manifest says graph {model.manifest.graph!r}. Expected detector or network.")
+
+
+class WholeDetector:
+    """Scaling, network and head are in the graph.
+
+    Parameters
+    ----------
+    guarded : bool
+        Whether the graph, as it is run, scores windows as NaN that hold a value that is no number.
+    """
+
+    def __init__(self, model: ModelFile, graph: BatchedGraph, *, guarded: bool) -> None:
+        preprocessing = model.manifest.spec.preprocessing
+        expected, found = (preprocessing.window, preprocessing.sensors), graph.single.input_shape[1:]
+        if found != expected:
+            raise InputShapeError(f"the graph takes windows of shape {found}, its manifest says {expected}.")
+        self._graph, self.marks_missing = graph, guarded
+        self.outputs = frozenset(graph.single.outputs)
+        if not {"score", "codes"} <= self.outputs:
+            raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
+        score = graph.single.scalar("score")
+        self.score = score if guarded else lambda window: score(window) if all_finite(window) else nan
+
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """See `Scorer.run`."""
+        return self._graph.run(windows, names)
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+        self._graph.abandon()
+
+
+class NetworkOnly:
+    """The network is in the graph; the host scales and quantises before it and computes the score after it."""
+
+    marks_missing = False
+
+    def __init__(self, model: ModelFile, graph: BatchedGraph) -> None:
+        manifest = model.manifest
+        inputs, found = manifest.spec.preprocessing.inputs, graph.single.input_shape[1:]
+        if int(np.prod(found)) != inputs:
+            raise InputShapeError(f"the graph takes inputs of shape {found}, its manifest says {inputs} values.")
+        self._names = tuple(output.tensor or output.name for output in manifest.outputs)
+        missing = [name for name in self._names if name not in graph.single.outputs]
+        if missing or not self._names:
+            raise ModelFileError(
+                f"the manifest names the outputs {', '.join(self._names) or 'none'}. "
+                f"Received: a graph with {', '.join(graph.single.outputs)}."
+            )
+        self._graph, self._host, self._shape = graph, HostScoring.of(model), found
+        host = self._host
+        self._of: Mapping[str, Callable[[FloatArray, Mapping[str, Array]], FloatArray]] = {
+            "score": host.score,
+            "codes": lambda _, outputs: host.codes(outputs),
+            "contributions": host.contributions,
+            "expected": host.expected,
+        }
+        known = {"score"}
+        if host.attribution is not None:
+            known |= {"contributions"} | ({"expected"} if host.attribution.gives_levels else set())
+        self.outputs = frozenset(known | ({"codes"} & {output.name for output in manifest.outputs}))
+
+    def score(self, window: FloatArray) -> float:
+        """See `Scorer.score`."""
+        return float(self._run(window, ("score",))["score"][0]) if all_finite(window) else nan
+
+    def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """See `Scorer.run`."""
+        if unknown := set(names) - self.outputs:
+            raise ModelFileError(
+                f"this model gives no {', '.join(sorted(unknown))}. Expected of: {', '.join(sorted(self.outputs))}."
+            )
+        if len(windows) <= _CHUNK:
+            return self._run(windows, names)
+        starts = range(0, len(windows), _CHUNK)
+        parts = [self._run(windows[start : start + _CHUNK], names) for start in starts]
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def abandon(self) -> None:
+        """See `Graph.abandon`."""
+        self._graph.abandon()
+
+    def _run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        inputs = self._host.inputs(windows).reshape(len(windows), *self._shape)
+        outputs: dict[str, Array] = self._graph.run(inputs, self._names)
+        return {name: self._of[name](windows, outputs) for name in names}

@@ -1,0 +1,141 @@
+"""Scoring heads: one number per window from what the network saw, made and left over.
+
+Every head is one formula, the squared distance from the nearest of K centres in a whitened space::
+
+    score = min_k sum(((z - mean) @ whitening_k - center_k) ** 2)
+
+Heads differ in what ``z`` is and in K. The score is normalised: the threshold of the smoothed score is 1.0.
+
+============ =============================== ==========================================================
+head         z                               known as
+============ =============================== ==========================================================
+``inputs``   inputs                          Mahalanobis distance, Hotelling T² of the inputs
+``modes``    inputs, one centre per mode     the smallest T² of K modes of operation
+``codebook`` inputs, hidden, codes           distance from the nearest of up to 64 prototypes
+``deep``     inputs, hidden, codes           joint T² of all layers of the encoder
+``t2``       codes                           T² of the codes
+``t2x``      inputs, codes                   joint T²
+``spe``      residual                        squared prediction error, per input
+``residual`` residual                        T² of the residual
+``joint``    residual, codes                 joint T²
+============ =============================== ==========================================================
+
+References
+----------
+Hotelling (1947), Multivariate quality control.
+Jackson and Mudholkar (1979), Control procedures for residuals associated with principal component analysis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import ModelFileError
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "inputs": ("inputs",),
+    "modes": ("inputs",),
+    "codebook": ("inputs", "hidden", "codes"),
+    "deep": ("inputs", "hidden", "codes"),
+    "t2": ("codes",),
+    "t2x": ("inputs", "codes"),
+    "spe": ("residual",),
+    "residual": ("residual",),
+    "joint": ("residual", "codes"),
+}
+_ARRAYS = ("mean", "whitening", "centers")
+_PREFIX = "head_"
+
+
+def needs_decoder(kind: str) -> bool:
+    """Return whether the head needs the reconstruction, and so the decoder on the device."""
+    return "residual" in PARTS[kind]
+
+
+def needs_network(kind: str) -> bool:
+    """Return whether the score depends on anything that the network computes."""
+    return PARTS[kind] != ("inputs",)
+
+
+def hidden_outputs(names: Iterable[str]) -> list[str]:
+    """Return the hidden layers' outputs among a network graph's, the first layer's first.
+
+    >>> hidden_outputs(["codes", "hidden_10", "hidden_2"])
+    ['hidden_2', 'hidden_10']
+    """
+    return sorted((name for name in names if name.startswith("hidden_")), key=lambda name: (len(name), name))
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted scoring head.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `PARTS`.
+    mean : ndarray of shape (d,), float32
+        Mean of ``z`` on normal windows.
+    whitening : ndarray of shape (d, m), (d,) or (K, d, m), float32
+        A vector stands for a diagonal matrix; three dimensions hold one matrix per centre.
+    centers : ndarray of shape (K, m), float32, optional
+        In the whitened space; by default one, at 0.
+    """
+
+    kind: str
+    mean: FloatArray
+    whitening: FloatArray
+    centers: FloatArray | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What ``z`` is made of, in order."""
+        return PARTS[self.kind]
+
+    def z(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``z - mean``, shape (n, d), of the arrays named in `PARTS`, each of shape (n, width)."""
+        return np.concatenate([parts[name] for name in self.parts], axis=1) - self.mean
+
+    def distances(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return the squared distance from each centre, shape (n, K)."""
+        z = self.z(parts)
+        whitened = z * self.whitening if self.whitening.ndim == 1 else z @ self.whitening
+        if self.centers is None:
+            return np.asarray(np.square(whitened).sum(axis=-1, keepdims=True, dtype=np.float32))
+        if self.whitening.ndim == 3:
+            return np.asarray(np.square(whitened - self.centers[:, None]).sum(axis=-1, dtype=np.float32).T)
+        # |y - c|² written out: one product instead of n * K differences.
+        squares = np.square(whitened).sum(axis=1, keepdims=True) - 2 * whitened @ self.centers.T
+        return np.asarray(np.maximum(squares + np.square(self.centers).sum(axis=1), 0.0), np.float32)
+
+    def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return one score per window, shape (n,); higher is more anomalous."""
+        return np.asarray(self.distances(parts).min(axis=1), np.float32)
+
+    def scaled(self, factor: float) -> Head:
+        """Return a head whose scores are `factor` times this one's."""
+        root = np.float32(np.sqrt(factor))
+        centers = None if self.centers is None else self.centers * root
+        return Head(self.kind, self.mean, self.whitening * root, centers)
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Return the arrays that a file keeps the head in."""
+        return {f"{_PREFIX}{name}": value for name in _ARRAYS if (value := getattr(self, name)) is not None}
+
+    @classmethod
+    def from_arrays(cls, kind: str, arrays: Mapping[str, FloatArray]) -> Head:
+        """Return the head that `arrays` described.
+
+        Raises
+        ------
+        ModelFileError
+            If one is missing.
+        """
+        missing = [name for name in _ARRAYS[:2] if f"{_PREFIX}{name}" not in arrays]
+        if missing:
+            raise ModelFileError(f"the file lacks the head's {' and '.join(missing)}. Export it again.")
+        return cls(kind, *(arrays.get(f"{_PREFIX}{name}") for name in _ARRAYS))  # type: ignore[arg-type]

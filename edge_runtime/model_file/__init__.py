@@ -1,0 +1,1 @@
+"""The one file a device needs: container, manifest, signature, and what is checked before anything runs."""

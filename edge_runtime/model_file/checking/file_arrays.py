@@ -1,0 +1,94 @@
+"""Arrays of a file held against its manifest and each other: head, attribution, reference windows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import ModelFileError
+from edge_runtime.model_file.manifest import Manifest
+
+Arrays = dict[str, FloatArray]
+
+
+def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
+    """Check what every file may carry: numbers that are finite, and reference windows with what was found for them.
+
+    Raises
+    ------
+    ModelFileError
+        With the first array that does not fit.
+    """
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise unlike(f"finite numbers in {name!r:.80}", "NaN or infinity")
+    if "reference_windows" in arrays:
+        _check_reference(arrays, manifest)
+
+
+def check_head(arrays: Arrays, manifest: Manifest, width: int | None) -> None:
+    """Check the head, and the attribution where there is one, of a file whose host scores.
+
+    Parameters
+    ----------
+    width : int or None
+        Values the head takes; None where the graph leaves it open.
+
+    Raises
+    ------
+    ModelFileError
+        With the first array that does not fit.
+    """
+    if not {"head_mean", "head_whitening"} <= set(arrays):
+        raise unlike("a head's mean and whitening", sorted(arrays))
+    mean, whitening, centers = arrays["head_mean"], arrays["head_whitening"], arrays.get("head_centers")
+    if mean.ndim != 1 or not len(mean) or len(mean) != (width or len(mean)):
+        raise unlike(f"a head's mean of {width or 'some'} values", mean.shape)
+    count = 1 if centers is None else len(centers) if centers.ndim else 0
+    shape = whitening.shape
+    matrices = ((count,) if centers is not None else ()), (len(mean),)
+    if shape != mean.shape and (shape[:-1] not in (matrices[1], matrices[0] + matrices[1]) or not shape[-1]):
+        raise unlike("a whitening that fits the head's mean and centres", f"{shape} for {mean.shape}")
+    if centers is not None and (not count or centers.shape != (count, shape[-1])):
+        raise unlike(f"centres of {shape[-1]} values", centers.shape)
+    if any(name.startswith("attribution_") for name in arrays):
+        _check_attribution(arrays, manifest, count)
+
+
+def _check_attribution(arrays: Arrays, manifest: Manifest, centers: int) -> None:
+    preprocessing = manifest.spec.preprocessing
+    names = [f"attribution_{name}" for name in ("mean", "blame", "level", "level_bias")]
+    if not set(names) <= set(arrays):
+        raise unlike(", ".join(names), sorted(arrays))
+    mean, blame, level, bias = (arrays[name] for name in names)
+    d = preprocessing.inputs
+    # With several modes the head's nearest centre says which.
+    if mean.ndim != 2 or len(mean) not in (1, centers) or mean.shape[1] != d:
+        raise unlike(f"an attribution's mean for 1 or {centers} modes of {d} inputs", mean.shape)
+    modes = len(mean)
+    if blame.shape not in ((modes, d, d), (modes, d)):
+        raise unlike(f"an attribution's blame for {modes} modes of {d} inputs", blame.shape)
+    if level.shape not in ((modes, d, preprocessing.sensors), (modes, d, 0)):
+        raise unlike(f"an attribution's level of {preprocessing.sensors} sensors or none", level.shape)
+    if bias.shape != (modes, level.shape[2]):
+        raise unlike("a level bias that fits the level", f"{bias.shape} for {level.shape}")
+
+
+def _check_reference(arrays: Arrays, manifest: Manifest) -> None:
+    preprocessing, windows = manifest.spec.preprocessing, arrays["reference_windows"]
+    if windows.ndim != 3 or windows.shape[1:] != (preprocessing.window, preprocessing.sensors) or not len(windows):
+        raise unlike("reference windows of the model's shape", windows.shape)
+    for name, ndim in (("reference_faulty", 1), ("reference_codes", 2), ("reference_scores", 1)):
+        if name not in arrays or arrays[name].ndim != ndim or len(arrays[name]) != len(windows):
+            raise unlike(f"{name} of {len(windows)} windows", sorted(arrays))
+    units, found = len(manifest.mean_activation), arrays["reference_codes"].shape[1]
+    if units and found != units:
+        raise unlike(f"reference codes of {units} units", found)
+
+
+def unlike(expected: str, received: object) -> ModelFileError:
+    """Return the error for a file whose parts are not of one detector."""
+    return ModelFileError(
+        f"graph and manifest do not go together: expected {expected}. Received: {received!s:.200}. "
+        "Export the file again, and do not use this one."
+    )

@@ -1,0 +1,67 @@
+"""Every number and text of a record, wherever it stands: finite, and of a sane size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from edge_runtime.model_file.json_codec import DecodeError
+
+_LONGEST_TEXT = 10_000
+_LARGEST_INTEGER = 2**63
+
+
+def check_leaves(value: Any) -> None:
+    """Check a dataclass, a named tuple, or what they hold.
+
+    Raises
+    ------
+    DecodeError
+        With the path of the first value that cannot be meant.
+
+    Examples
+    --------
+    >>> from edge_runtime.model_file.manifest import DriftLimit
+    >>> check_leaves(DriftLimit(16, float("inf")))
+    Traceback (most recent call last):
+    edge_runtime.model_file.json_codec.DecodeError: limit: expected a finite number. Received: inf
+    """
+    if isinstance(value, float):
+        expect("a finite number", value, "", when=math.isfinite(value))
+    elif isinstance(value, int):
+        expect("an integer of 64 bits", "a larger one", "", when=-_LARGEST_INTEGER <= value < _LARGEST_INTEGER)
+    elif isinstance(value, str):
+        expect(f"at most {_LONGEST_TEXT} characters", value, "", when=len(value) <= _LONGEST_TEXT)
+    elif not _all_finite(value):
+        for name, item in _items(value):
+            try:
+                check_leaves(item)
+            except DecodeError as error:
+                raise error.inside(name) from None
+
+
+def expect(expected: str, received: Any, path: str, *, when: bool) -> None:
+    """Raise `DecodeError` unless the condition holds."""
+    if not when:
+        raise DecodeError(f"expected {expected}. Received: {received!r:.80}", path)
+
+
+def between(lowest: int, highest: int, value: int, path: str) -> None:
+    """Raise `DecodeError` unless a number lies between two others."""
+    expect(f"{lowest} to {highest}", value, path, when=lowest <= value <= highest)
+
+
+def _all_finite(values: Any) -> bool:
+    """Return whether these are nothing but finite numbers: of thousands of scales, one look."""
+    return type(values) is tuple and set(map(type, values)) == {float} and all(map(math.isfinite, values))
+
+
+def _items(value: Any) -> Iterable[tuple[str, Any]]:
+    if hasattr(value, "_asdict"):
+        return value._asdict().items()  # type: ignore[no-any-return]  # a named tuple's
+    if hasattr(value, "__dataclass_fields__"):
+        return ((name, getattr(value, name)) for name in value.__dataclass_fields__)
+    if isinstance(value, Mapping):
+        return value.items()
+    return ((f"[{number}]", item) for number, item in enumerate(value)) if isinstance(value, tuple) else ()

@@ -1,0 +1,219 @@
+"""The one file a device needs: a TFLite flatbuffer with a ZIP appended that holds the manifest.
+
+The ZIP follows the TFLite Metadata convention for associated files, so ``unzip -l`` lists it and every
+TFLite runtime passes over it. Its members stand in a fixed order with a fixed date: the same model gives the
+same bytes, and a file whose headers are not byte for byte what we would have written is refused.
+
+===================  ==========================================================================================
+``saelite.json``     the manifest
+``*.npy``            head constants where the host scores, and reference windows for ``saelite verify``
+``saelite.sig``      Ed25519 signature of all the bytes before it, as the file would be without it; optional
+===================  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.atomic import write_atomically
+from edge_runtime.common.size_limits import limit, raised_by
+from edge_runtime.errors import IntegrityError, ModelFileError
+from edge_runtime.model_file.checking.whole_file import check_model
+from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.model_file.npy import read_npy
+from edge_runtime.model_file.signature import SIGNATURE_BYTES, sign, verify
+from edge_runtime.model_file.zip_tail import MANIFEST_NAME, SIGNATURE_NAME, Member, is_plain, join, pack, split
+
+_FLATBUFFER_MAGIC = b"TFL3"
+_LIMIT = "SAELITE_MAX_MODEL_MB"
+Keys = str | Path | Sequence[str | Path] | None
+"""Public keys of which one must have signed a file; several while one replaces another."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file's contents.
+
+    Parameters
+    ----------
+    flatbuffer : bytes
+        What the interpreter opens.
+    manifest : Manifest
+    arrays : mapping of str to ndarray, float32
+        Head constants (``head_mean``, ``head_whitening``) for files whose head runs on the host, and
+        ``reference_windows``, ``reference_codes``, ``reference_scores``: what ``saelite verify`` repeats.
+    signature : bytes
+        See `edge_runtime.model_file.signature`; empty where the file is not signed.
+    """
+
+    flatbuffer: bytes
+    manifest: Manifest
+    arrays: dict[str, FloatArray] = field(default_factory=dict)
+    signature: bytes = b""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the flatbuffer, hexadecimal."""
+        return hashlib.sha256(self.flatbuffer).hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """Return the file: flatbuffer, then the ZIP."""
+        members = {MANIFEST_NAME: self.manifest.to_bytes()}
+        members |= {f"{name}.npy": _npy_bytes(array) for name, array in self.arrays.items()}
+        if self.signature:
+            members[SIGNATURE_NAME] = self.signature
+        return self.flatbuffer + join(pack(name, content) for name, content in members.items())
+
+    def signed(self, private_key: Path) -> ModelFile:
+        """Return the file with a signature by `private_key` (see `edge_runtime.model_file.signature.sign`)."""
+        return replace(self, signature=sign(replace(self, signature=b"").to_bytes(), private_key))
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically."""
+        write_atomically(path, self.to_bytes())
+
+
+def read_model_file(path: str | Path, *, trusted_key: Keys = None) -> ModelFile:
+    """Read and check a model file.
+
+    Parameters
+    ----------
+    trusted_key : str or Path, or several, optional
+        PEM files with public keys: only a file signed by the owner of one of them is accepted.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is missing or too large, is no TFLite flatbuffer, has no manifest, is damaged, or says what cannot
+        be meant: see `edge_runtime.model_file.checking`.
+    IntegrityError
+        If any byte was changed; with `trusted_key` also if the file is not signed, or by another key.
+    """
+    path = Path(path)
+    return parse_model_file(read_content(path), path, trusted_key=trusted_key)
+
+
+def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None) -> ModelFile:
+    """Check the bytes of a model file; `path` is for messages. See `read_model_file`."""
+    flatbuffer, members = _split(content, path)
+    if MANIFEST_NAME not in members:
+        raise ModelFileError(
+            f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
+        )
+    signature = members.pop(SIGNATURE_NAME, None)
+    if keys := trusted_keys(trusted_key):
+        # Before anything in the file is unpacked.
+        claim = signature.packed if signature else b""
+        verify(flatbuffer + join(members.values()), claim, keys, path)
+    contents = _unpacked(members, path)
+    model = ModelFile(
+        flatbuffer, _manifest(contents, path), _arrays(contents, path), signature.packed if signature else b""
+    )
+    if model.sha256 != model.manifest.flatbuffer_sha256:
+        raise IntegrityError(
+            f"{path} was changed after it was written: expected SHA-256 {model.manifest.flatbuffer_sha256}. "
+            f"Received: {model.sha256}. Copy or export the file again."
+        )
+    _check_meaning(model, path)
+    return model
+
+
+def trusted_keys(keys: Keys) -> tuple[Path, ...]:
+    """Return one key or several as paths."""
+    if keys is None:
+        return ()
+    return (Path(keys),) if isinstance(keys, (str, os.PathLike)) else tuple(map(Path, keys))
+
+
+def _check_meaning(model: ModelFile, path: Path) -> None:
+    try:
+        check_model(model.flatbuffer, model.manifest, model.arrays)
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
+    try:
+        return Manifest.from_bytes(members[MANIFEST_NAME])
+    except ModelFileError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
+    return {name[:-4]: _npy_array(data, path) for name, data in members.items() if name.endswith(".npy")}
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a TFLite file, ours or not; raise ModelFileError if it is none, or too large to read."""
+    most = limit(_LIMIT) * 1_000_000
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
+    except FileNotFoundError as error:
+        raise ModelFileError(f"no such file: {path}. Expected a model file written by `saelite export`.") from error
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}.") from error
+    if content is None or len(content) > most:
+        raise ModelFileError(
+            f"{path} is too large. Expected a model file of at most {limit(_LIMIT)} MB. {raised_by(_LIMIT)}"
+        )
+    if content[4:8] != _FLATBUFFER_MAGIC:
+        raise ModelFileError(
+            f"{path} is not a TFLite file: expected the bytes 'TFL3' at offset 4. "
+            f"Received: {content[4:8]!r} in {len(content)} bytes."
+        )
+    return content
+
+
+def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
+    """Return the flatbuffer and the ZIP's members, still packed."""
+    try:
+        flatbuffer, members = split(content)
+    except ValueError as error:
+        raise ModelFileError(
+            f"{path} has no readable manifest ({error}): it is truncated, damaged, or was not written by "
+            "`saelite export`. Copy or export it again."
+        ) from error
+    signature = members.get(SIGNATURE_NAME)
+    is_signature = signature is None or (len(signature.packed) == SIGNATURE_BYTES and is_plain(signature))
+    if flatbuffer + join(members.values()) != content or not is_signature:
+        raise IntegrityError(
+            f"{path} was changed after it was written: its ZIP is not as `saelite export` writes it. "
+            "Copy or export the file again."
+        )
+    return flatbuffer, members
+
+
+def _unpacked(members: dict[str, Member], path: Path) -> dict[str, bytes]:
+    n_bytes, most = sum(member.size for member in members.values()), limit(_LIMIT)
+    if n_bytes > most * 1_000_000:
+        raise ModelFileError(
+            f"{path} unpacks to {n_bytes / 1e6:.0f} MB. Expected at most {most} MB. {raised_by(_LIMIT)}"
+        )
+    try:
+        return {name: member.unpack() for name, member in members.items()}
+    except ValueError as error:
+        raise IntegrityError(
+            f"{path} was changed after it was written: {error}. Copy or export the file again."
+        ) from error
+
+
+def _npy_bytes(array: FloatArray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _npy_array(content: bytes, path: Path) -> FloatArray:
+    try:
+        return read_npy(content)
+    except ValueError as error:
+        raise ModelFileError(f"{path}: an array is damaged ({error}). Export the file again.") from error

@@ -1,0 +1,1 @@
+"""A recording through a stream: scores, anomalies and alarms of all of its windows."""

@@ -1,0 +1,212 @@
+"""Results to an MQTT broker, and to Home Assistant by discovery.
+
+=====================  =====================================================================  ========
+topic                  payload                                                                retained
+=====================  =====================================================================  ========
+``BASE/state``         the last result, JSON                                                  yes
+``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
+``BASE/status``        the counts, JSON                                                       yes
+``BASE/availability``  ``online``; ``offline`` while nothing comes, at the end, after a crash yes
+=====================  =====================================================================  ========
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
+from edge_runtime.errors import UsageError
+from edge_runtime.sinks.home_assistant import discovery_messages, slug
+from edge_runtime.sinks.sink import StreamInfo
+from edge_runtime.sinks.text import event_json
+from edge_runtime.streaming.health import Health
+from edge_runtime.streaming.results import Counters, Results, StreamResult, standing, time_texts
+
+_STATUS_PERIOD_S = 10.0
+_MOST_UNACKNOWLEDGED = 500
+_PATIENCE_S = 3.0
+_ACKNOWLEDGED_S = 0.5
+
+
+class MqttSink:
+    """Publishes state and events with QoS 1.
+
+    Parameters
+    ----------
+    address : MqttAddress
+        Its topic is the base, by default ``saelite/<name of the host>/<name of the model>``: two machines may run the
+        same model. Options: ``interval``, least seconds
+        between two states (1; 0 publishes every result; a change of the alarm is published at once), and
+        ``discovery``, Home Assistant's prefix (``homeassistant``; empty announces nothing).
+    info : StreamInfo
+    tell : callable
+        Told what happened, in one line.
+
+    Attributes
+    ----------
+    dropped : int
+        Messages not published, for want of a broker.
+    """
+
+    def __init__(self, address: MqttAddress, info: StreamInfo, tell: Callable[[str], None]) -> None:
+        self.name = f"mqtt://{address.host}:{address.port}"
+        self.dropped = 0
+        self._base = address.topic.strip("/") or f"saelite/{slug(info.host)}/{slug(info.name)}"
+        _check_topic(self._base)
+        self._interval_s = _interval(address)
+        prefix = address.options.get("discovery", "homeassistant")
+        _check_topic(prefix)
+        self._announce: Callable[[int | None], list[tuple[str, dict[str, Any]]]] = (
+            partial(discovery_messages, prefix, f"{info.name} on {info.host}", self._base) if prefix else lambda _: []
+        )
+        self._expire_after_s: int | None = None
+        self._stale = False
+        self._tell, self._told = tell, False
+        self._next_state_s = self._next_status_s = 0.0
+        self._sent: deque[Any] = deque()
+        self._counts: dict[str, int] = {}
+        self._last: StreamResult | None = None
+        self._is_published = True
+        self._client = mqtt_client(address)
+        self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
+        self._client.on_connect = self._connected
+        self._client.on_disconnect = self._client.on_connect_fail = self._away
+        self._client.connect_async(address.host, address.port)
+        self._client.loop_start()
+
+    def write(self, results: Results) -> None:
+        """See `Sink.write`."""
+        self._last = last = standing(results, self._last)
+        if last is None:
+            return
+        if self._interval_s == 0:
+            states = list(results)
+            # A machine that goes off ends its alarm after the last result; the retained state must say so.
+            for state in states if states and states[-1] == last else [*states, last]:
+                self._publish_state(state)
+        elif results.events or time.monotonic() >= self._next_state_s:
+            self._next_state_s = time.monotonic() + self._interval_s
+            self._publish_state(last)
+        else:
+            self._is_published = False
+        for event in results.events:
+            self._publish("event", event_json(event), retain=False)
+
+    def health(self, health: Health) -> None:
+        """Publish what has changed; while nothing comes it is offline, and entities of Home Assistant expire."""
+        for event in health.events:
+            self._publish("event", event_json(event), retain=False)
+        if health.stale != self._stale:
+            self._stale = health.stale
+            self._publish("availability", self._availability)
+        expire_after_s = _expiry(health.stale_after_s + self._interval_s)
+        if expire_after_s != self._expire_after_s:
+            self._expire_after_s = expire_after_s
+            self._announce_to(self._client)
+
+    def status(self, counters: Counters) -> None:
+        """See `Sink.status`."""
+        self._counts = dataclasses.asdict(counters)
+        if time.monotonic() >= self._next_status_s:
+            self._next_status_s = time.monotonic() + _STATUS_PERIOD_S
+            self._publish("status", json.dumps(self._counts))
+
+    def close(self) -> None:
+        """See `Sink.close`: the last state and counts go out, then ``offline``."""
+        if self._last is not None and not self._is_published:
+            self._publish_state(self._last)
+        self._publish("status", json.dumps(self._counts))
+        if self._client.is_connected():
+            self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
+                _PATIENCE_S
+            )
+        self._client.on_disconnect = None
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _publish_state(self, result: StreamResult) -> None:
+        self._is_published = True
+        blamed = next((name for name, value in result.sensors.items() if value > 0), "") if result.alarm else ""
+        state = {
+            "time": time_texts(np.array([result.time_s]))[0],
+            "score": _short(result.score),
+            "threshold": _short(result.threshold),
+            "alarm": result.alarm,
+            "blamed": blamed,
+            "sensors": {name: _short(value) for name, value in result.sensors.items()},
+            "drift": None if result.drift is None else _short(result.drift),
+        }
+        self._publish("state", json.dumps(state, ensure_ascii=False))
+
+    def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
+        if not self._client.is_connected():
+            # The state that counts is the newest; a queue of old ones would only fill the memory.
+            self.dropped += 1
+            return
+        while self._sent and self._sent[0].is_published():
+            self._sent.popleft()
+        if len(self._sent) >= _MOST_UNACKNOWLEDGED:
+            self._sent[0].wait_for_publish(_ACKNOWLEDGED_S)
+            # A broker that acknowledges nothing gets nothing more but events, and of these no more than a queue full.
+            if not self._sent[0].is_published() and (retain or len(self._sent) >= 2 * _MOST_UNACKNOWLEDGED):
+                self.dropped += 1
+                return
+        self._sent.append(self._client.publish(f"{self._base}/{topic}", payload, qos=1, retain=retain))
+
+    @property
+    def _availability(self) -> str:
+        return "offline" if self._stale else "online"
+
+    def _announce_to(self, client: Any) -> None:
+        if client.is_connected():
+            for topic, payload in self._announce(self._expire_after_s):
+                client.publish(topic, json.dumps(payload), qos=1, retain=True)
+
+    def _connected(self, client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
+        if reason.is_failure:
+            self._away(reason)
+            return
+        self._told = False
+        self._announce_to(client)
+        client.publish(f"{self._base}/availability", self._availability, qos=1, retain=True)
+        self._next_state_s = self._next_status_s = 0.0
+
+    def _away(self, *details: Any) -> None:
+        if not self._told:
+            self._told = True
+            reason = f" ({details[0]})" if len(details) == 1 else ""
+            self._tell(f"{self.name} cannot be reached{reason}; trying again")
+
+
+def _check_topic(topic: str) -> None:
+    """Refuse what no broker takes a message for: it would be dropped without a word."""
+    if any(character in topic for character in "#+\0"):
+        raise UsageError(f"a topic to publish under holds no #, + or zero. Received: {topic!r:.80}")
+
+
+def _interval(address: MqttAddress) -> float:
+    try:
+        interval_s = float(address.options.get("interval", "1"))
+    except ValueError:
+        interval_s = -1.0
+    if not 0 <= interval_s < 1e6:
+        raise UsageError(f"interval: expected seconds, zero or more. Received: {address.options['interval']!r}")
+    return interval_s
+
+
+def _expiry(stale_after_s: float) -> int:
+    """Return the next of 60, 120, 240 … seconds: Home Assistant need not be told of every little change."""
+    return 60 << max(0, math.ceil(math.log2(stale_after_s / 30)))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

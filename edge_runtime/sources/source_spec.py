@@ -1,0 +1,159 @@
+"""``--source``: one word that says where readings come from.
+
+===============================  ======================================================================
+``-``                            CSV on standard input
+``csv:PATH``                     CSV file, plain or gzip, or a named pipe; a header comes first
+``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name (or list in the model's order) a line
+``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
+``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
+``host[?rate=N]``                this machine's own sensors, 4 times a second
+``MODULE:FUNCTION``              any Python function that returns an iterable of readings
+===============================  ======================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from edge_runtime.errors import UsageError
+from edge_runtime.sources.files import Decoder, TextSource
+from edge_runtime.sources.json_decoder import JsonDecoder
+from edge_runtime.sources.source import Source
+from edge_runtime.tables.csv_decoder import CsvDecoder
+
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:FUNCTION"
+
+
+def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) -> Source:
+    """Open what a ``--source`` says.
+
+    Parameters
+    ----------
+    spec : str
+    sensors : sequence of str
+        The model's.
+    tell : callable
+        Told of losses and returns, in one line each.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind of source, or an option cannot be meant.
+    RecordingError
+        If it cannot be opened.
+    MissingExtraError
+        If a package it needs is not installed.
+    """
+    names = tuple(sensors)
+    kind, _, rest = spec.partition(":")
+    if spec == "-" or (kind in ("csv", "jsonl") and rest):
+        path = rest or "-"
+        decoder = (
+            JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, "standard input" if path == "-" else path)
+        )
+        return TextSource(path, decoder, len(names))
+    makers = {"serial": _serial, "mqtt": _mqtt, "mqtts": _mqtt, "host": _host}
+    make = makers.get(kind.partition("?")[0])
+    if make is not None:
+        return make(spec, names, tell)
+    if _FUNCTION.fullmatch(spec):
+        return _function(spec, names, tell)
+    raise UsageError(f"--source: expected one of {KINDS}. Received: {spec!r}")
+
+
+def load_function(spec: str, what: str) -> Callable[..., Any]:
+    """Return the function ``MODULE:FUNCTION`` names; modules in the current folder are found.
+
+    Raises
+    ------
+    UsageError
+        If there is no such module or function.
+    """
+    module_name, _, name = spec.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        function: Callable[..., Any] = getattr(importlib.import_module(module_name), name)
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"{what}: cannot find {spec!r} ({error}). Expected MODULE:FUNCTION on the Python path."
+        ) from error
+    if not callable(function):
+        raise UsageError(f"{what}: {spec!r} is no function. Received: {type(function).__name__}")
+    return function
+
+
+def _options(rest: str, known: tuple[str, ...], spec: str) -> tuple[str, dict[str, str]]:
+    place, _, query = rest.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise UsageError(f"--source {spec}: unknown option {', '.join(unknown)}. Expected: {', '.join(known)}.")
+    return place, options
+
+
+def _number(options: dict[str, str], name: str, default: float, spec: str) -> float:
+    try:
+        value = float(options.get(name, default))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise UsageError(f"--source {spec}: {name} must be a number above zero. Received: {options[name]!r}")
+    return value
+
+
+def _decoder(form: str, names: tuple[str, ...], source: str) -> Decoder:
+    if form == "jsonl":
+        return JsonDecoder(names)
+    if form == "csv":
+        return CsvDecoder(names, source, header=False)
+    raise UsageError(f"format: expected csv or jsonl. Received: {form!r}")
+
+
+def _serial(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.sources.reconnecting import Reconnecting
+    from edge_runtime.sources.serial_port import SerialSource
+
+    port, options = _options(spec.partition(":")[2], ("baud", "format"), spec)
+    baud = int(_number(options, "baud", 115200, spec))
+    form = options.get("format", "csv")
+    return Reconnecting(
+        port, lambda: SerialSource(port, baud, _decoder(form, names, port), len(names)), len(names), tell
+    )
+
+
+def _mqtt(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.common.mqtt_client import MqttAddress
+    from edge_runtime.sources.mqtt_source import MqttSource
+
+    address = MqttAddress.parse(spec, ("qos", "format"))
+    decoder = _decoder(address.options.get("format", "jsonl"), names, address.topic)
+    return MqttSource(address, decoder, len(names), tell)
+
+
+def _host(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.sources.host import HostSource
+    from edge_runtime.sources.queued import IteratorSource
+    from edge_runtime.sources.reconnecting import Reconnecting
+
+    _, options = _options(spec, ("rate",), spec)
+    if spec.partition("?")[0] != "host":
+        raise UsageError(f"--source: expected host or host?rate=N. Received: {spec!r}")
+    host = HostSource(rate_hz=_number(options, "rate", 4.0, spec))
+    return Reconnecting("host", lambda: IteratorSource("host", lambda: host, names), len(names), tell)
+
+
+def _function(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.sources.queued import IteratorSource
+    from edge_runtime.sources.reconnecting import Reconnecting
+
+    function = load_function(spec, "--source")
+    return Reconnecting(spec, lambda: IteratorSource(spec, function, names), len(names), tell)

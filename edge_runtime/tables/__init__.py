@@ -1,0 +1,1 @@
+"""Files of readings, whatever their format: named columns, rows that come block by block."""

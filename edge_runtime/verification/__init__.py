@@ -1,0 +1,1 @@
+"""Whether a file does here what it did where it was exported."""

@@ -1,0 +1,168 @@
+"""How a file will score: head, smoothing, following mean and limit, chosen and fitted on its own outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from edge_runtime.inference.attribution import Attribution
+from edge_runtime.inference.heads import Head
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
+from export.fitting.blocks import block_variance
+from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
+from export.fitting.file_outputs import Fault, FileOutputs
+from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
+from export.fitting.fit_heads import DRIFTING, mode_count
+from export.fitting.limit import Limit
+
+Floats = npt.NDArray[np.float64]
+# Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head that did not
+# see a block finds it better reconstructed than what will come, and the limit would be too low.
+_SERIES_HEADS = ("inputs", "codebook", "deep")
+_TABLE_HEAD = "codebook"
+# A drift is followed within a hundred readings. The limit is fitted without following, so it errs on the quiet side.
+_MEAN_RATE = 0.01
+
+
+@dataclass(frozen=True)
+class FittedScoring:
+    """All that turns network outputs into judged scores.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        What was chosen.
+    scoring : Scoring
+    head : Head
+        Scaled so that the limit of the smoothed score is 1.
+    attribution : Attribution
+    bands : tuple of float
+        See `edge_runtime.model_file.manifest.Manifest`.
+    limit : Limit
+        Of the scores before they were scaled.
+    roc_auc : float
+        Normal windows against synthetic faults, scored by heads that saw neither.
+    tried : tuple of HeadTried
+        The best first.
+    """
+
+    candidate: Candidate
+    scoring: Scoring
+    head: Head
+    attribution: Attribution
+    bands: tuple[float, ...]
+    limit: Limit
+    roc_auc: float
+    tried: tuple[HeadTried, ...]
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What scorings of one run have in common.
+
+    Parameters
+    ----------
+    faults : tuple of Fault
+        The faults whose outputs are among a file's.
+    spec : DetectorSpec
+        Its scoring is what was asked for; what it leaves open is chosen.
+    alarms_per_window : float or None
+        See `export.fitting.limit.fit_limit`.
+    is_series : bool
+        Without order in time there is nothing to smooth or follow.
+    """
+
+    faults: tuple[Fault, ...]
+    spec: DetectorSpec
+    alarms_per_window: float | None
+    is_series: bool
+
+    # Products this small are slower on several threads, and much slower where other processes want them as well.
+    @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
+    def choose(self, outputs: FileOutputs) -> FittedScoring:
+        """Choose and fit on a file's outputs."""
+        wish = self.spec.scoring
+        asks_for_modes = self.is_series and wish.head in (CHOSEN_ON_EXPORT.head, "modes")
+        modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if asks_for_modes else 1
+        spans = (wish.smoothing_span,) if wish.smoothing_span else SPANS if self.is_series else (1,)
+        tried = [
+            one
+            for head, allow_drift in _candidates(outputs, wish, modes, is_series=self.is_series)
+            for one in self._try(outputs, head, spans, allow_drift=allow_drift)
+        ]
+        chosen = best(tried)
+        rate = _mean_rate(wish, chosen.candidate, modes, is_series=self.is_series)
+        return self._fit(outputs, chosen, rate, tried)
+
+    @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
+    def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
+        """Fit on other outputs what was chosen on some."""
+        candidate = like.candidate
+        tried = self._try(outputs, candidate.head, (candidate.span,), allow_drift=candidate.allow_drift)
+        return self._fit(outputs, tried[0], like.scoring.mean_rate, tried)
+
+    def _try(self, outputs: FileOutputs, head: str, spans: tuple[int, ...], *, allow_drift: bool) -> list[Tried]:
+        preprocessing = self.spec.preprocessing
+        guard = -(-preprocessing.window // preprocessing.stride) - 1
+        scores = _left_out(outputs, self.faults, head, allow_drift=allow_drift, guard=guard)
+        return try_spans(
+            scores, self.faults, outputs.usual, head, spans, self.alarms_per_window, allow_drift=allow_drift
+        )
+
+    def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
+        candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
+        head = fit_on_all(outputs, candidate)
+        mode = modes_of(head, inputs)
+        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, mode_count_of(head))
+        return FittedScoring(
+            candidate,
+            Scoring(candidate.head, candidate.span, rate),
+            head.scaled(1.0 / limit.value),
+            attribution,
+            fit_bands(attribution, inputs, self.spec.preprocessing, mode),
+            limit,
+            chosen.roc_auc,
+            _by_detection(tried),
+        )
+
+
+def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: bool) -> list[tuple[str, bool]]:
+    """Return the heads to try and whether each allows drift."""
+    if wish.head != CHOSEN_ON_EXPORT.head:
+        return [(wish.head, False)]
+    if not is_series:
+        return [(_TABLE_HEAD, False)]
+    inputs = outputs.normal["inputs"]
+    # One number at a time has no shape for a network to learn.
+    heads = [(head, False) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
+    if modes > 1:
+        return [*heads, ("modes", False)]
+    drifts = block_variance(inputs / np.maximum(inputs.std(axis=0), 1e-9)) > DRIFTING
+    return [*heads, ("inputs", True)] if drifts.any() else heads
+
+
+def _left_out(
+    outputs: FileOutputs, faults: tuple[Fault, ...], head: str, *, allow_drift: bool, guard: int
+) -> tuple[Floats, list[Floats]]:
+    if can_leave_out(len(outputs.normal["inputs"])):
+        return score_left_out(outputs, faults, head, allow_drift=allow_drift, guard=guard)
+    # Too few windows to leave any out: their own scores are all there is, and the limit's t is as wide as that.
+    fitted = fit_on_all(outputs, Candidate(head, allow_drift))
+    return fitted.score(outputs.normal).astype(np.float64), [
+        fitted.score(one).astype(np.float64) for one in outputs.faulty
+    ]
+
+
+def _mean_rate(wish: Scoring, candidate: Candidate, modes: int, *, is_series: bool) -> float:
+    """Return how fast the mean follows: machines drift, but one that changes modes must not be followed."""
+    if wish.mean_rate >= 0:
+        return wish.mean_rate
+    return _MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0
+
+
+def _by_detection(tried: list[Tried]) -> tuple[HeadTried, ...]:
+    ranked = sorted(tried, key=lambda one: -one.detection)
+    return tuple(HeadTried(one.candidate.name, round(one.detection, 4)) for one in ranked)

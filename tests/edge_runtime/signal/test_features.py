@@ -1,0 +1,199 @@
+"""Scaling and features: against independent references, streamed as in a batch, in the graph as in numpy."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from machines import pump_rows
+
+from edge_runtime import Detector
+from edge_runtime.errors import UsageError
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.features import FEATURES, band_matrix, dft_matrix
+from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, sliding_windows
+from export import flatbuffer
+from export.export_run import ExportSettings, export_run
+from export.inference_graph import build_detector_graph
+from export.runtime_check import InstalledRuntime, run_graph, run_in
+from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
+from training.pipeline import DetectorSettings, train
+from training.recordings import Recording
+from training.recordings.windows import split
+from training.run_folder import DenseLayer, Network
+from training.trainer import TrainingSettings
+
+ROWS = pump_rows(600)
+BANDS = 5
+
+
+def fitted(window=16, features=FEATURES, rows=ROWS, scaling="standard", rate_hz=100.0):
+    recording = Recording("r", tuple("abcd"[: rows.shape[1]]), rows)
+    part, _ = split(recording, window, 1, 0.25)
+    settings = PreprocessingSettings(scaling, tuple(features), BANDS)
+    return fit_preprocessing(part, settings, np.random.default_rng(0), rate_hz)
+
+
+def reference(name, x):
+    """One feature of one scaled window (window, sensors), the slow way."""
+    if name == "values":
+        return x
+    if name in ("mean", "std", "min", "max"):
+        return getattr(x, name)(axis=0)[None]
+    if name == "slope":
+        return np.polyfit(np.arange(len(x)), x, 1)[:1] * (len(x) - 1)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(len(x)) + 0.5) / len(x))
+    power = np.abs(np.fft.rfft(x * (hann / np.sqrt(np.sum(hann**2)))[:, None], axis=0)) ** 2
+    return np.log(band_matrix(name, len(x), BANDS, 100.0) @ power + 1e-6)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_features_are_those_of_the_slow_reference(feature):
+    preprocessing = fitted(features=[feature])
+    windows = sliding_windows(ROWS, 16)
+    center, scale = np.array(preprocessing.center), np.array(preprocessing.scale)
+    expected = [reference(feature, np.clip((window - center) / scale, -8, 8)).ravel() for window in windows[::40]]
+    np.testing.assert_allclose(preprocessing.raw_features(windows[::40]), expected, atol=2e-3, rtol=1e-3)
+
+
+def test_features_are_scaled_to_the_same_size_and_limited():
+    preprocessing = fitted()
+    inputs = preprocessing.transform(sliding_windows(ROWS[:450], 16))
+    np.testing.assert_allclose(inputs.mean(axis=0), 0, atol=0.1)
+    np.testing.assert_allclose(inputs.std(axis=0), 1, atol=0.25)
+    far = preprocessing.transform(sliding_windows(ROWS[:16] * 100, 16))
+    assert np.abs(far).max() == 8
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    window=st.integers(4, 24),
+    stride=st.integers(1, 9),
+    features=st.lists(st.sampled_from(FEATURES), min_size=1, max_size=4, unique=True),
+)
+def test_streamed_inputs_are_the_batch_inputs(window, stride, features):
+    preprocessing = fitted(window, features)
+    buffer = WindowBuffer(window, stride, 4)
+    streamed = [preprocessing.transform(due[None]) for due in map(buffer.push, ROWS[:100]) if due is not None]
+    batch = preprocessing.transform(sliding_windows(ROWS[:100], window, stride))
+    # numpy's matrix product sums in another order for one window than for many.
+    np.testing.assert_allclose(np.concatenate(streamed), batch, atol=1e-4)
+
+
+def network_that_passes_on(inputs):
+    return Network((DenseLayer(np.eye(inputs, dtype=np.float32), np.zeros(inputs, np.float32), "linear"),))
+
+
+@pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
+@pytest.mark.parametrize("features", [["values"], FEATURES])
+def test_graph_gives_the_inputs_of_numpy(runtime, features):
+
+    preprocessing = fitted(features=features)
+    inputs = preprocessing.inputs
+    head = Head("t2", np.zeros(inputs, np.float32), np.ones(inputs, np.float32))
+    graph = build_detector_graph(network_that_passes_on(inputs), preprocessing, head, None)
+
+    windows = np.ascontiguousarray(sliding_windows(ROWS, 16)[::20])
+    outputs, _ = run_graph(InstalledRuntime.here(runtime), flatbuffer.name_tensors(graph, graph), windows)
+    np.testing.assert_allclose(outputs["codes"], preprocessing.transform(windows), atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def shaken():
+    """Return a detector of spectra and statistics of a machine that hums, and a window in which it rattles."""
+    rng = np.random.default_rng(0)
+    time = np.arange(4000)
+    hum = np.stack([np.sin(time / 3), np.cos(time / 5)], axis=1) + rng.normal(0, 0.3, (4000, 2))
+    rattle = hum[:32].copy()
+    rattle[:, 1] += 1.5 * (-1.0) ** time[:32]
+    recording = Recording("hum", ("left", "right"), hum.astype(np.float32))
+    preprocessing = PreprocessingSettings(features=("std", "slope", "spectrum"), bands=8)
+    training = TrainingSettings(epochs=15)
+    detector = DetectorSettings(window=32, stride=4, preprocessing=preprocessing, training=training)
+    return train(recording, detector), rattle.astype(np.float32)
+
+
+def test_spectra_and_statistics_stay_float_in_the_int8_file(shaken, tmp_path):
+    run, rattle = shaken
+    model = export_run(run.folder, ExportSettings("int8"))
+    model.write(tmp_path / "hum.tflite")
+    assert model.manifest.parity.score_correlation > 0.97
+    detector = Detector.load(tmp_path / "hum.tflite")
+    assert detector.score(rattle) > 5 * detector.threshold
+    blame = detector.explain(rattle)
+    assert max(blame, key=blame.get) == "right"
+
+
+def test_host_of_a_bare_network_makes_the_same_features(shaken):
+    run, rattle = shaken
+    whole, bare = (export_run(run.folder, ExportSettings(target=target)) for target in ("cpu", "edgetpu"))
+    windows = np.concatenate([run.folder.windows.windows[-50:], rattle[None]])
+    runtime = InstalledRuntime.here(installed_runtimes()[0])
+    one, other = (run_in(runtime, model, windows) for model in (whole, bare))
+    assert np.corrcoef(one.scores, other.scores)[0, 1] > 0.99
+    np.testing.assert_allclose(one.codes, other.codes, atol=16 / 255 / 4 + 1 / 256)
+
+
+def test_robust_scaling_does_not_see_a_few_wild_readings():
+    rows = np.random.default_rng(0).normal(5, 2, (20_000, 1)).astype(np.float32)
+    rows[::100] = 1e6
+    part, _ = split(Recording("r", ("a",), rows), 1, 1, 0.25)
+    center, scale = fit_scaling(part, "robust")
+    assert (center[0], scale[0]) == (pytest.approx(5, abs=0.05), pytest.approx(2, abs=0.05))
+    assert fit_scaling(part, "standard")[1][0] > 1e4
+
+
+def test_robust_scale_of_a_resting_sensor_is_its_deviation():
+    rows = np.zeros((1000, 1), np.float32)
+    rows[::10] = 1
+    part, _ = split(Recording("r", ("a",), rows), 1, 1, 0.25)
+    assert fit_scaling(part, "robust")[1][0] == pytest.approx(0.3, abs=0.01)
+
+
+def test_standard_scaling_keeps_its_digits_far_from_zero():
+    rows = (1e6 + np.random.default_rng(0).normal(size=(10_000, 1))).astype(np.float32)
+    part, _ = split(Recording("r", ("a",), rows), 1, 1, 0.25)
+    center, scale = fit_scaling(part, "standard")
+    assert center[0] == pytest.approx(rows[:7500].astype(np.float64).mean(), abs=1e-6)
+    assert scale[0] == pytest.approx(rows[:7500].astype(np.float64).std(), rel=1e-9)
+
+
+def test_white_noise_of_variance_one_has_power_one_in_every_band():
+    noise = np.random.default_rng(0).normal(size=(4000, 64))
+    power = np.square(noise @ dft_matrix(64).T)
+    bands = (power[:, :33] + power[:, 33:]) @ band_matrix("spectrum", 64, 6, 0).T
+    np.testing.assert_allclose(bands.mean(axis=0), 1, atol=0.1)
+
+
+@pytest.mark.parametrize("feature", ["spectrum", "logmel"])
+@pytest.mark.parametrize(("window", "bands"), [(4, 2), (9, 4), (64, 32), (1024, 40)])
+def test_every_band_has_a_frequency(feature, window, bands):
+    weights = band_matrix(feature, window, bands, 16_000.0)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    assert (weights >= 0).all()
+    assert (np.diff(weights.argmax(axis=1)) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("features", "window", "rate_hz", "message"),
+    [
+        (["median"], 16, 0, "expected some of values, mean"),
+        (["mean", "mean"], 16, 0, "each once"),
+        (["spectrum"], 2, 0, "--window of 4 or more"),
+        (["spectrum"], 4096, 0, "--window of up to 2048"),
+        (["logmel"], 16, 0, "readings per second"),
+    ],
+)
+def test_features_that_cannot_be_are_refused(features, window, rate_hz, message):
+    with pytest.raises(UsageError, match=message):
+        fitted(window, features, np.zeros((20_000, 1), np.float32), rate_hz=rate_hz)
+
+
+def test_preprocessing_of_an_older_manifest_loads():
+    old = {"scaling": "standard", "center": [1.0], "scale": [2.0], "window": 3, "stride": 1, "limit": 8.0}
+    preprocessing = from_json(Preprocessing, old)
+    assert preprocessing.inputs == 3
+    assert from_json(Preprocessing, json.loads(json.dumps(to_json(fitted())))) == fitted()

@@ -1,0 +1,54 @@
+"""The moving average of scores: stream and batch agree with each other and with pandas' formula."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.signal import lfilter
+
+from edge_runtime.signal.smoothing import Smoother
+
+scores = st.lists(st.floats(0, 1e6, width=32), max_size=700)
+
+
+@given(scores, st.integers(1, 60))
+def test_batch_gives_the_stream_values(values, span):
+    stream, batch = Smoother(span), Smoother(span)
+    array = np.array(values, np.float32)
+    np.testing.assert_allclose(
+        batch.update_many(array), [stream.update(float(value)) for value in array], rtol=1e-5, atol=1e-4
+    )
+
+
+@given(scores, st.integers(1, 60), st.integers(0, 700))
+def test_cutting_the_batch_changes_nothing(values, span, cut):
+    array = np.array(values, np.float32)
+    whole, parts = Smoother(span), Smoother(span)
+    joined = np.concatenate([parts.update_many(array[:cut]), parts.update_many(array[cut:])])
+    np.testing.assert_allclose(whole.update_many(array), joined, rtol=1e-5, atol=1e-4)
+
+
+def test_it_is_a_first_order_filter_that_starts_at_the_first_score():
+    values = np.random.default_rng(0).exponential(size=1000).astype(np.float32)
+    alpha = 2 / 31
+    expected, _ = lfilter([alpha], [1, alpha - 1], values.astype(np.float64), zi=[(1 - alpha) * float(values[0])])
+    np.testing.assert_allclose(Smoother(30).update_many(values), expected, rtol=1e-5)
+
+
+def test_reset_forgets():
+    smoother = Smoother(9)
+    smoother.update(100.0)
+    smoother.reset()
+    assert smoother.update(1.0) == 1.0
+
+
+@pytest.mark.parametrize("span", [1, 8])
+@pytest.mark.parametrize("overflow", [np.inf, np.nan])
+def test_score_that_overflowed_is_the_largest_and_passes(span, overflow):
+    scores = np.array([1.0, overflow, *[1.0] * 600], np.float32)
+    stream, batch = Smoother(span), Smoother(span)
+    smoothed = batch.update_many(scores)
+    np.testing.assert_allclose(smoothed, [stream.update(float(score)) for score in scores], rtol=1e-4)
+    assert smoothed[0] == 1.0
+    assert smoothed[1] > 1e37
+    assert smoothed[-1] == pytest.approx(1.0)

@@ -1,0 +1,103 @@
+"""The state file: whole, checked by sum and by meaning, kept by one process alone."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from machines import pump_rows
+
+from edge_runtime import Detector
+from edge_runtime.errors import OutputError
+from edge_runtime.running.lock import FileLock
+from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.adaptation.spot import SpotSettings, SpotState
+from edge_runtime.streaming.judging import AdaptationSettings
+from edge_runtime.streaming.state import StateError, read_state, write_state
+from edge_runtime.streaming.stream import Stream, StreamSettings
+
+
+@pytest.fixture
+def stream(model_path):
+    spot = AdaptationSettings(spot=SpotSettings())
+    stream = Stream(Detector.load(model_path), StreamSettings(adaptation=spot))
+    rows = pump_rows(1500, seed=5).astype(np.float64)
+    stream.push(Readings(np.arange(1500.0), rows))
+    return stream
+
+
+def forged(path, **changes):
+    """Change fields, and write a checksum that fits."""
+    state = json.loads(path.read_bytes())["state"]
+    for name, value in changes.items():
+        *parents, last = name.split("__")
+        place = state
+        for parent in parents:
+            place = place[parent]
+        place[last] = value
+    text = json.dumps(state)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps({"sha256": digest, "state": state}))
+
+
+def test_state_comes_back_as_it_was(stream, tmp_path):
+    write_state(tmp_path / "s.json", stream.state)
+    assert read_state(tmp_path / "s.json").spot == stream.state.spot
+    assert read_state(tmp_path / "none.json") is None
+
+
+def test_every_changed_character_of_a_number_is_noticed(stream, tmp_path):
+    path = tmp_path / "s.json"
+    write_state(path, stream.state)
+    content = path.read_bytes()
+    for place in range(0, len(content), 101):
+        if chr(content[place]).isdigit():
+            other = b"1" if content[place : place + 1] != b"1" else b"2"
+            path.write_bytes(content[:place] + other + content[place + 1 :])
+            with pytest.raises(StateError):
+                read_state(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"spot__n_scores": 0}, {"spot__n_scores": -1}, {"spot__n_peaks": 0}, {"spot__peaks": [0.0] * 20},
+        {"alarm__cool_down_s": -1.0}, {"alarm__lasted_s": float("nan")}, {"alarm__peak_score": -1.0},
+        {"ahead": -1}, {"ahead": 10**9}, {"usual_step_s": -1.0}, {"smoothed": float("inf")}, {"smoothed": -5.0},
+        {"smoothed": 1e300}, {"window": [[1e300] * 4]}, {"last_time_s": float("inf")}, {"schema": 1},
+        {"drift__count": -1}, {"mean_drift": [float("nan")] * 4},
+    ],
+)  # fmt: skip
+def test_state_that_cannot_be_meant_is_refused_even_with_its_checksum(stream, tmp_path, change):
+    path = tmp_path / "s.json"
+    write_state(path, stream.state)
+    forged(path, **change)
+    with pytest.raises(StateError):
+        read_state(path)
+
+
+def test_scores_of_a_forged_adaptation_never_crash(stream):
+    stream.scorer.judge.spot.state = SpotState(peaks=(1.0,) * 20, level=1.0, n_scores=0, n_peaks=20)
+    assert stream.scorer.judge.threshold == stream.detector.threshold
+
+
+def test_bad_state_is_set_aside_told_and_replaced(stream, tmp_path):
+    told, path = [], tmp_path / "s.json"
+    stream.notices.tell = told.append
+    path.write_bytes(b"{}")
+    keeper = StateKeeper(path, 10.0, stream)
+    keeper.restore()
+    keeper.close()
+    assert (tmp_path / "s.json.bad").read_bytes() == b"{}"
+    assert "set aside as s.json.bad" in told[0]
+    assert read_state(path) is not None
+
+
+def test_lock_is_held_by_one_and_free_afterwards(tmp_path):
+    first = FileLock(tmp_path / "s.json")
+    with pytest.raises(OutputError, match="in use by process"):
+        FileLock(tmp_path / "s.json")
+    first.release()
+    FileLock(tmp_path / "s.json").release()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,171 @@
+"""The limit of the smoothed score: what it promises, kept on data of the same kind that it never saw."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from edge_runtime.errors import UsageError
+from edge_runtime.signal.preprocessing import Preprocessing
+from export.fitting.budget import UNITS_S, FalseAlarmBudget
+from export.fitting.limit import Limit, effective_size, fit_limit
+from export.promise import threshold_of, window_s_of
+from saelite.false_alarms import doubt, false_alarms
+
+
+def ar1(n, phi, rng):
+    """A stationary AR(1) process of variance 1, shape (n,)."""
+    noise = rng.normal(size=n) * np.sqrt(1 - phi**2)
+    noise[0] = rng.normal()
+    for step in range(1, n):
+        noise[step] += phi * noise[step - 1]
+    return noise
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8, 0.95])
+def test_autocorrelated_values_are_worth_as_many_as_theory_says(phi):
+    rng = np.random.default_rng(0)
+    found = np.mean([effective_size(ar1(20_000, phi, rng)) for _ in range(8)])
+    # The variance of the mean of an AR(1) process is that of n (1 - phi) / (1 + phi) independent values.
+    assert found == pytest.approx(20_000 * (1 - phi) / (1 + phi), rel=0.15)
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200))
+def test_values_are_never_worth_more_than_there_are(values):
+    assert 1 <= effective_size(np.array(values)) <= len(values)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.8, 0.95])
+@pytest.mark.parametrize("share", [0.01, 0.003])
+def test_promised_share_is_kept_on_unseen_scores_of_the_same_process(phi, share):
+    rng = np.random.default_rng(0)
+    unseen, promised, upper = [], [], []
+    for _ in range(20):
+        scores = np.exp(0.7 * ar1(8_000, phi, rng) - 2)
+        run_length = fit_limit(scores[:2_000], share).run_length
+        limit = fit_limit(scores[:2_000], share / run_length)
+        unseen.append(np.mean(scores[2_000:] > limit.value))
+        promised.append(limit.share)
+        upper.append(limit.share_upper)
+    # The tail rule errs on the quiet side where scores have no tail but a normal one's.
+    assert np.mean(promised) / 6 < np.mean(unseen) < 3 * np.mean(promised)
+    # With 95 % confidence: of 20 fits one may be beyond, and chance may make it two more.
+    assert np.sum(np.array(unseen) > upper) <= 3
+
+
+def test_limit_is_the_t_prediction_limit_of_the_log_scores():
+    scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
+    limit = fit_limit(scores, 0.02)
+    logs, n = np.log(scores), limit.n_effective
+    share = 0.02 * limit.run_length
+    factor = stats.t(n - 1).ppf(1 - share)
+    expected = np.exp(logs.mean() + factor * logs.std(ddof=1) * np.sqrt(1 + 1 / n))
+    assert limit.value == pytest.approx(expected)
+    assert limit.share == pytest.approx(share)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(5, 500), st.floats(1e-6, 1.0), st.floats(1.05, 10.0), st.floats(1e-3, 1e3))
+def test_a_smaller_budget_or_larger_scores_never_lower_the_limit(seed, n, budget, times, factor):
+    scores = np.exp(np.random.default_rng(seed).normal(size=n))
+    limit, stricter = fit_limit(scores, budget), fit_limit(scores, budget / times)
+    assert limit.value <= stricter.value
+    assert limit.share >= stricter.share
+    assert limit.share <= limit.share_upper
+    assert fit_limit(scores * factor, budget).value == pytest.approx(limit.value * factor)
+
+
+def test_short_recording_is_asked_for_no_more_than_it_can_promise():
+    scores = np.exp(np.random.default_rng(0).normal(size=200))
+    limit, as_rare_as_possible = fit_limit(scores, 1e-9), fit_limit(scores, None)
+    assert limit.share == pytest.approx(1 / (10 * limit.n_effective))
+    assert (limit.value, limit.share) == (as_rare_as_possible.value, as_rare_as_possible.share)
+    assert limit.share_wanted < limit.share == as_rare_as_possible.share_wanted
+
+
+def test_skewed_scores_have_a_limit_by_their_tail():
+    rng = np.random.default_rng(0)
+    scores, unseen = (np.exp(rng.exponential(size=n)) for n in (4_000, 400_000))
+    limit = fit_limit(scores, 0.003)
+    assert np.mean(unseen > limit.value) == pytest.approx(limit.share, rel=0.5)
+
+
+def test_runs_above_the_limit_are_as_long_as_they_were_seen_to_be():
+    rng = np.random.default_rng(0)
+    scores = np.exp(np.repeat(rng.normal(size=2_000), 10))
+    limit = fit_limit(scores, 0.0005)
+    # At the 0.9 quantile a run is ten windows, or a few times that by chance; further out it is shorter.
+    assert 4 < limit.run_length < 10
+
+
+@pytest.mark.parametrize("scores", [np.zeros(50), np.full(50, 3.0), np.array([2.0])])
+def test_scores_that_do_not_vary_have_a_limit_all_the_same(scores):
+    limit = fit_limit(scores, 0.01)
+    assert np.isfinite(limit.value)
+    assert limit.value >= scores.max() * (1 - 1e-9)
+
+
+LONG = Limit(
+    3.0, n_windows=100_000, n_effective=10_000.0, share=1e-4, share_upper=2e-4, share_wanted=1e-4, run_length=10.0
+)
+SHORT = Limit(3.0, n_windows=1_000, n_effective=100.0, share=1e-3, share_upper=4e-3, share_wanted=1e-5, run_length=10.0)
+
+
+def test_promise_counts_runs_of_windows_above_the_limit():
+    threshold = threshold_of(LONG, FalseAlarmBudget(1, "day"), window_s=2.0)
+    # A day has 43,200 windows; 1 in 10,000 is above, in runs of ten.
+    assert threshold.promised == pytest.approx(0.432)
+    assert threshold.promised_upper == pytest.approx(0.864)
+    assert (threshold.value, threshold.budget, threshold.more_s) == (1.0, "1/day", 0.0)
+    assert "0.43 a day, at most 0.86 with 95 % confidence" in false_alarms(threshold)
+    assert doubt(threshold) is None
+
+
+def test_what_cannot_be_promised_says_how_much_more_to_record():
+    threshold = threshold_of(SHORT, FalseAlarmBudget(1, "week"), window_s=60.0)
+    # 1 in 100,000 needs 10,000 independent scores, of ten windows each: 99,000 minutes more.
+    assert threshold.more_s == pytest.approx(99_000 * 60)
+    assert "cannot promise 1/week: the recording holds 100 independent scores of 1000 windows" in doubt(threshold)
+    assert "Record 9.8 weeks more" in doubt(threshold)
+
+
+def test_after_as_much_more_recording_the_budget_is_promised():
+    rng, budget, window_s = np.random.default_rng(0), FalseAlarmBudget(2, "hour"), 1.0
+    per_window = budget.per_window(window_s)
+    first = threshold_of(fit_limit(np.exp(rng.normal(size=60)), per_window), budget, window_s)
+    enough = 60 + int(np.ceil(first.more_s / window_s)) + 10
+    assert first.promised > 2
+    again = threshold_of(fit_limit(np.exp(rng.normal(size=enough)), per_window), budget, window_s)
+    assert again.promised == pytest.approx(2, rel=0.1)
+
+
+def test_without_time_shares_are_promised_and_no_alarms_a_week():
+    threshold = threshold_of(SHORT, FalseAlarmBudget(), window_s=window_s_of(Preprocessing("none", (0.0,), (1.0,))))
+    assert threshold.promised is threshold.promised_upper is None
+    assert threshold.more_s == 0
+    assert "0.10% of normal windows, at most 0.40%" in false_alarms(threshold)
+
+
+def test_a_budget_by_reading_is_promised_without_time():
+    threshold = threshold_of(LONG, FalseAlarmBudget(1e-5, "reading"), window_s=0.0)
+    assert threshold.promised == pytest.approx(1e-5)
+    assert threshold.budget == "1e-05/reading"
+
+
+@given(st.floats(1e-3, 1e6), st.sampled_from([*UNITS_S]), st.floats(1e-3, 3600))
+def test_budgets_of_every_unit_are_alarms_for_each_window(count, unit, window_s):
+    text = f"{count:.6f}"
+    for form in (f"{text}/{unit}", f" {text} per {unit}s "):
+        budget = FalseAlarmBudget.parse(form)
+        seconds = {"hour": 3600, "day": 24 * 3600, "week": 7 * 24 * 3600, "month": 365.25 / 12 * 24 * 3600}[unit]
+        assert budget.per_window(window_s) == pytest.approx(float(text) * window_s / seconds)
+    assert budget.per_window(0.0) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "0/week", "-1/day", "1/fortnight", "one/week", "1.2.3/day", "./day", "1/week!"]
+)
+def test_what_is_no_budget_is_refused_with_what_was_expected(text):
+    with pytest.raises(UsageError, match=r"--false-alarms: expected a number above 0 per hour.*Received: '"):
+        FalseAlarmBudget.parse(text)

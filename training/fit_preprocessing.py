@@ -1,0 +1,133 @@
+"""Fitting the preprocessing on the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import UsageError
+from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
+from edge_runtime.signal.preprocessing import Preprocessing
+from training.recordings.windows import Stretches
+
+SCALINGS = ("standard", "robust")
+# Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
+_QUANTILE_ROWS = 100_000
+_FEATURE_WINDOWS = 20_000
+_FEATURE_BYTES = 2**26
+# In scaled units: a feature that hardly ever moves is not blown up beyond this.
+_FEATURE_FLOOR = 1e-3
+_LEAST_WINDOW = 4
+# Interquartile range of a normal distribution, in standard deviations.
+_NORMAL_IQR = 1.349
+
+
+def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]:
+    """Return centre and scale of each sensor over the training rows.
+
+    Where ``robust`` finds no interquartile range (a sensor that mostly rests), the standard deviation serves.
+
+    Parameters
+    ----------
+    scaling : str
+        One of `SCALINGS`.
+
+    Returns
+    -------
+    center, scale : ndarray of shape (sensors,), float64
+    """
+    center, scale = _moments(train)
+    if scaling == "robust":
+        step = max(1, train.rows // _QUANTILE_ROWS)
+        sample = np.concatenate([block[::step] for block in train.blocks()])
+        low, center, high = np.quantile(sample, [0.25, 0.5, 0.75], axis=0)
+        scale = np.where(high > low, (high - low) / _NORMAL_IQR, scale)
+    return center, scale
+
+
+def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation, in two passes: one pass would lose digits where the mean is large."""
+    center = sum(block.sum(axis=0, dtype=np.float64) for block in train.blocks()) / train.rows
+    squares = sum(np.square(block - center).sum(axis=0) for block in train.blocks())
+    return np.asarray(center), np.sqrt(squares / train.rows)
+
+
+@dataclass(frozen=True)
+class PreprocessingSettings:
+    """What to make of the values.
+
+    Parameters
+    ----------
+    scaling : str
+        One of `SCALINGS`.
+    features : tuple of str, optional
+        Of `edge_runtime.signal.features.FEATURES`; None leaves them to saelite.
+    bands : int
+        Of each spectrum; fewer where the window has fewer frequencies.
+    """
+
+    scaling: str = "standard"
+    features: tuple[str, ...] | None = None
+    bands: int = 16
+
+
+def fit_preprocessing(
+    train: Stretches, settings: PreprocessingSettings, rng: np.random.Generator, rate_hz: float = 0.0
+) -> Preprocessing:
+    """Return the preprocessing of windows like the training ones.
+
+    Raises
+    ------
+    UsageError
+        If a feature is unknown, or cannot be made of such windows.
+    """
+    features = settings.features or ("values",)
+    _check_features(features, train.window, rate_hz)
+    center, scale = fit_scaling(train, settings.scaling)
+    has_spectra = any(feature in SPECTRA for feature in features)
+    preprocessing = Preprocessing(
+        settings.scaling,
+        tuple(center.tolist()),
+        tuple(scale.tolist()),
+        train.window,
+        train.stride,
+        features=features,
+        bands=min(settings.bands, train.window // 2) if has_spectra else 0,
+        rate_hz=rate_hz,
+    )
+    if features == ("values",):
+        return preprocessing
+    limit = max(2, min(_FEATURE_WINDOWS, _FEATURE_BYTES // (4 * train.window * train.values.shape[1])))
+    values = preprocessing.raw_features(train.sample(limit, rng)).astype(np.float64)
+    return replace(
+        preprocessing,
+        feature_center=tuple(values.mean(axis=0).tolist()),
+        feature_scale=tuple(np.maximum(values.std(axis=0), _FEATURE_FLOOR).tolist()),
+    )
+
+
+def _check_features(features: tuple[str, ...], window: int, rate_hz: float) -> None:
+    unknown = [feature for feature in features if feature not in FEATURES]
+    if unknown or not features or len(set(features)) < len(features):
+        raise UsageError(
+            f"--features: expected some of {', '.join(FEATURES)}, each once. Received: {', '.join(features)!r}"
+        )
+    needs_window = [feature for feature in features if feature not in ("values", "mean", "min", "max")]
+    if window < _LEAST_WINDOW and needs_window:
+        raise UsageError(
+            f"--features {','.join(needs_window)} need a --window of {_LEAST_WINDOW} or more readings. "
+            f"Received: {window}."
+        )
+    spectra = [feature for feature in features if feature in SPECTRA]
+    if spectra and window > MAX_SPECTRUM_WINDOW:
+        raise UsageError(
+            f"--features {','.join(spectra)} take a --window of up to {MAX_SPECTRUM_WINDOW} readings: the file holds "
+            f"a matrix of window x window numbers. Received: {window}. Choose a smaller --window with a --stride."
+        )
+    if "logmel" in spectra and not rate_hz:
+        raise UsageError(
+            "--features logmel needs readings per second, and the recording does not say them. Expected a WAV file, "
+            "or a time column in seconds. Take --features spectrum instead."
+        )

@@ -1,0 +1,190 @@
+"""A file, or a folder of files, into one recording, in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.counted import counted
+from edge_runtime.errors import RecordingError
+from edge_runtime.signal.only_when import condition_of
+from edge_runtime.tables.array_table import ArrayTable
+from edge_runtime.tables.open_table import open_table
+from edge_runtime.tables.row_range import RowRange
+from edge_runtime.tables.table import Table
+from training.recordings.part import FilePart
+from training.recordings.recording import Columns, Recording, choose_sensors
+from training.recordings.store import RowStore, blocks_of
+
+# Every machine has a file of such a name: by itself it tells none from another.
+_COMMON_NAMES = frozenset(
+    ("normal", "train", "training", "data", "recording", "log", "logs", "readings", "good", "healthy", "test", "all")
+)
+SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".gz", ".parquet", ".npy", ".npz", ".wav"})
+
+
+def read_recording(
+    path: Path,
+    columns: Columns | None = None,
+    *,
+    rows: slice | RowRange = slice(None),
+    on_missing: str = "error",
+    only_when: str = "",
+) -> Recording:
+    """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
+
+    Of a folder all files are read in the order of their names; the first one's sensors must be in each. Rows
+    beyond 128 MB are kept on disk (`training.recordings.store`).
+
+    Parameters
+    ----------
+    rows : slice or RowRange
+        Which rows of each file to keep.
+    on_missing : str
+        See `edge_runtime.signal.missing.repair_missing`.
+    only_when : str
+        Keep only these rows, see `edge_runtime.signal.only_when`; no window reaches over those left out.
+
+    Raises
+    ------
+    RecordingError
+        If a file cannot be read, a column is missing, a cell is no number, no row is left, time is in
+        disorder, or the files' sampling rates differ.
+    """
+    columns = columns or Columns()
+    files = recording_files(Path(path))
+    parts: list[FilePart] = []
+    for file in files:
+        with open_table(file) as table:
+            sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
+            _check_goes_with(table, sensors, parts)
+            store = parts[0].store if parts else RowStore(len(sensors))
+            condition = condition_of(only_when, sensors)
+            wanted = rows if isinstance(rows, slice) else rows.rows(str(file))
+            mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
+            label = columns.label or table.header.label_column
+            part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
+            if mapped is None:
+                part.read(wanted)
+            parts.append(part)
+    recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    return replace(recording, only_when=only_when.strip(), off=sum(part.off for part in parts))
+
+
+def recording_files(path: Path) -> list[Path]:
+    """Return the files of a recording: itself, or what a folder holds, in the order of their names.
+
+    Raises
+    ------
+    RecordingError
+        If a folder holds no recording, or the recording is standard input.
+    """
+    if str(path) == "-":
+        raise RecordingError(
+            "training reads its recording more than once, which standard input does not allow. "
+            "Expected a file or a folder. Save the rows into a file first."
+        )
+    if not path.is_dir():
+        return [path]
+    files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
+    files = [file for file in files if not file.name.startswith(".")]
+    if not files:
+        raise RecordingError(f"{path} holds no recording. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
+    return sorted(files, key=_natural)
+
+
+def recording_name(path: Path) -> str:
+    """Return what a model of a recording is called: by its file, and by its folder where the file's name says little.
+
+    >>> recording_name(Path("/plant/pump3/normal.csv")), recording_name(Path("/plant/pump3.csv.gz"))
+    ('pump3-normal', 'pump3')
+    """
+    path = path.resolve()
+    stem = path.name.split(".")[0] or "recording"
+    return f"{path.parent.name}-{stem}" if stem.lower() in _COMMON_NAMES and path.parent.name else stem
+
+
+def _natural(path: Path) -> list[tuple[int, str]]:
+    """Sort ``run10`` after ``run9``."""
+    return [(int(part or 0), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _mapped(table: Table, sensors: tuple[str, ...], rows: slice) -> FloatArray | None:
+    """Return the rows of an NPY file as they lie on disk, where nothing has to be done to them."""
+    values = table.mapped(sensors) if isinstance(table, ArrayTable) else None
+    if values is None or not all(np.isfinite(block).all() for block in blocks_of(values)):
+        return None
+    return values[rows] if len(values[rows]) else None
+
+
+def _check_goes_with(table: Table, sensors: tuple[str, ...], parts: list[FilePart]) -> None:
+    if not parts:
+        return
+    first = parts[0].table
+    missing = [name for name in sensors if name not in table.header.names]
+    if missing:
+        raise RecordingError(
+            f"{table.name} lacks {', '.join(missing)}, which {first.name} has. Expected the same sensors in every "
+            f"file of the folder. Columns there: {', '.join(table.header.names)}."
+        )
+    if first.period_s and table.period_s and table.period_s != first.period_s:
+        raise RecordingError(
+            f"{table.name} has {1 / table.period_s:g} samples per second, {first.name} has {1 / first.period_s:g}. "
+            "Expected one rate. Resample the files, or train on those of one rate."
+        )
+
+
+def _notes(parts: list[FilePart]) -> tuple[str, ...]:
+    clocks = [part.clock for part in parts]
+    gaps, backward, repeated, unreadable = (
+        sum(getattr(clock, what) for clock in clocks) for what in ("gaps", "backward", "repeated", "unreadable")
+    )
+    found = (
+        (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
+        (
+            backward,
+            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+        ),
+        (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
+        (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps were not looked for there"),
+    )
+    periods = [part.period_s for part in parts if np.isfinite(part.period_s)]
+    uneven = bool(periods) and max(periods) > 1.5 * min(periods)
+    rates = f"the files' usual time steps differ, {min(periods):g} to {max(periods):g}" if uneven else ""
+    return tuple(text for count, text in (*found, (uneven, rates)) if count)
+
+
+def _recording(path: Path, files: list[Path], parts: list[FilePart], values: FloatArray) -> Recording:
+    labelled = all(part.label for part in parts)
+    names = dict.fromkeys(name for part in parts for name in part.table.header.names)
+    return Recording(
+        name=recording_name(path),
+        sensors=parts[0].sensors,
+        values=values,
+        labels=np.concatenate([block for part in parts for block in part.labels]) if labelled else None,
+        kept_out=tuple(name for name in names if name not in parts[0].sensors),
+        repaired=sum(part.repaired for part in parts),
+        sha256=_sha256(files),
+        starts=tuple(part.start for part in parts),
+        breaks=tuple(row for part in parts for row in part.breaks),
+        notes=_notes(parts),
+        rate_hz=1.0 / parts[0].period_s if np.isfinite(parts[0].period_s) else 0.0,
+    )
+
+
+def _sha256(files: list[Path]) -> str:
+    digests = [_file_sha256(file) for file in files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
