@@ -48,7 +48,7 @@ def windows_of_four(tmp_path_factory):
 @pytest.mark.parametrize(("block", "seconds"), [(1, 4500), (700, SHORT.seconds)])
 def test_year_in_short_loses_no_reading_and_no_fault(windows_of_four, tmp_path, block, seconds):
     (tmp_path / "m.tflite").write_bytes(windows_of_four)
-    year = simulate(tmp_path / "m.tflite", replace(SHORT, seconds=seconds), 1, block)
+    year = simulate(tmp_path / "m.tflite", replace(SHORT, seconds=seconds), 1, block, mean_rate=1e-4)
     assert year.problems == []
     assert (year.total("read"), len(year.weeks)) == (seconds, -(-seconds // SHORT.week))
     assert min(year.total("backwards"), year.total("alarms")) > 0

@@ -27,13 +27,17 @@ _SENSORS, _MISSING, _SAVE_S = 8, 1 / 5000, 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """What is simulated: `state` is the file that goes from week to week, `block` readings are pushed at once."""
+    """What is simulated: `state` is the file that goes from week to week, `block` readings are pushed at once.
+
+    With a `mean_rate` the mean follows the readings too, which takes half of all the time.
+    """
 
     model: Path
     state: Path
     calendar: Calendar
     seed: int
     block: int
+    mean_rate: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def run_week(plan: Plan, first: int) -> Week:
         mock.patch.object(time, "time", clock.wall),
         Detector.load(plan.model) as detector,
     ):
-        adaptation = AdaptationSettings(mean_rate=1e-4, spot=SpotSettings())
+        adaptation = AdaptationSettings(mean_rate=plan.mean_rate, spot=SpotSettings())
         return _run(plan, first, Stream(detector, StreamSettings(ALARM, adaptation)), clock)
 
 

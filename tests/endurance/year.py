@@ -4,7 +4,7 @@
 
 The readings are stamped by a clock of local time without a zone, 50 ppm fast in the first half and 50 ppm slow in the
 second, that is set right once a week: it goes on an hour in spring, back an hour in autumn, and repeats a second at the
-end of June. Once a week the process ends and another goes on from the state file. Mean and threshold follow the
+end of June. Once a week the process ends and another goes on from the state file. The threshold follows the
 readings. There is a fault each week, and one across each of these moments.
 """
 
@@ -101,9 +101,9 @@ class Year:
                 self.problems.append(f"still an alarm {SLOWEST} s after the fault at second {begin}")
 
 
-def simulate(model: Path, calendar: Calendar, seed: int, block: int = HOUR) -> Year:
+def simulate(model: Path, calendar: Calendar, seed: int, block: int = HOUR, mean_rate: float = 0.0) -> Year:
     """Go through a calendar, each week in a process whose memory is a device's: without tensorflow."""
-    plan = Plan(model, model.with_name("state.json"), calendar, seed, block)
+    plan = Plan(model, model.with_name("state.json"), calendar, seed, block, mean_rate)
     with get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         weeks = pool.map(partial(run_week, plan), range(0, calendar.seconds, calendar.week), chunksize=1)
     return Year(calendar, weeks).judge(plan.state)
