@@ -3,10 +3,13 @@
 from dataclasses import replace
 
 import pytest
+from broker import MOSQUITTO
 from calendar_clock import SHORT
 from chaos import make_model, problems_of
 from fuzz_models import MOST_MB, fuzz
 from fuzz_states import fuzz as fuzz_states
+from live_chaos import MOST_MB as MOST_MB_OF_A_STREAM
+from live_chaos import problems_of as live_problems_of
 from streaming_machine import rows_of, write_model
 from year import WINDOW, simulate
 
@@ -36,6 +39,14 @@ def test_state_with_any_value_anywhere_is_refused_or_harmless(model):
     taken, problems = fuzz_states(Detector(model, Runtime(NUMPY)), rows_of(1500).astype("float64"), 400, 2)
     assert problems == []
     assert 10 < taken < 200
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: apt-get install mosquitto)")
+@pytest.mark.parametrize("seed", [0, 2])
+def test_real_stream_with_a_real_broker_and_hanging_sinks_keeps_its_word(model, seed):
+    problems, peak_mb = live_problems_of(model.to_bytes(), seed)
+    assert problems == []
+    assert 20 < peak_mb <= MOST_MB_OF_A_STREAM
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from machines import SENSORS, pump_rows
 
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import OutputError
+from edge_runtime.running.sd_notify import notify
 from edge_runtime.sinks import mqtt_sink as mqtt
 from edge_runtime.sinks import outlet
 from edge_runtime.sinks.metrics_server import MOST_CLIENTS, MetricsServer
@@ -347,6 +348,25 @@ def test_watchdog_gets_nothing_while_nothing_comes(model_path, tmp_path):
         assert notified.recv(100) == b"WATCHDOG=1"
         process.kill()
         process.communicate()
+
+
+def test_supervisor_that_takes_nothing_holds_nothing_up(tmp_path, monkeypatch):
+    path = tmp_path / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
+        notified.bind(str(path))
+        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        filler.setblocking(False)
+        with closing(filler), suppress(BlockingIOError):
+            while True:
+                filler.sendto(b"x", str(path))
+        notify("WATCHDOG=1")
+        notified.setblocking(False)
+        heard = []
+        with suppress(BlockingIOError):
+            while True:
+                heard.append(notified.recv(100))
+    assert set(heard) == {b"x"}
 
 
 @pytest.fixture
