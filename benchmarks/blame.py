@@ -12,10 +12,9 @@ from benchmarks.accuracy.alarm_runs import Flags
 from benchmarks.accuracy.real_path import SCHEMES, detectors, with_seed
 from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
 from edge_runtime.arrays import FloatArray
-from edge_runtime.inference.batch_scoring import score_blocks
 from edge_runtime.inference.detector import Detector
-from edge_runtime.inference.explaining import Explainer
-from edge_runtime.streaming.judging import Judge
+from edge_runtime.streaming.judging import Wanted
+from edge_runtime.streaming.stream import Stream
 from training.recordings import Recording
 
 FIRST, AMONG = 1, 3
@@ -112,11 +111,16 @@ def _counts(
 def _scored(recording: Recording, detector: Detector) -> _Scored:
     """Return a stretch's results, from a fresh start, as a stream gives them."""
     chosen = [recording.sensors.index(name) for name in detector.sensor_names]
-    parts = np.split(recording.values[:, chosen], recording.breaks)
-    blocks = [block for part in parts for block in (None, np.ascontiguousarray(part))]
-    results = list(score_blocks(Judge.of(detector), blocks, Explainer(detector, -np.inf).explain))
-    fields = ("rows", "anomalies", "contributions")
-    return _Scored(*(np.concatenate([getattr(one, name) for one in results]) for name in fields))
+    stream = Stream(detector, wanted=Wanted(explain_above=-np.inf))
+    rows, results = [], []
+    for start, values in zip((0, *recording.breaks), np.split(recording.values, recording.breaks), strict=True):
+        stream.pause()
+        results.append(stream.update_many(values[:, chosen]))
+        rows.append(start + results[-1].ends)
+    anomalies, contributions = (
+        np.concatenate([getattr(one, name) for one in results]) for name in ("anomalies", "contributions")
+    )
+    return _Scored(np.concatenate(rows), anomalies, contributions)
 
 
 def _named(contributions: np.ndarray[tuple[int, ...], np.dtype[np.float32]], faulty: int) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ def digits_recording() -> Recording:
     pixels = images[:, nearest][:, :, nearest].reshape(len(images), -1)
     noisy = (pixels + np.random.default_rng(0).normal(0, _NOISE, pixels.shape)).astype(np.float32)
     names = tuple(f"pixel_{row}_{column}" for row in range(_SHOWN_SIDE) for column in range(_SHOWN_SIDE))
-    return Recording("digits", names, noisy, None, (), 0, hashlib.sha256(noisy.tobytes()).hexdigest())
+    return Recording("digits", names, noisy, sha256=hashlib.sha256(noisy.tobytes()).hexdigest())
 
 
 def train_digits(head: str, epochs: int, on_epoch: OnEpoch = lambda _: None) -> TrainedRun:

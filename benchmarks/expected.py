@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.detector import Detector
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 
 _BAND_DEVIATIONS = 3.0
 

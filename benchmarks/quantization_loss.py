@@ -22,7 +22,6 @@ from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of,
 from benchmarks.bundled import bundled_recording
 from benchmarks.whole_loop import NORMAL_ROWS
 from edge_runtime.arrays import FloatArray
-from edge_runtime.streaming.judging import Judge
 from training.pipeline import DetectorSettings
 from training.recordings import Columns, Recording, read_recording
 
@@ -124,10 +123,7 @@ class _Scored:
 
 def _scored(task: Task, settings: DetectorSettings) -> _Scored:
     files = detectors(task.normal, settings)
-    scores = {
-        name: np.concatenate([relative_scores(Judge.of(file), one) for one in task.scored])
-        for name, file in files.items()
-    }
+    scores = {name: np.concatenate([relative_scores(file, one) for one in task.scored]) for name, file in files.items()}
     labels = np.concatenate([_labels(one) for one in task.scored])
     ends = np.isfinite(scores[FLOAT32])
     scheme = files[CHOSEN].manifest.quantization.scheme

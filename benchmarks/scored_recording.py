@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.inference.detector import Detector
-from edge_runtime.replay.recording_scores import RecordingScores, ScoredBlock, ScoreRequest, Summary
+from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, Summary
 from edge_runtime.streaming.alarm import AlarmEvent
 from edge_runtime.tables.open_table import open_table
 
@@ -66,18 +66,16 @@ def scored_recording(detector: Detector, path: Path, request: ScoreRequest) -> S
     """
     with open_table(path) as table:
         has_faults = FAULT_COLUMN in table.header.names
-        texts = (FAULT_COLUMN,) if has_faults else ()
-        scores = RecordingScores(detector, table, replace(request, texts=texts, explain_above=request.alarm.exit_ratio))
-        place = int(table.header.time_column is not None)
-        gathered = _Gathered(detector.sensor_names, place if has_faults else None)
+        scores = RecordingScores(detector, table, replace(request, texts=(FAULT_COLUMN,) if has_faults else ()))
+        gathered = _Gathered(detector.sensor_names, has_faults=has_faults)
         for block in scores.blocks():
             gathered.add(block)
     return gathered.done(scores)
 
 
 class _Gathered:
-    def __init__(self, sensors: tuple[str, ...], fault_place: int | None) -> None:
-        self._sensors, self._fault_place = sensors, fault_place
+    def __init__(self, sensors: tuple[str, ...], *, has_faults: bool) -> None:
+        self._sensors, self._has_faults = sensors, has_faults
         self._blocks: list[tuple[npt.NDArray[np.generic], ...]] = []
         self._labels: list[BoolArray] = []
         self._faults: list[str] = []
@@ -85,22 +83,21 @@ class _Gathered:
         self._fault = ("", 0)
         self._seen = 0
 
-    def add(self, block: ScoredBlock) -> None:
+    def add(self, block: ScoredRows) -> None:
         """Keep what is drawn, and sum up who is to blame."""
-        numbers = block.alarm_numbers
-        self._blocks.append((block.rows.numbers, block.rows.times, block.scores, block.anomalies, numbers))
+        numbers, results = block.alarm_numbers, block.results
+        self._blocks.append((block.numbers, results.times, results.scores, results.anomalies, numbers))
         if block.labels is not None:
             self._labels.append(block.labels)
-        none = np.zeros((len(numbers), len(self._sensors)), np.float32)
-        contributions = none if block.contributions is None else np.maximum(np.nan_to_num(block.contributions), 0.0)
-        for number in np.unique(numbers[block.alarms]).tolist():
+        contributions = np.maximum(results.contributions, 0.0)
+        for number in np.unique(numbers[numbers > 0]).tolist():
             self._sum(number, contributions[numbers == number])
         self._add_faults(block, contributions)
-        self._seen += len(block.scores)
+        self._seen += len(numbers)
 
-    def _add_faults(self, block: ScoredBlock, contributions: FloatArray) -> None:
-        if self._fault_place is not None:
-            names = [cells[self._fault_place].strip() for cells in block.rows.texts]
+    def _add_faults(self, block: ScoredRows, contributions: FloatArray) -> None:
+        if self._has_faults:
+            names = [cell.strip() for cell in block.texts[0]]
             self._faults += names
         elif block.labels is not None:
             names = ["labelled" if label else "" for label in block.labels.tolist()]
@@ -129,7 +126,7 @@ class _Gathered:
             anomalies=anomalies,
             alarm_numbers=numbers,
             labels=np.concatenate(self._labels) if self._labels else None,
-            faults=np.array(self._faults, np.str_) if self._fault_place is not None else None,
+            faults=np.array(self._faults, np.str_) if self._has_faults else None,
             events=tuple(scores.events),
             blame={key: self._shares(total) for key, total in self._sums.items()},
             has_time=scores.has_time,

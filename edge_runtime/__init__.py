@@ -4,6 +4,7 @@ Needs numpy and one TFLite runtime, nothing else.
 """
 
 from edge_runtime.errors import SaeliteError
-from edge_runtime.inference.detector import Detector, Result
+from edge_runtime.inference.detector import Detector
+from edge_runtime.streaming.stream import Result, Stream
 
-__all__ = ["Detector", "Result", "SaeliteError"]
+__all__ = ["Detector", "Result", "SaeliteError", "Stream"]

@@ -6,10 +6,10 @@ import serial
 
 from edge_runtime import Detector
 
-detector = Detector.load(sys.argv[1])
+stream = Detector.load(sys.argv[1]).stream()
 with serial.Serial(sys.argv[2], 115200) as port:
     port.readline()  # we joined in the middle of this one
     for line in port:
-        result = detector.update([float(cell) for cell in line.split(b",")])
+        result = stream.update([float(cell) for cell in line.split(b",")])
         if result is not None and result.is_anomaly:
-            print(f"score {result.score:.1f}", detector.explain(), flush=True)
+            print(f"score {result.score:.1f}", stream.explain(), flush=True)

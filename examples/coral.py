@@ -11,7 +11,8 @@ try:
 except AcceleratorError as error:
     print(error, "Going on on the processor.", file=sys.stderr)
     detector = Detector.load(sys.argv[1])
+stream = detector.stream()
 for reading in csv.DictReader(sys.stdin):
-    result = detector.update({name: float(reading[name]) for name in detector.sensor_names})
+    result = stream.update({name: float(reading[name]) for name in detector.sensor_names})
     if result is not None:
         print(f"{result.score:.2f} {'anomaly' if result.is_anomaly else 'normal'}")

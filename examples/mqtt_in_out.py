@@ -8,14 +8,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge_runtime import Detector
 
-detector = Detector.load(sys.argv[1])
+stream = Detector.load(sys.argv[1]).stream()
 client = Client(CallbackAPIVersion.VERSION2)
 client.on_connect = lambda client, *_: client.subscribe("pump/readings")
 
 
 def score(client: Client, _data: object, message: MQTTMessage) -> None:
     """Answer a reading with its score."""
-    result = detector.update(json.loads(message.payload))
+    result = stream.update(json.loads(message.payload))
     if result is not None:
         client.publish("pump/score", json.dumps({"score": result.score, "anomaly": result.is_anomaly}))
 

@@ -6,12 +6,12 @@ import time
 from edge_runtime import Detector
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.streaming.alarm import AlarmSettings
-from edge_runtime.streaming.stream import Stream, StreamSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 
-stream = Stream(Detector.load(sys.argv[1]), StreamSettings(AlarmSettings(needed=3, out_of=5)), print)
-source = open_source("host?rate=20", stream.sensors, print)
+monitor = Monitor(Detector.load(sys.argv[1]), MonitorSettings(AlarmSettings(needed=3, out_of=5)), print)
+source = open_source("host?rate=20", monitor.sensors, print)
 while (readings := source.poll(timeout_s=1)) is not None:
-    results = stream.push(readings)
+    results = monitor.push(readings)
     for event in results.events:
         print(event, flush=True)
     if len(results):

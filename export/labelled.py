@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec
-from edge_runtime.signal.preprocessing import as_windows, sliding_windows
+from edge_runtime.signal.windows import as_windows, sliding_windows
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.table import is_anomalous
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import RecordingError
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.tables.open_table import open_table
 
 _LEAST_WINDOWS = 16

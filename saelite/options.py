@@ -189,13 +189,14 @@ def adaptation_settings(
 
 
 def on_missing_option(function: F) -> F:
-    """``--on-missing error|skip|hold``."""
+    """``--on-missing error|skip|hold|interpolate``."""
     return click.option(
         "--on-missing",
         type=click.Choice(POLICIES),
-        default="error",
+        default="skip",
         show_default=True,
-        help="Rows with an empty, NaN or infinite value: refuse, leave out, or repeat the sensor's last value.",
+        help="Readings with a missing value: end with an error, leave out, repeat the sensor's last value, or draw a "
+        "line to its next one.",
     )(function)
 
 

@@ -21,7 +21,6 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
-from edge_runtime.streaming.judging import Judge
 from training.pipeline import DetectorSettings
 from training.recordings import Recording
 from training.recordings.windows import split
@@ -40,16 +39,24 @@ class Ready:
     score_many : callable
         From windows of shape (n, window, sensors) to raw scores of shape (n,).
     spec : DetectorSpec
-    new_judge : callable
-        Returns a judge that has seen nothing yet.
+    threshold : float
     promised_far : float
         Share of normal windows above the threshold that it was fitted for.
     """
 
     score_many: Callable[[FloatArray], FloatArray]
     spec: DetectorSpec
-    new_judge: Callable[[], Judge]
+    threshold: float
     promised_far: float
+    outputs = frozenset({"score"})
+
+    def outputs_many(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """Return the scores by name."""
+        return dict.fromkeys(names, self.score_many(windows))
+
+    def explain_many(self, windows: FloatArray) -> FloatArray:
+        """Return no contributions: nobody asks a method for them."""
+        return np.zeros((len(windows), len(self.spec.sensors)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Method:
         """Return smoothed scores over the threshold by row, from a fresh start; see `real_path.relative_scores`."""
         if self.ready is None:
             return np.zeros(len(recording.values), np.float32)
-        return relative_scores(self.ready.new_judge(), recording)
+        return relative_scores(self.ready, recording)
 
     def row_scores(self, recording: Recording) -> FloatArray:
         """Return raw scores of rows that have no order, each a window of its own."""
@@ -104,7 +111,7 @@ def methods(normal: Recording, seed: int) -> list[Method]:
 
 
 def _ours(name: str, detector: Detector) -> Method:
-    ready = Ready(detector.score_many, detector.manifest.spec, lambda: Judge.of(detector), promised_far(detector))
+    ready = Ready(detector.score_many, detector.spec, detector.threshold, promised_far(detector))
     return Method(name, ready, "; ".join(detector.manifest.parity_failures))
 
 
@@ -130,4 +137,4 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
     def score_many(windows: FloatArray) -> FloatArray:
         return score(spec.preprocessing.transform(windows))
 
-    return Ready(score_many, spec, lambda: Judge(score_many, spec, limit.value), limit.promised_far)
+    return Ready(score_many, spec, limit.value, limit.promised_far)

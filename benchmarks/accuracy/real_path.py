@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
-from edge_runtime.inference.batch_scoring import score_blocks
 from edge_runtime.inference.detector import Detector
-from edge_runtime.streaming.judging import Judge
+from edge_runtime.signal.windows import WindowBuffer
+from edge_runtime.streaming.judging import AdaptationSettings, Judge, ScoresWindows, Wanted
 from export.export_run import ExportSettings, export_run
 from training.pipeline import DetectorSettings, TrainedRun, train
 from training.recordings import Recording
@@ -65,7 +65,7 @@ def promised_far(detector: Detector) -> float:
     return detector.manifest.threshold.target_far
 
 
-def relative_scores(judge: Judge, recording: Recording) -> FloatArray:
+def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray:
     """Return smoothed scores over the threshold, one per row; NaN where no window ends.
 
     As `saelite score` does: each row is scored from itself and the rows before it, no window reaches over missing
@@ -76,13 +76,14 @@ def relative_scores(judge: Judge, recording: Recording) -> FloatArray:
     ndarray of shape (n,), float32
         Above 1 is an alarm.
     """
-    chosen = [recording.sensors.index(name) for name in judge.spec.sensor_names]
+    spec = detector.spec
+    judge = Judge(detector, AdaptationSettings(), Wanted())
+    chosen = [recording.sensors.index(name) for name in spec.sensor_names]
     relative = np.full(len(recording.values), np.nan, np.float32)
-    stretches: list[FloatArray | None] = []
-    for rows in np.split(recording.values[:, chosen], recording.breaks):
-        stretches += [None, np.ascontiguousarray(rows)]
-    for scored in score_blocks(judge, stretches):
-        relative[scored.rows] = scored.scores / judge.threshold
+    for start, rows in zip((0, *recording.breaks), np.split(recording.values, recording.breaks), strict=True):
+        buffer = WindowBuffer(spec.preprocessing.window, spec.preprocessing.stride, len(chosen))
+        scored = judge.look_at(*buffer.push_many(np.ascontiguousarray(rows[:, chosen])))
+        relative[start + scored.ends] = scored.scores / judge.threshold
     return relative
 
 

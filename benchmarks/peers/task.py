@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
-from edge_runtime.signal.preprocessing import Preprocessing, sliding_windows
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.signal.windows import sliding_windows
 
 if TYPE_CHECKING:  # a peer's process must not load tensorflow
     from training.recordings import Recording

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -16,69 +15,51 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.forking import opened_later, renew_after_fork
 from edge_runtime.inference.graph_scoring import Scorer, scorer_of
-from edge_runtime.inference.inputs import InputReader, Reading
+from edge_runtime.inference.inputs import InputReader
 from edge_runtime.inference.runtimes import Options, Runtime, find_runtime
 from edge_runtime.model_file.container import ModelFile, read_model_file
-from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.model_file.manifest import DetectorSpec, Manifest
 from edge_runtime.signal.only_when import model_condition
-from edge_runtime.signal.preprocessing import WindowBuffer, as_windows, refuse_missing, shaped_windows
-from edge_runtime.signal.smoothing import Smoother
-from edge_runtime.streaming.adaptation.mean_tracking import tracker_of
+from edge_runtime.signal.windows import as_windows, refuse_missing, shaped_windows
 
 if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
     from edge_runtime.inference.accelerators import Accelerator
+    from edge_runtime.streaming.judging import AdaptationSettings
+    from edge_runtime.streaming.stream import Stream
 
 
 _ndarray, _FLOAT32 = np.ndarray, np.dtype(np.float32)
 
 
-class Result(NamedTuple):
-    """What the detector says of one window.
-
-    Parameters
-    ----------
-    score : float
-        Smoothed score; higher is more anomalous.
-    threshold : float
-        Its limit.
-    is_anomaly : bool
-        ``score > threshold``.
-    """
-
-    score: float
-    threshold: float
-    is_anomaly: bool
-
-
 class Detector:
-    """Scores windows of readings with a model file.
+    """Scores windows of readings with a model file; it keeps nothing of them.
 
-    Use `load` to make one. A detector may be used from several threads; they take turns.
+    Use `load` to make one. Any number of threads and streams may share a detector; they take turns. What follows the
+    readings of one machine is a `Stream`, made by `stream`.
 
     Examples
     --------
+    >>> import numpy as np
     >>> detector = Detector.load("pump.tflite")
     >>> detector.sensor_names
     ('flow', 'pressure', 'current', 'vibration')
-    >>> detector.update([33.0, 103_000.0, 1.6, 0.003]) is None  # its windows are of two readings
-    True
-    >>> detector.update({"flow": 33.2, "pressure": 103_100.0, "current": 1.6, "vibration": 0.003})
-    Result(score=4.4814, threshold=30.0, is_anomaly=False)
-    >>> result = detector.update([33.1, 150_000.0, 1.6, 0.003])
-    >>> result.is_anomaly
-    True
-    >>> contributions = detector.explain()
-    >>> max(contributions, key=contributions.get)
-    'pressure'
-
-    Without a stream, and many windows at once:
-
-    >>> import numpy as np
     >>> window = np.array([[33.0, 103_000.0, 1.6, 0.003], [33.2, 103_100.0, 1.6, 0.003]])
     >>> detector.score(window)
     4.4814
     >>> detector.score_many(np.stack([window, window])).shape, detector.encode(window[None]).shape
     ((2,), (1, 6))
+    >>> window[1, 1] = 150_000.0
+    >>> contributions = detector.explain(window)
+    >>> max(contributions, key=contributions.get)
+    'pressure'
+
+    As readings come:
+
+    >>> stream = detector.stream()
+    >>> stream.update([33.0, 103_000.0, 1.6, 0.003]) is None  # its windows are of two readings
+    True
+    >>> stream.update({"flow": 33.2, "pressure": 103_100.0, "current": 1.6, "vibration": 0.003})
+    Result(score=4.4814, threshold=30.0, is_anomaly=False)
     """
 
     def __init__(self, model: ModelFile, runtime: Runtime, options: Options | None = None) -> None:
@@ -89,11 +70,7 @@ class Detector:
         self._window, self._sensors = spec.preprocessing.window, len(spec.sensors)
         self._window_shape = (self._window, self._sensors)
         self._inputs = InputReader(self.sensor_names, self._window)
-        self._buffer = WindowBuffer(self._window, spec.preprocessing.stride, self._sensors)
-        self._smoother = Smoother(spec.scoring.smoothing_span)
-        self._tracker = tracker_of(spec)
         self.only_when = model_condition(spec)
-        self._shifted = np.empty(self._window_shape, np.float32)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
         self._make_scorer: Callable[[], Scorer] = partial(
@@ -104,7 +81,6 @@ class Detector:
             rounds_batches_alike=runtime.rounds_batches_alike(self.options),
         )
         self._scorer = self._open_scorer()
-        self._last_window: FloatArray | None = None
         renew_after_fork(self)
 
     @classmethod
@@ -150,9 +126,26 @@ class Detector:
         return cls(read_model_file(path, trusted_key=trusted_key), find_runtime(runtime), options)
 
     @property
+    def spec(self) -> DetectorSpec:
+        """Sensors, preprocessing and how scores are made."""
+        return self.manifest.spec
+
+    @property
     def threshold(self) -> float:
         """Limit of the smoothed score."""
         return self._threshold
+
+    def stream(self, adaptation: AdaptationSettings | None = None) -> Stream:
+        """Return what remembers the readings of one machine; any number of them share this detector.
+
+        Parameters
+        ----------
+        adaptation : AdaptationSettings, optional
+            What follows the machine; by default as the model file says.
+        """
+        from edge_runtime.streaming.stream import Stream
+
+        return Stream(self, adaptation, only_when=self.only_when)
 
     def score(self, window: npt.ArrayLike) -> float:
         """Return the raw score of one window.
@@ -171,6 +164,11 @@ class Detector:
         values = self._inputs.one_window(window)
         with self._lock:
             return self._scorer.score(values)
+
+    def score_one(self, window: FloatArray) -> float:
+        """Return the raw score of one window that is as the graph takes it: (1, window, sensors), float32, finite."""
+        with self._lock:
+            return self._scorer.score(window)
 
     def encode(self, windows: npt.ArrayLike) -> FloatArray:
         """Return the codes, shape (n, units), of windows of shape (n, window, sensors)."""
@@ -215,18 +213,9 @@ class Detector:
             refuse_missing(array)
         return outputs
 
-    def smooth(self, scores: FloatArray) -> FloatArray:
-        """Return the smoothed scores of successive windows, from a fresh start."""
-        return Smoother(self.manifest.spec.scoring.smoothing_span).update_many(scores)
-
-    def explain(self, window: npt.ArrayLike | None = None) -> dict[str, float]:
-        """Return each sensor's contribution to the raw score of a window, by default the last one of `update`.
-
-        See `explain_many`.
-        """
-        if window is None and self._last_window is None:
-            raise UsageError("nothing to explain yet: no window was scored by update(). Pass a window.")
-        windows = self._last_window[None] if window is None else self._inputs.one_window(window)  # type: ignore[index]
+    def explain(self, window: npt.ArrayLike) -> dict[str, float]:
+        """Return each sensor's contribution to the raw score of a window; see `explain_many`."""
+        windows = self._inputs.one_window(window)
         return dict(zip(self.sensor_names, self.explain_many(windows)[0].tolist(), strict=True))
 
     def explain_many(self, windows: npt.ArrayLike) -> FloatArray:
@@ -257,52 +246,6 @@ class Detector:
             return self._run_many(array, "expected")
         center = np.asarray(self.manifest.spec.preprocessing.center, np.float32)
         return np.broadcast_to(center, (len(array), self._sensors))
-
-    def update(self, reading: Reading) -> Result | None:
-        """Add one reading of a stream; return the result of the window it completes, else None.
-
-        A reading outside the model's ``--only-when`` gives None as well, and the next window starts after it.
-        Where the model file says so the inputs' mean follows quiet readings, see
-        `edge_runtime.streaming.adaptation.mean_tracking`.
-
-        Parameters
-        ----------
-        reading : sequence of float in the manifest's order, or mapping by sensor name
-        """
-        with self._lock:
-            row = self._inputs.row(reading)
-            if self.only_when is not None and not self.only_when.is_on(row[None])[0]:
-                self._buffer.clear()
-                return None
-            window = self._buffer.push(row)
-            if window is None:
-                return None
-            tracker = self._tracker
-            if tracker is None:
-                self._last_window = window
-                score = self._smoother.update(self._scorer.score(window[None]))
-            else:
-                self._last_window = tracker.shift(window, out=self._shifted)
-                score = self._smoother.update(self._scorer.score(self._shifted[None]))
-                tracker.follow(window[-1], quiet=score <= self._threshold)
-        return Result(score, self._threshold, score > self._threshold)
-
-    def reset(self) -> None:
-        """Forget the stream: the window's readings, the smoothed score, and where the mean went."""
-        with self._lock:
-            self._buffer.clear()
-            self._smoother.reset()
-            if self._tracker is not None:
-                self._tracker.reset()
-            self._last_window = None
-
-    def __enter__(self) -> Detector:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.reset()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Detector cannot be pickled: send the path of its file, and load it on the other side.")

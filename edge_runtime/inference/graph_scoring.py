@@ -13,7 +13,7 @@ from edge_runtime.errors import InputShapeError, ModelFileError
 from edge_runtime.inference.batching import Array, BatchedGraph, OpenInterpreter
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.container import ModelFile
-from edge_runtime.signal.preprocessing import all_finite
+from edge_runtime.signal.windows import all_finite
 
 _CHUNK = 4096
 

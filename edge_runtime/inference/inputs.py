@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import InputShapeError
-from edge_runtime.signal.preprocessing import all_finite, as_windows
+from edge_runtime.signal.windows import all_finite, as_windows
 
 Reading = Mapping[str, Any] | Sequence[float] | npt.NDArray[Any]
 

@@ -1,25 +1,25 @@
-"""A recording through a detector: scores, anomalies and alarms of its windows, in bounded memory."""
+"""A recording through a monitor: scores, anomalies and alarms of its windows, in bounded memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray
+from edge_runtime.arrays import BoolArray, IntArray, Times
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError, UsageError
-from edge_runtime.inference.batch_scoring import ScoredRows, score_blocks
 from edge_runtime.inference.detector import Detector
-from edge_runtime.inference.explaining import Explainer
 from edge_runtime.replay.confusion import Confusion
-from edge_runtime.replay.recording_rows import Hole, RecordingRows, Rows
-from edge_runtime.signal.only_when import condition_of
-from edge_runtime.streaming.alarm import AlarmEvent, AlarmLogic, AlarmSettings
-from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
-from edge_runtime.streaming.judging import AdaptationSettings, Judge
+from edge_runtime.signal.missing import LONGEST_REPAIR
+from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm_rate import alarms_text
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.results import Results
 from edge_runtime.tables.table import Table, is_anomalous
+from edge_runtime.tables.table_readings import ReadingsBlock, check_sensors, has_time, table_readings
 
 # Smoothing forgets: after so many spans what came before weighs less than 0.1 %.
 _SETTLED_SPANS = 4
@@ -35,60 +35,43 @@ class ScoreRequest:
         Readings to give results for; the ones before them fill the window and settle the smoothing.
     label : str, optional
         Label column, for the figures; by default the one the header names.
-    on_missing : str
-        See `edge_runtime.signal.missing`.
-    explain_above : float or None
-        Add each sensor's contribution to scores above so many thresholds; ``-inf`` is all, None none.
-    adaptation : AdaptationSettings
-    alarm : AlarmSettings
-    only_when : str, optional
-        Which rows count, see `edge_runtime.signal.only_when`; None as the model file says, empty for all.
     texts : tuple of str
-        Other text columns to bring along, after the time.
+        Other text columns to bring along.
+    monitor : MonitorSettings
+        How the recording is watched.
     """
 
     rows: slice = field(default_factory=lambda: slice(None))
     label: str | None = None
-    on_missing: str = "error"
-    explain_above: float | None = None
-    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
-    alarm: AlarmSettings = field(default_factory=AlarmSettings)
-    only_when: str | None = None
     texts: tuple[str, ...] = ()
+    monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings(explain="never", drift=False))
 
 
 @dataclass(frozen=True)
-class ScoredBlock:
-    """Results of successive windows, each at the row it ends with.
+class ScoredRows:
+    """Results of successive windows, and what the recording says of the row each ends with.
 
     Parameters
     ----------
-    rows : Rows
-        Those rows; `times` are NaN where the recording does not say them.
-    scores, thresholds : ndarray of shape (n,), float32
-        Smoothed scores, and what each was held against.
+    results : Results
+        Its times are row numbers where the recording does not say them.
+    numbers : ndarray of shape (n,), int64
+        Rows, counted from the recording's first reading.
     alarm_numbers : ndarray of shape (n,), int64
         Which alarm each window is part of, counted from 1; 0 for none.
+    time_texts : list of str
+        Times as they are written; empty where there is no time column.
     labels : ndarray of shape (n,), bool, or None
-    contributions : ndarray of shape (n, sensors), float32, or None
+    texts : tuple of list of str
+        The text columns asked for.
     """
 
-    rows: Rows
-    scores: FloatArray
-    thresholds: FloatArray
+    results: Results
+    numbers: IntArray
     alarm_numbers: IntArray
+    time_texts: list[str]
     labels: BoolArray | None
-    contributions: FloatArray | None
-
-    @property
-    def anomalies(self) -> BoolArray:
-        """Which scores are above the threshold, shape (n,)."""
-        return np.asarray(self.scores > self.thresholds)
-
-    @property
-    def alarms(self) -> BoolArray:
-        """After which windows there is an alarm, shape (n,)."""
-        return self.alarm_numbers > 0
+    texts: tuple[list[str], ...]
 
 
 @dataclass
@@ -99,15 +82,18 @@ class Summary:
     anomalies: int = 0
     alarms: int = 0
     repaired: int = 0
+    left_out: int = 0
     breaks: int = 0
     off: int = 0
     watched_s: float = 0.0
     confusion: Confusion | None = None
-    streaming_threshold: str = ""
+    spot: str = ""
 
     def text(self) -> str:
         """Return one line for people."""
         line = f"{counted(self.windows, 'window')} scored, {self.anomalies:,} anomalous"
+        if self.left_out:
+            line += f", {counted(self.left_out, 'row')} with missing values left out"
         if self.repaired:
             line += f", {counted(self.repaired, 'row')} with missing values repaired"
         if self.breaks:
@@ -117,9 +103,7 @@ class Summary:
         line += f"; {alarms_text(self.alarms, self.watched_s)}"
         if self.confusion is not None:
             line += f"; {self.confusion.text()}"
-        if self.streaming_threshold:
-            line += f"; {self.streaming_threshold}"
-        return line
+        return f"{line}; {self.spot}" if self.spot else line
 
 
 class RecordingScores:
@@ -130,13 +114,15 @@ class RecordingScores:
     detector : Detector
     table : Table
     request : ScoreRequest
+    tell : callable
+        Told, once each, what is wrong with the readings.
 
     Raises
     ------
     RecordingError
         If the table lacks a sensor of the model.
     UsageError
-        If an alarm is to last some time and the table knows none.
+        If an alarm is to last some time and the table has none.
 
     Attributes
     ----------
@@ -144,113 +130,121 @@ class RecordingScores:
         Starts and ends of the alarms so far.
     """
 
-    def __init__(self, detector: Detector, table: Table, request: ScoreRequest) -> None:
+    def __init__(
+        self, detector: Detector, table: Table, request: ScoreRequest, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._detector, self._table, self._request = detector, table, request
-        _check_sensors(table, detector)
+        check_sensors(table, detector.sensor_names)
         self.label = request.label or table.header.label_column
-        condition = detector.only_when
-        if request.only_when is not None:
-            condition = condition_of(request.only_when, detector.sensor_names)
-        texts = [*request.texts, *([self.label] if self.label else [])]
-        self._rows = RecordingRows(table, detector.sensor_names, texts, request.on_missing, condition)
-        self.has_time = self._rows.has_time
-        if not self.has_time and (request.alarm.min_duration_s or request.alarm.cool_down_s):
+        self.has_time = has_time(table)
+        alarm = request.monitor.alarm
+        if not self.has_time and (alarm.min_duration_s or alarm.cool_down_s):
             raise UsageError(
                 f"--min-duration and --cool-down need a time column, which {table.name} does not have. "
                 f"Columns there: {', '.join(table.header.names)}."
             )
-        self._judge = Judge.of(detector, request.adaptation)
-        self._logic = AlarmLogic(request.alarm, detector.sensor_names)
-        self._watched = WatchedTime()
+        spec = detector.spec
+        context = spec.preprocessing.window + _SETTLED_SPANS * spec.scoring.smoothing_span * spec.preprocessing.stride
+        self._start = request.rows.start or 0
+        self._first = max(0, self._start - context)
+        self._monitor = Monitor(detector, request.monitor, tell, live=False, place=self._place)
+        self._pending: ReadingsBlock | None = None
         self.events: list[AlarmEvent] = []
         self._summary = Summary(confusion=Confusion() if self.label else None)
 
-    def blocks(self) -> Iterator[ScoredBlock]:
+    def _place(self, number: int) -> str:
+        return f"{self._table.name}, {self._table.place(self._first + number)}"
+
+    def blocks(self) -> Iterator[ScoredRows]:
         """Yield the results of the windows asked for, in order.
 
         Raises
         ------
         RecordingError
-            If a row cannot be read, or no window is complete.
+            If a row cannot be read, a value is missing and must not be, or no window is complete.
         """
-        spec = self._detector.manifest.spec
-        context = spec.preprocessing.window + _SETTLED_SPANS * spec.scoring.smoothing_span * spec.preprocessing.stride
-        wanted = slice(max(0, (self._request.rows.start or 0) - context), self._request.rows.stop)
-        fed: list[Rows] = []
-
-        def values() -> Iterator[FloatArray | None]:
-            for piece in self._rows.read(wanted):
-                if isinstance(piece, Hole):
-                    self._stop(piece)
-                    yield None
-                else:
-                    fed.append(piece)
-                    yield piece.values
-
-        above, before = self._request.explain_above, 0
-        explain = None if above is None else Explainer(self._detector, above).explain
-        for scored in score_blocks(self._judge, values(), explain):
-            rows = fed.pop()
-            yield self._block(rows, scored, before)
-            before += len(rows.values)
+        texts = [*([self.label] if self.label else []), *self._request.texts]
+        complain = partial(self._monitor.notices.once, "cell")
+        wanted = slice(self._first, self._request.rows.stop)
+        for block in table_readings(self._table, self._detector.sensor_names, texts, rows=wanted, complain=complain):
+            before = max(0, self._start - block.first)
+            if 0 < before < len(block.readings):
+                yield from self._push(block.part(slice(before)))
+                block = block.part(slice(before, None))  # noqa: PLW2901 - the rest of it
+            yield from self._push(block)
+        self._monitor.end()
         if not self._summary.windows:
-            raise _nothing_to_score(self._table.name, self._detector, self._request)
+            raise self._nothing_to_score()
 
-    def _stop(self, hole: Hole) -> None:
-        self._watched.pause()
-        ended = None if hole.off_s is None else self._logic.interrupt(hole.off_s)
-        self.events += [ended] if ended else []
+    def _push(self, block: ReadingsBlock) -> Iterator[ScoredRows]:
+        is_wanted, was_active = block.first >= self._start, self._monitor.alarm.active
+        watched_s = self._monitor.watched_s
+        readings = block.readings
+        if not self.has_time:
+            readings = replace(readings, times=_numbered(block))
+        results = self._monitor.push(readings)
+        self._pending = block if self._pending is None else _joined(self._pending, block)
+        if is_wanted:
+            self._summary.watched_s += self._monitor.watched_s - watched_s
+            self.events += results.events
+            yield from self._scored(results, was_active=was_active)
+        self._pending = self._pending.part(slice(max(0, len(self._pending.readings) - LONGEST_REPAIR - 1), None))
+        self._monitor.raise_refusal()
 
-    def _block(self, rows: Rows, scored: ScoredRows, before: int) -> ScoredBlock:
-        """Keep the windows asked for, and see what they alarm."""
-        ends = scored.rows - before
-        wanted = rows.numbers[ends] >= (self._request.rows.start or 0)
-        rows = rows.part(ends[wanted])
-        contributions = None if scored.contributions is None else scored.contributions[wanted]
-        scores, thresholds = scored.scores[wanted], scored.thresholds[wanted]
-        before = self._logic.active
-        alarms, events = self._logic.update_many(rows.times, scores, thresholds, contributions)
-        self.events += events
-        started = np.diff(alarms, prepend=before) & alarms
-        numbers = np.where(alarms, self._summary.alarms + np.cumsum(started), 0)
+    def _scored(self, results: Results, *, was_active: bool) -> Iterator[ScoredRows]:
+        numbers = results.numbers + self._first
+        if len(numbers) and numbers[0] < self._start:
+            chosen = numbers >= self._start
+            results, numbers = results.part(chosen), numbers[chosen]
+        if not len(numbers) or self._pending is None:
+            return
+        rows = (numbers - self._pending.first).tolist()
+        texts = tuple([column[row] for row in rows] for column in self._pending.texts)
+        labels = np.array([is_anomalous(text) for text in texts[0]], bool) if self.label else None
+        time_texts = [self._pending.time_texts[row] for row in rows] if self._pending.time_texts else []
+        # An alarm that goes on from before the rows asked for is their first.
+        started = np.diff(results.alarms, prepend=was_active and self._summary.alarms > 0) & results.alarms
+        alarm_numbers = np.where(results.alarms, self._summary.alarms + np.cumsum(started), 0)
         self._summary.alarms += int(started.sum())
-        labels = np.array([is_anomalous(text[-1]) for text in rows.texts], bool) if self.label else None
-        block = ScoredBlock(rows, scores, thresholds, numbers, labels, contributions)
-        self._count(block)
-        return block
+        self._count(results, labels)
+        yield ScoredRows(results, numbers, alarm_numbers, time_texts, labels, texts[1:] if self.label else texts)
 
-    def _count(self, block: ScoredBlock) -> None:
+    def _count(self, results: Results, labels: BoolArray | None) -> None:
         summary = self._summary
-        summary.windows += len(block.scores)
-        summary.anomalies += int(block.anomalies.sum())
-        if self.has_time:
-            self._watched.add(block.rows.times)
-        if summary.confusion is not None and block.labels is not None:
-            summary.confusion.add(block.labels, block.anomalies)
+        summary.windows += len(results)
+        summary.anomalies += int(results.anomalies.sum())
+        if summary.confusion is not None and labels is not None:
+            summary.confusion.add(labels, results.anomalies)
 
     @property
     def summary(self) -> Summary:
         """What came of the windows so far."""
-        counts, spot = self._rows.counts, self._judge.spot
-        self._summary.repaired, self._summary.breaks, self._summary.off = counts.repaired, counts.breaks, counts.off
-        self._summary.watched_s = self._watched.total_s
-        self._summary.streaming_threshold = "" if spot is None else spot.text()
+        counters = self._monitor.counters
+        self._summary.left_out, self._summary.repaired = counters.skipped, counters.held + counters.interpolated
+        self._summary.breaks, self._summary.off = counters.gaps + counters.backwards, counters.off
+        self._summary.watched_s = self._summary.watched_s if self.has_time else 0.0
+        self._summary.spot = self._monitor.spot_text
         return self._summary
 
-
-def _check_sensors(table: Table, detector: Detector) -> None:
-    missing = [name for name in detector.sensor_names if name not in table.header.names]
-    if missing:
-        raise RecordingError(
-            f"{table.name} lacks {len(missing)} of the model's {len(detector.sensor_names)} sensors: "
-            f"{', '.join(missing)}. Columns there: {', '.join(table.header.names)}. "
-            "Columns are found by name, in any order."
+    def _nothing_to_score(self) -> RecordingError:
+        window = self._detector.spec.preprocessing.window
+        chosen = "" if self._request.rows == slice(None) else " in the rows asked for"
+        counters = self._monitor.counters
+        return RecordingError(
+            f"{self._table.name} has no complete window to score{chosen}. Expected at least {counted(window, 'row')} "
+            f"without a missing value or a gap between them. Received: {counters.text()}."
         )
 
 
-def _nothing_to_score(name: str, detector: Detector, request: ScoreRequest) -> RecordingError:
-    window = detector.manifest.spec.preprocessing.window
-    chosen = "" if request.rows == slice(None) else " in the rows asked for"
-    return RecordingError(
-        f"{name} has no complete window to score{chosen}. Expected at least {counted(window, 'row')}."
+def _numbered(block: ReadingsBlock) -> Times:
+    return np.arange(block.first, block.first + len(block.readings), dtype=np.float64)
+
+
+def _joined(before: ReadingsBlock, after: ReadingsBlock) -> ReadingsBlock:
+    readings = replace(
+        after.readings,
+        times=np.concatenate([before.readings.times, after.readings.times]),
+        values=np.concatenate([before.readings.values, after.readings.values]),
     )
+    texts = tuple(first + second for first, second in zip(before.texts, after.texts, strict=True))
+    return ReadingsBlock(before.first, readings, before.time_texts + after.time_texts, texts)

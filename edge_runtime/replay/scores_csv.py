@@ -5,24 +5,32 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from edge_runtime.common.atomic import atomic_file
 from edge_runtime.inference.detector import Detector
-from edge_runtime.replay.recording_scores import RecordingScores, ScoredBlock, ScoreRequest, Summary
+from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, Summary
 from edge_runtime.tables.open_table import open_table
 
 
-def score_recording(detector: Detector, recording: str, output: str, request: ScoreRequest) -> Summary:
+def score_recording(
+    detector: Detector,
+    recording: str,
+    output: str,
+    request: ScoreRequest,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Summary:
     """Write row, time, score, anomaly and alarm of every window of a recording.
 
     Parameters
     ----------
     recording, output : str
         Files; ``-`` is standard input or output, as CSV. See `edge_runtime.tables.open_table`.
+    tell : callable
+        Told, once each, what is wrong with the readings.
 
     Raises
     ------
@@ -32,30 +40,29 @@ def score_recording(detector: Detector, recording: str, output: str, request: Sc
         If the output cannot be written; then nothing is left behind.
     """
     with open_table(recording) as table:
-        scores = RecordingScores(detector, table, request)
+        scores = RecordingScores(detector, table, request, tell)
         time = table.header.time_column
-        explained = request.explain_above is not None
+        explained = request.monitor.explain != "never"
         contributions = [f"contribution_{name}" for name in detector.sensor_names] if explained else []
         with _output(output) as file:
             heading = ["row", *([time] if time else []), "score", "anomaly", "alarm", *contributions]
             csv.writer(file, lineterminator="\n").writerow(heading)
             for block in scores.blocks():
-                _write(file, block, has_time=time is not None)
+                _write(file, block)
     return scores.summary
 
 
-def _write(file: IO[str], block: ScoredBlock, *, has_time: bool) -> None:
-    numbers = block.rows.numbers.tolist()
-    times = _cells([text[0] for text in block.rows.texts]) if has_time else [""] * len(numbers)
-    blame = [""] * len(numbers)
-    if block.contributions is not None:
-        blame = ["".join(f",{value:.4g}" for value in row) for row in block.contributions.tolist()]
-    results = (block.scores.tolist(), block.anomalies.tolist(), block.alarms.tolist())
+def _write(file: IO[str], block: ScoredRows) -> None:
+    numbers, results = block.numbers.tolist(), block.results
+    times = _cells(block.time_texts) if block.time_texts else [""] * len(numbers)
+    # No sensors where contributions were not asked for.
+    blame = ["".join(f",{value:.4g}" for value in row) for row in results.contributions.tolist()]
+    said = (results.scores.tolist(), results.anomalies.tolist(), results.alarms.tolist())
     # One text for the whole block: a csv.writer would take as long as reading and scoring together.
     file.write(
         "".join(
             f"{number}{time},{score:.6g},{anomaly:d},{alarm:d}{contributions}\n"
-            for number, time, score, anomaly, alarm, contributions in zip(numbers, times, *results, blame, strict=True)
+            for number, time, score, anomaly, alarm, contributions in zip(numbers, times, *said, blame, strict=True)
         )
     )
 

@@ -17,11 +17,12 @@ from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.sd_notify import notify, watchdog_period_s
 from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.sinks import Sinks
-from edge_runtime.sources.source import Readings, Source
+from edge_runtime.sources.source import Source
 from edge_runtime.streaming.health import HealthEvent, HealthWatch, SensorSilent, StreamFresh, StreamStale
-from edge_runtime.streaming.stream import Stream
+from edge_runtime.streaming.monitor import Monitor
 
 _POLL_S = 0.2
 _STATUS_S = 1.0
@@ -63,7 +64,7 @@ class Runner:
 
     Parameters
     ----------
-    stream : Stream
+    monitor : Monitor
     models : ModelKeeper
     source : Source
     sinks : Sinks
@@ -74,21 +75,21 @@ class Runner:
 
     def __init__(  # noqa: PLR0913 - the parts it holds together
         self,
-        stream: Stream,
+        monitor: Monitor,
         models: ModelKeeper,
         source: Source,
         sinks: Sinks,
         settings: RunSettings,
         tell: Callable[[str], None],
     ) -> None:
-        self._stream, self._models, self._source, self._sinks = stream, models, source, sinks
+        self._monitor, self._models, self._source, self._sinks = monitor, models, source, sinks
         self._settings, self._tell = settings, tell
         self._stopping = self._reload_asked = False
         self._status, self._watchdog = Every(_STATUS_S), Every(watchdog_period_s())
-        self._keeper = StateKeeper(settings.state, settings.state_interval_s, stream) if settings.state else None
-        preprocessing = stream.detector.manifest.spec.preprocessing
+        self._keeper = StateKeeper(settings.state, settings.state_interval_s, monitor) if settings.state else None
+        preprocessing = monitor.detector.manifest.spec.preprocessing
         reach = preprocessing.window + preprocessing.stride
-        self._health = HealthWatch(stream.sensors, settings.stale_after_s, reach)
+        self._health = HealthWatch(monitor.sensors, settings.stale_after_s, reach)
 
     def run(self) -> None:
         """Run to the end.
@@ -123,14 +124,14 @@ class Runner:
         self._sinks.raise_lost()
 
     def _take(self, readings: Readings) -> None:
-        off = self._stream.counters.off
-        results = self._stream.push(readings)
-        self._health.took(len(readings), len(results), self._stream.counters.off - off)
+        off = self._monitor.counters.off
+        results = self._monitor.push(readings)
+        self._health.took(len(readings), len(results), self._monitor.counters.off - off)
         if len(results) or results.events:
             if not self._sinks.has_room:
                 self._wait_for_room()
             self._sinks.write(results)
-        self._stream.raise_refusal()
+        self._monitor.raise_refusal()
 
     def _wait_for_room(self) -> None:
         """Wait for the slowest sink as long as the source can wait without a loss and nobody else has to."""
@@ -150,7 +151,7 @@ class Runner:
         if self._status.due() or (self._reload_asked and not self._models.is_trying):
             self._look_at_health()
             self._count()
-            self._sinks.status(self._stream.counters)
+            self._sinks.status(self._monitor.counters)
             self._watch_model()
 
     def _feed_watchdog(self) -> None:
@@ -158,8 +159,8 @@ class Runner:
             notify("WATCHDOG=1")
 
     def _look_at_health(self) -> None:
-        health = self._health.look(self._stream.missing_since_s)
-        self._stream.counters.silent = len(health.silent)
+        health = self._health.look(self._monitor.missing_since_s)
+        self._monitor.counters.silent = len(health.silent)
         self._sinks.health(health)
         for event in health.events:
             self._tell_of(event)
@@ -190,23 +191,23 @@ class Runner:
             self._take(readings)
 
     def _finish(self) -> None:
-        self._stream.end()
+        self._monitor.end()
         if self._keeper:
             self._keeper.close()
         self._source.close()
         self._count()
         with suppress(EndOfOutput):
-            self._sinks.status(self._stream.counters)
+            self._sinks.status(self._monitor.counters)
         self._sinks.close()
         self._count()
 
     def _count(self) -> None:
-        self._stream.counters.reconnects = getattr(self._source, "reconnects", 0)
-        self._stream.counters.undelivered = self._sinks.undelivered
+        self._monitor.counters.reconnects = getattr(self._source, "reconnects", 0)
+        self._monitor.counters.undelivered = self._sinks.undelivered
 
     def _watch_model(self) -> None:
         was_trying, asked = self._models.is_trying, self._reload_asked
-        detector = self._models.look(self._stream.detector, asked=asked)
+        detector = self._models.look(self._monitor.detector, asked=asked)
         self._reload_asked = asked and was_trying
         if self._models.is_trying and not was_trying:
             notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
@@ -214,15 +215,15 @@ class Runner:
             self._use(detector)
         if was_trying and not self._models.is_trying:
             notify("READY=1")
-        self._stream.counters.refused_models = self._models.refused
+        self._monitor.counters.refused_models = self._models.refused
 
     def _use(self, detector: Detector) -> None:
         try:
-            self._stream.use(detector)
+            self._monitor.use(detector)
         except SaeliteError as error:
             self._models.refuse(error)
         else:
-            self._stream.counters.reloads += 1
+            self._monitor.counters.reloads += 1
             self._models.accept()
 
     def _listen_to_signals(self) -> None:

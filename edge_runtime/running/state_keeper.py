@@ -10,8 +10,8 @@ from pathlib import Path
 from edge_runtime.errors import OutputError
 from edge_runtime.running.every import Every
 from edge_runtime.running.lock import FileLock
+from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.state import StateError, StreamState, read_state, write_state
-from edge_runtime.streaming.stream import Stream
 
 _SAVE_S = 0.5
 _PATIENCE_S = 3.0
@@ -27,11 +27,11 @@ class StateKeeper:
     ----------
     path : Path
     interval_s : float
-    stream : Stream
+    monitor : Monitor
     """
 
-    def __init__(self, path: Path, interval_s: float, stream: Stream) -> None:
-        self._path, self._stream = path, stream
+    def __init__(self, path: Path, interval_s: float, monitor: Monitor) -> None:
+        self._path, self._monitor = path, monitor
         self._every = Every(interval_s - min(_SAVE_S, interval_s / 2))
         self._lock: FileLock | None = None
         self._save: _Save | None = None
@@ -56,17 +56,17 @@ class StateKeeper:
             state = read_state(self._path)
         except StateError as error:
             # A device must start: what was remembered is worth less than what comes.
-            self._stream.notices.once("state", f"{error} It is not used{self._set_aside()}.")
+            self._monitor.notices.once("state", f"{error} It is not used{self._set_aside()}.")
         else:
             if state is not None:
-                self._stream.restore(state)
-        write_state(self._path, self._stream.state)
+                self._monitor.restore(state)
+        write_state(self._path, self._monitor.state)
 
     def look(self) -> None:
         """Save if it is due, unless the disk is still busy with the state before."""
         if self._every.due() and (self._save is None or self._save.done):
             self._report()
-            self._save = _Save(self._path, self._stream.state)
+            self._save = _Save(self._path, self._monitor.state)
 
     def close(self, patience_s: float = _PATIENCE_S) -> None:
         """Save for the last time; a disk that takes longer than `patience_s` is not waited for."""
@@ -76,7 +76,7 @@ class StateKeeper:
             self._save.wait(patience_s)
         if self._save is None or self._save.done:
             self._report()
-            self._save = _Save(self._path, self._stream.state)
+            self._save = _Save(self._path, self._monitor.state)
             self._save.wait(patience_s)
         self._report()
         self._lock.release()
@@ -85,9 +85,9 @@ class StateKeeper:
         if self._save is None:
             return
         if not self._save.done:
-            self._stream.notices.once("state file", f"{self._path} takes too long to write. The stream goes on.")
+            self._monitor.notices.once("state file", f"{self._path} takes too long to write. The stream goes on.")
         elif self._save.error is not None:
-            self._stream.notices.once("state file", f"{self._save.error} The stream goes on.")
+            self._monitor.notices.once("state file", f"{self._save.error} The stream goes on.")
 
     def _set_aside(self) -> str:
         bad = self._path.with_name(f"{self._path.name}.bad")

@@ -1,60 +1,156 @@
-"""What a recording's time says: the usual step between two rows, and where time is missing."""
+"""What the readings' time says: the usual step between two of them, and where time is missing or goes back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 
 import numpy as np
 
-from edge_runtime.arrays import IntArray, Times
-from edge_runtime.tables.time_text import seconds
+from edge_runtime.arrays import BoolArray, FloatArray, Times
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
+from edge_runtime.signal.steady_time import LONGEST_STEP_S
 
-# Sampling jitters and a reading may be lost; five readings in a row are a gap.
-GAP_STEPS = 5.0
+TIME_LIMITS = -6e10, 2.5e11
+"""Seconds since the epoch that ISO 8601 can write with a year of four digits."""
+GAP_STEPS = 5
+"""Sampling jitters and a reading may be lost; a step of more than five usual ones is a gap."""
+_STEPS = 16
+_FEWEST_STEPS = 2
+_LEAST_GAP_S = 1.0
+"""Shorter pauses are no gap where readings have no time of their own: they come as the computer finds time."""
 
 
 class Clock:
-    """Finds where time is missing or goes back, block after block.
+    """Finds where time is missing or goes back; blocks of any size give the same breaks.
 
-    The usual step is the median of the first block's steps forward. After a gap (a step of more than
-    `GAP_STEPS` usual ones) or a step back, no window may reach over that row.
+    The usual step is the median of `_STEPS` steps forward, and that of the next `_STEPS` after them: a new rate is
+    followed, a gap weighs nothing. Until there are so many it is the median of the steps so far. No window may reach
+    over a gap (a step of more than `GAP_STEPS` usual ones) or a step back.
+
+    A reading without a time has the time of the one before it. Where none has one it gets the computer's, and in a
+    stream that is not live nothing follows from that.
+
+    Parameters
+    ----------
+    counters : Counters
+    notices : Notices
+    live : bool
+        Whether readings come as they are made, so that a pause without one means something.
 
     Attributes
     ----------
-    step_s : float
-        The usual step; NaN until it is known, and where time cannot be read.
-    rows, gaps, backward, repeated, unreadable : int
-        Counts over all blocks.
+    last_s : float
+        Time of the last reading; NaN before the first.
+    repeated, unreadable : int
+        Readings with the time of the one before, and with none among others that have one.
 
     Examples
     --------
-    >>> clock = Clock()
-    >>> clock.breaks(["0", "1", "2", "9", "10", "3", "4", "4"]).tolist()
+    >>> clock = Clock(Counters(), Notices(print), live=False)
+    >>> np.flatnonzero(clock.push(np.array([0.0, 1, 2, 9, 10, 3, 4, 4]))[1]).tolist()
+    the clock went backwards; the window starts again (counted from now on)
+    no reading for 7 s; the window starts again (counted from now on)
     [3, 5]
-    >>> clock.gaps, clock.backward, clock.repeated
-    (1, 1, 1)
     """
 
-    def __init__(self) -> None:
-        self.step_s = float("nan")
-        self._last = float("nan")
-        self.rows = self.gaps = self.backward = self.repeated = self.unreadable = 0
+    def __init__(self, counters: Counters, notices: Notices, *, live: bool) -> None:
+        self._counters, self._notices, self._live = counters, notices, live
+        self.last_s = float("nan")
+        self._usual_s = float("nan")
+        self._steps: list[float] = []
+        """Steps forward since the usual step was last found."""
+        self._has_own = False
+        self.repeated = self.unreadable = 0
 
-    def breaks(self, texts: Sequence[str]) -> IntArray:
-        """Return the rows of a block, counted from its first, before which time jumps."""
-        return self.breaks_at(seconds(texts)) if texts else np.empty(0, np.int64)
+    @property
+    def usual_s(self) -> float:
+        """The usual step; NaN until it is known."""
+        return float(np.median(self._steps)) if np.isnan(self._usual_s) and self._steps else self._usual_s
 
-    def breaks_at(self, times: Times) -> IntArray:
-        """Return the same for times in seconds, NaN where one cannot be read, at least one."""
-        steps = np.diff(times, prepend=self._last)
-        forward = steps[steps > 0]
-        if np.isnan(self.step_s) and len(forward):
-            self.step_s = float(np.median(forward))
-        self._last = float(times[-1])
-        gaps, backward = steps > GAP_STEPS * self.step_s, steps < 0
-        self.rows += len(times)
-        self.gaps += int(gaps.sum())
-        self.backward += int(backward.sum())
+    def restore(self, last_s: float, usual_s: float) -> None:
+        """Go on from the time of a last reading, and a usual step; NaN where they are not known."""
+        self.last_s, self._usual_s, self._steps = last_s, usual_s, []
+
+    def push(self, times: Times) -> tuple[Times, BoolArray]:
+        """Return times without NaN, and before which readings time jumps.
+
+        Parameters
+        ----------
+        times : ndarray of shape (n,), float64, n at least 1
+            Seconds since the epoch; NaN where a reading does not say.
+        """
+        times = np.clip(times, *TIME_LIMITS)  # differences of larger numbers overflow
+        unknown = np.isnan(times)
+        if not unknown.any():
+            self._has_own = True
+            return times, self._jumps(times)
+        if not self._has_own and unknown.all():
+            return self._arrivals(len(times))
+        newest = np.maximum.accumulate(np.where(unknown, -1, np.arange(len(times))))
+        times = np.where(newest >= 0, times[newest], self.last_s)
+        self.unreadable += int(unknown.sum())
+        if not self._has_own:
+            # Before the first time there is nothing to compare with.
+            times[: int(unknown.argmin())] = times[int(unknown.argmin())]
+            self._has_own = True
+        return times, self._jumps(times)
+
+    def _arrivals(self, count: int) -> tuple[Times, BoolArray]:
+        """Return the computer's time for readings that have none; a long pause before them counts where it is live."""
+        now_s, jumps = time.time(), np.zeros(count, bool)
+        if self._live:
+            pause = np.array([now_s - self.last_s])
+            gap = pause > np.maximum(GAP_STEPS * self._usual_before(pause), _LEAST_GAP_S)
+            jumps[0] = bool(gap[0] or pause[0] < 0)
+            if jumps[0]:
+                self._count(pause, gap)
+        self.last_s = now_s
+        return np.full(count, now_s), jumps
+
+    def _jumps(self, times: Times) -> BoolArray:
+        steps = np.diff(times, prepend=self.last_s)
+        self.last_s = float(times[-1])
+        gaps = steps > GAP_STEPS * self._usual_before(steps)
         self.repeated += int((steps == 0).sum())
-        self.unreadable += int(np.isnan(times).sum())
-        return np.flatnonzero(gaps | backward)
+        jumps: BoolArray = gaps | (steps < 0)
+        if jumps.any():
+            self._count(steps, gaps)
+        return jumps
+
+    def _usual_before(self, steps: Times) -> FloatArray:
+        """Return the usual step as it was before each of these; infinite where it was not known. Follow them."""
+        forward = steps > 0
+        seen = len(self._steps) + np.cumsum(forward) - forward
+        together = np.array([*self._steps, *steps[forward].tolist()])
+        whole = len(together) // _STEPS * _STEPS
+        medians = np.median(together[:whole].reshape(-1, _STEPS), axis=1)
+        usual = np.concatenate([[self._usual_s], medians])[seen // _STEPS]
+        if np.isnan(self._usual_s):
+            first = [np.inf] * _FEWEST_STEPS
+            first += [float(np.median(together[:count])) for count in range(_FEWEST_STEPS, min(_STEPS, len(together)))]
+            early = seen < len(first)
+            usual[early] = np.array(first)[seen[early]]
+        if whole:
+            self._usual_s = float(medians[-1])
+        self._steps = together[whole:].tolist()
+        return np.where(np.isnan(usual), np.inf, usual)
+
+    def _count(self, steps: Times, gaps: BoolArray) -> None:
+        """Count jumps and say so; where the clock was set, durations of alarms go on from there."""
+        backwards, forward = steps < 0, steps > LONGEST_STEP_S
+        self._counters.backwards += int(backwards.sum())
+        self._counters.gaps += int(gaps.sum())
+        self._counters.jumps += int((forward | backwards).sum())
+        if forward.any():
+            self._notices.once(
+                "jump",
+                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms take it "
+                "for a day at most (counted from now on)",
+            )
+        if backwards.any():
+            self._notices.once("backwards", "the clock went backwards; the window starts again (counted from now on)")
+        if gaps.any():
+            self._notices.once(
+                "gap", f"no reading for {steps[gaps].max():.3g} s; the window starts again (counted from now on)"
+            )

@@ -1,73 +1,201 @@
-"""Rows with missing values: refused, skipped or held, always counted."""
+"""Missing values: refused, skipped, held or interpolated, within bounds, always counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
-from edge_runtime.errors import RecordingError
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
+from edge_runtime.errors import RecordingError, UsageError
 
-POLICIES = ("error", "skip", "hold")
+POLICIES = ("error", "skip", "hold", "interpolate")
+LONGEST_REPAIR = 10
+"""A value is made up for so many readings in a row at most: a dead sensor must not look like a steady one."""
 
 
-def repair_missing(
-    values: FloatArray,
-    policy: str,
-    sensors: Sequence[str],
-    *,
-    place: Callable[[int], str] = "row {}".format,
-    last: FloatArray | None = None,
-) -> tuple[FloatArray, int]:
-    """Return rows without missing values, and how many rows were repaired.
+class Rows(NamedTuple):
+    """Consecutive readings.
 
     Parameters
     ----------
-    values : ndarray of shape (n, sensors)
-        NaN or infinite where a value is missing.
-    policy : str
-        ``error`` refuses, ``skip`` leaves such rows out, ``hold`` repeats the sensor's last value.
-    sensors : sequence of str
-        Names, for the message.
-    place : callable
-        Says where a row of `values` stands in the file, for the message.
-    last : ndarray of shape (sensors,), optional
-        The row before the first, for ``hold``.
-
-    Raises
-    ------
-    RecordingError
-        With ``error``, at the first missing value; with ``hold``, if the very first row lacks one.
-
-    Examples
-    --------
-    >>> repair_missing(np.array([[1.0], [np.nan], [3.0]]), "hold", ["flow"])
-    (array([[1.],
-           [1.],
-           [3.]]), 1)
+    numbers : ndarray of shape (n,), int64
+        Counted from the first reading that came.
+    times : ndarray of shape (n,), float64
+    values : ndarray of shape (n, sensors), float32
     """
-    good = np.isfinite(values)
-    bad_rows = ~good.all(axis=1)
-    count = int(bad_rows.sum())
-    if not count:
-        return values, 0
-    if policy == "skip":
-        return values[~bad_rows], count
-    if policy == "hold":
-        values, good = _with_row_before(values, good, last)
-        newest = np.maximum.accumulate(np.where(good, np.arange(len(values))[:, None], -1), axis=0)
-        if (newest >= 0).all():
-            held = np.take_along_axis(values, newest, axis=0)
-            return held[last is not None :], count
-    row, column = (int(number) for number in np.argwhere(~good)[0])
-    raise RecordingError(
-        f"{place(row)}: sensor {sensors[column]!r} has no value ({count} {'row' if count == 1 else 'rows'} like this). "
-        "Expected a finite number in every row. Fix the recording, or say what to do: --on-missing skip or hold."
-    )
+
+    numbers: IntArray
+    times: Times
+    values: FloatArray
+
+    def part(self, chosen: slice | BoolArray) -> Rows:
+        """Return some of them."""
+        return Rows(self.numbers[chosen], self.times[chosen], self.values[chosen])
+
+    def and_then(self, later: Rows) -> Rows:
+        """Return these and the ones after them."""
+        return Rows(*(np.concatenate(pair) for pair in zip(self, later, strict=True)))
 
 
-def _with_row_before(values: FloatArray, good: BoolArray, last: FloatArray | None) -> tuple[FloatArray, BoolArray]:
-    if last is None:
-        return values, good
-    return np.concatenate([last[None], values]), np.concatenate([np.ones((1, len(last)), bool), good])
+class Repair:
+    """Gives readings without missing values; blocks of any size give the same ones.
+
+    Parameters
+    ----------
+    policy : str
+        ``error`` takes no reading from the first missing value on; ``skip`` leaves the reading out; ``hold`` repeats
+        the sensor's last value; ``interpolate`` waits for the next whole reading and draws a line. The last two for at
+        most `LONGEST_REPAIR` readings in a row, then the reading is skipped.
+    sensors : tuple of str
+        Names, for messages.
+    counters : Counters
+    notices : Notices
+    place : callable
+        Says where a reading stands, for messages.
+
+    Attributes
+    ----------
+    refusal : RecordingError or None
+        With ``error``, once a value was missing: what to raise when the readings before it are done with.
+    missing_since_s : ndarray of shape (sensors,), float64
+        Since when each sensor has given no number, by `time.monotonic`; NaN where it does.
+    """
+
+    def __init__(
+        self,
+        policy: str,
+        sensors: tuple[str, ...],
+        counters: Counters,
+        notices: Notices,
+        place: Callable[[int], str],
+    ) -> None:
+        if policy not in POLICIES:
+            raise UsageError(f"expected one of {', '.join(POLICIES)}. Received: {policy!r}")
+        self._policy, self._sensors, self._place = policy, sensors, place
+        self._counters, self._notices = counters, notices
+        self._repairs = {"skip": self._skip, "hold": self._hold, "interpolate": self._interpolate}
+        self._waiting = Rows(np.empty(0, np.int64), np.empty(0), np.empty((0, len(sensors)), np.float32))
+        self.refusal: RecordingError | None = None
+        self.missing_since_s = np.full(len(sensors), np.nan)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the values before: none is carried over a gap. Waiting readings are skipped."""
+        self._last: FloatArray = np.full(len(self._sensors), np.nan, np.float32)
+        self._ages = np.zeros(len(self._sensors), np.int64)
+        self._whole: FloatArray | None = None
+        self._drop_waiting()
+
+    def push(self, rows: Rows) -> Rows:
+        """Return the readings that are ready, perhaps some that came before."""
+        good = np.isfinite(rows.values)
+        bad = ~good.all(axis=1)
+        if self.refusal is not None:
+            self._counters.skipped += len(bad)
+            return rows.part(slice(0))
+        if not bad.any() and not len(self._waiting.numbers):
+            self._last = self._whole = rows.values[-1]
+            self._ages[:] = 0
+            self.missing_since_s[:] = np.nan
+            return rows
+        self._note(rows, good)
+        if self._policy == "error" and bad.any():
+            return self._refuse(rows, int(bad.argmax()))
+        return self._repairs.get(self._policy, self._skip)(rows, good)
+
+    def see(self, values: FloatArray) -> None:
+        """Note which sensors give numbers in readings that do not count, shape (n, sensors): these are not silent."""
+        self.missing_since_s[np.isfinite(values).any(axis=0)] = np.nan
+
+    def end(self) -> None:
+        """Skip the readings that still wait for a value."""
+        self._drop_waiting()
+
+    def _refuse(self, rows: Rows, first: int) -> Rows:
+        name = self._sensors[int(np.isfinite(rows.values[first]).argmin())]
+        self.refusal = RecordingError(
+            f"{self._place(int(rows.numbers[first]))}: sensor {name!r} has no value. Expected a finite number in every "
+            "reading. Fix the recording, or choose what to do: --on-missing skip, hold or interpolate."
+        )
+        self._counters.skipped += len(rows.numbers) - first
+        return rows.part(slice(first))
+
+    def _skip(self, rows: Rows, good: BoolArray) -> Rows:
+        kept = good.all(axis=1)
+        self._counters.skipped += int((~kept).sum())
+        return rows.part(kept)
+
+    def _hold(self, rows: Rows, good: BoolArray) -> Rows:
+        index = np.arange(len(good))[:, None]
+        newest = np.maximum.accumulate(np.where(good, index, -1), axis=0)
+        ages = np.where(newest >= 0, index - newest, self._ages + index + 1)
+        held = np.take_along_axis(rows.values, np.maximum(newest, 0), axis=0)
+        held = np.where(newest >= 0, held, self._last)
+        kept = np.isfinite(held).all(axis=1) & (ages <= LONGEST_REPAIR).all(axis=1)
+        self._last, self._ages = held[-1], ages[-1]
+        self._counters.held += int((kept & ~good.all(axis=1)).sum())
+        self._counters.skipped += int((~kept).sum())
+        return Rows(rows.numbers, rows.times, held).part(kept)
+
+    def _interpolate(self, rows: Rows, good: BoolArray) -> Rows:
+        rows = self._waiting.and_then(rows)
+        good = np.isfinite(rows.values)
+        whole = np.flatnonzero(good.all(axis=1))
+        self._counters.waiting -= len(self._waiting.numbers)
+        stop = int(whole[-1]) + 1 if len(whole) else 0
+        ready = self._between(rows.part(slice(stop)), whole) if stop else rows.part(slice(0))
+        self._whole = rows.values[stop - 1] if stop else self._whole
+        self._wait(rows.part(slice(stop, None)))
+        return ready
+
+    def _wait(self, rows: Rows) -> None:
+        if self._whole is None or len(rows.numbers) > LONGEST_REPAIR:
+            # What comes before the next whole reading is too far from the last one to draw a line from.
+            self._counters.skipped += len(rows.numbers)
+            self._whole, rows = None, rows.part(slice(0))
+        self._waiting = rows
+        self._counters.waiting += len(rows.numbers)
+
+    def _between(self, rows: Rows, whole: IntArray) -> Rows:
+        """Return the whole readings, and those between two of them with values drawn on a line."""
+        index, before = np.arange(len(rows.numbers)), np.array([], np.int64)
+        values = rows.values.astype(np.float64)
+        if self._whole is not None:
+            index, before = index + 1, np.array([0])
+            values = np.concatenate([self._whole[None], values])
+        anchors = np.concatenate([before, whole + len(before)])
+        for column in values.T:
+            good = np.flatnonzero(np.isfinite(column))
+            column[:] = np.interp(np.arange(len(column)), good, column[good])
+        place = np.searchsorted(anchors, index)
+        apart = np.diff(anchors, prepend=anchors[0] - len(values) - LONGEST_REPAIR)[place] - 1
+        is_whole = anchors[place] == index
+        kept = is_whole | (apart <= LONGEST_REPAIR)
+        self._counters.interpolated += int((kept & ~is_whole).sum())
+        self._counters.skipped += int((~kept).sum())
+        return Rows(rows.numbers, rows.times, values[index].astype(np.float32)).part(kept)
+
+    def _drop_waiting(self) -> None:
+        count = len(self._waiting.numbers)
+        self._counters.waiting -= count
+        self._counters.skipped += count
+        self._waiting = self._waiting.part(slice(0))
+
+    def _note(self, rows: Rows, good: BoolArray) -> None:
+        """Say which sensors give no numbers, and since when."""
+        since_s, now_s = self.missing_since_s, time.monotonic()
+        gone_since_s = np.where(good.any(axis=0) | np.isnan(since_s), now_s, since_s)
+        self.missing_since_s = np.where(good[-1], np.nan, gone_since_s)
+        if self._policy == "error":
+            return  # its error says it
+        for sensor in np.flatnonzero(~good.all(axis=0)).tolist():
+            name, first = self._sensors[sensor], int(rows.numbers[good[:, sensor].argmin()])
+            self._notices.once(
+                f"missing {name}",
+                f"{self._place(first)}: sensor {name!r} gave no finite number ({self._policy}; counted from now on)",
+            )

@@ -1,8 +1,9 @@
-"""Causal smoothing of scores: an exponentially weighted moving average, as stream and as batch."""
+"""Causal smoothing of scores: an exponentially weighted moving average, one by one or many at once."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,36 +14,11 @@ _BLOCK = 256
 _LARGEST = float(np.finfo(np.float32).max)
 
 
-class RowSmoother:
-    """The same average of rows of numbers, such as the contributions that sum to the scores.
-
-    A window of noise may blame any sensor; the smoothed score alarms, so what is blamed is smoothed alike. Smoothed
-    contributions sum to the smoothed score.
-
-    Parameters
-    ----------
-    span : int
-        See `Smoother`.
-
-    Examples
-    --------
-    >>> RowSmoother(span=3).update_many(np.float32([[1, 0], [0, 4]]))
-    array([[1. , 0. ],
-           [0.5, 2. ]], dtype=float32)
-    """
-
-    def __init__(self, span: int = 1) -> None:
-        self._span, self._columns = span, list[Smoother]()
-
-    def update_many(self, rows: FloatArray) -> FloatArray:
-        """Return the smoothed rows after each of `rows`, shape (n, columns)."""
-        self._columns = self._columns or [Smoother(self._span) for _ in range(rows.shape[1])]
-        smoothed = [column.update_many(values) for column, values in zip(self._columns, rows.T, strict=True)]
-        return np.stack(smoothed, axis=1)
-
-
 class Smoother:
     """Exponentially weighted moving average ``y += alpha * (x - y)`` that starts at the first score.
+
+    It smooths rows of numbers as well, such as the contributions that sum to the scores: smoothed alike, they sum to
+    the smoothed score.
 
     Parameters
     ----------
@@ -59,6 +35,9 @@ class Smoother:
     >>> smoother = Smoother(span=3)
     >>> [smoother.update(score) for score in (1.0, 1.0, 5.0)]
     [1.0, 1.0, 3.0]
+    >>> Smoother(span=3).update_many(np.float32([[1, 0], [0, 4]]))
+    array([[1. , 0. ],
+           [0.5, 2. ]], dtype=float32)
 
     References
     ----------
@@ -67,7 +46,8 @@ class Smoother:
 
     def __init__(self, span: int = 1) -> None:
         self.alpha = 2.0 / (span + 1.0)
-        self.level: float | None = None
+        self.level: Any = None
+        """The last smoothed score, or row; None before the first."""
 
     @cached_property
     def _block(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -83,28 +63,32 @@ class Smoother:
             score = _LARGEST
         level = self.level
         # Not as a step from the level: near the largest number that loses the score altogether.
-        level = score if level is None else (1.0 - self.alpha) * level + self.alpha * score
-        self.level = level
-        return level
+        smoothed: float = score if level is None else (1.0 - self.alpha) * level + self.alpha * score
+        self.level = smoothed
+        return smoothed
 
     def update_many(self, scores: FloatArray) -> FloatArray:
-        """Return the smoothed scores after each of `scores`, shape (n,); the same numbers as `update`."""
+        """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives."""
         scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
         if self.alpha == 1.0 or not len(scores):
-            self.level = float(scores[-1]) if len(scores) else self.level
+            self.level = _plain(scores[-1]) if len(scores) else self.level
             return scores
-        level = float(scores[0]) if self.level is None else self.level
+        level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
         weights, carry = self._block
-        smoothed = np.empty(len(scores), np.float32)
+        smoothed = np.empty(scores.shape, np.float32)
         for start in range(0, len(scores), _BLOCK):
             block = scores[start : start + _BLOCK].astype(np.float64)
             n = len(block)
-            out = weights[:n, :n] @ block + carry[:n] * level
+            out = weights[:n, :n] @ block + np.multiply.outer(carry[:n], level)
             smoothed[start : start + n] = out
-            level = float(out[-1])
-        self.level = level
+            level = out[-1]
+        self.level = _plain(level)
         return smoothed
 
     def reset(self) -> None:
         """Forget all scores."""
         self.level = None
+
+
+def _plain(level: FloatArray) -> float | FloatArray:
+    return level if level.ndim else float(level)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results
+from edge_runtime.streaming.results import Results
 
 
 class FunctionSink:

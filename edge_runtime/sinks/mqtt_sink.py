@@ -23,13 +23,14 @@ from typing import Any
 
 import numpy as np
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results, StreamResult, standing, time_texts
+from edge_runtime.streaming.results import Results, StreamResult, standing, time_texts
 
 _STATUS_PERIOD_S = 10.0
 _MOST_UNACKNOWLEDGED = 500

@@ -12,10 +12,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sink import EndOfOutput, Sink
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results
+from edge_runtime.streaming.results import Results
 
 MOST_ROWS = 50_000
 MOST_BLOCKS = 2_000

@@ -7,11 +7,12 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.errors import OutputError, missing_extra
 from edge_runtime.sinks.metrics_server import MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Results, StreamResult, standing
+from edge_runtime.streaming.results import Results, StreamResult, standing
 
 # These go down again; all other counts only grow.
 _GAUGES = ("waiting", "stuck", "silent")

@@ -6,7 +6,8 @@ import socket
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from edge_runtime.streaming.results import Counters, Results
+from edge_runtime.common.counters import Counters
+from edge_runtime.streaming.results import Results
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
 from edge_runtime.errors import OutputError
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.sinks.sink import EndOfOutput, Sink
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Counters, Notices, Results
+from edge_runtime.streaming.results import Results
 
 CLOSE_S = 5.0
 

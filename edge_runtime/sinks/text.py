@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.common.atomic import unwritable
+from edge_runtime.common.counters import Counters
 from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.special_file import SpecialFile, is_special
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
 from edge_runtime.streaming.health import Health, HealthEvent
-from edge_runtime.streaming.results import Counters, Results, time_texts
+from edge_runtime.streaming.results import Results, time_texts
 
 Format = Callable[[Results], list[str]]
 
@@ -93,7 +94,7 @@ def _rows(
     drifts = [unknown if drift != drift else f"{drift:.4g}" for drift in results.drifts.tolist()]  # noqa: PLR0124 - NaN
     pairs = []
     for place in range(results.top.shape[1]):
-        pairs += [names[results.top[:, place]].tolist(), results.contributions[:, place].tolist()]
+        pairs += [names[results.top[:, place]].tolist(), results.top_contributions[:, place].tolist()]
     return zip(
         time_texts(results.times),
         results.scores.tolist(),

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.sources.source import Readings, no_readings
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.tables.lines import LineSplitter
 
 _CHUNK = 1 << 18
@@ -53,6 +53,7 @@ class TextSource:
         # Whether the last line may be whole without a line end: a regular file's is, a pipe's may be cut off.
         self._whole = path != "-" and Path(path).is_file()
         # Who writes into a pipe waits as well; but it may be a live sensor.
+        self.is_live = not self._whole
         self.patience_s = math.inf if self._whole else _PIPE_PATIENCE_S
         self._file: IO[bytes] = sys.stdin.buffer if path == "-" else _open(path)
         self._ended = False

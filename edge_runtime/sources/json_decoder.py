@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from edge_runtime.sources.source import Readings, gather, mapping_decoder
+from edge_runtime.signal.readings import Readings
+from edge_runtime.sources.source import gather, mapping_decoder
 
 
 class JsonDecoder:

@@ -8,8 +8,8 @@ from typing import Any
 
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.sources.files import Decoder
-from edge_runtime.sources.source import Readings, no_readings
 from edge_runtime.tables.lines import LONGEST_LINE
 
 _LENGTH = 10_000
@@ -39,6 +39,7 @@ class MqttSource:
             raise UsageError(f"which topic? Expected mqtt://{address.host}/TOPIC.")
         self.name = f"mqtt://{address.host}:{address.port}/{address.topic}"
         self.reconnects = 0
+        self.is_live = True
         self.patience_s = 0.0
         self._decoder, self._sensors, self._tell = decoder, sensors, tell
         self._messages: queue.Queue[bytes] = queue.Queue(_LENGTH)

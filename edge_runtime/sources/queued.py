@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.sources.reading import Reading
-from edge_runtime.sources.source import Readings, SourceLost, gather, mapping_decoder, no_readings
+from edge_runtime.sources.source import SourceLost, gather, mapping_decoder
 
 _LENGTH = 4096
 _MOST_AT_ONCE = 1024
@@ -32,6 +33,7 @@ class IteratorSource:
 
     def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: tuple[str, ...]) -> None:
         self.name = name
+        self.is_live = True
         self.patience_s = _PATIENCE_S
         self._sensors = len(sensors)
         self._decode = mapping_decoder(sensors)

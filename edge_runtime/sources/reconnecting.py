@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from edge_runtime.errors import SaeliteError
-from edge_runtime.sources.source import Readings, Source, SourceLost, no_readings
+from edge_runtime.signal.readings import Readings, no_readings
+from edge_runtime.sources.source import Source, SourceLost
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -45,6 +46,7 @@ class Reconnecting:
         # At the start a wrong name or a missing package is the user's to know at once.
         self._source: Source | None = open_source()
         self._again_s = 0.0
+        self.is_live = self._source.is_live
         self.patience_s = self._source.patience_s
 
     def poll(self, timeout_s: float) -> Readings | None:

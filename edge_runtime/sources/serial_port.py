@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from edge_runtime.errors import RecordingError, missing_extra
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.sources.files import Decoder
-from edge_runtime.sources.source import Readings, SourceLost, no_readings
+from edge_runtime.sources.source import SourceLost
 from edge_runtime.tables.lines import LineSplitter
 
 
@@ -34,6 +35,7 @@ class SerialSource:
         except ImportError as error:
             raise missing_extra("pyserial", "serial", "a serial source") from error
         self.name = port
+        self.is_live = True
         self.patience_s = 0.0
         self._errors = (serial.SerialException, OSError, TypeError)
         self._decoder, self._sensors = decoder, sensors

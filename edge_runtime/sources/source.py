@@ -3,35 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray, Times
+from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.tables.table import TIME_NAMES
-
-
-@dataclass(frozen=True)
-class Readings:
-    """Some consecutive readings of a stream; none, where nothing came in time.
-
-    Parameters
-    ----------
-    times : ndarray of shape (n,), float64
-        Seconds since the epoch; NaN where a reading does not say: the stream takes the time it came in.
-    values : ndarray of shape (n, sensors), float64
-        In the model's order; NaN where a value is missing or no number.
-    lost : int
-        Lines or messages between them that were no reading at all.
-    """
-
-    times: Times
-    values: FloatArray
-    lost: int = 0
-
-    def __len__(self) -> int:
-        return len(self.times)
 
 
 class SourceLost(Exception):  # noqa: N818 - it may come back: not every loss is an error
@@ -42,6 +19,8 @@ class Source(Protocol):
     """A stream of readings that can be asked without being waited for."""
 
     name: str
+    is_live: bool
+    """Whether readings come as they are made; a file's were made before."""
     patience_s: float
     """How long it can be left alone when a sink is slow: infinite for a file, nothing for a live sensor."""
 
@@ -61,11 +40,6 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of the device, file or connection."""
-
-
-def no_readings(sensors: int, lost: int = 0) -> Readings:
-    """Return no reading at all."""
-    return Readings(np.empty(0), np.empty((0, sensors)), lost)
 
 
 def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list[float]] | None]:

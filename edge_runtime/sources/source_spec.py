@@ -2,7 +2,7 @@
 
 ===============================  ======================================================================
 ``-``                            CSV on standard input
-``csv:PATH``                     CSV file, plain or gzip, or a named pipe; a header comes first
+``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
 ``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name (or list in the model's order) a line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
 ``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
@@ -25,7 +25,9 @@ from edge_runtime.errors import UsageError
 from edge_runtime.sources.files import Decoder, TextSource
 from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.source import Source
+from edge_runtime.sources.table_source import TableSource
 from edge_runtime.tables.csv_decoder import CsvDecoder
+from edge_runtime.tables.open_table import open_table
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:FUNCTION"
@@ -55,6 +57,8 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     kind, _, rest = spec.partition(":")
     if spec == "-" or (kind in ("csv", "jsonl") and rest):
         path = rest or "-"
+        if kind == "csv" and Path(path).is_file():
+            return TableSource(open_table(path), names, tell)
         decoder = (
             JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, "standard input" if path == "-" else path)
         )

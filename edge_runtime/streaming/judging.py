@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
-from edge_runtime.inference.detector import Detector
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.streaming.adaptation.mean_tracking import CEILING, MeanTracker, tracker_of
 from edge_runtime.streaming.adaptation.spot import Spot, SpotSettings
 
 _SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
+
+
+class ScoresWindows(Protocol):
+    """What a judge asks of a detector; it keeps nothing of it."""
+
+    @property
+    def spec(self) -> DetectorSpec:
+        """Sensors, preprocessing and how scores are smoothed."""
+
+    @property
+    def threshold(self) -> float:
+        """Limit of the smoothed score."""
+
+    @property
+    def outputs(self) -> frozenset[str]:
+        """Of ``score``, ``codes``, ``contributions`` and ``expected``."""
+
+    def outputs_many(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
+        """Return outputs by name, each of shape (n, …), of windows of shape (n, window, sensors)."""
+
+    def explain_many(self, windows: FloatArray) -> FloatArray:
+        """Return each sensor's contribution to the raw scores, shape (n, sensors)."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +45,9 @@ class AdaptationSettings:
     Parameters
     ----------
     mean_rate : float, optional
-        Share of the way to each quiet reading that the inputs' mean goes; 0 is off, None as the model file says.
+        Fraction by which the input mean moves towards each quiet reading; 0 is off, None as the model file says.
     mean_ceiling : float
-        The mean goes at most so many scales from where it was in training.
+        Largest distance of the mean from where it was in training, in scales.
     spot : SpotSettings, optional
         The threshold follows the scores.
     """
@@ -36,101 +57,164 @@ class AdaptationSettings:
     spot: SpotSettings | None = None
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Scores of successive windows and what they were held against.
+class Wanted(NamedTuple):
+    """What is wanted of each window besides its score.
 
     Parameters
     ----------
-    windows : ndarray of shape (n, window, sensors), float32
-        As the model saw them: less the drift of their mean.
+    codes : bool
+    explain_above : float or None
+        Contributions of each sensor. Where the model has none of its own they cost a run for every sensor: only scores
+        above this multiple of the threshold get them, the others get zeros; ``-inf`` explains every score, None none.
+    """
+
+    codes: bool = False
+    explain_above: float | None = None
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a stream says of successive windows.
+
+    Parameters
+    ----------
+    ends : ndarray of shape (n,), int64
+        The reading each window ends with, counted from the first of those given.
     scores : ndarray of shape (n,), float32
         Smoothed.
     thresholds : ndarray of shape (n,), float32
+        What each was held against.
+    codes : ndarray of shape (n, units), float32
+        No units where they were not wanted.
+    contributions : ndarray of shape (n, sensors), float32
+        Smoothed as the scores are where the model has its own; no sensors where they were not wanted.
     """
 
+    ends: IntArray
+    scores: FloatArray
+    thresholds: FloatArray
+    codes: FloatArray
+    contributions: FloatArray
+
+    @property
+    def anomalies(self) -> BoolArray:
+        """Which scores are above the threshold, shape (n,)."""
+        return np.asarray(self.scores > self.thresholds)
+
+
+class _Seen(NamedTuple):
+    """Windows as the model saw them, less the drift of their mean, and what it said of them."""
+
     windows: FloatArray
+    outputs: dict[str, FloatArray]
     scores: FloatArray
     thresholds: FloatArray
 
 
 class Judge:
-    """Holds the windows of a stream against its threshold.
+    """Holds the windows of one stream against its threshold.
 
     Parameters
     ----------
-    score_many : callable
-        From windows of shape (n, window, sensors) to raw scores of shape (n,).
-    spec : DetectorSpec
-        Says how scores are smoothed and whether the mean follows.
-    threshold : float
-        The model file's.
-    settings : AdaptationSettings, optional
+    detector : ScoresWindows
+    settings : AdaptationSettings
+    wanted : Wanted
     """
 
-    def __init__(
-        self,
-        score_many: Callable[[FloatArray], FloatArray],
-        spec: DetectorSpec,
-        threshold: float,
-        settings: AdaptationSettings | None = None,
-    ) -> None:
-        settings = settings or AdaptationSettings()
-        self.spec = spec
-        self._score_many, self._fitted = score_many, threshold
-        self.smoother = Smoother(spec.scoring.smoothing_span)
-        self.spot = Spot(settings.spot, threshold, spec.scoring.smoothing_span) if settings.spot else None
+    def __init__(self, detector: ScoresWindows, settings: AdaptationSettings, wanted: Wanted) -> None:
+        spec = detector.spec
+        self._detector, self._wanted = detector, wanted
+        self._sensors = len(spec.sensors)
+        self._fitted = detector.threshold
+        self.smoother, self.blame_smoother = (Smoother(spec.scoring.smoothing_span) for _ in range(2))
+        self.spot = Spot(settings.spot, self._fitted, spec.scoring.smoothing_span) if settings.spot else None
         self.tracker = tracker_of(spec, settings.mean_rate, settings.mean_ceiling)
+        also = {"codes"} if wanted.codes else set()
+        also |= set() if wanted.explain_above is None else {"contributions"}
+        self._names = ("score", *sorted(also & detector.outputs))
         self._guess, self._guess_length = True, _SHORTEST_GUESS
-
-    @classmethod
-    def of(cls, detector: Detector, settings: AdaptationSettings | None = None) -> Judge:
-        """Return a judge by the detector's scores and threshold."""
-        return Judge(detector.score_many, detector.manifest.spec, detector.threshold, settings)
 
     @property
     def threshold(self) -> float:
         """The present threshold."""
         return self._fitted if self.spot is None else self.spot.threshold
 
-    def look_at(self, windows: FloatArray) -> Judged:
-        """Score successive windows of shape (n, window, sensors)."""
+    def reset(self) -> None:
+        """Forget the smoothed score and where the mean went."""
+        self.smoother.reset()
+        self.blame_smoother.reset()
         if self.tracker is not None:
-            return self._judge_following(windows, self.tracker)
-        scores = self.smoother.update_many(self._score_many(windows))
-        return Judged(windows, scores, self._thresholds(scores))
+            self.tracker.reset()
 
-    def _judge_following(self, windows: FloatArray, tracker: MeanTracker) -> Judged:
+    def look_at(self, windows: FloatArray, ends: IntArray) -> Scores:
+        """Judge successive windows of shape (n, window, sensors)."""
+        seen = self._see(windows) if self.tracker is None else self._see_following(windows, self.tracker)
+        codes = seen.outputs.get("codes", np.empty((len(windows), 0), np.float32))
+        return Scores(ends, seen.scores, seen.thresholds, codes, self._explain(seen))
+
+    def hold(self, raw: float) -> tuple[float, float]:
+        """Return the smoothed score after one more raw score, and what it is held against."""
+        score = self.smoother.update(raw)
+        if self.spot is None:
+            return score, self._fitted
+        return score, float(self.spot.update_many(np.array([score], np.float32))[0])
+
+    def _see(self, windows: FloatArray) -> _Seen:
+        outputs = self._detector.outputs_many(windows, self._names)
+        scores = self.smoother.update_many(outputs["score"])
+        return _Seen(windows, outputs, scores, self._thresholds(scores))
+
+    def _see_following(self, windows: FloatArray, tracker: MeanTracker) -> _Seen:
         # Each window is shifted by what those before it taught, so one would have to be scored after the other. But
         # a window is mostly as quiet as the one before it: on that guess the drifts are known beforehand and a run
         # of windows is scored at once. What comes after a wrong guess is scored again.
-        judged = Judged(np.empty(windows.shape, np.float32), *np.empty((2, len(windows)), np.float32))
+        runs: list[_Seen] = []
         start = 0
         while start < len(windows):
-            stop = min(start + self._guess_length, len(windows))
-            start += self._judge_run(windows[start:stop], tracker, judged, start)
-        return judged
+            runs.append(self._see_run(windows[start : start + self._guess_length], tracker))
+            start += len(runs[-1].scores)
+        if len(runs) == 1:
+            return runs[0]
+        if not runs:
+            return self._see(windows)
+        outputs = {name: np.concatenate([run.outputs[name] for run in runs]) for name in self._names}
+        shifted, scores, thresholds = (
+            np.concatenate([getattr(run, name) for run in runs]) for name in ("windows", "scores", "thresholds")
+        )
+        return _Seen(shifted, outputs, scores, thresholds)
 
-    def _judge_run(self, windows: FloatArray, tracker: MeanTracker, judged: Judged, start: int) -> int:
-        """Judge windows up to the first that is not as quiet as guessed; return how many these are."""
+    def _see_run(self, windows: FloatArray, tracker: MeanTracker) -> _Seen:
+        """Judge windows up to the first that is not as quiet as guessed."""
         guess, drifts = self._guess, tracker.drifts(windows[:, -1], quiet=self._guess)
-        shifted = judged.windows[start : start + len(windows)]
-        np.subtract(windows, drifts[:, None], out=shifted, casting="same_kind")
-        for number, raw in enumerate(self._score_many(shifted).tolist()):
-            one = slice(start + number, start + number + 1)
-            judged.scores[one] = self.smoother.update(raw)
-            judged.thresholds[one] = self._thresholds(judged.scores[one])
-            self._guess = bool(judged.scores[start + number] <= judged.thresholds[start + number])
+        shifted = np.subtract(windows, drifts[:, None], dtype=np.float32, casting="same_kind")
+        outputs = self._detector.outputs_many(shifted, self._names)
+        held: list[tuple[float, float]] = []
+        for raw in outputs["score"].tolist():
+            held.append(self.hold(raw))
+            self._guess = bool(np.float32(held[-1][0]) <= np.float32(held[-1][1]))
             if self._guess != guess:
-                self._guess_length = _SHORTEST_GUESS
                 break
-        else:
-            self._guess_length = min(2 * self._guess_length, _LONGEST_GUESS)
-        tracker.drift = drifts[number]
-        tracker.follow(windows[number, -1], quiet=self._guess)
-        return number + 1
+        count = len(held)
+        self._guess_length = _SHORTEST_GUESS if self._guess != guess else min(2 * self._guess_length, _LONGEST_GUESS)
+        tracker.drift = drifts[count - 1]
+        tracker.follow(windows[count - 1, -1], quiet=self._guess)
+        scores, thresholds = np.array(held, np.float32).T
+        return _Seen(shifted[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
 
     def _thresholds(self, scores: FloatArray) -> FloatArray:
         if self.spot is not None:
             return self.spot.update_many(scores)
         return np.full(len(scores), self._fitted, np.float32)
+
+    def _explain(self, seen: _Seen) -> FloatArray:
+        above = self._wanted.explain_above
+        if above is None:
+            return np.empty((len(seen.scores), 0), np.float32)
+        if "contributions" in self._names:
+            # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
+            return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
+        contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
+        rows = np.flatnonzero(seen.scores > above * seen.thresholds)
+        if len(rows):
+            contributions[rows] = self._detector.explain_many(np.ascontiguousarray(seen.windows[rows]))
+        return np.nan_to_num(contributions)

@@ -13,10 +13,10 @@ from edge_runtime.model_file.checking.leaves import between, check_leaves, expec
 from edge_runtime.model_file.checking.meaning import LONGEST_STRIDE
 from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
 from edge_runtime.streaming.adaptation.drift import DriftState
-from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.alarm import AlarmState
+from edge_runtime.streaming.stream import Memory
 
-SCHEMA = 2
+SCHEMA = 3
 _MOST_BYTES = 1 << 28
 _LARGEST = 3.4e38
 
@@ -38,33 +38,21 @@ class StreamState:
         Seconds since the epoch.
     threshold : float
         The threshold when it was saved, for people to read.
-    window : tuple of tuple of float
-        The readings later windows still need, oldest first, in the model's order of sensors.
-    ahead : int
-        Readings to come before the next window starts.
     last_time_s, usual_step_s : float or None
         Time of the last reading, and the usual step between two.
-    smoothed : float or None
-        The smoothed score.
-    alarm, drift, spot
+    stream, alarm, drift
         Of those parts.
-    mean_drift : tuple of float
-        How far the tracked mean has moved, per sensor.
     """
 
     schema: int
     model_sha256: str
     saved_s: float
     threshold: float
-    window: tuple[tuple[float, ...], ...] = ()
-    ahead: int = 0
     last_time_s: float | None = None
     usual_step_s: float | None = None
-    smoothed: float | None = None
+    stream: Memory = field(default_factory=Memory)
     alarm: AlarmState = field(default_factory=AlarmState)
     drift: DriftState = field(default_factory=DriftState)
-    spot: SpotState | None = None
-    mean_drift: tuple[float, ...] = ()
 
 
 def write_state(path: Path, state: StreamState) -> None:
@@ -124,17 +112,17 @@ def _check(state: StreamState) -> None:
     """Check what the numbers mean: a state that nothing of ours wrote must neither stop a stream nor silence it."""
     expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
     check_leaves(state)
-    between(0, LONGEST_STRIDE, state.ahead, "ahead")
-    for name in ("usual_step_s", "smoothed"):
-        value = getattr(state, name)
+    memory, alarm, drift, spot = state.stream, state.alarm, state.drift, state.stream.spot
+    between(1, LONGEST_STRIDE, memory.until_due, "stream.until_due")
+    for name, value in (("usual_step_s", state.usual_step_s), ("stream.smoothed", memory.smoothed)):
         expect("0 or more", value, name, when=value is None or 0 <= value <= _LARGEST)
-    alarm, drift, spot = state.alarm, state.drift, state.spot
     places = {
-        "window": state.window,
+        "stream.window": memory.window,
+        "stream.blame": (memory.blame,),
         "drift.bins": drift.bins,
         "drift.partial": (drift.partial,),
         "drift.value": ((drift.value or 0.0,),),
-        "mean_drift": (state.mean_drift,),
+        "stream.mean_drift": (memory.mean_drift,),
         "alarm.blame": (alarm.blame,),
     }
     for name, rows in places.items():

@@ -1,283 +1,244 @@
-"""Readings in, results out: what `saelite run` does to each block of readings."""
+"""What is remembered of one machine: its window, its smoothed score, the mean and the threshold that follow it."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import FloatArray
-from edge_runtime.errors import InputShapeError
-from edge_runtime.inference.detector import Detector
-from edge_runtime.signal.only_when import condition_of, runs
-from edge_runtime.signal.repair import Repair
-from edge_runtime.signal.rolling_windows import RollingWindows
-from edge_runtime.signal.steady_time import LONGEST_STEP_S
-from edge_runtime.sources.source import Readings
-from edge_runtime.streaming.adaptation.drift import DriftMeter
-from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmLogic, AlarmSettings
-from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
-from edge_runtime.streaming.checks import SensorWatch, StreamClock, filled_times
-from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.parts import Off, Part, alarms_over
-from edge_runtime.streaming.results import Counters, Notices, Results, no_results
-from edge_runtime.streaming.scoring import Scorer
-from edge_runtime.streaming.state import SCHEMA, StreamState
+from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.errors import InputShapeError, UsageError
+from edge_runtime.inference.inputs import InputReader, Reading
+from edge_runtime.signal.only_when import Condition, runs
+from edge_runtime.signal.windows import WindowBuffer, all_finite
+from edge_runtime.streaming.adaptation.spot import SpotState
+from edge_runtime.streaming.judging import AdaptationSettings, Judge, Scores, Wanted
 
-_DRIFT_WINDOW = 512
-# Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
-# warns of it.
-_LARGEST = float(np.finfo(np.float32).max)
+if TYPE_CHECKING:
+    from edge_runtime.inference.detector import Detector
 
 
-@dataclass(frozen=True)
-class StreamSettings:
-    """How a stream is watched.
+class Result(NamedTuple):
+    """What a stream says of one window.
 
     Parameters
     ----------
-    alarm : AlarmSettings
-    adaptation : AdaptationSettings
-    on_missing : str
-        See `edge_runtime.signal.repair`.
-    stuck_after : int
-        Equal values in a row that make a sensor stuck; 0 never does.
-    only_when : str, optional
-        Which readings count, see `edge_runtime.signal.only_when`; None as the model file says, empty for all.
+    score : float
+        Smoothed score; higher is more anomalous.
+    threshold : float
+        Its limit.
+    is_anomaly : bool
+        ``score > threshold``.
     """
 
-    alarm: AlarmSettings = field(default_factory=AlarmSettings)
-    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
-    on_missing: str = "skip"
-    stuck_after: int = 0
-    only_when: str | None = None
+    score: float
+    threshold: float
+    is_anomaly: bool
+
+
+class Memory(NamedTuple):
+    """All that a stream remembers.
+
+    Parameters
+    ----------
+    window : tuple of tuple of float
+        The readings later windows still need, oldest first.
+    until_due : int
+        Readings to come until a window is complete.
+    smoothed : float or None
+        The smoothed score.
+    blame : tuple of float
+        The smoothed contributions; empty where there are none.
+    spot : SpotState or None
+    mean_drift : tuple of float
+        How far the tracked mean has moved, per sensor.
+    """
+
+    window: tuple[tuple[float, ...], ...] = ()
+    until_due: int = 1
+    smoothed: float | None = None
+    blame: tuple[float, ...] = ()
+    spot: SpotState | None = None
+    mean_drift: tuple[float, ...] = ()
 
 
 class Stream:
-    """Turns readings into results, block by block; a block of one is a live reading.
+    """The readings of one machine, one after the other; `Detector.stream` makes one.
+
+    A stream belongs to one machine and one thread. Any number of them share a detector.
 
     Parameters
     ----------
     detector : Detector
-    settings : StreamSettings
-    tell : callable
-        Told, once each, what is wrong with the readings.
+    adaptation : AdaptationSettings, optional
+        What follows the machine; by default as the model file says.
+    wanted : Wanted
+        What `update_many` gives besides scores.
+    only_when : Condition, optional
+        Which readings count.
+
+    Examples
+    --------
+    >>> from edge_runtime import Detector
+    >>> stream = Detector.load("pump.tflite").stream()
+    >>> stream.update([33.0, 103_000.0, 1.6, 0.003]) is None  # its windows are of two readings
+    True
+    >>> stream.update({"flow": 33.2, "pressure": 103_100.0, "current": 1.6, "vibration": 0.003})
+    Result(score=4.4814, threshold=30.0, is_anomaly=False)
+    >>> stream.update([33.1, 150_000.0, 1.6, 0.003]).is_anomaly
+    True
+    >>> contributions = stream.explain()
+    >>> max(contributions, key=contributions.get)
+    'pressure'
     """
 
     def __init__(
-        self, detector: Detector, settings: StreamSettings | None = None, tell: Callable[[str], None] = lambda _: None
+        self,
+        detector: Detector,
+        adaptation: AdaptationSettings | None = None,
+        wanted: Wanted | None = None,
+        only_when: Condition | None = None,
     ) -> None:
-        self.settings = settings or StreamSettings()
-        self.counters = Counters()
-        self.notices = Notices(tell)
-        self.sensors = detector.sensor_names
-        self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
-        self._watched = WatchedTime()
-        self._clock = StreamClock(self.counters, self.notices)
-        self._repair = Repair(self.settings.on_missing, self.sensors, self.counters, self.notices)
-        preprocessing = detector.manifest.spec.preprocessing
-        self._rolling = RollingWindows(preprocessing.window, preprocessing.stride, len(self.sensors))
-        self._install(detector)
+        preprocessing = detector.spec.preprocessing
+        self.detector, self._only_when = detector, only_when
+        self._inputs = InputReader(detector.sensor_names, preprocessing.window)
+        self._buffer = WindowBuffer(preprocessing.window, preprocessing.stride, preprocessing.sensors)
+        self._judge = Judge(detector, adaptation or AdaptationSettings(), wanted or Wanted())
+        self._shifted = np.empty((preprocessing.window, preprocessing.sensors), np.float32)
+        self._last_window: FloatArray | None = None
 
-    def _install(self, detector: Detector) -> None:
-        manifest = detector.manifest
-        preprocessing = manifest.spec.preprocessing
-        self.detector = detector
-        self.scorer = Scorer(detector, self.settings.adaptation, self.settings.alarm.exit_ratio)
-        chosen = self.settings.only_when
-        self._only_when = detector.only_when if chosen is None else condition_of(chosen, self.sensors)
-        limit = manifest.drift
-        self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
-        self.drift_limit = limit.limit if limit else math.inf
-        self._watch = SensorWatch(preprocessing, self.sensors, self.settings.stuck_after, self.counters, self.notices)
+    @property
+    def threshold(self) -> float:
+        """The present limit of the smoothed score."""
+        return self._judge.threshold
 
-    def use(self, detector: Detector) -> None:
-        """Go on with another model of the same sensors; the readings in the window stay.
+    def update(self, reading: Reading) -> Result | None:
+        """Add one reading; return the result of the window it completes, else None.
+
+        A reading outside the model's ``--only-when`` gives None as well, and the next window starts after it.
+
+        Parameters
+        ----------
+        reading : sequence of float in the manifest's order, or mapping by sensor name
 
         Raises
         ------
         InputShapeError
-            If its sensors differ; then nothing has changed.
+            If a sensor is missing, or a value is not a finite number.
         """
-        if detector.sensor_names != self.sensors:
-            raise InputShapeError(
-                f"expected a model of the same sensors in the same order: {', '.join(self.sensors)}. "
-                f"Received: {', '.join(detector.sensor_names)}. Stop, and start with the new model."
-            )
-        preprocessing = detector.manifest.spec.preprocessing
-        kept = self._rolling.kept
-        self._rolling = RollingWindows(preprocessing.window, preprocessing.stride, len(self.sensors))
-        self._rolling.kept = kept[max(0, len(kept) - preprocessing.window + 1) :]
-        self._install(detector)
+        row = self._inputs.row(reading)
+        if self._only_when is not None and not self._only_when.is_on(row[None])[0]:
+            self._buffer.clear()
+            return None
+        window = self._buffer.push(row)
+        if window is None:
+            return None
+        judge, tracker = self._judge, self._judge.tracker
+        if tracker is None:
+            self._last_window = window
+            score, threshold = judge.hold(self.detector.score_one(window[None]))
+        else:
+            self._last_window = tracker.shift(window, out=self._shifted)
+            score, threshold = judge.hold(self.detector.score_one(self._shifted[None]))
+            tracker.follow(row, quiet=score <= threshold)
+        return Result(score, threshold, score > threshold)
 
-    def push(self, readings: Readings) -> Results:
-        """Return the results of some readings; with the policy ``error``, of those before the first missing value."""
-        self.counters.read += len(readings)
-        self.counters.lost += readings.lost
-        if readings.lost:
-            self.notices.once("lost", "something that is no reading came in (counted as lost from now on)")
-        if not len(readings):
-            return self._results([])
-        times, own = filled_times(readings.times)
-        breaks = self._clock.breaks(times, own=own)
-        parts: list[Part | Off] = []
-        for number, rows in enumerate(np.split(np.arange(len(times)), breaks)):
-            if number:
-                self._start_anew()
-            if len(rows):
-                parts += self._parts(times[rows], readings.values[rows])
-        return self._results(parts)
+    def update_many(self, rows: npt.ArrayLike) -> Scores:
+        """Add successive readings; return the results of the windows they complete, the same as `update` gives.
 
-    def _start_anew(self) -> None:
-        """Let no window, and no repaired value, reach over what is missing here."""
-        self._watched.pause()
-        self._rolling.reset()
-        self._repair.reset()
-
-    def _parts(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Iterator[Part | Off]:
-        """Score the readings that count."""
-        if self._only_when is None:
-            yield self._push(times, values)
-            return
-        for rows, is_on in runs(self._only_when.is_on(values)):
-            if is_on:
-                yield self._push(times[rows], values[rows])
-            else:
-                self.counters.off += len(times[rows])
-                self._start_anew()
-                self._repair.see(values[rows])
-                yield Off(float(times[rows][0]))
-
-    def raise_refusal(self) -> None:
-        """Raise what is wrong with the readings pushed, when the results of those before are in safety.
+        Parameters
+        ----------
+        rows : array-like of shape (n, sensors)
 
         Raises
         ------
-        RecordingError
-            If a value was missing and the policy is ``error``.
+        InputShapeError
+            If there are other sensors, or a value is not a finite number.
         """
-        if self._repair.refusal:
-            raise self._repair.refusal
+        values = np.asarray(rows, np.float32)
+        if values.ndim != 2 or values.shape[1] != len(self.detector.sensor_names) or not all_finite(values):
+            raise InputShapeError(
+                f"expected finite readings of shape (n, {len(self.detector.sensor_names)}). "
+                f"Received: shape {values.shape}{'' if values.ndim != 2 else ', perhaps with values that are missing'}."
+            )
+        if self._only_when is None or not len(values):
+            return self._push(values)
+        return _joined(list(self._push_working(values, self._only_when)))
+
+    def explain(self) -> dict[str, float]:
+        """Return each sensor's contribution to the raw score of the last window that `update` scored.
+
+        Raises
+        ------
+        UsageError
+            If there is none yet.
+        """
+        if self._last_window is None:
+            raise UsageError("nothing to explain yet: no window was scored by update().")
+        return self.detector.explain(self._last_window)
+
+    def pause(self) -> None:
+        """Let no window reach over what comes next, as where time is missing."""
+        self._buffer.clear()
+
+    def reset(self) -> None:
+        """Forget all: the window's readings, the smoothed score, and where the mean went."""
+        self._buffer.clear()
+        self._judge.reset()
+        self._last_window = None
 
     @property
-    def missing_since_s(self) -> npt.NDArray[np.float64]:
-        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
-        return self._repair.missing_since_s
+    def memory(self) -> Memory:
+        """All that is remembered; setting it goes on from there."""
+        judge = self._judge
+        blame = judge.blame_smoother.level
+        return Memory(
+            tuple(tuple(row) for row in self._buffer.kept.tolist()),
+            self._buffer.until_due,
+            judge.smoother.level,
+            () if blame is None else tuple(blame.tolist()),
+            None if judge.spot is None else judge.spot.state,
+            () if judge.tracker is None else tuple(judge.tracker.drift.tolist()),
+        )
 
-    def end(self) -> None:
-        """Count what can no longer be scored."""
-        self._repair.end()
+    @memory.setter
+    def memory(self, memory: Memory) -> None:
+        judge, sensors = self._judge, len(self.detector.sensor_names)
+        self._buffer.restore(np.array(memory.window, np.float32).reshape(-1, sensors), memory.until_due)
+        judge.smoother.level = memory.smoothed
+        judge.blame_smoother.level = np.array(memory.blame) if len(memory.blame) == sensors else None
+        if judge.spot is not None and memory.spot is not None:
+            judge.spot.state = memory.spot
+        if judge.tracker is not None and len(memory.mean_drift) == sensors:
+            judge.tracker.drift = np.array(memory.mean_drift, np.float32)
 
-    def summary(self) -> str:
-        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
-        spot = self.scorer.judge.spot
-        parts = [self.counters.text(), alarms_text(self.counters.alarms, self._watched.total_s)]
-        return "; ".join(parts if spot is None else [*parts, spot.text()])
+    def fits(self, memory: Memory) -> bool:
+        """Return whether a memory can be of such a stream."""
+        sensors = len(self.detector.sensor_names)
+        return len(memory.window) < self._buffer.window and all(len(row) == sensors for row in memory.window)
 
-    def _push(self, times: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Part:
-        with np.errstate(over="ignore", invalid="ignore"):
-            # What does not fit into float32 is no value either.
-            narrow = np.where(np.abs(values) < _LARGEST, values, np.nan)
-        times, values = self._repair.push(times, narrow)
-        if len(values):
-            self._watch.look_at(values)
-        windows, ends = self._rolling.push(values.astype(np.float32))
+    def spot_text(self) -> str:
+        """Return what became of a threshold that follows the scores; empty where it stands still."""
+        return "" if self._judge.spot is None else self._judge.spot.text()
+
+    def _push(self, rows: FloatArray) -> Scores:
+        windows, ends = self._buffer.push_many(rows)
         with np.errstate(over="ignore", invalid="ignore"):
             # Values near float32's end are finite, their squares are not; the graph limits them.
-            scored = self.scorer.score(windows)
-        self.counters.scored += len(windows)
-        self.counters.filling += len(values) - len(windows)
-        self._watched.add(times[ends])
-        return Part(times[ends], scored)
+            return self._judge.look_at(windows, ends)
 
-    def _results(self, parts: list[Part | Off]) -> Results:
-        alarms, events, event_rows = alarms_over(self.alarm, parts, time.monotonic())
-        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
-        scored = [part for part in parts if isinstance(part, Part)]
-        if not scored:
-            return replace(no_results(self.sensors), events=events, event_rows=event_rows)
-        times = np.concatenate([part.times for part in scored])
-        scores = np.concatenate([part.scored.scores for part in scored])
-        thresholds = np.concatenate([part.scored.thresholds for part in scored])
-        contributions = np.concatenate([part.scored.contributions for part in scored])
-        drifts = self._drifts(np.concatenate([part.scored.codes for part in scored]))
-        self.counters.above += int((scores > thresholds).sum())
-        top = np.argsort(-contributions, axis=1)[:, :TOP_SENSORS]
-        return Results(
-            times,
-            scores,
-            thresholds,
-            alarms,
-            drifts,
-            top,
-            np.take_along_axis(contributions, top, axis=1),
-            self.sensors,
-            events,
-            event_rows,
-        )
-
-    def _drifts(self, codes: FloatArray) -> FloatArray:
-        units = len(self.detector.manifest.mean_activation)
-        if not units or codes.shape[1] != units:
-            return np.full(len(codes), np.nan, np.float32)
-        drifts = self.drift.update_many(codes)
-        if self.drift.value > self.drift_limit:
-            self.notices.once(
-                "drift",
-                f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
-                "the model has not seen. Train it again if this is the new normal.",
-            )
-        return drifts
-
-    @property
-    def state(self) -> StreamState:
-        """All that is remembered, to go on from after a restart."""
-        judge = self.scorer.judge
-        return StreamState(
-            schema=SCHEMA,
-            model_sha256=self.detector.manifest.flatbuffer_sha256,
-            saved_s=time.time(),
-            threshold=judge.threshold,
-            window=tuple(tuple(row) for row in self._rolling.kept.tolist()),
-            ahead=self._rolling.ahead,
-            last_time_s=_finite(self._clock.last_s),
-            usual_step_s=_finite(self._clock.step_s),
-            smoothed=judge.smoother.level,
-            alarm=self.alarm.state,
-            drift=self.drift.state,
-            spot=None if judge.spot is None else judge.spot.state,
-            mean_drift=() if judge.tracker is None else tuple(judge.tracker.drift.tolist()),
-        )
-
-    def restore(self, state: StreamState) -> None:
-        """Go on from a state; one of another model is passed over, and said so."""
-        longest = self._rolling.window + self._rolling.stride
-        fits = len(state.window) < longest and all(len(row) == len(self.sensors) for row in state.window)
-        if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not fits:
-            self.notices.once("state", "the saved state belongs to another model: starting anew")
-            return
-        judge = self.scorer.judge
-        self._rolling.kept = np.array(state.window, np.float32).reshape(-1, len(self.sensors))
-        self._rolling.ahead = max(0, min(state.ahead, self._rolling.stride))
-        self._clock.last_s = _past(state.last_time_s)
-        self._clock.step_s = math.nan if state.usual_step_s is None else state.usual_step_s
-        judge.smoother.level = state.smoothed
-        self.alarm.state = replace(state.alarm, last_s=_finite(_past(state.alarm.last_s)))
-        self.drift.state = state.drift
-        if judge.spot is not None and state.spot is not None:
-            judge.spot.state = state.spot
-        if judge.tracker is not None and len(state.mean_drift) == len(self.sensors):
-            judge.tracker.drift = np.array(state.mean_drift, np.float32)
+    def _push_working(self, rows: FloatArray, condition: Condition) -> Iterator[tuple[int, Scores]]:
+        for chosen, is_on in runs(condition.is_on(rows)):
+            if is_on:
+                yield chosen.start, self._push(rows[chosen])
+            else:
+                self.pause()
+                yield chosen.start, self._push(rows[:0])
 
 
-def _past(time_s: float | None) -> float:
-    """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
-    return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _joined(parts: list[tuple[int, Scores]]) -> Scores:
+    ends: IntArray = np.concatenate([start + part.ends for start, part in parts])
+    others = ("scores", "thresholds", "codes", "contributions")
+    return Scores(ends, *(np.concatenate([getattr(part, name) for _, part in parts]) for name in others))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.tables.array_table import ArrayTable
-from edge_runtime.tables.csv_rows import CsvRows
+from edge_runtime.tables.csv_table import CsvTable
 from edge_runtime.tables.parquet_table import ParquetTable
 from edge_runtime.tables.table import Table
 from edge_runtime.tables.wav_table import WavTable
@@ -29,7 +29,7 @@ def open_table(path: str | Path) -> Table:
         If the file cannot be read, or is none of these.
     """
     if str(path) == "-":
-        return CsvRows(path)
+        return CsvTable(path)
     try:
         with Path(path).open("rb") as file:
             kind = _MAGIC.get(file.read(4))
@@ -39,4 +39,4 @@ def open_table(path: str | Path) -> Table:
         ) from error
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror}.") from error
-    return CsvRows(path) if kind is None else kind(path)
+    return CsvTable(path) if kind is None else kind(path)

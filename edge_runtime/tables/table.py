@@ -62,13 +62,19 @@ class Block:
     Parameters
     ----------
     values : ndarray of shape (n, columns), float64
-        NaN where a cell is empty.
+        NaN where a cell is empty, or not a number.
     texts : tuple of list of str
         The text columns asked for, each of length n.
+    lost : int
+        Lines between them that are not a row.
+    complaint : str
+        What is wrong with the first cell or line that is not as expected; empty where all are.
     """
 
     values: FloatArray
     texts: tuple[list[str], ...] = ()
+    lost: int = 0
+    complaint: str = ""
 
 
 class Table(ABC):
@@ -94,7 +100,7 @@ class Table(ABC):
         Raises
         ------
         RecordingError
-            If a column is not there or holds what is neither a number nor empty.
+            If a column is not there, or is not numbers.
         """
 
     def place(self, row: int) -> str:

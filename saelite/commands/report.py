@@ -69,6 +69,7 @@ def report(
     from benchmarks.report.html import write_report
     from edge_runtime.model_file.container import read_model_file
     from edge_runtime.replay.recording_scores import ScoreRequest
+    from edge_runtime.streaming.monitor import MonitorSettings
 
     if str(recording) == "-":
         raise UsageError("a report reads its recording twice, which standard input does not allow. Give a file.")
@@ -78,7 +79,8 @@ def report(
         require_workstation("report --full")
     detector = load_detector(model, **chosen)
     alarm = alarm_settings(exit_ratio, debounce, min_duration, cool_down)
-    request = ScoreRequest(rows.rows(str(recording)), label, on_missing, alarm=alarm, only_when=only_when)
+    monitor = MonitorSettings(alarm, on_missing=on_missing, only_when=only_when, drift=False)
+    request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
     found = recording_report(detector, read_model_file(model), recording, request, detector.manifest.name)
     if full is not None:
         from benchmarks.full_model import with_full_model

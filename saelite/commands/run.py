@@ -15,6 +15,7 @@ from saelite.options import (
     alarm_options,
     alarm_settings,
     detector_options,
+    on_missing_option,
     only_when_option,
 )
 from saelite.plain import plain
@@ -30,9 +31,7 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
               help="Where results go: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
               "MODULE:FUNCTION; may be given several times.")  # fmt: skip
-@click.option("--on-missing", type=click.Choice(["error", "skip", "hold", "interpolate"]), default="skip",
-              show_default=True, help="Readings with a missing value: end, leave out, repeat the last value, or wait "
-              "for the next and draw a line.")  # fmt: skip
+@on_missing_option
 @only_when_option("Watch only while this holds; elsewhere there is no score and no alarm.  [default: as trained]")
 @alarm_options
 @adaptation_options
@@ -69,25 +68,27 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     from edge_runtime.sinks.sink_spec import open_sink
     from edge_runtime.sinks.sinks import Sinks
     from edge_runtime.sources.source_spec import open_source
-    from edge_runtime.streaming.stream import Stream
+    from edge_runtime.sources.table_source import TableSource
+    from edge_runtime.streaming.monitor import Monitor
 
     chosen = {
         name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
     }
 
     models = ModelKeeper(_model_settings(model, chosen, options), _tell)
-    stream = Stream(models.start(), _settings(options), _tell)
-    manifest = stream.detector.manifest
-    info = StreamInfo(manifest.name, stream.sensors, stream.detector.threshold, stream.drift_limit)
-    opened = open_source(source, stream.sensors, _tell)
-    outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], stream.notices)
+    detector = models.start()
+    opened = open_source(source, detector.sensor_names, _tell)
+    place = opened.place if isinstance(opened, TableSource) else None
+    monitor = Monitor(detector, _settings(options), _tell, live=opened.is_live, place=place)
+    info = StreamInfo(detector.manifest.name, monitor.sensors, detector.threshold, monitor.drift_limit)
+    outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], monitor.notices)
     settings = RunSettings(
         *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
     )
     try:
-        Runner(stream, models, opened, outputs, settings, _tell).run()
+        Runner(monitor, models, opened, outputs, settings, _tell).run()
     finally:
-        _tell(stream.summary())
+        _tell(monitor.summary())
 
 
 def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]) -> ModelSettings:
@@ -111,9 +112,9 @@ def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]
 
 
 def _settings(options: dict[str, Any]) -> Any:
-    from edge_runtime.streaming.stream import StreamSettings
+    from edge_runtime.streaming.monitor import MonitorSettings
 
-    return StreamSettings(
+    return MonitorSettings(
         alarm_settings(*(options[name] for name in ("exit_ratio", "debounce", "min_duration", "cool_down"))),
         adaptation_settings(*(options[name] for name in ("adapt", "target_far", "mean_rate", "mean_ceiling"))),
         options["on_missing"],

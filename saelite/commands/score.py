@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from saelite.options import (
     only_when_option,
     rows_option,
 )
+from saelite.plain import plain
 
 if TYPE_CHECKING:
     from edge_runtime.tables.row_range import RowRange
@@ -75,6 +75,7 @@ def score(
     """
     from edge_runtime.replay.recording_scores import ScoreRequest
     from edge_runtime.replay.scores_csv import score_recording
+    from edge_runtime.streaming.monitor import MonitorSettings
 
     adaptation = adaptation_settings(adapt, target_far, mean_rate, mean_ceiling)
     detector = load_detector(
@@ -85,14 +86,18 @@ def score(
         accelerator_fallback=accelerator_fallback,
         trusted_key=trusted_key,
     )
-    request = ScoreRequest(
-        rows.rows(str(recording)),
-        label,
+    monitor = MonitorSettings(
+        alarm_settings(exit_ratio, debounce, min_duration, cool_down),
+        adaptation,
         on_missing,
-        explain_above=-math.inf if explain else None,
-        adaptation=adaptation,
-        alarm=alarm_settings(exit_ratio, debounce, min_duration, cool_down),
         only_when=only_when,
+        explain="always" if explain else "never",
+        drift=False,
     )
-    summary = score_recording(detector, str(recording), str(output), request)
+    request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
+    summary = score_recording(detector, str(recording), str(output), request, _tell)
     click.echo(summary.text(), err=str(output) == "-")
+
+
+def _tell(message: str) -> None:
+    click.echo(f"saelite: {plain(message)}", err=True)

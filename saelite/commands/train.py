@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from training.trainer import Epoch
 
 
-_REPAIRS = {"skip": "rows left out", "hold": "last value repeated"}
+_REPAIRS = {"hold": "last value repeated", "interpolate": "drawn on a line"}
 _TRAINING = ("epochs", "batch_size", "learning_rate", "weight_decay", "seed")
 
 
@@ -243,6 +243,8 @@ def _tell(recording: Recording, on_missing: str) -> None:
         click.echo(plain(f"not used: {', '.join(recording.kept_out)}"), err=True)
     if recording.off:
         click.echo(plain(f"{counted(recording.off, 'row')} not used, outside {recording.only_when}"), err=True)
+    if recording.skipped:
+        click.echo(f"missing values in {counted(recording.skipped, 'row')}: left out", err=True)
     if recording.repaired:
         click.echo(f"missing values in {counted(recording.repaired, 'row')}: {_REPAIRS[on_missing]}", err=True)
     for note in recording.notes:

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 
 from edge_runtime import Detector
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import sliding_windows
 
 N_STREAMED = 500
 SINGLY = slice(None, None, 8)  # every eighth window: emulation is slow
@@ -19,9 +20,10 @@ def main(model: str, recording: str, outputs: str) -> None:
     detector = Detector.load(model)
     preprocessing = detector.manifest.spec.preprocessing
     windows = sliding_windows(rows, preprocessing.window, preprocessing.stride)
-    streamed = [result for row in rows[:N_STREAMED] if (result := detector.update(row)) is not None]
+    stream = detector.stream()
+    streamed = [result for row in rows[:N_STREAMED] if (result := stream.update(row)) is not None]
     scores = detector.score_many(windows)
-    smoothed = detector.smooth(scores)
+    smoothed = Smoother(detector.spec.scoring.smoothing_span).update_many(scores)
     np.savez(
         outputs,
         runtime=np.array(detector.runtime.name),

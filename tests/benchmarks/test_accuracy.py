@@ -16,7 +16,7 @@ from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.limit_rules import limit_of
 from benchmarks.accuracy.matched import matched_limit
-from benchmarks.accuracy.methods import METHODS, UNTRAINED, baseline
+from benchmarks.accuracy.methods import METHODS, UNTRAINED, Ready, baseline
 from benchmarks.accuracy.outcome import Outcome
 from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of, relative_scores, untrained, with_seed
 from benchmarks.accuracy.scenarios import SCENARIOS, trial
@@ -24,7 +24,6 @@ from benchmarks.simulator import KINDS, MachineSettings
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
-from edge_runtime.streaming.judging import Judge
 from training.pipeline import train
 from training.recordings import Recording
 
@@ -96,7 +95,7 @@ def test_baselines_alarm_on_what_is_far_out_and_use_no_later_row(spec, name):
     learnt = baseline(name, spec, part_of(recording, 400), DEFAULTS)
 
     def alarms(stop):
-        return relative_scores(learnt.new_judge(), part_of(recording, stop)) > 1.0
+        return relative_scores(learnt, part_of(recording, stop)) > 1.0
 
     assert alarms(600)[560:].all()
     assert not alarms(600)[:500].any()
@@ -145,8 +144,8 @@ def test_a_limit_is_above_zero_even_where_all_rows_are_alike(spec):
 def test_no_window_reaches_over_missing_time(spec):
     spec = spec._replace(preprocessing=replace(spec.preprocessing, window=3))
     recording = Recording("rows", ("a", "b", "c"), np.zeros((10, 3), np.float32), breaks=(5,))
-    judge = Judge(lambda windows: np.ones(len(windows), np.float32), spec, threshold=1.0)
-    unscored = np.isnan(relative_scores(judge, recording))
+    ready = Ready(lambda windows: np.ones(len(windows), np.float32), spec, threshold=1.0, promised_far=0.01)
+    unscored = np.isnan(relative_scores(ready, recording))
     assert np.flatnonzero(unscored).tolist() == [0, 1, 5, 6]
 
 

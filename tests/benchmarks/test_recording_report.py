@@ -18,7 +18,7 @@ from benchmarks.scored_recording import scored_recording
 from edge_runtime import Detector
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.replay.recording_scores import ScoreRequest
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.alarm import AlarmSettings
 
 CHROMIUM = shutil.which("chromium")

@@ -26,6 +26,7 @@ from unittest import mock
 
 import numpy as np
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import find_runtime
@@ -33,15 +34,15 @@ from edge_runtime.model_file.container import ModelFile, parse_model_file, read_
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import CHECK_S
 from edge_runtime.sinks import rotated_file, sinks
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.text import TextSink, json_lines
-from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.alarm import AlarmSettings
-from edge_runtime.streaming.results import Counters, Results
-from edge_runtime.streaming.stream import Stream, StreamSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.results import Results
 
 READINGS, FAULTS, FAULT_READINGS = 400, (100, 260), 115
 _START_S = 1.8e9
@@ -208,7 +209,7 @@ class Scenario:
     def _begin(self) -> None:
         settings = ModelSettings(self.path, self._load, None, self.folder / "last.tflite", self.model.manifest.name)
         self.models = ModelKeeper(settings, lambda _: None)
-        self.stream = Stream(self.models.start(), StreamSettings(self.alarm))
+        self.stream = Monitor(self.models.start(), MonitorSettings(self.alarm))
         self.keeper = StateKeeper(self.state, 3.0, self.stream)
         self.keeper.restore()
         self.bad = Recorder(is_bad=True)

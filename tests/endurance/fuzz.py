@@ -28,11 +28,11 @@ from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file.container import ModelFile, read_model_file
 from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.signal.readings import Readings
 from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.mqtt_source import MqttSource
 from edge_runtime.sources.serial_port import SerialSource
-from edge_runtime.sources.source import Readings
-from edge_runtime.streaming.stream import Stream, StreamSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.tables.csv_decoder import CsvDecoder
 from edge_runtime.tables.lines import LineSplitter
 
@@ -67,7 +67,7 @@ MANY = {"deadline": None, "database": None, "phases": [Phase.generate], "suppres
 @contextmanager
 def watched(detector, policy):
     """Yield a function that takes readings into a stream; every score must be finite, every reading accounted for."""
-    stream = Stream(detector, StreamSettings(on_missing=policy))
+    stream = Monitor(detector, MonitorSettings(on_missing=policy))
 
     def take(readings: Readings):
         assert np.isfinite(stream.push(readings).scores).all()

@@ -19,12 +19,12 @@ import numpy as np
 
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.json_codec import to_json
-from edge_runtime.sources.source import Readings
+from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state
-from edge_runtime.streaming.stream import Stream, StreamSettings
 
 _VALUES: tuple[Any, ...] = (
     0, 1, -1, 2**31, 2**63, 10**400, 0.5, -0.5, 1e12, 4.1e9, 1e300, -1e300, float("nan"), float("inf"), None, True, "",
@@ -33,10 +33,10 @@ _VALUES: tuple[Any, ...] = (
 _COOL_DOWN_S = 5.0
 
 
-def stream_of(detector: Detector) -> Stream:
+def stream_of(detector: Detector) -> Monitor:
     """Return a stream that remembers all there is to remember."""
     adaptation = AdaptationSettings(mean_rate=0.01, spot=SpotSettings())
-    return Stream(detector, StreamSettings(AlarmSettings(cool_down_s=_COOL_DOWN_S), adaptation))
+    return Monitor(detector, MonitorSettings(AlarmSettings(cool_down_s=_COOL_DOWN_S), adaptation))
 
 
 def changed(state: dict[str, Any], rng: np.random.Generator) -> bytes:

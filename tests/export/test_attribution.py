@@ -10,7 +10,7 @@ from edge_runtime import Detector
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
 from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of

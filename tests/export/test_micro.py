@@ -11,8 +11,8 @@ from machines import SENSORS, pump_rows
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.only_when import Condition
-from edge_runtime.signal.preprocessing import sliding_windows
 from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import sliding_windows
 from export.export_run import ExportSettings, export_run
 from export.micro import c_sources, output_widths, write_c_sources
 from export.runtime_check import InstalledRuntime, run_graph

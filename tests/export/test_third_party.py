@@ -12,7 +12,7 @@ from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.container import read_model_file
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 from export.third_party import HEADS, ByHand, describe_graph
 
 WINDOW = 2
@@ -79,7 +79,8 @@ def test_all_said_by_hand(runtime, windows, tmp_path):
     falls = np.stack([scores - reference(each)[1] / 9.0 for each in without], axis=1)
     np.testing.assert_allclose(detector.explain_many(windows), falls, rtol=1e-2, atol=1e-3)
     assert max(detector.explain(windows[-1]), key=detector.explain(windows[-1]).get) == "pressure"
-    results = [detector.update(dict(zip(SENSORS, row, strict=True))) for row in [*windows[0], windows[1][-1]]]
+    stream = detector.stream()
+    results = [stream.update(dict(zip(SENSORS, row, strict=True))) for row in [*windows[0], windows[1][-1]]]
     assert results[0] is None
     np.testing.assert_allclose([result.score for result in results[1:]], scores[:2], rtol=1e-3)
     assert results[1].threshold == 1.0
@@ -97,8 +98,9 @@ def test_absurd_reading_is_an_alarm_and_passes(saelite, tmp_path):
     write_csv(tmp_path / "log.csv", rows)
     for runtime in ("ai-edge-litert", "numpy"):
         detector = Detector.load(tmp_path / "theirs.tflite", runtime=runtime)
+        stream = detector.stream()
         with np.errstate(over="ignore", invalid="ignore"):
-            alarms = [result.is_anomaly for row in rows if (result := detector.update(row))]
+            alarms = [result.is_anomaly for row in rows if (result := stream.update(row))]
         assert np.flatnonzero(alarms).tolist() == [19, 20]
         watched = saelite("run", "theirs.tflite", "--source", "csv:log.csv", "--runtime", runtime)
         lines = [json.loads(line, parse_constant=pytest.fail) for line in watched.stdout.splitlines()]

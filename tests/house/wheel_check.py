@@ -41,9 +41,11 @@ STREAM = """
 import csv, importlib.metadata, json, sys
 from edge_runtime import Detector
 
-with Detector.load(sys.argv[1]) as detector, open(sys.argv[2], newline="") as file:
+detector = Detector.load(sys.argv[1])
+stream = detector.stream()
+with open(sys.argv[2], newline="") as file:
     rows = ({name: float(row[name]) for name in detector.sensor_names} for row in csv.DictReader(file))
-    results = [result for row in rows if (result := detector.update(row)) is not None]
+    results = [result for row in rows if (result := stream.update(row)) is not None]
 packages = {item.metadata["Name"].lower(): item.version for item in importlib.metadata.distributions()}
 scores, anomalies = [result.score for result in results], [result.is_anomaly for result in results]
 print(json.dumps({"scores": scores, "anomalies": anomalies, "packages": packages}))

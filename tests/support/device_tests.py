@@ -15,7 +15,7 @@ FILES = (
     "streaming/test_alarm.py",
     "streaming/test_mean_tracking.py",
     "inference/test_detector.py",
-    "streaming/test_stream.py",
+    "streaming/test_monitor.py",
 )
 
 

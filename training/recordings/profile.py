@@ -141,7 +141,8 @@ def _facts(recording: Recording, nature: Nature) -> tuple[tuple[str, str], ...]:
     facts.append(("kind", "series" if nature.is_series else "table: rows in no order"))
     facts.append(("autocorrelation", f"{nature.autocorrelation:.2f} between successive rows"))
     facts.append(("gaps", str(len(recording.breaks))))
-    facts.append(("missing values", f"{counted(recording.repaired, 'row')} repaired" if recording.repaired else "none"))
+    missing = [(recording.skipped, "left out"), (recording.repaired, "repaired")]
+    facts.append(("missing values", ", ".join(f"{counted(n, 'row')} {what}" for n, what in missing if n) or "none"))
     return tuple(facts)
 
 

@@ -33,7 +33,7 @@ def read_recording(
     columns: Columns | None = None,
     *,
     rows: slice | RowRange = slice(None),
-    on_missing: str = "error",
+    on_missing: str = "skip",
     only_when: str = "",
 ) -> Recording:
     """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
@@ -46,7 +46,7 @@ def read_recording(
     rows : slice or RowRange
         Which rows of each file to keep.
     on_missing : str
-        See `edge_runtime.signal.missing.repair_missing`.
+        See `edge_runtime.signal.missing.Repair`.
     only_when : str
         Keep only these rows, see `edge_runtime.signal.only_when`; no window reaches over those left out.
 
@@ -73,7 +73,7 @@ def read_recording(
                 part.read(wanted)
             parts.append(part)
     recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
-    return replace(recording, only_when=only_when.strip(), off=sum(part.off for part in parts))
+    return replace(recording, only_when=only_when.strip(), off=sum(part.counters.off for part in parts))
 
 
 def recording_files(path: Path) -> list[Path]:
@@ -140,10 +140,11 @@ def _check_goes_with(table: Table, sensors: tuple[str, ...], parts: list[FilePar
 
 
 def _notes(parts: list[FilePart]) -> tuple[str, ...]:
-    clocks = [part.clock for part in parts]
-    gaps, backward, repeated, unreadable = (
-        sum(getattr(clock, what) for clock in clocks) for what in ("gaps", "backward", "repeated", "unreadable")
+    gaps, backward, lost = (
+        sum(getattr(part.counters, what) for part in parts) for what in ("gaps", "backwards", "lost")
     )
+    repeated, unreadable = (sum(getattr(part.clock, what) for part in parts) for what in ("repeated", "unreadable"))
+    complaints = [part.complaint for part in parts if part.complaint]
     found = (
         (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
         (
@@ -151,12 +152,13 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
             f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
         ),
         (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
-        (unreadable, f"{counted(unreadable, 'time')} unreadable: gaps were not looked for there"),
+        (unreadable, f"{counted(unreadable, 'time')} unreadable: taken for the time of the row before"),
+        (lost, f"{counted(lost, 'line')} that {'is' if lost == 1 else 'are'} not a row: left out"),
     )
     periods = [part.period_s for part in parts if np.isfinite(part.period_s)]
     uneven = bool(periods) and max(periods) > 1.5 * min(periods)
     rates = f"the files' usual time steps differ, {min(periods):g} to {max(periods):g}" if uneven else ""
-    return tuple(text for count, text in (*found, (uneven, rates)) if count)
+    return (*complaints[:1], *(text for count, text in (*found, (uneven, rates)) if count))
 
 
 def _recording(path: Path, files: list[Path], parts: list[FilePart], values: FloatArray) -> Recording:
@@ -168,7 +170,8 @@ def _recording(path: Path, files: list[Path], parts: list[FilePart], values: Flo
         values=values,
         labels=np.concatenate([block for part in parts for block in part.labels]) if labelled else None,
         kept_out=tuple(name for name in names if name not in parts[0].sensors),
-        repaired=sum(part.repaired for part in parts),
+        repaired=sum(part.counters.held + part.counters.interpolated for part in parts),
+        skipped=sum(part.counters.skipped for part in parts),
         sha256=_sha256(files),
         starts=tuple(part.start for part in parts),
         breaks=tuple(row for part in parts for row in part.breaks),

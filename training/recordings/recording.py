@@ -47,8 +47,8 @@ class Recording:
         True where a row is anomalous.
     kept_out : tuple of str
         Columns that were there and are no sensors.
-    repaired : int
-        Rows skipped or held for a missing value.
+    repaired, skipped : int
+        Rows in which a missing value was repaired, rows left out for one.
     sha256 : str
         Of the file's bytes; of several files, of their digests.
     starts : tuple of int
@@ -78,6 +78,7 @@ class Recording:
     rate_hz: float = 0.0
     only_when: str = ""
     off: int = 0
+    skipped: int = 0
 
     def without(self, sensors: Sequence[str]) -> Recording:
         """Return the recording with some sensors left out.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
 import weakref
 from collections.abc import Iterator
@@ -56,15 +55,6 @@ class RowStore:
             for kept in self._blocks:
                 self._write(kept)
             self._blocks = []
-
-    def cut(self, rows: int) -> None:
-        """Keep the first so many rows only."""
-        if self._file is not None:
-            self._file.truncate(4 * rows * self._sensors)
-            self._file.seek(0, os.SEEK_END)
-        else:
-            self._blocks = [self.array()[:rows]]
-        self.rows = rows
 
     def array(self) -> FloatArray:
         """Return all rows, shape (rows, sensors), read-only when they are on disk."""

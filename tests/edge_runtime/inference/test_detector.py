@@ -13,12 +13,11 @@ from machines import SENSORS, pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
-from edge_runtime.inference.batch_scoring import score_blocks
 from edge_runtime.inference.batching import Graph
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import read_model_file
-from edge_runtime.signal.preprocessing import sliding_windows
-from edge_runtime.streaming.judging import Judge
+from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import sliding_windows
 
 
 @pytest.fixture
@@ -26,39 +25,67 @@ def detector(model_path):
     return Detector.load(model_path)
 
 
+@pytest.fixture
+def stream(detector):
+    return detector.stream()
+
+
 @pytest.fixture(scope="module")
 def rows():
     return pump_rows(400, seed=5)
 
 
-def test_stream_waits_for_its_window_then_scores_every_reading(detector, rows):
-    results = [detector.update(row) for row in rows[:10]]
+def test_stream_waits_for_its_window_then_scores_every_reading(stream, rows):
+    results = [stream.update(row) for row in rows[:10]]
     assert results[:2] == [None, None]
     assert all(result is not None for result in results[2:])
 
 
-def test_stream_gives_the_smoothed_scores_of_the_batch(detector, rows):
-    streamed = [result.score for result in map(detector.update, rows) if result is not None]
-    batch = detector.smooth(detector.score_many(sliding_windows(rows, 3)))
+def test_stream_gives_the_smoothed_scores_of_the_batch(detector, stream, rows):
+    streamed = [result.score for result in map(stream.update, rows) if result is not None]
+    batch = Smoother(detector.spec.scoring.smoothing_span).update_many(detector.score_many(sliding_windows(rows, 3)))
     np.testing.assert_allclose(streamed, batch, rtol=1e-4)
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (2, 3), (100, 101, 399), (0, 200)])
-def test_blocks_give_the_results_of_the_stream(detector, rows, cuts):
-    streamed = [result.score for result in map(detector.update, rows) if result is not None]
-    blocks = list(score_blocks(Judge.of(detector), np.split(rows, cuts)))
+def test_blocks_give_the_results_of_single_readings(detector, stream, rows, cuts):
+    streamed = [result.score for result in map(stream.update, rows) if result is not None]
+    in_blocks, starts = detector.stream(), (0, *cuts)
+    blocks = [in_blocks.update_many(block) for block in np.split(rows, cuts)]
     np.testing.assert_allclose(np.concatenate([block.scores for block in blocks]), streamed, rtol=1e-4)
-    assert np.concatenate([block.rows for block in blocks]).tolist() == list(range(2, 400))
+    ends = [start + block.ends for start, block in zip(starts, blocks, strict=True)]
+    assert np.concatenate(ends).tolist() == list(range(2, 400))
 
 
-def test_readings_come_as_list_dict_or_array(detector, rows):
-    by_array = [detector.update(row) for row in rows[:4]][-1]
-    detector.reset()
-    by_list = [detector.update(row.tolist()) for row in rows[:4]][-1]
-    detector.reset()
-    by_name = [detector.update(dict(zip(reversed(SENSORS), reversed(row.tolist()), strict=True))) for row in rows[:4]][
-        -1
-    ]
+def test_single_readings_and_blocks_may_alternate(detector, stream, rows):
+    whole = stream.update_many(rows)
+    mixed = detector.stream()
+    first = [result.score for row in rows[:101] if (result := mixed.update(row)) is not None]
+    block = mixed.update_many(rows[101:350])
+    last = [mixed.update(row).score for row in rows[350:]]
+    np.testing.assert_allclose([*first, *block.scores, *last], whole.scores, rtol=1e-4)
+
+
+def test_streams_of_several_threads_share_a_detector_and_never_their_readings(detector):
+    machines = [pump_rows(300, seed=seed) for seed in range(8)]
+    alone = [[detector.stream().update_many(rows).scores.tolist()] for rows in machines]
+
+    def watch(rows):
+        stream = detector.stream()
+        return [result.score for row in rows if (result := stream.update(row)) is not None]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(watch, machines))
+    for scores, (expected,) in zip(together, alone, strict=True):
+        np.testing.assert_allclose(scores, expected, rtol=1e-4)
+
+
+def test_readings_come_as_list_dict_or_array(stream, rows):
+    by_array = [stream.update(row) for row in rows[:4]][-1]
+    stream.reset()
+    by_list = [stream.update(row.tolist()) for row in rows[:4]][-1]
+    stream.reset()
+    by_name = [stream.update(dict(zip(reversed(SENSORS), reversed(row.tolist()), strict=True))) for row in rows[:4]][-1]
     assert by_array == by_list == by_name
 
 
@@ -70,23 +97,29 @@ def test_an_odd_sensor_raises_the_score_and_takes_the_blame(detector, rows):
     assert max(blame, key=blame.get) == "pressure"
 
 
-def test_explain_takes_the_last_window_of_the_stream(detector, rows):
+def test_stream_explains_its_last_window(detector, stream, rows):
     with pytest.raises(UsageError, match="nothing to explain"):
-        detector.explain()
+        stream.explain()
     for row in rows[:5]:
-        detector.update(row)
-    assert detector.explain() == detector.explain(rows[2:5])
+        stream.update(row)
+    assert stream.explain() == detector.explain(rows[2:5])
 
 
 @pytest.mark.parametrize("reading", [[1.0, 2.0], list("abcd"), [None] * 4, [1, 2, 3, float("inf")], 3.0])
-def test_what_is_no_reading_is_refused(detector, reading):
+def test_what_is_not_a_reading_is_refused(stream, reading):
     with pytest.raises(InputShapeError, match="Received"):
-        detector.update(reading)
+        stream.update(reading)
 
 
-def test_reading_without_a_sensor_names_it(detector):
+@pytest.mark.parametrize("readings", [[1.0, 2.0], [[1.0, 2.0]], [[1.0, 2.0, 3.0, float("nan")]]])
+def test_what_are_not_readings_is_refused(stream, readings):
+    with pytest.raises(InputShapeError, match="Received"):
+        stream.update_many(readings)
+
+
+def test_reading_without_a_sensor_names_it(stream):
     with pytest.raises(InputShapeError, match="vibration"):
-        detector.update({"flow": 1, "pressure": 2, "current": 3})
+        stream.update({"flow": 1, "pressure": 2, "current": 3})
 
 
 def test_empty_batch_gives_no_scores(detector):

@@ -111,7 +111,8 @@ def test_every_call_gives_what_the_formula_gives(model, path, runtime):
     for score in expected:
         level = score if level is None else level + 2 / (5 + 1) * (score - level)
         smoothed.append(level)
-    results = [detector.update(row) for row in ROWS]
+    stream = detector.stream()
+    results = [stream.update(row) for row in ROWS]
     assert results[:2] == [None, None]
     np.testing.assert_allclose([result.score for result in results[2:]], smoothed, rtol=2e-3)
     assert [result.is_anomaly for result in results[2:]] == [score > detector.threshold for score in smoothed]

@@ -13,7 +13,7 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.manifest import (
     QuantizedTensor,
 )
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 
 
 @pytest.fixture
@@ -63,10 +63,11 @@ def test_both_runtimes_give_the_same_bytes_for_an_int8_network(load):
 
 def test_stream_single_and_batch_agree(load):
     detector, windows = load(int8_graph()), sliding_windows(ROWS, WINDOW)
-    streamed = [result.score for result in map(detector.update, ROWS) if result is not None]
+    stream = detector.stream()
+    streamed = [result.score for result in map(stream.update, ROWS) if result is not None]
     np.testing.assert_allclose(streamed, detector.score_many(windows), rtol=1e-5)
     np.testing.assert_allclose([detector.score(window) for window in windows], streamed, rtol=1e-5)
-    assert max(detector.explain().values()) > 0
+    assert max(stream.explain().values()) > 0
 
 
 def test_no_windows_have_no_scores(load):

@@ -21,7 +21,7 @@ from edge_runtime.inference.numpy_executor import Interpreter
 from edge_runtime.inference.numpy_executor.fixed_point import Multiplier, Rounding
 from edge_runtime.inference.numpy_executor.kernels import KERNELS
 from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, find_runtime, installed_runtimes
-from edge_runtime.signal.preprocessing import sliding_windows
+from edge_runtime.signal.windows import sliding_windows
 
 ROUNDING = {"ai-edge-litert": Rounding.ONCE, "tflite-runtime": Rounding.TWICE}
 NO_ACTIVATION, RELU, RELU6 = 0, 1, 3

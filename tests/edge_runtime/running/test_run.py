@@ -56,7 +56,7 @@ def test_signal_ends_it_with_nothing_lost(live, tmp_path, number):
     assert live.returncode == 0
     assert b"Traceback" not in err
     assert b"10 read, 8 scored, 2 filling" in err
-    assert len(read_state(tmp_path / "state.json").window) == 2
+    assert len(read_state(tmp_path / "state.json").stream.window) == 2
 
 
 def test_changed_model_file_is_loaded_and_keeps_the_window(live, model_path):
@@ -93,13 +93,13 @@ def test_first_reading_without_a_value_is_named(saelite, model_path, tmp_path):
     write_csv(tmp_path / "log.csv", rows)
     result = saelite("run", model_path, "--source", "csv:log.csv", "--on-missing", "error")
     assert result.returncode == 1
-    assert "reading 17: sensor 'pressure' has no value" in result.stderr
+    assert "line 18: sensor 'pressure' has no value" in result.stderr
     assert result.stdout.count('"drift"') == 14, "what came before is written"
     assert "40 read, 14 scored, 2 filling, 24 skipped" in result.stderr
 
 
 def test_killed_stream_goes_on_from_its_state(live, model_path, tmp_path):
-    until(lambda: len(read_state(tmp_path / "state.json").window) == 2)
+    until(lambda: len(read_state(tmp_path / "state.json").stream.window) == 2)
     live.kill()
     live.communicate()
     again = start(model_path, "--source", "-", "--state", "state.json", cwd=tmp_path)
@@ -119,7 +119,7 @@ def test_state_that_cannot_be_used_is_set_aside_and_written_anew(saelite, model_
     assert result.returncode == 0
     assert "It is not used but set aside as state.json.bad." in result.stderr
     assert (tmp_path / "state.json.bad").read_bytes() == content
-    assert len(read_state(tmp_path / "state.json").window) == 2
+    assert len(read_state(tmp_path / "state.json").stream.window) == 2
 
 
 def test_two_processes_do_not_share_a_state(live, saelite, model_path, tmp_path):
@@ -127,7 +127,7 @@ def test_two_processes_do_not_share_a_state(live, saelite, model_path, tmp_path)
     second = saelite("run", model_path, "--source", "csv:log.csv", "--state", "state.json")
     assert second.returncode == 1
     assert f"in use by process {live.pid}" in second.stderr
-    assert len(read_state(tmp_path / "state.json").window) == 2, "the first one's"
+    assert len(read_state(tmp_path / "state.json").stream.window) == 2, "the first one's"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from edge_runtime.inference.heads import Head
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.signal.features import FEATURES, band_matrix, dft_matrix
-from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, sliding_windows
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.signal.windows import WindowBuffer, sliding_windows
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_detector_graph

@@ -15,10 +15,10 @@ from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.signal.only_when import OPERATORS, Comparison, Condition, condition_text, parse_condition, runs
+from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.text import alarm_lines, json_lines
-from edge_runtime.sources.source import Readings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.results import standing
-from edge_runtime.streaming.stream import Stream, StreamSettings
 from training.recordings import Columns, read_recording
 from training.run_folder import read_run_folder
 
@@ -118,9 +118,9 @@ def test_recording_keeps_what_is_on_and_no_window_reaches_over_the_rest(tmp_path
 def test_missing_values_while_it_is_off_do_not_matter(tmp_path, stopped):
     stopped[160, 0] = np.nan
     path = write_csv(tmp_path / "log.csv", stopped)
-    with pytest.raises(RecordingError, match="line 162: sensor 'flow' has no value"):
-        read_recording(path)
-    assert len(read_recording(path, only_when="current > 0.5").values) == 260
+    with pytest.raises(RecordingError, match=r"line 162: sensor 'flow' has no value"):
+        read_recording(path, on_missing="error")
+    assert len(read_recording(path, on_missing="error", only_when="current > 0.5").values) == 260
 
 
 def test_recording_that_is_never_on_says_so(tmp_path, stopped):
@@ -154,14 +154,15 @@ def test_train_keeps_it_and_the_file_follows_it(saelite, tmp_path, stopped):
 
 
 def test_detector_is_silent_while_it_is_off(detector, stopped):
-    results = [detector.update(row) for row in stopped]
+    stream = detector.stream()
+    results = [stream.update(row) for row in stopped]
     assert [row for row, result in enumerate(results) if result is None] == [0, 1, *range(150, 192)]
 
 
 @pytest.mark.parametrize("cuts", [(), (150,), (160, 170), range(1, 300)])
 def test_stream_score_and_detector_leave_out_the_same(saelite, detector, tmp_path, stopped, cuts):
     stopped[140:150, 1] += 100_000
-    stream = Stream(detector)
+    stream = Monitor(detector)
     times, values = np.arange(300.0), stopped.astype(np.float64)
     pushed = [
         stream.push(Readings(when, what))
@@ -178,13 +179,14 @@ def test_stream_score_and_detector_leave_out_the_same(saelite, detector, tmp_pat
     alarms = {int(line[0]): line[lines[0].index("alarm")] == "1" for line in lines[1:]}
     streamed = {int(t): bool(a) for part in pushed for t, a in zip(part.times, part.alarms, strict=True)}
     assert streamed == alarms
-    updated = [detector.update(row) for row in stopped]
+    stream = detector.stream()
+    updated = [stream.update(row) for row in stopped]
     assert [row for row, result in enumerate(updated) if result is not None] == sorted(alarms)
 
 
 def test_alarm_ends_as_the_machine_goes_off_even_without_a_result(detector, stopped):
     stopped[140:150, 1] += 100_000
-    stream = Stream(detector)
+    stream = Monitor(detector)
     before = stream.push(readings(stopped[:150]))
     assert before.row(-1).alarm
     after = stream.push(Readings(np.array([150.0, 151.0]), stopped[150:152].astype(np.float64)))
@@ -195,7 +197,7 @@ def test_alarm_ends_as_the_machine_goes_off_even_without_a_result(detector, stop
 
 
 def test_sensor_that_gives_numbers_while_the_machine_is_off_is_not_silent(detector, stopped):
-    stream = Stream(detector)
+    stream = Monitor(detector)
     stopped[149, 1] = np.nan
     stream.push(readings(stopped[:150]))
     assert np.isfinite(stream.missing_since_s).tolist() == [False, True, False, False]
@@ -204,7 +206,7 @@ def test_sensor_that_gives_numbers_while_the_machine_is_off_is_not_silent(detect
 
 
 def test_stream_can_be_told_otherwise(detector, stopped):
-    stream = Stream(detector, StreamSettings(only_when=""))
+    stream = Monitor(detector, MonitorSettings(only_when=""))
     stream.push(readings(stopped))
     assert (stream.counters.scored, stream.counters.off) == (298, 0)
 

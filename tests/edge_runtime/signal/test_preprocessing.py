@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.errors import InputShapeError
-from edge_runtime.signal.preprocessing import Preprocessing, WindowBuffer, as_windows, sliding_windows
+from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.signal.windows import WindowBuffer, as_windows, sliding_windows
 
 sizes = st.integers(1, 6)
 

@@ -16,7 +16,9 @@ import pytest
 from live_process import PATIENCE_S, line, start, until
 from machines import SENSORS, pump_rows
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress
+from edge_runtime.common.notices import Notices
 from edge_runtime.errors import OutputError
 from edge_runtime.running.sd_notify import notify
 from edge_runtime.sinks import mqtt_sink as mqtt
@@ -28,7 +30,7 @@ from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.special_file import SpecialFile
 from edge_runtime.streaming.alarm import AlarmStarted
 from edge_runtime.streaming.health import Health, HealthWatch, StreamStale
-from edge_runtime.streaming.results import Counters, Notices, Results
+from edge_runtime.streaming.results import Results
 
 
 def results(first, count, events=()):

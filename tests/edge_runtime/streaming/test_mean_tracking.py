@@ -11,10 +11,9 @@ from machines import pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
-from edge_runtime.inference.batch_scoring import score_blocks
 from edge_runtime.streaming.adaptation.mean_tracking import MeanTracker
 from edge_runtime.streaming.adaptation.spot import SpotSettings
-from edge_runtime.streaming.judging import AdaptationSettings, Judge
+from edge_runtime.streaming.judging import AdaptationSettings
 
 readings = arrays(np.float32, st.tuples(st.integers(0, 50), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
 
@@ -102,9 +101,9 @@ def drifting_rows():
 
 def test_a_file_with_a_rate_follows_the_mean_in_stream_and_batch_alike(following_path, drifting_rows):
     detector = Detector.load(following_path)
-    streamed = [result for result in map(detector.update, drifting_rows) if result is not None]
-    blocks = np.split(drifting_rows, [1, 7, 400, 1300])
-    scored = list(score_blocks(Judge.of(detector), blocks))
+    streamed = [result for result in map(detector.stream().update, drifting_rows) if result is not None]
+    in_blocks = detector.stream()
+    scored = [in_blocks.update_many(block) for block in np.split(drifting_rows, [1, 7, 400, 1300])]
     scores = np.concatenate([block.scores for block in scored])
     np.testing.assert_allclose(scores, [result.score for result in streamed], rtol=1e-3)
     alarms = np.concatenate([block.anomalies for block in scored])
@@ -113,16 +112,15 @@ def test_a_file_with_a_rate_follows_the_mean_in_stream_and_batch_alike(following
 
 
 def test_a_reset_brings_the_mean_back(following_path, drifting_rows):
-    detector = Detector.load(following_path)
-    first = [detector.update(row) for row in drifting_rows[:200]]
-    detector.reset()
-    assert [detector.update(row) for row in drifting_rows[:200]] == first
+    stream = Detector.load(following_path).stream()
+    first = [stream.update(row) for row in drifting_rows[:200]]
+    stream.reset()
+    assert [stream.update(row) for row in drifting_rows[:200]] == first
 
 
 def test_what_the_file_says_holds_unless_told_otherwise(following_path, model_path, drifting_rows):
     def scores(path, adaptation=None):
-        (scored,) = score_blocks(Judge.of(Detector.load(path), adaptation), [drifting_rows])
-        return scored.scores.tolist()
+        return Detector.load(path).stream(adaptation).update_many(drifting_rows).scores.tolist()
 
     assert scores(following_path) == scores(model_path, AdaptationSettings(mean_rate=0.002))
     assert scores(following_path, AdaptationSettings(mean_rate=0.0)) == scores(model_path)
@@ -132,8 +130,8 @@ def test_what_the_file_says_holds_unless_told_otherwise(following_path, model_pa
 def test_mean_and_threshold_may_follow_together_whatever_the_blocks(model_path, drifting_rows):
     detector = Detector.load(model_path)
     adaptation = AdaptationSettings(mean_rate=0.002, spot=SpotSettings(target_far=0.01))
-    (whole,) = score_blocks(Judge.of(detector, adaptation), [drifting_rows])
-    by_one = list(score_blocks(Judge.of(detector, adaptation), np.split(drifting_rows, len(drifting_rows))))
+    whole, stream = detector.stream(adaptation).update_many(drifting_rows), detector.stream(adaptation)
+    by_one = [stream.update_many(row) for row in np.split(drifting_rows, len(drifting_rows))]
     np.testing.assert_allclose(np.concatenate([block.scores for block in by_one]), whole.scores, rtol=1e-3)
     assert np.concatenate([block.anomalies for block in by_one]).tolist() == whole.anomalies.tolist()
 

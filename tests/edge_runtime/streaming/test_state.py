@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,20 +12,20 @@ from edge_runtime import Detector
 from edge_runtime.errors import OutputError
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.state_keeper import StateKeeper
-from edge_runtime.sources.source import Readings
+from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotSettings, SpotState
 from edge_runtime.streaming.judging import AdaptationSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state, write_state
-from edge_runtime.streaming.stream import Stream, StreamSettings
 
 
 @pytest.fixture
-def stream(model_path):
+def monitor(model_path):
     spot = AdaptationSettings(spot=SpotSettings())
-    stream = Stream(Detector.load(model_path), StreamSettings(adaptation=spot))
+    monitor = Monitor(Detector.load(model_path), MonitorSettings(adaptation=spot))
     rows = pump_rows(1500, seed=5).astype(np.float64)
-    stream.push(Readings(np.arange(1500.0), rows))
-    return stream
+    monitor.push(Readings(np.arange(1500.0), rows))
+    return monitor
 
 
 def forged(path, **changes):
@@ -41,15 +42,15 @@ def forged(path, **changes):
     path.write_text(json.dumps({"sha256": digest, "state": state}))
 
 
-def test_state_comes_back_as_it_was(stream, tmp_path):
-    write_state(tmp_path / "s.json", stream.state)
-    assert read_state(tmp_path / "s.json").spot == stream.state.spot
+def test_state_comes_back_as_it_was(monitor, tmp_path):
+    write_state(tmp_path / "s.json", monitor.state)
+    assert read_state(tmp_path / "s.json").stream == monitor.state.stream
     assert read_state(tmp_path / "none.json") is None
 
 
-def test_every_changed_character_of_a_number_is_noticed(stream, tmp_path):
+def test_every_changed_character_of_a_number_is_noticed(monitor, tmp_path):
     path = tmp_path / "s.json"
-    write_state(path, stream.state)
+    write_state(path, monitor.state)
     content = path.read_bytes()
     for place in range(0, len(content), 101):
         if chr(content[place]).isdigit():
@@ -62,31 +63,34 @@ def test_every_changed_character_of_a_number_is_noticed(stream, tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"spot__n_scores": 0}, {"spot__n_scores": -1}, {"spot__n_peaks": 0}, {"spot__peaks": [0.0] * 20},
+        {"stream__spot__n_scores": 0}, {"stream__spot__n_scores": -1}, {"stream__spot__n_peaks": 0},
+        {"stream__spot__peaks": [0.0] * 20}, {"stream__blame": [1e300] * 4},
         {"alarm__cool_down_s": -1.0}, {"alarm__lasted_s": float("nan")}, {"alarm__peak_score": -1.0},
-        {"ahead": -1}, {"ahead": 10**9}, {"usual_step_s": -1.0}, {"smoothed": float("inf")}, {"smoothed": -5.0},
-        {"smoothed": 1e300}, {"window": [[1e300] * 4]}, {"last_time_s": float("inf")}, {"schema": 1},
-        {"drift__count": -1}, {"mean_drift": [float("nan")] * 4},
+        {"stream__until_due": 0}, {"stream__until_due": 10**9}, {"usual_step_s": -1.0},
+        {"stream__smoothed": float("inf")}, {"stream__smoothed": -5.0},
+        {"stream__smoothed": 1e300}, {"stream__window": [[1e300] * 4]}, {"last_time_s": float("inf")}, {"schema": 1},
+        {"drift__count": -1}, {"stream__mean_drift": [float("nan")] * 4},
     ],
 )  # fmt: skip
-def test_state_that_cannot_be_meant_is_refused_even_with_its_checksum(stream, tmp_path, change):
+def test_state_that_cannot_be_meant_is_refused_even_with_its_checksum(monitor, tmp_path, change):
     path = tmp_path / "s.json"
-    write_state(path, stream.state)
+    write_state(path, monitor.state)
     forged(path, **change)
     with pytest.raises(StateError):
         read_state(path)
 
 
-def test_scores_of_a_forged_adaptation_never_crash(stream):
-    stream.scorer.judge.spot.state = SpotState(peaks=(1.0,) * 20, level=1.0, n_scores=0, n_peaks=20)
-    assert stream.scorer.judge.threshold == stream.detector.threshold
+def test_scores_of_a_forged_adaptation_never_crash(monitor):
+    forged = SpotState(peaks=(1.0,) * 20, level=1.0, n_scores=0, n_peaks=20)
+    monitor.restore(replace(monitor.state, stream=monitor.state.stream._replace(spot=forged)))
+    assert monitor.state.threshold == monitor.detector.threshold
 
 
-def test_bad_state_is_set_aside_told_and_replaced(stream, tmp_path):
+def test_bad_state_is_set_aside_told_and_replaced(monitor, tmp_path):
     told, path = [], tmp_path / "s.json"
-    stream.notices.tell = told.append
+    monitor.notices.tell = told.append
     path.write_bytes(b"{}")
-    keeper = StateKeeper(path, 10.0, stream)
+    keeper = StateKeeper(path, 10.0, monitor)
     keeper.restore()
     keeper.close()
     assert (tmp_path / "s.json.bad").read_bytes() == b"{}"

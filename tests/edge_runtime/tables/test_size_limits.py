@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import RecordingError
-from edge_runtime.tables.csv_rows import CsvRows
+from edge_runtime.tables.csv_table import CsvTable
 from edge_runtime.tables.open_table import open_table
 
 
@@ -59,7 +59,7 @@ def test_file_that_unpacks_to_hundreds_of_times_itself_is_refused(tmp_path, monk
         file.write(b"a,b\n" + b"1,2\n" * 30_000_000)
     with pytest.raises(RecordingError, match="SAELITE_MAX_UNPACKING"):
         read(tmp_path / "a.csv.gz")
-    monkeypatch.setattr("edge_runtime.tables.csv_rows._ALWAYS_UNPACKED", 1)
+    monkeypatch.setattr("edge_runtime.tables.csv_table._ALWAYS_UNPACKED", 1)
     np.savetxt(tmp_path / "b.csv.gz", np.random.default_rng(0).normal(size=(1000, 3)), delimiter=",", header="a,b,c",
                comments="")  # fmt: skip
     assert read(tmp_path / "b.csv.gz") == 1000
@@ -77,9 +77,9 @@ def test_columns_are_limited_and_many_are_no_hardship(tmp_path, monkeypatch):
     assert read(tmp_path / "a.csv") == 3
     (tmp_path / "b.csv").write_text(f"{names},one_more\n")
     with pytest.raises(RecordingError, match="SAELITE_MAX_COLUMNS"):
-        CsvRows(tmp_path / "b.csv")
+        CsvTable(tmp_path / "b.csv")
     monkeypatch.setenv("SAELITE_MAX_COLUMNS", "20000")
-    with CsvRows(tmp_path / "b.csv") as table:
+    with CsvTable(tmp_path / "b.csv") as table:
         assert len(table.header.names) == 10_001
 
 

@@ -1,8 +1,9 @@
-"""CSV recordings as arrays, block by block: plain or gzip, file or standard input."""
+"""CSV recordings as tables, block by block: plain or gzip, file or standard input."""
 
 from __future__ import annotations
 
 import gzip
+import importlib.util
 import io
 import itertools
 import sys
@@ -10,15 +11,16 @@ import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
 from edge_runtime.common.size_limits import limit, raised_by
 from edge_runtime.errors import RecordingError
 from edge_runtime.tables.csv_format import CsvFormat, sniff_csv
+from edge_runtime.tables.csv_lines import Cells, CsvLines
 from edge_runtime.tables.table import Block, Table
 
 _BLOCK_LINES = 8192
@@ -27,10 +29,10 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _LINE_LIMIT, _UNPACKING_LIMIT = "SAELITE_MAX_LINE_KB", "SAELITE_MAX_UNPACKING"
 _ALWAYS_UNPACKED = 100_000_000
 _LINES_AT_ONCE = 64
-NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
+_LARGE_FILE_BYTES = 4_000_000
 
 
-class CsvRows(Table):
+class CsvTable(Table):
     """A CSV text opened for reading; `header` and `format` are known at once, the rows come block by block.
 
     Parameters
@@ -59,11 +61,12 @@ class CsvRows(Table):
             raise
         self.header = self.format.header
         self._head = head[1:]
-        self._blanks: list[int] = []
-        """For each blank line the row that comes after it."""
+        self._next_number = 2  # the header is line 1
+        self._shifts: list[tuple[int, int]] = [(0, 2)]
+        """Rows from which on a row's line is this much more than its number."""
 
     @property
-    def is_plain_file(self) -> bool:
+    def _is_plain_file(self) -> bool:
         """Whether it is a file on disk that is not compressed."""
         if self._file is sys.stdin or not isinstance(self._file, io.TextIOWrapper):
             return False
@@ -75,42 +78,77 @@ class CsvRows(Table):
 
     def place(self, row: int) -> str:
         """Return the file's line that a row stands on, of the rows read so far."""
-        # The header is line 1.
-        return f"line {row + 2 + bisect_right(self._blanks, row)}"
+        return f"line {row + self._shifts[bisect_right(self._shifts, row, key=itemgetter(0)) - 1][1]}"
 
     def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:
         """Yield the rows of some number columns, and of some text columns beside them.
 
-        Raises
-        ------
-        RecordingError
-            At the first cell that is neither a number nor empty, or line that is too short.
+        A large file is read by polars where that is installed, up to the first line that is not plain.
         """
-        number_columns, text_columns = self.columns(names), self.columns(texts)
-        first_row = 0
-        while lines := self._next_lines(first_row):
-            values = self._numbers(lines, number_columns, first_row)
-            yield Block(values, self._texts(lines, text_columns, first_row) if text_columns else ())
-            first_row += len(lines)
+        self.columns([*names, *texts])
+        row = 0
+        if self._is_large_file and importlib.util.find_spec("polars"):
+            from edge_runtime.tables.fast_csv import fast_blocks
 
-    def _next_lines(self, first_row: int) -> list[str]:
-        """Return the lines of the next block; empty only at the end."""
+            for block in fast_blocks(Path(self.name), self.format, names, texts):
+                yield block
+                row += len(block.values)
+            self._drop_lines(row)
+        lines_of = CsvLines(self.format, names, texts)
+        while numbered := self._next_lines():
+            numbers, lines = zip(*numbered, strict=True)
+            block = self._block(lines_of.read(list(lines)), numbers, row, names)
+            yield block
+            row += len(block.values)
+
+    def _block(self, cells: Cells, numbers: tuple[int, ...], row: int, names: Sequence[str]) -> Block:
+        lost = set(cells.lost)
+        self._remember([number for line, number in enumerate(numbers) if line not in lost], row)
+        complaint = ""
+        if cells.complaint is not None:
+            line, wrong = cells.complaint
+            complaint = f"{self.name}, line {numbers[line]}: {wrong}"
+            if row == 0:
+                self._check_numbers(cells, names, complaint)
+        return Block(cells.values, cells.texts, len(lost), complaint)
+
+    def _remember(self, numbers: list[int], row: int) -> None:
+        """Remember the lines that rows stand on, where these are not one after the other."""
+        shifts = np.array(numbers, np.int64) - np.arange(row, row + len(numbers))
+        for place in np.flatnonzero(np.diff(shifts, prepend=self._shifts[-1][1])).tolist():
+            self._shifts.append((row + place, int(shifts[place])))
+
+    def _check_numbers(self, cells: Cells, names: Sequence[str], complaint: str) -> None:
+        """Refuse a column that is not numbers at all."""
+        texts = [name for name, column in zip(names, cells.values.T, strict=True) if not np.isfinite(column).any()]
+        if len(cells.values) and texts and f"column {texts[0]!r}" in complaint:
+            raise RecordingError(f"{complaint}. Fix the cells, or leave the column out (--exclude).")
+
+    @property
+    def _is_large_file(self) -> bool:
+        return self._is_plain_file and Path(self.name).stat().st_size >= _LARGE_FILE_BYTES
+
+    def _drop_lines(self, count: int) -> None:
+        """Pass over lines that were read by other means."""
+        self._next_number += count
+        dropped = len(self._head[:count])
+        self._head = self._head[count:]
+        while dropped < count:
+            dropped += len(self._read_lines(min(_BLOCK_LINES, count - dropped)))
+
+    def _next_lines(self) -> list[tuple[int, str]]:
+        """Return the lines of the next block that are not blank, and their numbers; empty only at the end."""
         lines, self._head = self._head, []
         while True:
             more = self._read_lines(_BLOCK_LINES - len(lines))
             found = lines + more
-            lines = [line.rstrip("\r\n") for line in found if line.strip()]
-            if len(lines) < len(found):
-                self._remember_blanks(found, first_row)
-            if lines or not more:
-                return lines
-
-    def _remember_blanks(self, lines: list[str], row: int) -> None:
-        for line in lines:
-            if line.strip():
-                row += 1
-            else:
-                self._blanks.append(row)
+            numbered = [
+                (number, line.rstrip("\r\n")) for number, line in enumerate(found, self._next_number) if line.strip()
+            ]
+            self._next_number += len(found)
+            if numbered or not more:
+                return numbered
+            lines = []
 
     def _read_lines(self, count: int) -> list[str]:
         lines: list[str] = []
@@ -144,54 +182,6 @@ class CsvRows(Table):
                 f"{self.name} unpacks to more than {most} times its size. Expected a recording. "
                 f"{raised_by(_UNPACKING_LIMIT)}"
             )
-
-    def _texts(self, lines: list[str], columns: list[int], first_row: int) -> tuple[list[str], ...]:
-        separator, last = self.format.separator, max(columns)
-        # csv.reader on every line would take three times as long as the numbers do; it is for quotes only.
-        rows = [self.format.split(line) if '"' in line else line.split(separator, last + 1) for line in lines]
-        short = next((number for number, cells in enumerate(rows) if len(cells) <= last), None)
-        if short is not None:
-            raise self._too_short(first_row + short, lines[short])
-        return tuple([cells[column] for cells in rows] for column in columns)
-
-    def _numbers(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
-        if self.format.decimal_comma:
-            lines = [line.replace(",", ".") for line in lines]
-        try:
-            return np.loadtxt(
-                lines, delimiter=self.format.separator, usecols=columns, comments=None, quotechar='"', ndmin=2
-            )
-        except ValueError:
-            # Something is no number or missing: go cell by cell, and say which.
-            return self._numbers_one_by_one(lines, columns, first_row)
-
-    def _numbers_one_by_one(self, lines: list[str], columns: list[int], first_row: int) -> FloatArray:
-        values = np.empty((len(lines), len(columns)))
-        for number, line in enumerate(lines):
-            cells = self.format.split(line)
-            where = f"{self.name}, {self.place(first_row + number)}"
-            if len(cells) <= max(columns):
-                raise self._too_short(first_row + number, line)
-            values[number] = [self._number(cells[column], where, column) for column in columns]
-        return values
-
-    def _too_short(self, row: int, line: str) -> RecordingError:
-        return RecordingError(
-            f"{self.name}, {self.place(row)}: expected {len(self.header.names)} columns. "
-            f"Received: {len(self.format.split(line))} ({line!r:.80}). Mend or remove the line."
-        )
-
-    def _number(self, cell: str, where: str, column: int) -> float:
-        text = cell.strip()
-        try:
-            return float(text)
-        except ValueError:
-            if text.lower() in NO_VALUE:
-                return float("nan")
-        raise RecordingError(
-            f"{where}, column {self.header.names[column]!r}: expected a number. Received: {cell!r:.80}. "
-            "Mend the cell, or leave the column out (--exclude)."
-        )
 
 
 def _packed(file: IO[str]) -> Any:

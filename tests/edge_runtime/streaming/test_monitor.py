@@ -1,4 +1,4 @@
-"""A stream of readings: the scores of the batch, whatever the blocks, and every reading accounted for."""
+"""A monitor of readings: the scores of the batch, whatever the blocks, and every reading accounted for."""
 
 import json
 import time
@@ -11,17 +11,16 @@ from machines import SENSORS, pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import InputShapeError, RecordingError
-from edge_runtime.inference.batch_scoring import score_blocks
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.json_codec import from_json, to_json
-from edge_runtime.signal.repair import STREAM_POLICIES
-from edge_runtime.signal.rolling_windows import RollingWindows
+from edge_runtime.signal.missing import POLICIES
+from edge_runtime.signal.readings import Readings
+from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
-from edge_runtime.sources.source import Readings
 from edge_runtime.streaming.adaptation.spot import SpotSettings
-from edge_runtime.streaming.judging import AdaptationSettings, Judge
+from edge_runtime.streaming.judging import AdaptationSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StreamState
-from edge_runtime.streaming.stream import Stream, StreamSettings
 
 NAN = float("nan")
 
@@ -47,25 +46,25 @@ def balanced(counters):
     return counters.read == counters.scored + counters.filling + counters.skipped + counters.waiting
 
 
-def push_in_blocks(stream, values, cuts):
+def push_in_blocks(monitor, values, cuts):
     times = np.arange(len(values), dtype=float)
     blocks = zip(np.split(times, cuts), np.split(values, cuts), strict=True)
-    return [stream.push(Readings(when, what)) for when, what in blocks]
+    return [monitor.push(Readings(when, what)) for when, what in blocks]
 
 
 @pytest.mark.parametrize("cuts", [(), (1,), (2, 3), range(1, 300), (100, 101, 299)])
 def test_stream_gives_the_scores_of_the_batch_in_blocks_of_any_size(detector, rows, cuts):
-    stream = Stream(detector)
-    scores = np.concatenate([results.scores for results in push_in_blocks(stream, rows, list(cuts))])
-    (batch,) = score_blocks(Judge.of(detector), [rows.astype(np.float32)])
+    monitor = Monitor(detector)
+    scores = np.concatenate([results.scores for results in push_in_blocks(monitor, rows, list(cuts))])
+    batch = detector.stream().update_many(rows)
     np.testing.assert_allclose(scores, batch.scores, rtol=1e-4)
-    assert (stream.counters.read, stream.counters.scored, stream.counters.filling) == (300, 298, 2)
+    assert (monitor.counters.read, monitor.counters.scored, monitor.counters.filling) == (300, 298, 2)
 
 
 def test_result_names_time_score_threshold_alarm_sensors_and_drift(detector, rows):
     odd = rows.copy()
     odd[200:, 1] += 50_000
-    result = Stream(detector).push(readings(odd)).row(-1)
+    result = Monitor(detector).push(readings(odd)).row(-1)
     assert result.time_s == 299
     assert result.alarm
     assert result.score > result.threshold == pytest.approx(detector.threshold)
@@ -76,7 +75,7 @@ def test_result_names_time_score_threshold_alarm_sensors_and_drift(detector, row
 def test_lines_of_json_hold_results_and_events_in_order(detector, rows):
     odd = rows.copy()
     odd[200:220, 1] += 50_000
-    results = Stream(detector).push(readings(odd))
+    results = Monitor(detector).push(readings(odd))
     lines = [json.loads(line) for line in json_lines(SENSORS)(results)]
     events = [(number, line["event"]) for number, line in enumerate(lines) if "event" in line]
     assert {name for _, name in events} == {"alarm_started", "alarm_ended"}
@@ -88,7 +87,7 @@ def test_lines_of_json_hold_results_and_events_in_order(detector, rows):
 
 
 def test_lines_of_csv_match_their_header(detector, rows):
-    lines = csv_lines(SENSORS)(Stream(detector).push(readings(rows)))
+    lines = csv_lines(SENSORS)(Monitor(detector).push(readings(rows)))
     assert {line.count(",") for line in lines} == {csv_header(SENSORS).count(",")}
 
 
@@ -97,10 +96,10 @@ def test_lines_of_csv_match_their_header(detector, rows):
 @given(cuts=st.lists(st.integers(0, 40), max_size=6))
 def test_windows_are_the_same_in_blocks_of_any_size(stride, cuts):
     rows = np.arange(40, dtype=np.float32)[:, None]
-    whole, ends = RollingWindows(3, stride, 1).push(rows)
-    rolling, seen = RollingWindows(3, stride, 1), 0
+    whole, ends = WindowBuffer(3, stride, 1).push_many(rows)
+    buffer, seen = WindowBuffer(3, stride, 1), 0
     for block in np.split(rows, sorted(cuts)):
-        windows, at = rolling.push(block)
+        windows, at = buffer.push_many(block)
         np.testing.assert_array_equal(windows, whole[seen : seen + len(windows)])
         np.testing.assert_array_equal(windows[:, -1, 0], block[at, 0])
         seen += len(windows)
@@ -114,10 +113,10 @@ BAD = [NAN, float("inf"), -float("inf"), 1e300]
 def test_skip_leaves_a_reading_out(detector, rows, bad):
     values = rows.copy()
     values[50, 2] = bad
-    stream = Stream(detector)
-    scores = stream.push(readings(values)).scores
-    np.testing.assert_allclose(scores, Stream(detector).push(readings(np.delete(rows, 50, axis=0))).scores, rtol=1e-5)
-    assert stream.counters.skipped == 1
+    monitor = Monitor(detector)
+    scores = monitor.push(readings(values)).scores
+    np.testing.assert_allclose(scores, Monitor(detector).push(readings(np.delete(rows, 50, axis=0))).scores, rtol=1e-5)
+    assert monitor.counters.skipped == 1
 
 
 @pytest.mark.parametrize("cuts", [[], [50], [51], [49, 50, 51]])
@@ -125,10 +124,10 @@ def test_hold_repeats_the_last_value(detector, rows, cuts):
     values, held = rows.copy(), rows.copy()
     values[50:53, 2] = NAN
     held[50:53, 2] = held[49, 2]
-    stream = Stream(detector, StreamSettings(on_missing="hold"))
-    scores = np.concatenate([results.scores for results in push_in_blocks(stream, values, cuts)])
-    np.testing.assert_allclose(scores, Stream(detector).push(readings(held)).scores, rtol=1e-5)
-    assert stream.counters.held == 3
+    monitor = Monitor(detector, MonitorSettings(on_missing="hold"))
+    scores = np.concatenate([results.scores for results in push_in_blocks(monitor, values, cuts)])
+    np.testing.assert_allclose(scores, Monitor(detector).push(readings(held)).scores, rtol=1e-5)
+    assert monitor.counters.held == 3
 
 
 @pytest.mark.parametrize("cuts", [[], [50], [51, 53], [49, 50, 51]])
@@ -136,85 +135,85 @@ def test_interpolate_draws_a_line_to_the_next_value(detector, rows, cuts):
     values, drawn = rows.copy(), rows.copy()
     values[50:53, 2] = NAN
     drawn[50:53, 2] = np.interp([1, 2, 3], [0, 4], [rows[49, 2], rows[53, 2]])
-    stream = Stream(detector, StreamSettings(on_missing="interpolate"))
-    scores = np.concatenate([results.scores for results in push_in_blocks(stream, values, cuts)])
-    np.testing.assert_allclose(scores, Stream(detector).push(readings(drawn)).scores, rtol=1e-4)
-    assert (stream.counters.interpolated, stream.counters.waiting) == (3, 0)
+    monitor = Monitor(detector, MonitorSettings(on_missing="interpolate"))
+    scores = np.concatenate([results.scores for results in push_in_blocks(monitor, values, cuts)])
+    np.testing.assert_allclose(scores, Monitor(detector).push(readings(drawn)).scores, rtol=1e-4)
+    assert (monitor.counters.interpolated, monitor.counters.waiting) == (3, 0)
 
 
 def test_error_names_reading_and_sensor(detector, rows):
     values = rows.copy()
     values[50, 2] = NAN
-    stream = Stream(detector, StreamSettings(on_missing="error"))
+    monitor = Monitor(detector, MonitorSettings(on_missing="error"))
     times = np.r_[0:40, 100:160, 50:250]  # a gap before the missing value, a clock that goes backwards after it
-    assert len(stream.push(readings(values, times))) == 38 + 8
+    assert len(monitor.push(readings(values, times))) == 38 + 8
     with pytest.raises(RecordingError, match="reading 51: sensor 'current' has no value"):
-        stream.raise_refusal()
-    assert balanced(stream.counters)
+        monitor.raise_refusal()
+    assert balanced(monitor.counters)
 
 
 def test_unpunctual_readings_without_a_time_of_their_own_are_no_gap(detector, rows, monkeypatch):
-    stream, arrivals = Stream(detector), 1e9 + np.cumsum([0.01, 0.01, 0.9] * 10 + [1.1])
+    monitor, arrivals = Monitor(detector), 1e9 + np.cumsum([0.01, 0.01, 0.9] * 10 + [1.1])
     for row, now_s in zip(rows, arrivals, strict=False):
         monkeypatch.setattr(time, "time", lambda now_s=now_s: now_s)
-        stream.push(Readings(np.array([NAN]), row[None]))
-    assert (stream.counters.gaps, stream.counters.scored) == (1, 28)
+        monitor.push(Readings(np.array([NAN]), row[None]))
+    assert (monitor.counters.gaps, monitor.counters.scored) == (1, 28)
 
 
 @pytest.mark.parametrize("policy", ["hold", "interpolate"])
 def test_a_dead_sensor_is_not_made_up_for_ever(detector, rows, policy):
     values = rows.copy()
     values[50:, 2] = NAN
-    stream = Stream(detector, StreamSettings(on_missing=policy))
-    stream.push(readings(values))
-    stream.end()
-    assert stream.counters.skipped >= 240
-    assert stream.counters.waiting == 0
-    assert balanced(stream.counters)
+    monitor = Monitor(detector, MonitorSettings(on_missing=policy))
+    monitor.push(readings(values))
+    monitor.end()
+    assert monitor.counters.skipped >= 240
+    assert monitor.counters.waiting == 0
+    assert balanced(monitor.counters)
 
 
 def test_no_window_reaches_over_a_gap_in_time(detector, rows):
     times = np.arange(300.0)
     times[150:] += 1000
-    stream = Stream(detector)
-    results = stream.push(readings(rows, times))
+    monitor = Monitor(detector)
+    results = monitor.push(readings(rows, times))
     assert 1150 not in results.times
     assert 1151 not in results.times
     assert 1152 in results.times
-    assert (stream.counters.gaps, stream.counters.filling) == (1, 4)
+    assert (monitor.counters.gaps, monitor.counters.filling) == (1, 4)
 
 
 def test_clock_that_goes_backwards_starts_the_window_anew(detector, rows):
     times = np.arange(300.0)
     times[150:] -= 100
-    stream = Stream(detector)
-    stream.push(readings(rows, times))
-    assert (stream.counters.backwards, stream.counters.scored) == (1, 296)
+    monitor = Monitor(detector)
+    monitor.push(readings(rows, times))
+    assert (monitor.counters.backwards, monitor.counters.scored) == (1, 296)
 
 
 def test_reading_from_the_future_is_counted_told_and_not_restored(detector, rows):
     times, told = np.arange(300.0), []
     times[150] = 4.1e9
-    stream = Stream(detector, tell=told.append)
-    stream.push(readings(rows[:151], times[:151]))
-    again = Stream(detector)
-    again.restore(from_json(StreamState, json.loads(json.dumps(to_json(stream.state)))))
+    monitor = Monitor(detector, tell=told.append)
+    monitor.push(readings(rows[:151], times[:151]))
+    again = Monitor(detector)
+    again.restore(from_json(StreamState, json.loads(json.dumps(to_json(monitor.state)))))
     again.push(readings(rows[151:], times[151:]))
-    assert stream.counters.jumps == 1
+    assert monitor.counters.jumps == 1
     assert "jumped forward" in " ".join(told)
     assert again.counters.backwards == 0
     assert again.alarm.state.last_s == 299
 
 
 def test_times_no_calendar_has_are_limited(detector, rows):
-    stream = Stream(detector)
-    stream.push(readings(rows[:4], [-1e308, 1e308, -1e308, 0.0]))
-    assert balanced(stream.counters)
-    assert stream.counters.jumps == 3
+    monitor = Monitor(detector)
+    monitor.push(readings(rows[:4], [-1e308, 1e308, -1e308, 0.0]))
+    assert balanced(monitor.counters)
+    assert monitor.counters.jumps == 3
 
 
 def test_readings_without_a_time_get_the_present_one(detector, rows):
-    results = Stream(detector).push(readings(rows, np.full(300, NAN)))
+    results = Monitor(detector).push(readings(rows, np.full(300, NAN)))
     assert np.ptp(results.times) == 0
     assert results.times[0] > 1.7e9
 
@@ -225,7 +224,7 @@ def test_what_is_wrong_is_told_once(detector, rows):
     values[::7, 2] = NAN
     values[:, 0] = 5.0
     values[20:, 3] += 1.0
-    Stream(detector, StreamSettings(stuck_after=100), told.append).push(readings(values))
+    Monitor(detector, MonitorSettings(stuck_after=100), told.append).push(readings(values))
     assert len(told) == len(set(told))
     text = "\n".join(told)
     assert "'current' gave no finite number" in text
@@ -236,11 +235,11 @@ def test_what_is_wrong_is_told_once(detector, rows):
 def test_sensor_that_moves_again_is_no_longer_stuck(detector, rows):
     values = rows.copy()
     values[:150, 0] = 5.0
-    stream = Stream(detector, StreamSettings(stuck_after=100))
-    stream.push(readings(values[:120]))
-    assert stream.counters.stuck == 1
-    stream.push(readings(values[120:]))
-    assert stream.counters.stuck == 0
+    monitor = Monitor(detector, MonitorSettings(stuck_after=100))
+    monitor.push(readings(values[:120]))
+    assert monitor.counters.stuck == 1
+    monitor.push(readings(values[120:]))
+    assert monitor.counters.stuck == 0
 
 
 # On ARM tflite-runtime makes the processor take subnormal numbers for zero, and Hypothesis refuses to draw them then.
@@ -249,27 +248,27 @@ CELL = st.one_of(NUMBER, st.sampled_from([NAN, 30.0, 1.0]))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
-@given(st.data(), st.sampled_from(STREAM_POLICIES))
+@given(st.data(), st.sampled_from(POLICIES))
 def test_every_reading_is_accounted_for(detector, data, policy):
-    stream = Stream(detector, StreamSettings(on_missing=policy, stuck_after=3))
+    monitor = Monitor(detector, MonitorSettings(on_missing=policy, stuck_after=3))
     for _ in range(data.draw(st.integers(1, 4))):
         n = data.draw(st.integers(0, 6))
         values = data.draw(st.lists(st.lists(CELL, min_size=4, max_size=4), min_size=n, max_size=n))
         times = data.draw(st.lists(NUMBER, min_size=n, max_size=n))
-        results = stream.push(Readings(np.array(times, float), np.array(values, float).reshape(n, 4)))
+        results = monitor.push(Readings(np.array(times, float), np.array(values, float).reshape(n, 4)))
         assert np.isfinite(results.scores).all()
-        assert balanced(stream.counters)
-    stream.end()
-    assert balanced(stream.counters)
-    assert stream.counters.waiting == 0
+        assert balanced(monitor.counters)
+    monitor.end()
+    assert balanced(monitor.counters)
+    assert monitor.counters.waiting == 0
 
 
 @pytest.mark.parametrize("cut", [1, 2, 150])
 @pytest.mark.parametrize("adaptation", [AdaptationSettings(), AdaptationSettings(mean_rate=0.01, spot=SpotSettings())])
 def test_stream_goes_on_after_a_restart_as_if_nothing_had_been(detector, rows, cut, adaptation):
-    how = StreamSettings(adaptation=adaptation)
-    whole = Stream(detector, how).push(readings(rows))
-    first, second = Stream(detector, how), Stream(detector, how)
+    how = MonitorSettings(adaptation=adaptation)
+    whole = Monitor(detector, how).push(readings(rows))
+    first, second = Monitor(detector, how), Monitor(detector, how)
     left = first.push(readings(rows[:cut]))
     second.restore(from_json(StreamState, json.loads(json.dumps(to_json(first.state)))))
     right = second.push(readings(rows[cut:], np.arange(cut, 300)))
@@ -279,18 +278,20 @@ def test_stream_goes_on_after_a_restart_as_if_nothing_had_been(detector, rows, c
 
 def test_damaged_state_is_passed_over(detector):
     told = []
-    stream = Stream(detector, tell=told.append)
-    good = to_json(stream.state)
-    for change in ({"window": [[1.0], [2.0, 3.0]]}, {"window": [[1.0] * 4] * 50}, {"model_sha256": "0"}):
-        stream.restore(from_json(StreamState, good | change))
-    assert told == ["the saved state belongs to another model: starting anew"]
+    monitor = Monitor(detector, tell=told.append)
+    good = to_json(monitor.state)
+    damaged = ([[1.0], [2.0, 3.0]], [[1.0] * 4] * 50)
+    changes = [{"stream": good["stream"] | {"window": window}} for window in damaged]
+    for change in (*changes, {"model_sha256": "0"}):
+        monitor.restore(from_json(StreamState, good | change))
+    assert told == ["the saved state belongs to another model: starting from nothing"]
 
 
 def test_new_model_keeps_the_window(detector, rows):
-    stream = Stream(detector)
-    stream.push(readings(rows[:100]))
-    stream.use(detector)
-    assert len(stream.push(readings(rows[100:101], [100]))) == 1
+    monitor = Monitor(detector)
+    monitor.push(readings(rows[:100]))
+    monitor.use(detector)
+    assert len(monitor.push(readings(rows[100:101], [100]))) == 1
 
 
 def test_model_of_other_sensors_is_refused(detector, exported, tmp_path):
@@ -300,16 +301,16 @@ def test_model_of_other_sensors_is_refused(detector, exported, tmp_path):
     other = spec._replace(sensors=tuple(reversed(spec.sensors)))
     manifest = dataclasses.replace(exported.manifest, spec=other)
     ModelFile(exported.flatbuffer, manifest).write(tmp_path / "other.tflite")
-    stream = Stream(detector)
+    monitor = Monitor(detector)
     with pytest.raises(InputShapeError, match="same sensors"):
-        stream.use(Detector.load(tmp_path / "other.tflite"))
-    assert stream.detector is detector
+        monitor.use(Detector.load(tmp_path / "other.tflite"))
+    assert monitor.detector is detector
 
 
 def test_mean_tracking_moves_the_mean_no_farther_than_its_ceiling(detector):
     rows = pump_rows(6000, seed=6).astype(np.float64)
     rows[:, 0] += np.linspace(0, 200, 6000)
-    stream = Stream(detector, StreamSettings(adaptation=AdaptationSettings(mean_rate=0.01, mean_ceiling=2.0)))
-    stream.push(readings(rows))
-    drift = stream.scorer.judge.tracker.drift / np.array(detector.manifest.spec.preprocessing.scale)
+    monitor = Monitor(detector, MonitorSettings(adaptation=AdaptationSettings(mean_rate=0.01, mean_ceiling=2.0)))
+    monitor.push(readings(rows))
+    drift = np.array(monitor.state.stream.mean_drift) / np.array(detector.manifest.spec.preprocessing.scale)
     assert 0 < np.abs(drift).max() <= 2.0 + 1e-6

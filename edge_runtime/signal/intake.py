@@ -1,0 +1,148 @@
+"""Readings as they come, into stretches that windows are cut from: one definition, for training, score and run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
+from edge_runtime.signal.clock import GAP_STEPS, Clock
+from edge_runtime.signal.missing import Repair, Rows
+from edge_runtime.signal.only_when import Condition
+from edge_runtime.signal.readings import Readings
+
+# Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
+# warns of it.
+_LARGEST = float(np.finfo(np.float32).max)
+_NOWHERE = -(2**40)
+"""As the number of the last reading: there is none that a window may reach back to."""
+
+
+class Stretch(NamedTuple):
+    """Consecutive readings without a missing value.
+
+    Parameters
+    ----------
+    rows : Rows
+    follows : bool
+        Whether windows may reach back over its first reading, into the stretch before.
+    """
+
+    rows: Rows
+    follows: bool
+
+
+class Off(NamedTuple):
+    """The machine goes off, or still is, at this time."""
+
+    time_s: float
+
+
+class Intake:
+    """Cuts readings where time jumps, where the machine is off, and where too many have no value.
+
+    Parameters
+    ----------
+    sensors : tuple of str
+    on_missing : str
+        See `edge_runtime.signal.missing.Repair`.
+    condition : Condition, optional
+        Which readings count, see `edge_runtime.signal.only_when`.
+    counters : Counters
+    notices : Notices
+    live : bool
+        See `edge_runtime.signal.clock.Clock`.
+    place : callable
+        Says where a reading stands, for messages; by default its number, counted from 1.
+
+    Examples
+    --------
+    >>> intake = Intake(("flow",), "skip", None, Counters(), Notices(lambda _: None))
+    >>> values = np.array([[1.0], [np.nan], [3.0], [4.0], [5.0]])
+    >>> pieces = intake.push(Readings(np.array([0.0, 1, 2, 3, 60]), values))
+    >>> [(piece.rows.numbers.tolist(), piece.follows) for piece in pieces]
+    [([0, 2, 3], False), ([4], False)]
+    """
+
+    def __init__(  # noqa: PLR0913 - what is asked of readings, and where to say what was met
+        self,
+        sensors: tuple[str, ...],
+        on_missing: str,
+        condition: Condition | None,
+        counters: Counters,
+        notices: Notices,
+        *,
+        live: bool = False,
+        place: Callable[[int], str] = lambda number: f"reading {number + 1}",
+    ) -> None:
+        self._condition, self._counters = condition, counters
+        self.clock = Clock(counters, notices, live=live)
+        self.repair = Repair(on_missing, sensors, counters, notices, place)
+        self._notices, self._read, self._last = notices, 0, _NOWHERE
+
+    def push(self, readings: Readings) -> list[Stretch | Off]:
+        """Return the stretches that are ready, in order, and the moments between them at which the machine is off."""
+        self._counters.lost += readings.lost
+        if readings.lost:
+            self._notices.once("lost", "something that is not a reading came in (counted as lost from now on)")
+        if not len(readings):
+            return []
+        self._counters.read += len(readings)
+        numbers = np.arange(self._read, self._read + len(readings))
+        self._read += len(readings)
+        times, jumps = self.clock.push(readings.times)
+        rows = Rows(numbers, times, narrow(readings.values))
+        on = np.ones(len(numbers), bool) if self._condition is None else self._condition.is_on(rows.values)
+        pieces: list[Stretch | Off] = []
+        for chosen in _cuts(jumps, on):
+            if jumps[chosen.start]:
+                self.restart()
+            pieces += self._working(rows.part(chosen)) if on[chosen.start] else self._off(rows.part(chosen))
+        return pieces
+
+    def restart(self) -> None:
+        """Let no window, and no repaired value, reach over what comes next."""
+        self.repair.reset()
+        self._last = _NOWHERE
+
+    def resume(self) -> None:
+        """Let windows reach back over the next reading: what came before it is remembered."""
+        self._last = self._read - 1
+
+    def use(self, condition: Condition | None) -> None:
+        """Go by another condition from now on."""
+        self._condition = condition
+
+    def _off(self, rows: Rows) -> list[Stretch | Off]:
+        self._counters.off += len(rows.numbers)
+        self.restart()
+        self.repair.see(rows.values)
+        return [Off(float(rows.times[0]))]
+
+    def _working(self, rows: Rows) -> list[Stretch | Off]:
+        rows = self.repair.push(rows)
+        if not len(rows.numbers):
+            return []
+        # Readings left out are missing time like any other.
+        far = np.diff(rows.numbers, prepend=self._last) > GAP_STEPS
+        self._last = int(rows.numbers[-1])
+        edges = [0, *(np.flatnonzero(far[1:]) + 1).tolist(), len(far)]
+        parts = [rows.part(slice(start, stop)) for start, stop in itertools.pairwise(edges)]
+        return [Stretch(part, not number and not far[0]) for number, part in enumerate(parts)]
+
+
+def narrow(values: FloatArray) -> FloatArray:
+    """Return values in float32, NaN where one does not fit into it: that is not a value either."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.abs(values) <= _LARGEST, values, np.nan).astype(np.float32)
+
+
+def _cuts(jumps: BoolArray, on: BoolArray) -> list[slice]:
+    """Return the stretches between jumps, and between readings that count and ones that do not."""
+    edges = [0, *(np.flatnonzero(jumps[1:] | (on[1:] != on[:-1])) + 1).tolist(), len(on)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]

@@ -1,0 +1,317 @@
+"""Readings in, results and alarms out: what training's recording, `saelite score` and `saelite run` all go through."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
+from edge_runtime.errors import InputShapeError, UsageError
+from edge_runtime.inference.detector import Detector
+from edge_runtime.signal.intake import Intake, Off, Stretch
+from edge_runtime.signal.only_when import Condition, condition_of
+from edge_runtime.signal.readings import Readings
+from edge_runtime.signal.steady_time import LONGEST_STEP_S
+from edge_runtime.streaming.adaptation.drift import DriftMeter
+from edge_runtime.streaming.alarm import AlarmEvent, AlarmLogic, AlarmSettings, event_rows
+from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
+from edge_runtime.streaming.judging import AdaptationSettings, Scores, Wanted
+from edge_runtime.streaming.results import Results, no_results
+from edge_runtime.streaming.sensor_watch import SensorWatch
+from edge_runtime.streaming.state import SCHEMA, StreamState
+from edge_runtime.streaming.stream import Stream
+
+_DRIFT_WINDOW = 512
+EXPLAIN = ("never", "alarms", "always")
+
+
+@dataclass(frozen=True)
+class MonitorSettings:
+    """How a machine is watched.
+
+    Parameters
+    ----------
+    alarm : AlarmSettings
+    adaptation : AdaptationSettings
+    on_missing : str
+        See `edge_runtime.signal.missing`.
+    stuck_after : int
+        Equal values in a row that make a sensor stuck; 0 never does.
+    only_when : str, optional
+        Which readings count, see `edge_runtime.signal.only_when`; None as the model file says, empty for all.
+    explain : str
+        Which scores get contributions that cost extra runs: one of `EXPLAIN`. With ``never`` there are none at all, nor
+        blamed sensors in events.
+    drift : bool
+        Whether to meter drift, where the model can.
+    """
+
+    alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
+    on_missing: str = "skip"
+    stuck_after: int = 0
+    only_when: str | None = None
+    explain: str = "alarms"
+    drift: bool = True
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is asked of the model."""
+        above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
+        return Wanted(self.drift, above[self.explain])
+
+
+class Monitor:
+    """Watches one machine: turns readings into results, block by block; a block of one is a live reading.
+
+    Blocks of any size give the same results.
+
+    Parameters
+    ----------
+    detector : Detector
+    settings : MonitorSettings, optional
+    tell : callable
+        Told, once each, what is wrong with the readings.
+    live : bool
+        Whether readings come as they are made; False for a recording.
+    place : callable, optional
+        Says where a reading stands, for messages.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        settings: MonitorSettings | None = None,
+        tell: Callable[[str], None] = lambda _: None,
+        *,
+        live: bool = True,
+        place: Callable[[int], str] | None = None,
+    ) -> None:
+        self.settings = settings or MonitorSettings()
+        self.counters, self.notices = Counters(), Notices(tell)
+        self.sensors = detector.sensor_names
+        self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
+        self._live, self._watched, self._is_timed = live, WatchedTime(), True
+        self._intake = Intake(
+            self.sensors,
+            self.settings.on_missing,
+            self._condition(detector),
+            self.counters,
+            self.notices,
+            live=live,
+            place=place or (lambda number: f"reading {number + 1}"),
+        )
+        self._install(detector)
+
+    def _condition(self, detector: Detector) -> Condition | None:
+        chosen = self.settings.only_when
+        return detector.only_when if chosen is None else condition_of(chosen, self.sensors)
+
+    def _install(self, detector: Detector) -> None:
+        manifest, settings = detector.manifest, self.settings
+        self.detector = detector
+        self._stream = Stream(detector, settings.adaptation, settings.wanted)
+        limit = manifest.drift
+        self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
+        self.drift_limit = limit.limit if limit else math.inf
+        self._sensor_watch = SensorWatch(
+            manifest.spec.preprocessing, self.sensors, settings.stuck_after, self.counters, self.notices
+        )
+
+    def use(self, detector: Detector) -> None:
+        """Go on with another model of the same sensors; the readings in the window stay.
+
+        Raises
+        ------
+        InputShapeError
+            If its sensors differ; then nothing has changed.
+        """
+        if detector.sensor_names != self.sensors:
+            raise InputShapeError(
+                f"expected a model of the same sensors in the same order: {', '.join(self.sensors)}. "
+                f"Received: {', '.join(detector.sensor_names)}. Stop, and start with the new model."
+            )
+        self._intake.use(self._condition(detector))
+        kept = self._stream.memory.window
+        self._install(detector)
+        newest = kept[max(0, len(kept) - detector.spec.preprocessing.window + 1) :]
+        self._stream.memory = self._stream.memory._replace(window=newest, until_due=1)
+
+    def push(self, readings: Readings) -> Results:
+        """Return the results of some readings; with the policy ``error``, of those before the first missing value.
+
+        Raises
+        ------
+        UsageError
+            If an alarm is to last some time, and a recording has no times.
+        """
+        if not self._live and self._is_timed and len(readings):
+            self._is_timed = bool(np.isfinite(readings.times).any())
+            self._check_time()
+        pieces = self._intake.push(readings)
+        computer_s = time.monotonic() if self._live else None
+        return self._results(
+            [self._off(piece) if isinstance(piece, Off) else self._score(piece) for piece in pieces], computer_s
+        )
+
+    def _check_time(self) -> None:
+        alarm = self.settings.alarm
+        if not self._is_timed and (alarm.min_duration_s or alarm.cool_down_s):
+            raise UsageError("--min-duration and --cool-down need a time column, which the recording does not have.")
+
+    def _off(self, off: Off) -> Off:
+        self._watched.pause()
+        self._stream.pause()
+        return off
+
+    def _score(self, stretch: Stretch) -> tuple[Stretch, Scores]:
+        if not stretch.follows:
+            self._watched.pause()
+            self._stream.pause()
+        self._sensor_watch.look_at(stretch.rows.values)
+        scores = self._stream.update_many(stretch.rows.values)
+        self.counters.scored += len(scores.ends)
+        self.counters.filling += len(stretch.rows.values) - len(scores.ends)
+        if self._is_timed:
+            self._watched.add(stretch.rows.times[scores.ends])
+        return stretch, scores
+
+    def raise_refusal(self) -> None:
+        """Raise what is wrong with the readings pushed, when the results of those before are in safety.
+
+        Raises
+        ------
+        RecordingError
+            If a value was missing and the policy is ``error``.
+        """
+        if self._intake.repair.refusal:
+            raise self._intake.repair.refusal
+
+    @property
+    def missing_since_s(self) -> FloatArray:
+        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
+        return self._intake.repair.missing_since_s
+
+    def end(self) -> None:
+        """Count what can no longer be scored."""
+        self._intake.repair.end()
+
+    @property
+    def alarms_text(self) -> str:
+        """How often it alarmed, for people."""
+        return alarms_text(self.counters.alarms, self._watched.total_s)
+
+    @property
+    def watched_s(self) -> float:
+        """Time over which windows were scored; 0 where the readings have no times."""
+        return self._watched.total_s
+
+    @property
+    def spot_text(self) -> str:
+        """What became of a threshold that follows the scores; empty where it stands still."""
+        return self._stream.spot_text()
+
+    def summary(self) -> str:
+        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
+        return "; ".join(text for text in (self.counters.text(), self.alarms_text, self.spot_text) if text)
+
+    def _results(self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None) -> Results:
+        alarms, events, rows = self._alarms(parts, computer_s)
+        self.counters.alarms += sum(event.name == "alarm_started" for event in events)
+        scored = [part for part in parts if not isinstance(part, Off)]
+        if not scored:
+            return replace(no_results(self.sensors), events=events, event_rows=rows)
+        numbers, times = (
+            np.concatenate([getattr(stretch.rows, name)[scores.ends] for stretch, scores in scored])
+            for name in ("numbers", "times")
+        )
+        values, thresholds, codes, contributions = (
+            np.concatenate([getattr(scores, name) for _, scores in scored])
+            for name in ("scores", "thresholds", "codes", "contributions")
+        )
+        self.counters.above += int((values > thresholds).sum())
+        drifts = self._drifts(codes)
+        return Results(numbers, times, values, thresholds, alarms, drifts, contributions, self.sensors, events, rows)
+
+    def _alarms(
+        self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None
+    ) -> tuple[BoolArray, tuple[AlarmEvent, ...], tuple[int, ...]]:
+        """Return whether there is an alarm after each score, the events, and the row each came with.
+
+        An event between two parts came with the last row before it, -1 where there is none.
+        """
+        alarms, seen = [np.empty(0, bool)], 0
+        events: list[AlarmEvent] = []
+        rows: list[int] = []
+        for part in parts:
+            if isinstance(part, Off):
+                ended = self.alarm.interrupt(part.time_s, computer_s)
+                events += [ended] if ended else []
+                rows += [seen - 1] if ended else []
+                continue
+            (stretch, scores), before = part, self.alarm.active
+            blame = scores.contributions if scores.contributions.shape[1] else None
+            found, new = self.alarm.update_many(
+                stretch.rows.times[scores.ends], scores.scores, scores.thresholds, blame, computer_s
+            )
+            alarms.append(found)
+            events += new
+            rows += [seen + row for row in event_rows(found, before=before)]
+            seen += len(found)
+        return np.concatenate(alarms), tuple(events), tuple(rows)
+
+    def _drifts(self, codes: FloatArray) -> FloatArray:
+        units = len(self.detector.manifest.mean_activation)
+        if not units or codes.shape[1] != units:
+            return np.full(len(codes), np.nan, np.float32)
+        drifts = self.drift.update_many(codes)
+        if self.drift.value > self.drift_limit:
+            self.notices.once(
+                "drift",
+                f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
+                "the model has not seen. Train it again if this is the new normal.",
+            )
+        return drifts
+
+    @property
+    def state(self) -> StreamState:
+        """All that is remembered, to go on from after a restart."""
+        clock = self._intake.clock
+        return StreamState(
+            schema=SCHEMA,
+            model_sha256=self.detector.manifest.flatbuffer_sha256,
+            saved_s=time.time(),
+            threshold=self._stream.threshold,
+            last_time_s=_finite(clock.last_s),
+            usual_step_s=_finite(clock.usual_s),
+            stream=self._stream.memory,
+            alarm=self.alarm.state,
+            drift=self.drift.state,
+        )
+
+    def restore(self, state: StreamState) -> None:
+        """Go on from a state; one of another model is passed over, and said so."""
+        if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not self._stream.fits(state.stream):
+            self.notices.once("state", "the saved state belongs to another model: starting from nothing")
+            return
+        self._stream.memory = state.stream
+        self._intake.resume()
+        usual_s = math.nan if state.usual_step_s is None else state.usual_step_s
+        self._intake.clock.restore(_past(state.last_time_s), usual_s)
+        self.alarm.state = replace(state.alarm, last_s=_finite(_past(state.alarm.last_s)))
+        self.drift.state = state.drift
+
+
+def _past(time_s: float | None) -> float:
+    """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
+    return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,70 @@
+"""Sensors that go wrong without a missing value: stuck, or out of range."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.common.counters import Counters
+from edge_runtime.common.notices import Notices
+from edge_runtime.signal.preprocessing import Preprocessing
+
+
+class SensorWatch:
+    """Counts values that are out of range, and finds sensors that stand still.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+        What is in range: up to ``limit`` scales from the centre.
+    sensors : tuple of str
+        Names, for messages.
+    stuck_after : int
+        Equal values in a row that make a sensor stuck; 0 never does.
+    counters : Counters
+    notices : Notices
+    """
+
+    def __init__(
+        self,
+        preprocessing: Preprocessing,
+        sensors: tuple[str, ...],
+        stuck_after: int,
+        counters: Counters,
+        notices: Notices,
+    ) -> None:
+        center, reach = np.array(preprocessing.center), preprocessing.limit * np.array(preprocessing.scale)
+        self._low, self._high = center - reach, center + reach
+        self._sensors, self._stuck_after = sensors, stuck_after
+        self._counters, self._notices = counters, notices
+        self._last = np.full(len(sensors), np.nan)
+        self._still = np.zeros(len(sensors), np.int64)
+        self._stuck = np.zeros(len(sensors), bool)
+
+    def look_at(self, values: FloatArray) -> None:
+        """Look at values of shape (n, sensors), n at least 1, none missing."""
+        out = (values < self._low) | (values > self._high)
+        if out.any():
+            self._counters.out_of_range += int(out.any(axis=1).sum())
+            for sensor in np.flatnonzero(out.any(axis=0)).tolist():
+                name = self._sensors[sensor]
+                self._notices.once(
+                    f"range {name}", f"sensor {name!r} is out of the range the network sees (counted from now on)"
+                )
+        if self._stuck_after:
+            self._watch_still(values)
+
+    def _watch_still(self, values: FloatArray) -> None:
+        n = len(values)
+        moved = np.concatenate([self._last[None], values[:-1]]) != values
+        last_move = np.where(moved.any(axis=0), n - 1 - moved[::-1].argmax(axis=0), -1)
+        self._still = np.where(last_move >= 0, n - last_move, self._still + n)
+        self._last = values[-1]
+        stuck = self._still >= self._stuck_after
+        for sensor in np.flatnonzero(stuck & ~self._stuck).tolist():
+            name = self._sensors[sensor]
+            self._notices.once(
+                f"stuck {name}", f"sensor {name!r} has not moved for {self._stuck_after} readings: is it stuck?"
+            )
+        self._stuck = stuck
+        self._counters.stuck = int(stuck.sum())

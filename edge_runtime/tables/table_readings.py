@@ -1,0 +1,112 @@
+"""The rows of a table as readings, with the time each was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_runtime.arrays import Times
+from edge_runtime.errors import RecordingError
+from edge_runtime.signal.readings import Readings
+from edge_runtime.tables.table import Table
+from edge_runtime.tables.time_text import seconds
+
+
+class ReadingsBlock(NamedTuple):
+    """Consecutive rows.
+
+    Parameters
+    ----------
+    first : int
+        Number of the first row, counted from 0.
+    readings : Readings
+    time_texts : list of str
+        Times as they are written; empty where there is no time column.
+    texts : tuple of list of str
+        The other text columns asked for.
+    """
+
+    first: int
+    readings: Readings
+    time_texts: list[str]
+    texts: tuple[list[str], ...]
+
+    def part(self, chosen: slice) -> ReadingsBlock:
+        """Return some of the rows."""
+        start, stop, _ = chosen.indices(len(self.readings))
+        readings = self.readings
+        if (start, stop) == (0, len(readings)):
+            return self
+        return ReadingsBlock(
+            self.first + start,
+            Readings(readings.times[start:stop], readings.values[start:stop], readings.lost),
+            self.time_texts[start:stop],
+            tuple(column[start:stop] for column in self.texts),
+        )
+
+
+def has_time(table: Table) -> bool:
+    """Return whether a table says when its rows were."""
+    return table.header.time_column is not None or table.period_s is not None
+
+
+def table_readings(
+    table: Table,
+    sensors: Sequence[str],
+    texts: Sequence[str] = (),
+    *,
+    rows: slice = slice(None),
+    complain: Callable[[str], None] = lambda _: None,
+) -> Iterator[ReadingsBlock]:
+    """Yield the rows of a table, their times in seconds; NaN where the table does not say.
+
+    Parameters
+    ----------
+    rows : slice
+        Which rows, counted from 0; from the start to the stop without a step.
+    complain : callable
+        Told what is wrong with the first cell or line of a block that is not as expected.
+
+    Raises
+    ------
+    RecordingError
+        If the table lacks a sensor or cannot be read.
+    """
+    check_sensors(table, sensors)
+    time_column = table.header.time_column
+    if time_column in sensors:
+        time_column = None
+    first, stop = 0, rows.stop
+    for block in table.blocks(sensors, [*([time_column] if time_column else []), *texts]):
+        if block.complaint:
+            complain(f"{block.complaint} (counted from now on)")
+        time_texts = block.texts[0] if time_column else []
+        times = _times(table, time_texts, first, len(block.values))
+        readings = Readings(times, block.values, block.lost)
+        found = ReadingsBlock(first, readings, time_texts, block.texts[1:] if time_column else block.texts)
+        wanted = slice(max(0, (rows.start or 0) - first), None if stop is None else max(0, stop - first))
+        first += len(block.values)
+        if len((part := found.part(wanted)).readings) or block.lost:
+            yield part
+        if stop is not None and first >= stop:
+            return
+
+
+def check_sensors(table: Table, sensors: Sequence[str]) -> None:
+    """Raise RecordingError if a table lacks one of a model's sensors."""
+    missing = [name for name in sensors if name not in table.header.names]
+    if missing:
+        raise RecordingError(
+            f"{table.name} lacks {len(missing)} of the model's {len(sensors)} sensors: {', '.join(missing)}. "
+            f"Columns there: {', '.join(table.header.names):.300}. Columns are found by name, in any order."
+        )
+
+
+def _times(table: Table, texts: list[str], first: int, count: int) -> Times:
+    if texts:
+        return seconds(texts)
+    if table.period_s is not None:
+        return np.arange(first, first + count) * table.period_s
+    return np.full(count, np.nan)
