@@ -95,14 +95,15 @@ class Scenario:
     def _start(self) -> None:
         command = [sys.executable, "-m", "saelite", "run", "m.tflite", "--source", "-", "--debounce", "2/3"]
         command += ["--state", "s.json", "--state-interval", "0.2s", *(f"--sink={sink}" for sink in self._sinks())]
-        self._process = subprocess.Popen(
-            command,
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(_ROOT), "NOTIFY_SOCKET": str(self.folder / "notify")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "told").open("ab"),
-        )
+        with (self.folder / "told").open("ab") as told:
+            self._process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=os.environ | {"PYTHONPATH": str(_ROOT), "NOTIFY_SOCKET": str(self.folder / "notify")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=told,
+            )
         self._wait_until_ready()
         self._write(("time," + ",".join(EIGHT) + "\n").encode())
 

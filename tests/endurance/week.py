@@ -11,14 +11,15 @@ import numpy as np
 import numpy.typing as npt
 from calendar_clock import HOUR, START_S, Calendar
 
+from edge_runtime.common.counters import Counters
 from edge_runtime.inference.detector import Detector
 from edge_runtime.running.state_keeper import StateKeeper
-from edge_runtime.sources.source import Readings
+from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.results import Counters, Results
-from edge_runtime.streaming.stream import Stream, StreamSettings
+from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.results import Results
 
 WINDOW = 4
 ALARM = AlarmSettings(needed=2, out_of=3, min_duration_s=10, cool_down_s=60)
@@ -86,13 +87,12 @@ def run_week(plan: Plan, first: int) -> Week:
     with (
         mock.patch.object(time, "monotonic", clock.monotonic),
         mock.patch.object(time, "time", clock.wall),
-        Detector.load(plan.model) as detector,
     ):
         adaptation = AdaptationSettings(mean_rate=plan.mean_rate, spot=SpotSettings())
-        return _run(plan, first, Stream(detector, StreamSettings(ALARM, adaptation)), clock)
+        return _run(plan, first, Monitor(Detector.load(plan.model), MonitorSettings(ALARM, adaptation)), clock)
 
 
-def _run(plan: Plan, first: int, stream: Stream, clock: _Clock) -> Week:
+def _run(plan: Plan, first: int, stream: Monitor, clock: _Clock) -> Week:
     end = min(first + plan.calendar.week, plan.calendar.seconds)
     rng, active, missing, low_high = np.random.default_rng([plan.seed, first]), np.zeros(end - first, bool), 0, []
     keeper, warm_mb = StateKeeper(plan.state, _SAVE_S, stream), 0.0
