@@ -6,6 +6,7 @@ import pytest
 from broker import MOSQUITTO
 from calendar_clock import SHORT
 from chaos import make_model, problems_of
+from fuzz_http import fuzz as fuzz_http
 from fuzz_models import MOST_MB, fuzz
 from fuzz_states import fuzz as fuzz_states
 from live_chaos import MOST_MB as MOST_MB_OF_A_STREAM
@@ -39,6 +40,10 @@ def test_state_with_any_value_anywhere_is_refused_or_harmless(model):
     taken, problems = fuzz_states(Detector(model, Runtime(NUMPY)), rows_of(1500).astype("float64"), 400, 2)
     assert problems == []
     assert 10 < taken < 200
+
+
+def test_no_request_stops_the_metrics_or_is_printed():
+    assert fuzz_http(300, 2) == []
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: apt-get install mosquitto)")
