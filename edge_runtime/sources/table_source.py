@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from edge_runtime.errors import RecordingError
 from edge_runtime.signal.readings import Readings
 from edge_runtime.tables.table import Table
-from edge_runtime.tables.table_readings import check_sensors, table_readings
+from edge_runtime.tables.table_readings import ReadingsBlock, check_sensors, table_readings
 
 
 class TableSource:
@@ -19,8 +19,6 @@ class TableSource:
     table : Table
     sensors : sequence of str
         The model's.
-    tell : callable
-        Told once what is wrong with the first cell or line that is not as expected.
 
     Raises
     ------
@@ -31,15 +29,15 @@ class TableSource:
     is_live = False
     patience_s = math.inf
 
-    def __init__(self, table: Table, sensors: Sequence[str], tell: Callable[[str], None]) -> None:
+    def __init__(self, table: Table, sensors: Sequence[str]) -> None:
         self.name = table.name
         try:
             check_sensors(table, sensors)
         except RecordingError:
             table.close()
             raise
-        self._table, self._tell, self._told = table, tell, False
-        self._blocks = table_readings(table, sensors, complain=self._complain)
+        self._table = table
+        self._blocks: Iterator[ReadingsBlock] = table_readings(table, sensors)
 
     def place(self, number: int) -> str:
         """Return where a reading stands, for messages."""
@@ -57,8 +55,3 @@ class TableSource:
     def close(self) -> None:
         """See `Source.close`."""
         self._table.close()
-
-    def _complain(self, text: str) -> None:
-        if not self._told:
-            self._told = True
-            self._tell(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class ReadingsBlock(NamedTuple):
             return self
         return ReadingsBlock(
             self.first + start,
-            Readings(readings.times[start:stop], readings.values[start:stop], readings.lost),
+            replace(readings, times=readings.times[start:stop], values=readings.values[start:stop]),
             self.time_texts[start:stop],
             tuple(column[start:stop] for column in self.texts),
         )
@@ -58,7 +59,6 @@ def table_readings(
     texts: Sequence[str] = (),
     *,
     rows: slice = slice(None),
-    complain: Callable[[str], None] = lambda _: None,
 ) -> Iterator[ReadingsBlock]:
     """Yield the rows of a table, their times in seconds; NaN where the table does not say.
 
@@ -66,8 +66,6 @@ def table_readings(
     ----------
     rows : slice
         Which rows, counted from 0; from the start to the stop without a step.
-    complain : callable
-        Told what is wrong with the first cell or line of a block that is not as expected.
 
     Raises
     ------
@@ -80,11 +78,9 @@ def table_readings(
         time_column = None
     first, stop = 0, rows.stop
     for block in table.blocks(sensors, [*([time_column] if time_column else []), *texts]):
-        if block.complaint:
-            complain(f"{block.complaint} (counted from now on)")
         time_texts = block.texts[0] if time_column else []
         times = _times(table, time_texts, first, len(block.values))
-        readings = Readings(times, block.values, block.lost)
+        readings = Readings(times, block.values, block.lost, block.complaint)
         found = ReadingsBlock(first, readings, time_texts, block.texts[1:] if time_column else block.texts)
         wanted = slice(max(0, (rows.start or 0) - first), None if stop is None else max(0, stop - first))
         first += len(block.values)
