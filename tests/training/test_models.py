@@ -150,12 +150,21 @@ def test_the_compiled_epoch_is_adam_on_the_gradients_keras_finds(options, weight
         np.testing.assert_allclose(trained_weights, expected, atol=2e-3)
 
 
-def test_models_of_one_structure_share_a_graph_whatever_their_sizes(windows):
+def test_models_of_one_structure_share_a_graph(windows):
     epoch_graph.cache_clear()
-    for inputs, codes, hidden in ((6, 8, (7,)), (4, 3, (9,)), (5, 3, (2,))):
-        model = SparseAutoencoder(inputs, codes, hidden, seed=0)
-        fit(model, windows[:, :inputs], windows[:, :inputs], DetectorSettings(epochs=2))
+    for seed, rows in ((0, 300), (1, 200), (2, 100)):
+        fit(SparseAutoencoder(6, 8, (7,), seed=seed), windows[:rows], windows, DetectorSettings(epochs=2))
     assert epoch_graph.cache_info().misses == 1
+
+
+def test_training_leaves_the_models_that_share_a_graph_apart(windows):
+    first, second = (SparseAutoencoder(6, 8, (7,), momentum=0.5, noise=0.1, seed=seed) for seed in (0, 1))
+    before = [weights.copy() for weights in second.get_weights()]
+    fit(first, windows, windows, DetectorSettings(epochs=2))
+    for one, other in zip(second.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    fit(second, windows, windows, DetectorSettings(epochs=2))
+    assert not any(np.array_equal(*both) for both in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
 def test_hidden_layers_are_a_part_for_the_heads(windows):

@@ -185,5 +185,5 @@ def elu(expm1: Callable[[Array], Array]) -> Callable[[Array], Array]:
 
 def leaky_relu(operator: Operator, graph: Graph) -> Run:
     """LEAKY_RELU on floats."""
-    alpha = np.float32(operator.options.scalar(0, "f") if operator.options else 0.0)
+    alpha = np.float32(operator.options.number(0, "f") if operator.options else 0.0)
     return arithmetic(lambda x: np.where(x < 0, x * alpha, x))(operator, graph)
