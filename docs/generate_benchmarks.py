@@ -223,8 +223,8 @@ def _fits(fits: Fits) -> str:
 
 def _trainers(trainers: TrainerComparison) -> str:
     text = (
-        "CPU seconds (user and system) of fitting only, one thread; medians over runs. `ours` is saelite's trainer. All "
-        "contenders use the same batches, learning rates and early stopping, so they differ only by rounding. "
+        "CPU seconds (user and system) of fitting only, one thread; medians over runs. `ours` is saelite's trainer. "
+        "All contenders use the same batches, learning rates and early stopping, so they differ only by rounding. "
         f"`{KERAS_EPOCHS}` is `model.fit` with a whole epoch per execution; without `epochs` it executes single steps; "
         "`jit` compiles with XLA. `Keras parts, own loop` is Keras's model and Adam in a graph of a whole epoch, "
         "traced for each model. The first fit of a process also pays for loading and tracing that later ones reuse. "

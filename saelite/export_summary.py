@@ -1,4 +1,4 @@
-"""What an export came to, for people."""
+"""The result of an export as text."""
 
 from __future__ import annotations
 
