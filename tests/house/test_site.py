@@ -21,7 +21,7 @@ _FROM_NETWORK = re.compile(r"(?:https?:)?//")
 def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     process = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
         cwd=ROOT,
         env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
