@@ -30,7 +30,7 @@ CHOSEN, FLOAT32 = SCHEMES
 
 @dataclass(frozen=True)
 class Task:
-    """One recording to learn, and what to score: its labels are looked at for the figures alone."""
+    """One recording to learn, and what to score; labels are used only for the figures."""
 
     normal: Recording
     scored: tuple[Recording, ...]

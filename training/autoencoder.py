@@ -27,24 +27,26 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     inputs : int
         Network inputs: sensors times window.
     code_size : int
-        Units of the code layer; may exceed `inputs` (overcomplete), the penalty keeps it from copying.
+        Units of the code layer. It may exceed `inputs` (overcomplete); the penalty then keeps it from copying.
     hidden : sequence of int
         Units of the layers between inputs and codes; the decoder mirrors them.
     rho, alpha, penalty, momentum, code_activation
-        Of the code layer, see `training.sparsity.SparseLayer`.
+        Settings of the code layer, see `training.sparsity.SparseLayer`.
     activation : str
-        Of the hidden layers.
+        Activation of the hidden layers.
     output : str
-        Activation of the last layer: ``linear``, as scaled sensor values have no bounds, or ``sigmoid`` for
+        Activation of the last layer: ``linear``, because scaled sensor values have no bounds, or ``sigmoid`` for
         inputs in [0, 1].
     tied : bool
-        Whether the decoder's kernels are the encoder's, transposed: half the weights to learn.
+        Whether the decoder uses the encoder's kernels, transposed: half the weights to learn.
     noise : float
-        Standard deviation of Gaussian noise on the inputs in training; the reconstruction aims at the inputs
-        without it (denoising, Vincent et al., 2008).
+        Standard deviation of Gaussian noise on the inputs in training; the reconstruction target is the clean
+        input (denoising, Vincent et al., 2008).
     seed : int, optional
-        Of the first weights; without it they are drawn from Keras' global generator.
+        Seed of the initial weights; without it they come from Keras's global generator.
 
+    Notes
+    -----
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
 
@@ -108,16 +110,16 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
 
 
 class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Dense layer whose kernel is another's, transposed; its bias is its own."""
+    """Dense layer that uses another layer's kernel, transposed, and its own bias."""
 
     def __init__(self, source: Callable[[], keras.layers.Dense], units: int, activation: str) -> None:
         super().__init__()
-        # A function, as Keras would count the weights of a layer held here twice.
+        # A function, because Keras would count the weights of a layer stored here twice.
         self._source, self._units = source, units
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
-        """Make the bias."""
+        """Create the bias."""
         self.bias = self.add_weight((self._units,), initializer="zeros", name="bias")
 
     @property
@@ -135,8 +137,8 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
 
 
 def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
-    # Seeded one by one: to seed Keras' global generator makes tensorflow forget every compiled graph.
-    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are no secrets
+    # Seeded one by one: seeding Keras's global generator makes tensorflow discard every compiled graph.
+    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are not secrets
     while True:
         yield keras.initializers.GlorotUniform(None if draw is None else draw.randint(1, 10**9))
 
@@ -146,9 +148,9 @@ def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
 
 
 def learnt(model: SparseAutoencoder) -> list[FloatArray]:
-    """Return all that training changes: the trainable weights, and last the codes' moving average, if there is one.
+    """Return everything that training changes: the trainable weights, and last the codes' moving average.
 
-    Without momentum there is none, and the last array is empty.
+    Without momentum there is no average, and the last array is empty.
     """
     layer = model.encoder.layers[-1].rho_hat
     average = np.zeros(0, np.float32) if layer is None else layer.average.numpy()

@@ -1,7 +1,7 @@
-"""An epoch as a compiled graph, traced once in a process for all models of the same structure.
+"""An epoch as a compiled graph, traced once per process for all models of the same structure.
 
-To trace and optimise a graph takes longer than to train a small model. So this one takes all that differs
-between such models as arguments: their weights, and how wide their layers are.
+Tracing and optimising a graph takes longer than training a small model. Everything that differs between models of
+one structure, their weights and layer widths, is therefore an argument of the graph.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from edge_runtime.arrays import FloatArray
 from training.adam import adam_step
 from training.network_graph import Structure, batch_gradients, validation_figures
 
-# Graphs of so many structures are kept; a search over penalties makes one for each.
+# Number of structures whose graphs are kept; a search over penalties needs one for each.
 _GRAPHS = 16
 
 
 @functools.lru_cache(maxsize=_GRAPHS)
 def epoch_graph(structure: Structure) -> Any:
-    """Return the compiled function that goes once through the training windows and looks at the validation ones.
+    """Return the compiled function that trains on all windows once and evaluates the validation windows.
 
-    It moves the weights and Adam's moments. Its arguments:
+    It updates the weights and Adam's moments. Its arguments:
 
     ============== ==================== ================================================================
     weights        list of variables    as the model's ``trainable_variables``, from `free_variable`
@@ -40,7 +40,7 @@ def epoch_graph(structure: Structure) -> Any:
 
     It returns the four figures of `training.trainer.Epoch`, shape (4,), and the new `powers` and `average`.
     """
-    # Nothing is translated from Python (autograph): that would take longer than to trace it.
+    # No autograph: converting the Python code would take longer than tracing it.
     function = tf.function(functools.partial(_epoch, structure), autograph=False)
     samples = [np.zeros([1] * dimensions, np.float32) for dimensions in structure.dimensions]
     return function.get_concrete_function(
@@ -52,7 +52,7 @@ def epoch_graph(structure: Structure) -> Any:
 
 
 def free_variable(values: FloatArray) -> Any:
-    """Return a variable that the graph takes: of a shape that may change, as the graph fits all sizes."""
+    """Return a variable for the graph: its shape may change, because the graph serves all sizes."""
     return tf.Variable(values, shape=[None] * values.ndim)
 
 
@@ -87,7 +87,7 @@ def _epoch(  # noqa: PLR0913 - see `epoch_graph`
         return number + 1, total + loss, powers, average
 
     start = (0, 0.0, powers, average)
-    # A step needs the one before it: to look for iterations that could run side by side only takes time.
+    # Each step needs the previous one: searching for iterations to run in parallel only takes time.
     _, total, powers, average = tf.while_loop(lambda number, *_: number < steps, step, start, parallel_iterations=1)
     with tf.control_dependencies([total]):
         figures = validation_figures(structure, [weight.read_value() for weight in weights], validation)

@@ -1,4 +1,4 @@
-"""The autoencoder's formulas in a graph that fits all sizes, with the gradients of its loss."""
+"""The autoencoder's formulas in a graph that serves all sizes, with the gradients of its loss."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from training.sparsity import keep_largest, moving_average, penalty_gradient, pe
 
 @dataclass(frozen=True)
 class Structure:
-    """What of a model decides its formulas; what is not explained is an argument of the model.
+    """The properties of a model that determine its formulas; those not described here are arguments of the model.
 
     Parameters
     ----------
     hidden : int
         Layers between inputs and codes.
     kept : int
-        Codes kept of each sample; 0 keeps all.
+        Number of codes kept per sample; 0 keeps all.
     weight_decay : float
         See `training.adam.adam_step`.
     """
@@ -48,7 +48,7 @@ class Structure:
 
     @property
     def dimensions(self) -> list[int]:
-        """Of each of the model's ``trainable_variables``: 2 of a kernel, 1 of a bias."""
+        """Dimensions of each of the model's ``trainable_variables``: 2 for a kernel, 1 for a bias."""
         encoder, decoder = (2, 1), (1,) if self.tied else (2, 1)
         return [*encoder * (self.hidden + 1), *decoder * (self.hidden + 1)]
 
@@ -68,8 +68,8 @@ def batch_gradients(
 ) -> tuple[Any, list[Any], Any]:
     """Return loss and gradients of a batch, and the new moving average of the mean activations.
 
-    The loss is squared error plus penalty. Its own gradients, at outputs and codes, are written out: derived from
-    the loss, in a graph that fits all sizes, they would be two thirds of a step's operations.
+    The loss is squared error plus penalty. Its gradients at outputs and codes are written out: derived
+    automatically, in a graph that serves all sizes, they would make up two thirds of a step's operations.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def train(
     on_epoch: OnEpoch = lambda _: None,
     checkpoint: Path | None = None,
 ) -> TrainedRun:
-    """Learn what normal looks like: every row of `recording` is taken as normal, labels are never used.
+    """Learn what normal looks like. Every row of `recording` counts as normal; labels are never used.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def train(
     Raises
     ------
     RecordingError
-        If the recording is too short, or has sensors that are refused.
+        If the recording is too short, or has sensors that the policy refuses.
     """
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
@@ -94,7 +94,7 @@ def train(
 
 
 def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:
-    """Return what export fits on: all windows, or runs of successive ones spread over the recording."""
+    """Return the windows that export fits on: all of them, or runs of successive ones spread over the recording."""
     whole = _whole(recording, settings)
     window_bytes = 4 * whole.window * len(recording.sensors)
     return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))

@@ -120,13 +120,13 @@ class TrainedRun:
 
 
 def check_output_folder(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if `path` is there already and is not a run folder that may be replaced."""
+    """Raise OutputError if `path` exists and is not a run folder that may be replaced."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / RUN_JSON).exists():
-        raise OutputError(f"{path} is there already and is not a run folder. Choose another place with -o.")
+        raise OutputError(f"{path} exists and is not a run folder. Choose another place with -o.")
     if not overwrite:
-        raise OutputError(f"{path} holds a run already. Choose another place with -o, or replace it with --overwrite.")
+        raise OutputError(f"{path} already holds a run. Choose another place with -o, or replace it with --overwrite.")
 
 
 def _history_csv(history: list[Epoch]) -> str:

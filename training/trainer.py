@@ -51,13 +51,13 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
     checkpoint : CheckpointFile, optional
-        Where to keep the state of the training, and to go on from if it is there: the weights then come out as
-        if it had never stopped. Gone when the training is over.
+        File that stores the training's state, and to resume from if it exists: the weights are then the same as
+        without an interruption. It is deleted when training ends.
 
     Raises
     ------
     RecordingError
-        If the loss is not finite from the first epoch on.
+        If the loss is not finite in any epoch.
     """
     if not settings.epochs:
         return []
@@ -110,11 +110,11 @@ class _Fitting:
         return done < self._epochs and self._since_best < self._settings.patience
 
     def epoch(self) -> None:
-        """Go once through the training windows and look at the validation ones."""
+        """Train on all windows once and evaluate the validation windows."""
         number = len(self.history) + 1
         settings = self._settings
         rate = settings.learning_rate * (1.0 - (number - 1) / self._epochs if settings.decay else 1.0)
-        # A generator of its own for each epoch: one that goes on after a stop shuffles as if it had not stopped.
+        # Each epoch has its own generator, so a resumed training shuffles as if it had not stopped.
         order = np.random.default_rng((settings.seed, number))
         batches = tf.constant(_batches(order, self._n, settings.batch_size))
         figures, self._powers, self._average = self._graph(
@@ -128,7 +128,7 @@ class _Fitting:
             self.best = self._learnt()
 
     def state(self) -> Checkpoint:
-        """Return all that another process needs to go on."""
+        """Return everything that another process needs to resume."""
         moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
@@ -138,7 +138,7 @@ class _Fitting:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on where `state` was taken."""
+        """Resume from `state`."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in checkpoint.history]
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
@@ -155,7 +155,7 @@ class _Fitting:
 
 
 def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int32]:
-    """Return a random order of all samples as rows of equal length; the few that are left over wait a turn."""
+    """Return a random order of all samples as rows of equal length; the remainder is left out of this epoch."""
     size = min(batch_size, n)
     steps = n // size
     return rng.permutation(n)[: steps * size].reshape(steps, size).astype(np.int32)

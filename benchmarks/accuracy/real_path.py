@@ -1,6 +1,6 @@
-"""From rows to a model file as a user gets it: train, export, open, score as a stream.
+"""From rows to a model file, the way a user gets it: train, export, open, score as a stream.
 
-Every protocol gets its detectors here, by the product's defaults and nothing else.
+Every protocol gets its detectors here, made with the product's defaults and nothing else.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def promised_far(detector: Detector) -> float:
 def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray:
     """Return smoothed scores over the threshold, one per row; NaN where no window ends.
 
-    As `saelite score` does: each row is scored from itself and the rows before it, no window reaches over missing
-    time, and what a row teaches counts from the next one on.
+    As `saelite score` does: each row is scored from itself and earlier rows, no window spans a gap, and adaptation
+    to a row takes effect from the next one on.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray
 
 
 def part_of(recording: Recording, stop: int, start: int = 0) -> Recording:
-    """Return the rows from start to stop as a recording of their own."""
+    """Return the rows from start to stop as a recording."""
     return replace(
         recording,
         name=recording.name if not start else f"{recording.name} from row {start}",

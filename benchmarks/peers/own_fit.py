@@ -1,6 +1,6 @@
-"""Our own training in a process of its own: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
+"""saelite's training in its own process: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
 
-Trains, exports, and writes the files the runtimes are given.
+Trains, exports, and writes the files for the runtimes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lines or messages of JSON into readings."""
+"""Readings from lines or messages of JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from edge_runtime.sources.source import gather, mapping_decoder
 
 
 class JsonDecoder:
-    """Turns JSON texts, an object by sensor name or a list in the model's order each, into readings.
+    """Turns JSON texts into readings; each is an object by sensor name or a list in the model's order.
 
     Examples
     --------

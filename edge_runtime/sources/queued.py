@@ -1,4 +1,4 @@
-"""Sources that block or call back, each in a thread of its own behind a bounded queue."""
+"""Sources that block or call back, each in its own thread behind a bounded queue."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _PATIENCE_S = 1.0
 class IteratorSource:
     """Readings from any Python iterable: mappings by sensor name, sequences in the model's order, `Reading`.
 
-    The iterable runs in a thread, so that one that blocks holds up nothing but itself; when the queue is
-    full it waits.
+    The iterable runs in its own thread, so if it blocks, nothing else waits. When the queue is full, the iterable
+    waits.
 
     Parameters
     ----------

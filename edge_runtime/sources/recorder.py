@@ -1,4 +1,4 @@
-"""A source's readings into a CSV recording."""
+"""Writing a source's readings to a CSV recording."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Recorded:
 def record_to_csv(source: Source, names: Sequence[str], path: Path, duration_s: float | None = None) -> Recorded:
     """Write readings until the duration is over, the source ends, or Ctrl-C.
 
-    They go to ``<path>.part`` and are flushed every second, so that a crash loses no more than that; the
-    file takes its final name at the end.
+    They go to ``<path>.part`` and are flushed every second, so a crash loses no more than that; the
+    file gets its final name at the end.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _write(source: Source, names: Sequence[str], file: IO[str], duration_s: floa
 
 
 def _cell(value: float) -> str:
-    # A device may go while it is recorded, and take its sensor along.
+    # A device may disappear during the recording, with its sensor.
     return "" if math.isnan(value) else f"{value:.9g}"
 
 

@@ -1,9 +1,9 @@
-"""``--source``: one word that says where readings come from.
+"""``--source``: one word that selects the source of readings.
 
 ===============================  ======================================================================
 ``-``                            CSV on standard input
 ``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
-``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name (or list in the model's order) a line
+``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name, or list in the model's order, per line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
 ``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
 ``host[?rate=N]``                this machine's own sensors, 4 times a second
@@ -36,7 +36,7 @@ KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:F
 
 
 def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) -> Source:
-    """Open what a ``--source`` says.
+    """Open the source that a ``--source`` selects.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     sensors : sequence of str
         The model's; empty `SensorNames` are filled from the first reading.
     tell : callable
-        Told of losses and returns, in one line each.
+        Called with a one-line message for each loss and return.
 
     Raises
     ------
     UsageError
-        If there is no such kind of source, or an option cannot be meant.
+        If there is no such kind of source, or an option is invalid.
     RecordingError
         If it cannot be opened.
     MissingExtraError
@@ -74,7 +74,7 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
 
 
 def load_function(spec: str, what: str) -> Callable[..., Any]:
-    """Return the function ``MODULE:FUNCTION`` names; modules in the current folder are found.
+    """Return the function that ``MODULE:FUNCTION`` names; modules in the current folder are found.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def load_function(spec: str, what: str) -> Callable[..., Any]:
             f"{what}: cannot find {spec!r} ({error}). Expected MODULE:FUNCTION on the Python path."
         ) from error
     if not callable(function):
-        raise UsageError(f"{what}: {spec!r} is no function. Received: {type(function).__name__}")
+        raise UsageError(f"{what}: {spec!r} is not a function. Received: {type(function).__name__}")
     return function
 
 

@@ -24,30 +24,32 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["cpu", "litert", "tflite-runtime", "edgetpu", "micro"]),
     default="cpu",
     show_default=True,
-    help="Where the file will run; cpu is both litert and tflite-runtime.",
+    help="Where the file will run; cpu means both litert and tflite-runtime.",
 )
 @click.option(
     "--quantize",
     type=click.Choice(["int8", "mixed", "int16x8", "float32", "dynamic", "float16"]),
-    help="Numbers the network computes in; scaling and head stay float. "
-    "[default: the first of int8, mixed, int16x8, float32 that detects as float32 does]",
+    help="Number format of the network; scaling and head stay float. "
+    "[default: the first of int8, mixed, int16x8, float32 that detects as well as float32]",
 )
-@click.option("--representative", type=_PATH, help="Normal data for a Keras model: .csv, .npy or .npz, unscaled.")
-@click.option("--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense]")
+@click.option("--representative", type=_PATH, help="Unscaled normal data for a Keras model: .csv, .npy or .npz.")
+@click.option(
+    "--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense layer]"
+)
 @click.option("--labelled", type=_PATH, help="Labelled recording (.csv, or .npz with windows and labels) for ROC-AUC.")
 @click.option("--runtime-python", type=_PATH, multiple=True,
-              help="Python of another environment whose runtimes shall run the file too; may be repeated.")  # fmt: skip
+              help="Python of another environment, to run the file in its runtimes too; repeatable.")  # fmt: skip
 @click.option("--false-alarms", default="1/week", show_default=True, metavar="N/UNIT",
-              help="False alarms to fit the threshold for, per hour, day, week, month or reading.")  # fmt: skip
+              help="Alarm budget for the threshold, per hour, day, week, month or reading.")  # fmt: skip
 @click.option("--model-version", type=click.IntRange(0), default=0, show_default=True,
-              help="Number that grows with each release; a running stream takes no lower one.")  # fmt: skip
+              help="Increase with each release; a running stream refuses lower versions.")  # fmt: skip
 @sign_option
 def export(source: Path, output: Path, key: Path | None, **options: Any) -> None:
     """Turn a run folder, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
-    Scoring head, smoothing and threshold are chosen and fitted on what the quantised network gives for normal windows
-    and for synthetic faults. The file is run in every installed runtime of its target; a scheme that loses detection is
-    passed over for a wider one.
+    Scoring head, smoothing and threshold are chosen and fitted on the quantised network's outputs for normal windows
+    and synthetic faults. The file is run in every installed runtime of its target. A number format that detects worse
+    than float32 is passed over for a wider one.
 
     \b
     Examples:

@@ -16,12 +16,14 @@ from saelite.plain import plain
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write; .gz compresses it.")
 @click.option("--sensors", type=NamesType(), default=(), help="Sensors to record; names for values that come without.  "
               "[default: those of the first reading]")  # fmt: skip
-@click.option("--duration", type=DurationType(), help="How long, such as 90s, 25m, 2h.  [default: until Ctrl-C]")
+@click.option(
+    "--duration", type=DurationType(), help="Length of the recording, such as 90s, 25m, 2h.  [default: until Ctrl-C]"
+)
 def record(source: str, output: Path, sensors: tuple[str, ...], duration: float | None) -> None:
     """Record readings from any source that `saelite run` watches.
 
-    Rows are on the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
-    its arrival. docs/running.md describes sources.
+    Rows reach the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
+    its arrival. docs/how-to/running.md describes sources.
 
     \b
     Examples: watch this machine for 25 minutes of normal work; record a topic

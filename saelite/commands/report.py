@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="HTML page to write.")
-@rows_option("Readings to report on; those before them fill the first window.")
+@rows_option("Readings to report on; earlier ones fill the first window.")
 @label_option
 @on_missing_option
-@only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
+@only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
 @with_alarm
 @click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
-              help="Run folder of the model: adds how it was trained, how fast it is and how large.")  # fmt: skip
+              help="Run folder of the model; adds training curves, speed and size to the report.")  # fmt: skip
 @with_opening
 def report(
     model: Path,
@@ -47,10 +47,10 @@ def report(
     alarm: AlarmSettings,
     opening: Opening,
 ) -> None:
-    """Write a page on a recording: score, alarms, the sensors to blame and what they did, how often it alarms.
+    """Write an HTML report on a recording: scores, alarms, the sensors to blame and their readings, alarm rates.
 
-    One HTML file that needs nothing else. Its charts can be zoomed. Where the recording has labels it also shows F1,
-    false-alarm rate (FAR) and missed-alarm rate (MAR). Shown in detail are the 24 highest alarms.
+    The report is one self-contained file with zoomable charts. The 24 highest alarms are shown in detail. If the
+    recording has labels, it also shows F1, false-alarm rate (FAR) and missed-alarm rate (MAR).
 
     \b
     Examples:
@@ -69,7 +69,7 @@ def report(
     from edge_runtime.streaming.monitor import MonitorSettings
 
     if str(recording) == "-":
-        raise UsageError("a report reads its recording twice, which standard input does not allow. Give a file.")
+        raise UsageError("a report reads its recording twice. Expected a file. Received: - (standard input).")
     if full is not None:
         from saelite.workstation import require_workstation
 

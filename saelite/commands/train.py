@@ -31,12 +31,12 @@ _REPAIRS = {"hold": "last value repeated", "interpolate": "drawn on a line"}
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "settings")
-@click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
+@click.option("--resume", is_flag=True, help="Continue a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
-@click.option("--name", metavar="NAME", help="Name of the model.  [default: by file and folder]")
-@click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: from file and folder]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run folder.")
 def train(
     recording: Path,
     output: Path,
@@ -51,8 +51,8 @@ def train(
 ) -> None:
     """Learn what normal looks like from a recording: CSV, Parquet, NPY, NPZ, WAV, or a folder of these.
 
-    What the recording is like decides on window and features. The last quarter of each file's rows is held out to stop
-    the training in time. Head, smoothing and threshold are fitted on export, on all of them.
+    Window and features are chosen from the recording. The last quarter of each file's rows is held out to decide when
+    training stops. Export then fits head, smoothing and threshold on all rows.
 
     \b
     Example: learn from the first 400 rows
@@ -107,7 +107,7 @@ def _report(run: Path, page: Path) -> None:
 
 
 def _tell(recording: Recording, on_missing: str) -> None:
-    """Say on standard error what is not used, was repaired or looks wrong."""
+    """Report on standard error what is not used, was repaired or looks wrong."""
     if recording.kept_out:
         click.echo(plain(f"not used: {', '.join(recording.kept_out)}"), err=True)
     if recording.off:

@@ -16,8 +16,8 @@ from saelite.options import with_opening
 def verify(model: Path, opening: Opening) -> None:
     """Check a model file where it stands: unchanged, signed if demanded, and worth what it was when exported.
 
-    Runs the reference windows that the file carries, normal ones and synthetic faults, and compares with what the file
-    gave when it was exported. Exit code 1 if other windows alarm or faults are ranked worse.
+    Runs the reference windows in the file, normal ones and synthetic faults, and compares the outputs with those at
+    export. The exit code is 1 if other windows alarm or faults rank lower.
 
     \b
     Example:
@@ -44,5 +44,5 @@ def verify(model: Path, opening: Opening) -> None:
         f"(1 is the threshold), alarms agree on {parity.alarm_agreement:.2%}"
     )
     if result.failures:
-        raise ParityError(f"{model} does not do here what it did at export: {'; '.join(result.failures)}.")
+        raise ParityError(f"{model} does not detect here as it did at export: {'; '.join(result.failures)}.")
     click.echo("good")

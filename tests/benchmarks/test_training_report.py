@@ -74,6 +74,6 @@ def learnt(firing):
 
 def test_silent_codes_are_counted_and_long_tables_say_what_they_leave_out():
     assert silent_codes(learnt([0.5, 0.0, 0.0])) == "2 of the 3 codes never fire."
-    assert silent_codes(learnt([0.5, 0.1])) == "All 2 codes fire now and then."
+    assert silent_codes(learnt([0.5, 0.1])) == "All 2 codes fire at least sometimes."
     assert codes_table(learnt([0.5] * 3)).title == "Codes"
     assert codes_table(learnt([0.5] * 40)).title == "Codes: the 24 busiest of 40"

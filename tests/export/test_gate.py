@@ -127,7 +127,7 @@ def test_every_scheme_that_is_asked_for_is_written_and_run(trained, target, sche
 
 
 def test_graph_that_is_not_the_model_is_never_written(trained):
-    with pytest.raises(ParityError, match="rebuilt float32 graph is not the full model: codes differ by"):
+    with pytest.raises(ParityError, match="rebuilt float32 graph does not match the full model: codes differ by"):
         export_run(with_other_weights(trained.folder), ExportSettings(limits=NO_LIMITS))
 
 
@@ -228,7 +228,7 @@ def test_verify_fails_where_other_windows_alarm(exported, tmp_path, saelite):
     replace(exported, arrays=wrong).write(tmp_path / "wrong.tflite")
     shown = saelite("verify", "wrong.tflite")
     assert shown.returncode == 1
-    assert "does not do here what it did at export" in shown.stderr
+    assert "does not detect here as it did at export" in shown.stderr
     assert "alarms agree on" in shown.stderr
 
 

@@ -129,7 +129,7 @@ def test_sound_of_two_rates_is_refused(tmp_path):
 
 
 def test_empty_folder_is_no_recording(tmp_path):
-    with pytest.raises(RecordingError, match="holds no recording"):
+    with pytest.raises(RecordingError, match="holds no recordings"):
         read_recording(tmp_path)
 
 
@@ -226,8 +226,8 @@ def test_no_window_reaches_over_a_gap_or_a_step_back(tmp_path):
     times = [*range(100), *range(1000, 1050), *range(900, 950), *range(950, 1050)]
     recording = read_recording(with_times(tmp_path / "r.csv", times))
     assert recording.breaks == (100, 150)
-    assert "1 gap in time: no window reaches over it" in recording.notes[0]
-    assert "1 step back in time: no window reaches over it" in recording.notes[1]
+    assert "1 gap in time: no window spans it" in recording.notes[0]
+    assert "1 step back in time: no window spans it" in recording.notes[1]
     train, held_out = split(recording, 60, 1, 0.25)
     assert (len(train), len(held_out)) == (41 + 16, 16)
 
@@ -241,7 +241,7 @@ def test_rows_in_disorder_are_refused(tmp_path):
 def test_repeated_times_are_kept_and_told(tmp_path):
     recording = read_recording(with_times(tmp_path / "r.csv", np.arange(300) // 2))
     assert len(recording.values) == 300
-    assert recording.notes == ("150 rows with the time of the row before: kept",)
+    assert recording.notes == ("150 rows repeat the time of the row before: kept",)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_scoring_takes_the_formats_that_training_takes(saelite, model_path, tmp_
 def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
     first, *others = trained.folder.network.encoder
     network = replace(trained.folder.network, encoder=(replace(first, bias=first.bias * np.float32(np.nan)), *others))
-    with pytest.raises(ModelFileError, match=r"no finite numbers: encoder_0_bias. Nothing was saved"):
+    with pytest.raises(ModelFileError, match=r"not finite: encoder_0_bias. Nothing was saved"):
         replace(trained, folder=replace(trained.folder, network=network)).save(tmp_path / "run")
     assert not list(tmp_path.iterdir())
 

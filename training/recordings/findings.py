@@ -1,4 +1,4 @@
-"""Sensors that spoil a detector: they never move, say the same as another, or drift."""
+"""Sensors that spoil a detector: they never change, repeat another, or drift."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Findings:
     Parameters
     ----------
     constant : tuple of str
-        Sensors that never move, beyond what float32 rounds off.
+        Sensors whose range is within float32's rounding.
     duplicate : mapping of str to str
-        Sensors with the very values of an earlier one, and that one.
+        Sensors with exactly the values of an earlier one, and the name of that one.
     drift : mapping of str to float
-        Sensors that drift, and how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
+        Sensors that drift, and by how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
         independent readings and grows with slow movement; from 20 on a sensor counts as drifting.
     """
 
@@ -54,7 +54,7 @@ class Findings:
 
 
 def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
-    """Look at the training rows, in one pass and bounded memory; labels are not needed."""
+    """Examine the training rows, in one pass and in bounded memory, without labels."""
     seen = _Seen(len(sensors))
     for block in train.blocks():
         seen.add(block)
@@ -78,7 +78,7 @@ def apply(recording: Recording, findings: Findings, settings: DetectorSettings) 
     Raises
     ------
     RecordingError
-        If there are sensors that are refused, or none is left.
+        If the policy refuses a sensor, or no sensor is left.
     """
     dropped: list[str] = []
     for what, names, kind, why in (
@@ -96,7 +96,7 @@ def apply(recording: Recording, findings: Findings, settings: DetectorSettings) 
 
 
 class _Seen:
-    """Sums over all rows so far, one per sensor, in float64 around the first row."""
+    """Running sums per sensor, in float64, relative to the first row."""
 
     def __init__(self, sensors: int) -> None:
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(sensors)]

@@ -24,7 +24,7 @@ from training.recordings.part import FilePart
 from training.recordings.recording import Columns, Recording, choose_sensors
 from training.recordings.store import RowStore, blocks_of
 
-# Every machine has a file of such a name: by itself it tells none from another.
+# Every machine has a file with such a name; it does not identify the machine.
 _COMMON_NAMES = frozenset(
     ("normal", "train", "training", "data", "recording", "log", "logs", "readings", "good", "healthy", "test", "all")
 )
@@ -41,7 +41,7 @@ def read_recording(
 ) -> Recording:
     """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these; a data frame or an array.
 
-    Of a folder all files are read in the order of their names; the first one's sensors must be in each. Rows
+    All files of a folder are read in the order of their names; each must have the first one's sensors. Rows
     beyond 128 MB are kept on disk (`training.recordings.store`).
 
     Parameters
@@ -51,13 +51,13 @@ def read_recording(
     on_missing : str
         See `edge_runtime.signal.missing.Repair`.
     only_when : str
-        Keep only these rows, see `edge_runtime.signal.only_when`; no window reaches over those left out.
+        Keep only these rows, see `edge_runtime.signal.only_when`; no window spans rows that are left out.
 
     Raises
     ------
     RecordingError
-        If a file cannot be read, a column is missing, a cell is no number, no row is left, time is in
-        disorder, or the files' sampling rates differ.
+        If a file cannot be read, a column is missing, a cell is not a number, no row is left, the rows are not
+        sorted by time, or the files' sampling rates differ.
     """
     columns = columns or Columns()
     files = _opened_later(source)
@@ -86,29 +86,28 @@ def _opened_later(source: str | Path | InMemory) -> list[Callable[[], Table]]:
 
 
 def recording_files(path: Path) -> list[Path]:
-    """Return the files of a recording: itself, or what a folder holds, in the order of their names.
+    """Return the files of a recording: the file itself, or those of a folder in the order of their names.
 
     Raises
     ------
     RecordingError
-        If a folder holds no recording, or the recording is standard input.
+        If a folder holds no recordings, or the recording is standard input.
     """
     if str(path) == "-":
         raise RecordingError(
-            "training reads its recording more than once, which standard input does not allow. "
-            "Expected a file or a folder. Save the rows into a file first."
+            "training reads its recording more than once. Expected a file or a folder. Save the rows into a file first."
         )
     if not path.is_dir():
         return [path]
     files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
-        raise RecordingError(f"{path} holds no recording. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
+        raise RecordingError(f"{path} holds no recordings. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
     return sorted(files, key=_natural)
 
 
 def recording_name(path: Path) -> str:
-    """Return what a model of a recording is called: by its file, and by its folder where the file's name says little.
+    """Return the name of a recording's model: the file's name, with the folder's if the file's name says little.
 
     >>> recording_name(Path("/plant/pump3/normal.csv")), recording_name(Path("/plant/pump3.csv.gz"))
     ('pump3-normal', 'pump3')
@@ -124,7 +123,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def _mapped(table: Table, sensors: tuple[str, ...], rows: slice) -> FloatArray | None:
-    """Return the rows of an NPY file as they lie on disk, where nothing has to be done to them."""
+    """Return the rows of an NPY file as a map of the file, if they need no processing."""
     values = table.mapped(sensors) if isinstance(table, ArrayTable) else None
     if values is None or not all(np.isfinite(block).all() for block in blocks_of(values)):
         return None
@@ -155,12 +154,12 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     repeated, unreadable = (sum(getattr(part.clock, what) for part in parts) for what in ("repeated", "unreadable"))
     complaints = [part.complaint for part in parts if part.complaint]
     found = (
-        (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
+        (gaps, f"{counted(gaps, 'gap')} in time: no window spans {'it' if gaps == 1 else 'them'}"),
         (
             backward,
-            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+            f"{counted(backward, 'step')} back in time: no window spans {'it' if backward == 1 else 'them'}",
         ),
-        (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
+        (repeated, f"{counted(repeated, 'row')} repeat the time of the row before: kept"),
         (unreadable, f"{counted(unreadable, 'time')} unreadable: taken for the time of the row before"),
         (lost, f"{counted(lost, 'line')} that {'is' if lost == 1 else 'are'} not a row: left out"),
     )

@@ -58,7 +58,7 @@ class Table:
         return default if position is None else self._reader.scalar(position, kind)
 
     def table(self, field: int) -> Table | None:
-        """Return a table, or None where it is absent."""
+        """Return a table, or None if it is absent."""
         position = self._find(field)
         return None if position is None else Table(self._reader, self._reader.follow(position))
 

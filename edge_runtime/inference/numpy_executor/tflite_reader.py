@@ -193,7 +193,7 @@ def _quantization(table: Table | None, name: str) -> tuple[npt.NDArray[np.float3
     if not len(zero_points):
         zero_points = np.zeros(len(scales), np.int64)
     if len(scales) != len(zero_points) or not (np.isfinite(scales) & (scales >= 0)).all():
-        raise ModelFileError(f"tensor {name!r} has scales that cannot be meant.")
+        raise ModelFileError(f"tensor {name!r} has invalid scales.")
     if (np.abs(zero_points) > np.iinfo(np.int16).max).any():
         raise ModelFileError(f"tensor {name!r} has zero points outside its type.")
     return scales, zero_points, int(table.scalar(6, "i"))
