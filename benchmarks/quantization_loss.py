@@ -91,7 +91,7 @@ def groups(data: Path | None) -> Iterator[Group]:
     with bundled_recording() as path:
         whole = read_recording(path, Columns())
     yield Group("host", (_later_rows(whole, NORMAL_ROWS),))
-    readers = {"skab": _skab, "adbench": _adbench, "tep": _tep, "nab": _nab}
+    readers = {"skab": _skab, "adbench": adbench_groups, "tep": _tep, "nab": _nab}
     for name, read in readers.items():
         if data is not None and (data / name).is_dir():
             yield from read(data / name)
@@ -146,7 +146,8 @@ def _skab(folder: Path) -> Iterator[Group]:
     yield from (Group(f"skab/{name}", tuple(tasks)) for name, tasks in by_folder.items())
 
 
-def _adbench(folder: Path) -> Iterator[Group]:
+def adbench_groups(folder: Path) -> Iterator[Group]:
+    """Yield every set of a folder."""
     for split in adbench.splits(folder):
         yield Group(f"adbench/{split.name}", (Task(split.normal, (split.test,)),))
 

@@ -4,7 +4,7 @@ python docs/generate_benchmarks.py            write the page
 python docs/generate_benchmarks.py --check    exit 1 if the page is out of date
 
 The figures are written by `saelite bench --json`, `saelite bench peers --json`, `saelite bench accuracy --fit-times
---json` and `tests/arm/check.py --json`.
+--json`, `python -m benchmarks.trainers.trainer_comparison --json` and `tests/arm/check.py --json`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks.report.benchmark_plot import draw
 from benchmarks.report.benchmark_tables import all_tables
 from benchmarks.report.formats import number
 from benchmarks.report.report_tables import Table
+from benchmarks.trainers.trainer_result import KERAS_EPOCHS, TrainerComparison
 
 FIGURES = Path(__file__).with_name("benchmarks")
 PAGE = FIGURES / "speed.md"
@@ -81,7 +82,19 @@ saelite bench peers --json peers.json
 ```
 
 The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes
-half a second per row. A row that cannot be measured says why; the others continue.
+half a second per row. A row that cannot be measured says why; the others continue. This page is
+made of such files:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
+saelite bench peers --json docs/benchmarks/peers.json
+saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
+python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
+    --json docs/benchmarks/trainers.json
+python tests/arm/check.py --json docs/benchmarks/arm.json
+make docs
+```
 
 On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
 board's own and marked as another machine's:
@@ -126,6 +139,7 @@ class Figures:
     benchmark: Benchmark
     peers: PeerBenchmark
     fits: Fits
+    trainers: TrainerComparison
     boards: list[dict[str, Any]]
 
 
@@ -135,6 +149,7 @@ def committed() -> Figures:
         read_benchmark(FIGURES / "benchmark.json"),
         read_peers(FIGURES / "peers.json"),
         read_json(FIGURES / "fits.json", Fits, "saelite bench accuracy --adbench DIR --fit-times --json FILE"),
+        read_json(FIGURES / "trainers.json", TrainerComparison, "python -m benchmarks.trainers.trainer_comparison"),
         json.loads((FIGURES / "arm.json").read_text(encoding="utf-8")),
     )
 
@@ -146,19 +161,19 @@ def page(figures: Figures) -> str:
     tables = all_tables(benchmark)
     parts = [
         _HEAD,
-        f"The model: {benchmark.model}. {_noise(benchmark)}",
+        f"The model: {benchmark.model}. {_noise(benchmark.before.load, benchmark.machine.cores)}",
         "## Goals\n\n" + _markdown(head, _aims(figures)),
         f"## Figures\n\n![Latency of one window]({PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
         "## Learning\n\n" + _fits(figures.fits),
+        "### Our trainer beside Keras' `fit`\n\n" + _trainers(figures.trainers),
         "## On ARM\n\n" + _boards(figures.boards),
         _REPEAT,
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _noise(benchmark: Benchmark) -> str:
-    load, cores = benchmark.before.load, benchmark.machine.cores
+def _noise(load: float | None, cores: int) -> str:
     if load is None or load < cores / 4:
         return "The machine was otherwise nearly idle."
     return f"The machine was in use by others while this was measured (load {load:.1f} on {cores} cores)."
@@ -214,6 +229,23 @@ def _fits(fits: Fits) -> str:
         "the exported int8 file. [Public collections](public.md#detection) has other methods."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
+
+
+def _trainers(trainers: TrainerComparison) -> str:
+    text = (
+        "Processor seconds (user and system) of fitting alone, one thread; medians over runs. All contenders take the "
+        "same batches, learning rates and early stopping, so they differ by rounding only. "
+        f"`{KERAS_EPOCHS}` is `model.fit` with a whole epoch per execution; without `epochs` it executes single steps; "
+        "`jit` compiles with XLA. `Keras parts, own loop` is Keras' model and Adam in a graph of a whole epoch, traced "
+        "for each model. The first fit of a process also loads and traces what later ones find. "
+        + _noise(trainers.load, trainers.machine.cores)
+    )
+    cpu, quality = ([*table] for table in (trainers.cpu_table(), trainers.quality_table()))
+    after = (
+        "With the first seed, means over the recordings of the lowest validation loss and of the exported file's ROC "
+        "AUC, where it was exported:"
+    )
+    return f"{text}\n\n{_markdown(cpu[0], cpu[1:])}\n\n{after}\n\n{_markdown(quality[0], quality[1:])}"
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:

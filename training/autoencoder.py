@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -90,7 +91,7 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         decoder = [made(size, name) for made, size, name in zip(make, sizes, activations, strict=True)]
         self.decoder = keras.Sequential([keras.Input((code_size,)), *decoder], name="decoder")
         self.noise = noise
-        self._noise_source = keras.random.SeedGenerator(0) if noise else None
+        self._noise_source = keras.random.SeedGenerator(seed or 0) if noise else None
         self.build((None, inputs))
 
     def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
@@ -99,10 +100,19 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras' signature
         """Return the reconstruction."""
-        seen = inputs
-        if training and self.noise:
-            seen = inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self._noise_source)
+        seen = self.noisy(inputs) if training else inputs
         return self.decoder(self.encoder(seen, training=training), training=training)
+
+    def noisy(self, inputs: Any) -> Any:
+        """Return the inputs as training sees them: with noise, if there is any."""
+        if not self.noise:
+            return inputs
+        return inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self._noise_source)
+
+    @property
+    def structure(self) -> str:
+        """The constructor's arguments as JSON, the same for models that differ only in their weights."""
+        return json.dumps({**self._config, "seed": 0})
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
@@ -148,23 +158,18 @@ def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
 
 
 def learnt(model: SparseAutoencoder) -> list[FloatArray]:
-    """Return everything that training changes: the trainable weights, and last the codes' moving average.
-
-    Without momentum there is no average, and the last array is empty.
-    """
-    layer = model.encoder.layers[-1].rho_hat
-    average = np.zeros(0, np.float32) if layer is None else layer.average.numpy()
-    return [*(variable.numpy() for variable in model.trainable_variables), average]
+    """Return everything that training changes: the trainable weights, then averages and the noise generator's state."""
+    return [variable.numpy() for variable in _variables(model)]
 
 
 def set_learnt(model: SparseAutoencoder, values: Sequence[FloatArray]) -> None:
     """Give a model what `learnt` returned."""
-    *weights, average = values
-    for variable, value in zip(model.trainable_variables, weights, strict=True):
+    for variable, value in zip(_variables(model), values, strict=True):
         variable.assign(value)
-    layer = model.encoder.layers[-1].rho_hat
-    if layer is not None:
-        layer.average.assign(average)
+
+
+def _variables(model: SparseAutoencoder) -> list[Any]:
+    return [*model.trainable_variables, *model.non_trainable_variables]
 
 
 def plain_network(model: SparseAutoencoder) -> Network:

@@ -1,94 +1,111 @@
-"""An epoch as a compiled graph, traced once per process for all models of the same structure.
+"""An epoch as a compiled graph, traced once in a process for all models of one structure.
 
-Tracing and optimising a graph takes longer than training a small model. Everything that differs between models of
-one structure, their weights and layer widths, is therefore an argument of the graph.
+Tracing a graph takes longer than training a small model. So the graph takes everything in which such models differ as
+arguments: weights, optimizer state and data. The formulas are those of the Keras model itself, called with these
+values in place of its own (`keras.StatelessScope`).
 """
 
 from __future__ import annotations
 
 import functools
+import json
+from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from edge_runtime.arrays import FloatArray
 from training.adam import adam_step
-from training.network_graph import Structure, batch_gradients, validation_figures
+from training.autoencoder import SparseAutoencoder
 
-# Number of structures whose graphs are kept; a search over penalties needs one for each.
+# Graphs of this many structures are kept; a search over penalties makes one for each.
 _GRAPHS = 16
 
 
 @functools.lru_cache(maxsize=_GRAPHS)
-def epoch_graph(structure: Structure) -> Any:
-    """Return the compiled function that trains on all windows once and evaluates the validation windows.
+def epoch_graph(structure: str, weight_decay: float) -> Any:
+    """Return the compiled function that trains on every training window once and then computes the validation loss.
 
-    It updates the weights and Adam's moments. Its arguments:
+    It changes the weights and Adam's moments. Its arguments:
 
     ============== ==================== ================================================================
-    weights        list of variables    as the model's ``trainable_variables``, from `free_variable`
+    weights        list of variables    as the model's ``trainable_variables``
     m, v           lists of variables   Adam's moments
+    fixed          list of tensors      as ``non_trainable_variables``: averages, the noise generator's state
     powers         (2,)                 Adam's decay rates to the power of the next step
-    average        (codes,)             moving average of the mean activations; only moved with momentum
     data           (n, inputs)          training windows
     validation     (m, inputs)          validation windows
     batches        (steps, batch)       int32, rows of `data`
     rate           ()                   learning rate
-    seed           (2,)                 int32, of the noise
     ============== ==================== ================================================================
 
-    It returns the four figures of `training.trainer.Epoch`, shape (4,), and the new `powers` and `average`.
+    It returns the four figures of `training.trainer.Epoch`, shape (4,), and the new `fixed` and `powers`.
+
+    Parameters
+    ----------
+    structure : str
+        See `training.autoencoder.SparseAutoencoder.structure`.
+    weight_decay : float
+        See `training.adam.adam_step`.
     """
-    # No autograph: converting the Python code would take longer than tracing it.
-    function = tf.function(functools.partial(_epoch, structure), autograph=False)
-    samples = [np.zeros([1] * dimensions, np.float32) for dimensions in structure.dimensions]
+    options = json.loads(structure)
+    model = SparseAutoencoder(**options)
+    # autograph would translate Python code, which takes longer than tracing.
+    function = tf.function(functools.partial(_epoch, model, weight_decay), autograph=False)
     return function.get_concrete_function(
-        *([free_variable(sample) for sample in samples] for _ in range(3)),
-        *(_floats(2), _floats(None)),
-        *(_floats(None, None), _floats(None, None), _integers(None, None)),
-        *(_floats(), _integers(2)),
+        *([tf.Variable(np.zeros(weight.shape, np.float32)) for weight in model.trainable_variables] for _ in range(3)),
+        [tf.TensorSpec(variable.shape, variable.dtype) for variable in model.non_trainable_variables],
+        tf.TensorSpec((2,)),
+        *(tf.TensorSpec((None, options["inputs"])) for _ in range(2)),
+        tf.TensorSpec((None, None), tf.int32),
+        tf.TensorSpec(()),
     )
 
 
-def free_variable(values: FloatArray) -> Any:
-    """Return a variable for the graph: its shape may change, because the graph serves all sizes."""
-    return tf.Variable(values, shape=[None] * values.ndim)
-
-
-def _floats(*shape: int | None) -> Any:
-    return tf.TensorSpec(shape, tf.float32)
-
-
-def _integers(*shape: int | None) -> Any:
-    return tf.TensorSpec(shape, tf.int32)
-
-
 def _epoch(  # noqa: PLR0913 - see `epoch_graph`
-    structure: Structure,
+    model: SparseAutoencoder,
+    weight_decay: float,
     weights: list[Any],
     m: list[Any],
     v: list[Any],
+    fixed: list[Any],
     powers: Any,
-    average: Any,
     data: Any,
     validation: Any,
     batches: Any,
     rate: Any,
-    seed: Any,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, list[Any], Any]:
     steps = tf.shape(batches)[0]
 
-    def step(number: Any, total: Any, powers: Any, average: Any) -> tuple[Any, Any, Any, Any]:
+    def step(number: Any, total: Any, fixed: list[Any], powers: Any) -> tuple[Any, Any, list[Any], Any]:
         inputs, now = tf.gather(data, batches[number]), [weight.read_value() for weight in weights]
-        seed_of_step = functools.partial(tf.random.experimental.stateless_fold_in, seed, number)
-        loss, gradients, average = batch_gradients(structure, now, inputs, average, seed_of_step)
-        powers = adam_step(weights, m, v, powers, gradients, rate, structure.weight_decay)
-        return number + 1, total + loss, powers, average
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(now)
+            (error, penalty, _), fixed = _figures(model, now, fixed, inputs, training=True)
+            loss = error + penalty
+        powers = adam_step(weights, m, v, powers, tape.gradient(loss, now), rate, weight_decay)
+        return number + 1, total + loss, fixed, powers
 
-    start = (0, 0.0, powers, average)
-    # Each step needs the previous one: searching for iterations to run in parallel only takes time.
-    _, total, powers, average = tf.while_loop(lambda number, *_: number < steps, step, start, parallel_iterations=1)
+    start = (0, 0.0, fixed, powers)
+    # Each step needs the one before it: looking for iterations that could run in parallel only takes time.
+    _, total, fixed, powers = tf.while_loop(lambda number, *_: number < steps, step, start, parallel_iterations=1)
     with tf.control_dependencies([total]):
-        figures = validation_figures(structure, [weight.read_value() for weight in weights], validation)
-    return tf.stack([total / tf.cast(steps, tf.float32), *figures]), powers, average
+        now = [weight.read_value() for weight in weights]
+        (error, penalty, activation), _ = _figures(model, now, fixed, validation, training=False)
+    return tf.stack([total / tf.cast(steps, tf.float32), error + penalty, penalty, activation]), fixed, powers
+
+
+def _figures(
+    model: SparseAutoencoder, weights: Sequence[Any], fixed: Sequence[Any], inputs: Any, *, training: bool
+) -> tuple[tuple[Any, Any, Any], list[Any]]:
+    """Return squared error, penalty and mean activation of a batch, and the new `fixed`."""
+    variables = [*model.trainable_variables, *model.non_trainable_variables]
+    values = zip(variables, [*weights, *fixed], strict=True)
+    with keras.StatelessScope(list(values), collect_losses=True) as scope:
+        codes = model.encoder(model.noisy(inputs) if training else inputs, training=training)
+        outputs = model.decoder(codes, training=training)
+        penalty = tf.add_n([0.0, *model.losses])
+    error = tf.reduce_mean(tf.math.squared_difference(inputs, outputs))
+    new = [scope.get_current_value(variable) for variable in model.non_trainable_variables]
+    return (error, penalty, tf.reduce_mean(codes)), new

@@ -70,19 +70,6 @@ def penalty_of(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any)
     return alpha * ops.sum(ops.mean(ops.abs(codes), axis=0)) if penalty == "l1" else 0.0
 
 
-def penalty_gradient(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any) -> Any:
-    """Return the gradient of `penalty_of` at the codes, shape (batch, units), or None where it is zero.
-
-    A moving average in ``rho_hat`` does not weaken the gradient: it is differentiated as if it were the batch mean.
-    """
-    share = alpha / ops.cast(ops.shape(codes)[0], codes.dtype)
-    if penalty == "kl":
-        squeezed = _squeezed(rho_hat)
-        slope = (1.0 - rho) / (1.0 - squeezed) - rho / squeezed
-        return ops.broadcast_to((share * (1.0 - 2.0 * _EPSILON)) * slope, ops.shape(codes))
-    return share * ops.sign(codes) if penalty == "l1" else None
-
-
 def moving_average(average: Any, batch_mean: Any, momentum: float) -> Any:
     """Return the average updated with a batch's mean activations."""
     return momentum * average + (1.0 - momentum) * batch_mean
@@ -214,7 +201,8 @@ class SparseLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
         error = ops.mean(ops.square(y_true - y_pred), axis=-1)
-        return error + self.alpha * ops.sum(kl_divergence(self.rho, ops.clip(ops.mean(y_pred, axis=0), 0.0, 1.0)))
+        rho_hat = ops.clip(ops.mean(y_pred, axis=0), 0.0, 1.0)
+        return error + penalty_of("kl", self.rho, self.alpha, y_pred, rho_hat)
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""

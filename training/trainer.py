@@ -15,8 +15,7 @@ from edge_runtime.errors import RecordingError
 from training.adam import START_POWERS
 from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile
-from training.epoch_graph import epoch_graph, free_variable
-from training.network_graph import structure_of
+from training.epoch_graph import epoch_graph
 from training.settings import DetectorSettings
 
 
@@ -34,7 +33,7 @@ class Epoch:
 OnEpoch = Callable[[Epoch], None]
 
 
-def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
+def fit(  # noqa: PLR0913 - model, data, settings, and two ways to follow the training
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
@@ -51,8 +50,8 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
     checkpoint : CheckpointFile, optional
-        File that stores the training's state, and to resume from if it exists: the weights are then the same as
-        without an interruption. It is deleted when training ends.
+        Where to keep the training state. An existing one is resumed and gives the same weights as an uninterrupted
+        training. The file is removed when the training is over.
 
     Raises
     ------
@@ -86,18 +85,18 @@ def fit(  # noqa: PLR0913 - what to fit, on what, how, and two ways to follow it
 
 
 class _Fitting:
-    """A training between two epochs."""
+    """The state of a training between two epochs."""
 
     def __init__(
         self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: DetectorSettings
     ) -> None:
         self._settings, self._n, self._epochs = settings, len(train), settings.epochs or 0
-        self._graph = epoch_graph(structure_of(model, settings.weight_decay))
+        self._graph = epoch_graph(model.structure, settings.weight_decay)
         self._data = (tf.constant(train), tf.constant(validation))
-        *weights, average = learnt(model)
-        self._weights = [free_variable(weight) for weight in weights]
-        self._moments = [[free_variable(np.zeros_like(weight)) for weight in weights] for _ in range(2)]
-        self._powers, self._average = tf.constant(START_POWERS), tf.constant(average)
+        values, trainable = learnt(model), len(model.trainable_variables)
+        self._weights = [tf.Variable(weight) for weight in values[:trainable]]
+        self._moments = [[tf.Variable(tf.zeros_like(weight)) for weight in self._weights] for _ in range(2)]
+        self._powers, self._fixed = tf.constant(START_POWERS), [tf.constant(value) for value in values[trainable:]]
         self.history: list[Epoch] = []
         self.best_loss, self._since_best = np.inf, 0
         self.best = self._learnt()
@@ -110,16 +109,13 @@ class _Fitting:
         return done < self._epochs and self._since_best < self._settings.patience
 
     def epoch(self) -> None:
-        """Train on all windows once and evaluate the validation windows."""
+        """Train on every training window once, then compute the validation loss."""
         number = len(self.history) + 1
         settings = self._settings
-        rate = settings.learning_rate * (1.0 - (number - 1) / self._epochs if settings.decay else 1.0)
-        # Each epoch has its own generator, so a resumed training shuffles as if it had not stopped.
-        order = np.random.default_rng((settings.seed, number))
-        batches = tf.constant(_batches(order, self._n, settings.batch_size))
-        figures, self._powers, self._average = self._graph(
-            *(self._weights, *self._moments, self._powers, self._average, *self._data),
-            *(batches, tf.constant(rate, tf.float32), tf.constant([settings.seed, number])),
+        batches, rate = tf.constant(epoch_batches(settings, number, self._n)), epoch_rate(settings, number)
+        figures, self._fixed, self._powers = self._graph(
+            *(self._weights, *self._moments, self._fixed, self._powers),
+            *(*self._data, batches, tf.constant(rate, tf.float32)),
         )
         self.history.append(Epoch(number, *figures.numpy().tolist()))
         self._since_best += 1
@@ -128,7 +124,7 @@ class _Fitting:
             self.best = self._learnt()
 
     def state(self) -> Checkpoint:
-        """Return everything that another process needs to resume."""
+        """Return all that another process needs to resume."""
         moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
@@ -138,24 +134,33 @@ class _Fitting:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Resume from `state`."""
+        """Resume from what `state` returned."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in checkpoint.history]
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
         self.best_loss, self._since_best = losses[best], len(losses) - 1 - best
         self.best = checkpoint.best_weights
-        *weights, average = checkpoint.weights
+        trainable = len(self._weights)
+        weights, fixed = checkpoint.weights[:trainable], checkpoint.weights[trainable:]
         *moments, powers = checkpoint.optimizer
         for variable, values in zip(chain(self._weights, *self._moments), (*weights, *moments), strict=True):
             variable.assign(values)
-        self._average, self._powers = tf.constant(average), tf.constant(powers)
+        self._fixed, self._powers = [tf.constant(value) for value in fixed], tf.constant(powers)
 
     def _learnt(self) -> tuple[FloatArray, ...]:
-        return (*(weight.numpy() for weight in self._weights), self._average.numpy())
+        return tuple(value.numpy() for value in (*self._weights, *self._fixed))
 
 
-def _batches(rng: np.random.Generator, n: int, batch_size: int) -> npt.NDArray[np.int32]:
-    """Return a random order of all samples as rows of equal length; the remainder is left out of this epoch."""
-    size = min(batch_size, n)
+def epoch_rate(settings: DetectorSettings, number: int) -> float:
+    """Return the learning rate of an epoch, the first being 1."""
+    gone = (number - 1) / (settings.epochs or 1) if settings.decay else 0.0
+    return settings.learning_rate * (1.0 - gone)
+
+
+def epoch_batches(settings: DetectorSettings, number: int, n: int) -> npt.NDArray[np.int32]:
+    """Return the samples of each step of an epoch, shape (steps, batch), in random order without the remainder."""
+    # Each epoch has its own generator, so a resumed training shuffles as if it had never stopped.
+    rng = np.random.default_rng((settings.seed, number))
+    size = min(settings.batch_size, n)
     steps = n // size
     return rng.permutation(n)[: steps * size].reshape(steps, size).astype(np.int32)

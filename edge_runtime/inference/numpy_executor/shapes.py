@@ -21,13 +21,13 @@ def reshape(operator: Operator, graph: Graph) -> Run:
     if len(operator.inputs) > 1:
         shape = _axes(graph, operator, 1)
     else:
-        shape = tuple(operator.options.scalars(0, "i")) if operator.options else ()
+        shape = tuple(operator.options.numbers(0, "i").tolist()) if operator.options else ()
     return lambda x, *_: x.reshape(shape)
 
 
 def squeeze(operator: Operator, _: Graph) -> Run:
     """SQUEEZE."""
-    axes = tuple(operator.options.scalars(0, "i")) if operator.options else ()
+    axes = tuple(operator.options.numbers(0, "i").tolist()) if operator.options else ()
     return lambda x: x.squeeze(axis=axes or None)
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import IntArray
 from edge_runtime.errors import ModelFileError
 from edge_runtime.inference.numpy_executor.fixed_point import Array, Rounding
-from edge_runtime.inference.numpy_executor.flatbuffer_reader import Reader, Table
+from edge_runtime.model_file.checking.wire import MOST_TABLES, VerifiedTable, Wire
 
 _INT4 = 17
 # TensorType of the TFLite schema; int4 constants are unpacked to int8.
@@ -83,18 +83,18 @@ class Operator:
         Tensor numbers; -1 stands for an optional input that is absent.
     output : int
         The first; the others, such as the indices of TOPK_V2, are not computed.
-    options : Table or None
+    options : VerifiedTable or None
         Its builtin options.
     """
 
     code: int
     inputs: tuple[int, ...]
     output: int
-    options: Table | None
+    options: VerifiedTable | None
 
     def option(self, field: int, kind: str) -> int:
         """Return an integer option, 0 where it is not given."""
-        return int(self.options.scalar(field, kind)) if self.options else 0
+        return int(self.options.number(field, kind)) if self.options else 0
 
 
 @dataclass(frozen=True)
@@ -116,32 +116,39 @@ def read_graph(content: bytes, dense_rounding: Rounding) -> Graph:
     ModelFileError
         If any offset, type, size or tensor number does not fit.
     """
-    reader = Reader(content)
-    model = reader.root()
-    subgraphs = model.tables(2)
+    wire = Wire(content)
+    model = wire.root()
+    subgraphs = _tables(model, 2)
     if not subgraphs:
         raise ModelFileError("the graph is damaged: it has no subgraph. Copy or export the file again.")
-    buffers, codes = [_buffer(table, reader) for table in model.tables(4)], [_builtin(code) for code in model.tables(1)]
-    tensors = tuple(_tensor(table, buffers) for table in subgraphs[0].tables(0))
-    operators = tuple(_operator(table, codes, len(tensors)) for table in subgraphs[0].tables(3))
+    buffers, codes = (
+        [_buffer(table, wire) for table in _tables(model, 4)],
+        [_builtin(code) for code in _tables(model, 1)],
+    )
+    tensors = tuple(_tensor(table, buffers) for table in _tables(subgraphs[0], 0))
+    operators = tuple(_operator(table, codes, len(tensors)) for table in _tables(subgraphs[0], 3))
     inputs, outputs = (_numbers(subgraphs[0], field, len(tensors)) for field in (1, 2))
     return Graph(tensors, operators, inputs, outputs, dense_rounding)
 
 
-def _buffer(table: Table, reader: Reader) -> bytes:
-    offset, size = (int(table.scalar(field, "Q")) for field in (1, 2))
+def _tables(table: VerifiedTable, field: int) -> list[VerifiedTable]:
+    return table.tables(field, MOST_TABLES)
+
+
+def _buffer(table: VerifiedTable, wire: Wire) -> bytes:
+    # Large constants follow the flatbuffer; an offset above 1 points there.
+    offset, size = (int(table.number(field, "Q")) for field in (1, 2))
     if offset <= 1:
-        return table.bytes(0)
-    # Large constants lie behind the flatbuffer.
-    reader.check(offset, size)
-    return reader.content[offset : offset + size]
+        offset, size = table.extent(0)
+    wire.expect(offset, size)
+    return wire.content[offset : offset + size]
 
 
-def _builtin(code: Table) -> int:
+def _builtin(code: VerifiedTable) -> int:
     # Old files keep small codes in the deprecated field only; the larger of the two is the real one.
-    builtin = max(int(code.scalar(0, "b")), int(code.scalar(3, "i")))
+    builtin = max(int(code.number(0, "b")), int(code.number(3, "i")))
     if builtin == _CUSTOM:
-        name = code.bytes(1).decode(errors="replace")
+        name = code.text(1)
         raise ModelFileError(
             f"the graph has the custom op {name!r}, which the numpy executor cannot run. Expected builtin ops. "
             "Use a file for CPU targets, or the accelerator it was compiled for."
@@ -149,8 +156,8 @@ def _builtin(code: Table) -> int:
     return builtin
 
 
-def _operator(table: Table, codes: list[int], n_tensors: int) -> Operator:
-    code, outputs = int(table.scalar(0, "I")), _numbers(table, 2, n_tensors)
+def _operator(table: VerifiedTable, codes: list[int], n_tensors: int) -> Operator:
+    code, outputs = int(table.number(0, "I")), _numbers(table, 2, n_tensors)
     if code >= len(codes) or not outputs:
         raise ModelFileError(
             f"an op does not fit: expected one of {len(codes)} op codes and an output. "
@@ -159,8 +166,8 @@ def _operator(table: Table, codes: list[int], n_tensors: int) -> Operator:
     return Operator(codes[code], _numbers(table, 1, n_tensors, lowest=-1), outputs[0], table.table(4))
 
 
-def _numbers(table: Table, field: int, n_tensors: int, lowest: int = 0) -> tuple[int, ...]:
-    numbers = tuple(table.scalars(field, "i"))
+def _numbers(table: VerifiedTable, field: int, n_tensors: int, lowest: int = 0) -> tuple[int, ...]:
+    numbers = tuple(table.numbers(field, "i").tolist())
     if any(not lowest <= number < n_tensors for number in numbers):
         raise ModelFileError(
             f"the graph is damaged: expected tensor numbers below {n_tensors}. Received: {numbers!r:.80}."
@@ -168,8 +175,8 @@ def _numbers(table: Table, field: int, n_tensors: int, lowest: int = 0) -> tuple
     return numbers
 
 
-def _tensor(table: Table, buffers: list[bytes]) -> Tensor:
-    name, kind, shape = table.bytes(3).decode(errors="replace"), int(table.scalar(1, "b")), table.scalars(0, "i")
+def _tensor(table: VerifiedTable, buffers: list[bytes]) -> Tensor:
+    name, kind, shape = table.text(3), int(table.number(1, "b")), table.numbers(0, "i").tolist()
     if kind not in _DTYPES or table.table(6) is not None:
         raise ModelFileError(f"tensor {name!r} is sparse or of type {kind}, which the numpy executor cannot read.")
     if len(shape) > _MAX_DIMENSIONS or min(shape, default=0) < 0 or _elements(shape) > _MAX_ELEMENTS:
@@ -186,21 +193,21 @@ def _elements(shape: list[int] | tuple[int, ...]) -> int:
     return product
 
 
-def _quantization(table: Table | None, name: str) -> tuple[npt.NDArray[np.float32], IntArray, int]:
+def _quantization(table: VerifiedTable | None, name: str) -> tuple[npt.NDArray[np.float32], IntArray, int]:
     if table is None:
         return np.empty(0, np.float32), np.empty(0, np.int64), 0
-    scales, zero_points = np.asarray(table.scalars(2, "f"), np.float32), np.asarray(table.scalars(3, "q"), np.int64)
+    scales, zero_points = table.numbers(2, "f").astype(np.float32), table.numbers(3, "q").astype(np.int64)
     if not len(zero_points):
         zero_points = np.zeros(len(scales), np.int64)
     if len(scales) != len(zero_points) or not (np.isfinite(scales) & (scales >= 0)).all():
         raise ModelFileError(f"tensor {name!r} has invalid scales.")
     if (np.abs(zero_points) > np.iinfo(np.int16).max).any():
         raise ModelFileError(f"tensor {name!r} has zero points outside its type.")
-    return scales, zero_points, int(table.scalar(6, "i"))
+    return scales, zero_points, int(table.number(6, "i"))
 
 
-def _constant(table: Table, buffers: list[bytes], kind: int, shape: tuple[int, ...], name: str) -> Array | None:
-    number = int(table.scalar(2, "I"))
+def _constant(table: VerifiedTable, buffers: list[bytes], kind: int, shape: tuple[int, ...], name: str) -> Array | None:
+    number = int(table.number(2, "I"))
     if number >= len(buffers):
         raise ModelFileError(f"tensor {name!r} has no buffer {number}.")
     content = buffers[number]
