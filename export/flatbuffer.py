@@ -176,7 +176,9 @@ def scale_of(tensor: Any) -> tuple[float, int] | None:
     quantization = tensor.quantization
     if quantization is None or quantization.scale is None or not len(quantization.scale):
         return None
-    return float(quantization.scale[0]), int(quantization.zeroPoint[0])
+    zero_points = quantization.zeroPoint
+    # A file may leave zero points out where all are zero.
+    return float(quantization.scale[0]), int(zero_points[0]) if zero_points is not None and len(zero_points) else 0
 
 
 def type_name(tensor: Any) -> str:
