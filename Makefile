@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check wheel-test test-arm bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -26,41 +26,44 @@ demo: $(VENV)/.workstation ## train, export, score and compare on the bundled re
 test: $(VENV)/.dev ## run the tests
 	@$(BIN)/python -m pytest $(PYTEST_FLAGS)
 
-lint: $(VENV)/.dev ## check the code's form with ruff
+lint: $(VENV)/.dev ## check style with ruff
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 
-format: $(VENV)/.dev ## bring the code into ruff's form
+format: $(VENV)/.dev ## format the code with ruff
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
 types: $(VENV)/.dev ## check the types with mypy
 	@$(BIN)/mypy --no-error-summary
 
-docs: $(VENV)/.dev ## write docs/cli.md anew from the commands, docs/benchmarks.md from its figures
+docs: $(VENV)/.dev ## write docs/reference/cli.md from the commands and docs/benchmarks/speed.md from its figures
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_benchmarks.py
 
-docs-check: $(VENV)/.dev ## check that those pages say what commands and figures say
+docs-check: $(VENV)/.dev ## check that these pages match the commands and the figures
 	@$(BIN)/python docs/generate_cli.py --check
 	@$(BIN)/python docs/generate_benchmarks.py --check
+
+site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
 	@$(BIN)/python tests/house/wheel_check.py 3.11 3.13
 
-test-arm: $(VENV)/.dev ## run what a device runs in emulated ARM interpreters; downloads are kept in .arm
+test-arm: $(VENV)/.dev ## run the device's part in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
-bench: $(VENV)/.workstation ## measure and say what became slower than in docs/benchmarks.md; BENCH_FLAGS=--quick makes it short
+bench: $(VENV)/.workstation ## measure, and report what became slower than in docs/benchmarks/speed.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
 
-peers: $(VENV)/.peers ## test and measure beside other detectors and runtimes; installs them, a gigabyte or more
+peers: $(VENV)/.peers ## compare with other detectors and runtimes; installs them, a gigabyte or more
 	@$(BIN)/python -m pytest -q tests/benchmarks/test_peers.py
 	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) .arm .bench build dist *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .arm .bench build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.workstation: pyproject.toml constraints.txt
@@ -76,8 +79,8 @@ $(VENV)/.peers: $(VENV)/.dev
 
 define install
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
-	echo "saelite needs Python 3.10 or newer. Received: $(PYTHON), which is" \
-		"$$($(PYTHON) --version 2>&1 || true). Say which to use: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	echo "saelite needs Python 3.10 or newer. Received: $(PYTHON)," \
+		"$$($(PYTHON) --version 2>&1 || true). Choose one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 @[ -x $(BIN)/python ] || $(PYTHON) -m venv --clear $(VENV)
 @[ -t 1 ] || quiet=-qq; \
 	$(BIN)/python -m pip install $${quiet:-} -c constraints.txt -e '.[$(1)$(if $(2),$(comma)$(2))]'

@@ -1,4 +1,4 @@
-"""What a benchmark found, as plain figures that go to JSON and back."""
+"""The results of a benchmark, as plain figures that convert to JSON and back."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Latency:
     contender : Contender
     calls : int
     round_p50_us : tuple of float
-        Median of each of these rounds; what confidence intervals are made of.
+        Median of each of these rounds, from which confidence intervals are computed.
     n_rounds : int
-        All that were run: those in which the core itself was slow do not count.
+        Number of rounds run, including those in which the core was slow, which do not count.
     cold_start_s : float
         From starting the process to the first result.
     resident_bytes, peak_bytes : int
-        Memory of the process, Python and all; 0 where the system does not tell.
+        Memory of the process, including Python; 0 if the system does not report it.
     """
 
     contender: Contender
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Peaks:
-    """How many multiplications of large matrices one core does in a second; 0 where it was not measured.
+    """Multiplications of large matrices per second on one core; 0 if not measured.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ class Peaks:
     int8: float = 0.0
 
     def share(self, row: Latency) -> float:
-        """Return which share of the peak a row reaches, 0 where unknown."""
+        """Return the share of the peak that a row reaches; 0 if unknown."""
         peak = self.int8 if row.contender.numbers == "int8" else self.float32
         return row.macs_per_s / peak if peak else 0.0
 
@@ -116,7 +116,7 @@ class Benchmark:
         return next((row for row in self.latency if row.contender.key == key), None)
 
     def write(self, path: Path) -> None:
-        """Write JSON, in full or not at all."""
+        """Write JSON atomically."""
         write_json(path, self)
 
 
@@ -126,6 +126,6 @@ def read_benchmark(path: Path) -> Benchmark:
     Raises
     ------
     SaeliteError
-        If the file is missing or is something else.
+        If the file is missing or of another kind.
     """
     return read_json(path, Benchmark, "saelite bench MODEL --json FILE")

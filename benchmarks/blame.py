@@ -102,14 +102,14 @@ def _counts(
     """Return windows that the fault fills, alarms among them, and how many of these name the sensor first or early."""
     without, scored = _scored(normal, detector), _scored(broken, detector)
     filled = scored.rows >= LEAD_ROWS + detector.manifest.spec.preprocessing.window - 1
-    # What is in alarm without the fault as well names whatever it was before.
+    # Windows in alarm without the fault name an earlier cause.
     counted = filled & ~without.anomalies
     alarms = counted & scored.anomalies
     return np.array([counted.sum(), *_named(scored.contributions[alarms], faulty)])
 
 
 def _scored(recording: Recording, detector: Detector) -> _Scored:
-    """Return a stretch's results, from a fresh start, as a stream gives them."""
+    """Return a stretch's results from a new stream."""
     chosen = [recording.sensors.index(name) for name in detector.sensor_names]
     stream = Stream(detector, wanted=Wanted(explain_above=-np.inf))
     rows, results = [], []

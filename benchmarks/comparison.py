@@ -23,8 +23,8 @@ class Change:
     ratio : float
         After by before: above 1 is slower.
     verdict : str
-        ``slower`` or ``faster`` where the ratio is beyond the tolerance and its interval says so too, else ``same``;
-        ``too few rounds to tell`` of a run with fewer than three.
+        ``slower`` or ``faster`` if both the ratio and its interval are beyond the tolerance, otherwise ``same``;
+        ``too few rounds to tell`` for a run with fewer than three.
     """
 
     title: str
@@ -37,7 +37,7 @@ class Change:
 def changes(old: Benchmark, new: Benchmark) -> list[Change]:
     """Return how each row that both have changed.
 
-    Times are divided by the yardstick's of the same run, so that a slower machine does not look like slower code.
+    Times are divided by the yardstick's time in the same run, so that a slower machine does not look like slower code.
     """
     yardsticks = old.row("yardstick"), new.row("yardstick")
     if yardsticks[0] is None or yardsticks[1] is None:

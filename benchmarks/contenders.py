@@ -1,6 +1,6 @@
 """The things that are compared: each a function that makes one call on some windows.
 
-A contender is built in a process of its own by `benchmarks.worker`; its imports are its own too.
+`benchmarks.worker` builds each contender in its own process, with its own imports.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class Contender:
     key : str
         The same in every run, so that two runs can be compared.
     title : str
-        Name for people.
+        Display name.
     kind : str
         A key of `BUILDERS`.
     path : str
         The model file, graph or run folder it works on.
     runtime : str
-        Interpreter, where there is a choice.
+        Interpreter, if there is a choice.
     covers : str
         What one call does.
     macs : int

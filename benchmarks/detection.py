@@ -17,7 +17,7 @@ _TOP_SENSORS = 5
 
 
 def figures(scored: ScoredRecording) -> Figures:
-    """Return ROC-AUC, F1, FAR and MAR where there are labels, which serve for nothing else."""
+    """Return ROC-AUC, F1, FAR and MAR if there are labels, which have no other use."""
     labels, n_windows = scored.labels, len(scored.scores)
     if labels is None:
         return Figures(None, None, None, None, n_windows, 0)
@@ -40,7 +40,7 @@ def fault_rows(scored: ScoredRecording) -> tuple[FaultRow, ...]:
 
 
 def fault_names(scored: ScoredRecording) -> npt.NDArray[np.str_]:
-    """Return the name of the fault at each window, ``labelled`` where there is a label alone, empty for none."""
+    """Return the name of the fault at each window, ``labelled`` if there is only a label, empty if there is none."""
     if scored.faults is not None:
         return scored.faults
     if scored.labels is not None:

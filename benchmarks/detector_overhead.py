@@ -164,7 +164,7 @@ def _medians_us(*calls: Callable[[], object]) -> list[float]:
 def _batch_row(detector: Detector, graphs: list[RawGraph], windows: FloatArray) -> Row:
     shortest = [_seconds(partial(graph.run_all, windows), 4) * graph.batch_share(len(windows)) for graph in graphs]
     best = graphs[int(np.argmin(shortest))]
-    # The winner again, in turn with ours: the best of many tries is luck as well.
+    # Measure the winner again, in turn with ours: the best of many tries is partly luck.
     raw_s, ours_s = float("inf"), float("inf")
     for _ in range(_ROUNDS):
         raw_s = min(raw_s, _seconds(partial(best.run_all, windows)))
@@ -187,7 +187,7 @@ def _process_rows(path: Path, runtime: Runtime) -> list[Row]:
     seconds: tuple[list[float], list[float]] = ([], [])
     kilobytes: tuple[list[int], list[int]] = ([], [])
     with tempfile.TemporaryDirectory() as cache:
-        # Compiled modules are there, as they are where a package is installed, whatever the environment says.
+        # Compiled modules exist, as after an installation, whatever the environment variables say.
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": cache}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         for start in range(-1, _STARTS):

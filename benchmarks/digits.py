@@ -6,9 +6,11 @@ import hashlib
 
 import numpy as np
 
-from training.pipeline import DetectorSettings, TrainedRun, train
+from training.pipeline import train
 from training.recordings import Recording
-from training.trainer import OnEpoch, TrainingSettings
+from training.settings import DetectorSettings
+from training.trained_run import TrainedRun
+from training.trainer import OnEpoch
 
 _SIDE, _SHOWN_SIDE = 8, 28
 _HIDDEN, _CODES = (64,), 32
@@ -30,7 +32,5 @@ def digits_recording() -> Recording:
 
 def train_digits(head: str, epochs: int, on_epoch: OnEpoch = lambda _: None) -> TrainedRun:
     """Train the model; how well it detects is not the point of it."""
-    settings = DetectorSettings(
-        code_size=_CODES, hidden=_HIDDEN, head=head, smoothing_span=1, training=TrainingSettings(epochs=epochs)
-    )
+    settings = DetectorSettings(code_size=_CODES, hidden=_HIDDEN, head=head, smoothing_span=1, epochs=epochs)
     return train(digits_recording(), settings, on_epoch)

@@ -1,4 +1,4 @@
-"""What a model expected of its sensors, beside what they said."""
+"""Expected values of a model's sensors beside their readings."""
 
 from __future__ import annotations
 

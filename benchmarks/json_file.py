@@ -39,12 +39,12 @@ def read_json(path: Path, kind: type[T], command: str) -> T:
     except OSError as error:
         raise SaeliteError(f"cannot read {path}: {error.strerror}. Expected a file written by `{command}`.") from error
     except (UnicodeDecodeError, json.JSONDecodeError, DecodeError) as error:
-        raise SaeliteError(f"{path} is damaged or something else ({error}). Expected a file written by `{command}`. "
-                           "Write it anew.") from error  # fmt: skip
+        raise SaeliteError(f"{path} is damaged or of another kind ({error}). Expected a file written by `{command}`. "
+                           "Write it again.") from error  # fmt: skip
 
 
 def rounded(data: Any, digits: int = 6) -> Any:
-    """Return JSON data with its numbers cut to so many digits.
+    """Return JSON data with its numbers rounded to `digits` significant digits.
 
     >>> rounded({"us": [1.23456789, 7]})
     {'us': [1.23457, 7]}

@@ -19,7 +19,7 @@ from edge_runtime.model_file.json_codec import to_json
 def measure(
     contenders: Sequence[Contender], turns: Turns, on_step: OnStep = lambda _: None
 ) -> tuple[list[Latency], list[Failure]]:
-    """Time every contender; return those that could be, and why the others could not."""
+    """Time every contender; return the results, and the reasons of those that could not be measured."""
     jobs = [Job(it.title, "benchmarks.worker", (json.dumps(to_json(it)),), it.threads) for it in contenders]
     both = list(zip(contenders, take_turns(jobs, turns, on_step), strict=True))
     rows = [_summary(contender, taken) for contender, taken in both if not taken.failure]
@@ -34,7 +34,7 @@ def ratio_interval(row: Latency, baseline: Latency, *, level: float = 0.95, draw
     Returns
     -------
     tuple of float
-        Lower and upper end; both are the ratio itself where there was one round.
+        Lower and upper end; both equal the ratio if there was only one round.
     """
     ratios = _drawn_medians(row, draws) / _drawn_medians(baseline, draws)
     low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])

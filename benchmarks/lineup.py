@@ -1,4 +1,4 @@
-"""Who is measured: what the model file and, on a workstation, its run folder allow."""
+"""The contenders that can be measured with the model file and, on a workstation, its run folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def device_lineup(path: Path, accelerators: tuple[str, ...] = ()) -> list[Conten
     path : Path
         The model file.
     accelerators : tuple of str
-        To be measured besides the Edge TPUs that the kernel sees.
+        Measured in addition to the Edge TPUs that the kernel sees.
     """
     file = read_model_file(path)
     names = [*(runtime.name for runtime in installed_runtimes()), NUMPY]
@@ -73,9 +73,9 @@ def throughput_lineup(path: Path, run: Path | None) -> list[Contender]:
 
 
 def graph_macs(flatbuffer: bytes) -> int:
-    """Return the multiplications of weights in a graph for one window; 0 if no runtime tells."""
+    """Return the multiplications of weights in a graph for one window; 0 if no runtime can tell."""
     for runtime in installed_runtimes():
-        with suppress(ModelFileError):  # its own row says that it refuses the graph
+        with suppress(ModelFileError):  # its own row reports that it refuses the graph
             return _interpreter_macs(runtime.open(flatbuffer))
     return 0
 

@@ -12,7 +12,7 @@ _MAX_NAMES = 24
 
 
 def model_facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
-    """Return what the model is: property and value."""
+    """Return properties of the model: name and value."""
     manifest = model.manifest
     spec, threshold = manifest.spec, manifest.threshold
     names = spec.sensor_names
@@ -38,7 +38,7 @@ def model_facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
 
 
 def model_line(model: ModelFile) -> str:
-    """Return what the model is in one line."""
+    """Return a one-line description of the model."""
     manifest = model.manifest
     spec = manifest.spec
     parts = [

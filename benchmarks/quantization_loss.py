@@ -22,15 +22,15 @@ from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of,
 from benchmarks.bundled import bundled_recording
 from benchmarks.whole_loop import NORMAL_ROWS
 from edge_runtime.arrays import FloatArray
-from training.pipeline import DetectorSettings
 from training.recordings import Columns, Recording, read_recording
+from training.settings import DetectorSettings
 
 CHOSEN, FLOAT32 = SCHEMES
 
 
 @dataclass(frozen=True)
 class Task:
-    """One recording to learn, and what to score: its labels are looked at for the figures alone."""
+    """One recording to learn, and what to score; labels are used only for the figures."""
 
     normal: Recording
     scored: tuple[Recording, ...]
@@ -99,7 +99,7 @@ def groups(data: Path | None) -> Iterator[Group]:
 
 def loss_on(one: Group, epochs: int | None, on_step: Callable[[str], None] = lambda _: None) -> Loss:
     """Return the loss on a set."""
-    settings = replace(DEFAULTS, training=replace(DEFAULTS.training, epochs=epochs))
+    settings = replace(DEFAULTS, epochs=epochs)
     found = []
     for task in one.tasks:
         on_step(f"{one.name}: {task.normal.name}")

@@ -1,4 +1,4 @@
-"""The report of a recording: what a model file says of it, alarm by alarm."""
+"""The report of a recording, alarm by alarm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.time_text import seconds
 
 _MAX_DETAILS = 24
-# Before 1973 a number is no wall-clock time but seconds since some start.
+# A number before 1973 is not a wall-clock time but seconds since some start.
 _FIRST_DATE_S = 1e8
 _LEAST_MARGIN, _MOST_ROWS = 60, 5000
 
@@ -40,7 +40,7 @@ def recording_report(
     detector : Detector
         Of `model`.
     title : str
-        Name of the model, for people.
+        Display name of the model.
 
     Raises
     ------

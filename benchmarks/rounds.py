@@ -20,10 +20,10 @@ from benchmarks.worker_process import Job, WorkerFailedError, WorkerProcess
 from edge_runtime.arrays import IntArray
 
 OnStep = Callable[[str], None]
-# Full speed is what the fastest hundredth of all rounds show. A core keeps within a fifth of it, however high its clock
+# Full speed is that of the fastest hundredth of all rounds. A core keeps within a fifth of it, however high its clock
 # goes for a moment; the slow spells take 1.5 to 1.8 times as long.
 _FASTEST, _TOLERANCE = 0.01, 1.25
-# Where it is hardly ever quiet: the quietest of them.
+# If the core is hardly ever fast, the fastest rounds count.
 _FEWEST_ROUNDS = 6
 
 
@@ -96,10 +96,10 @@ class Taken:
 
 
 def take_turns(jobs: Sequence[Job], turns: Turns, on_step: OnStep = lambda _: None) -> list[Taken]:
-    """Start a worker for every job, and let them run their rounds, one after the other in each.
+    """Start a worker for every job, and let them take turns in each round.
 
     A worker whose undisturbed rounds hold too few calls or seconds takes part in up to as many rounds again. One that
-    fails does not keep the others from going on.
+    fails does not stop the others.
     """
     with ExitStack() as stack:
         players = [_Player(job, stack, on_step) for job in jobs]

@@ -1,4 +1,4 @@
-"""A recording and all that a detector said of it, gathered for a report."""
+"""A recording and a detector's results on it, collected for a report."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Effort:
     turns : Turns
         How long each row is measured.
     variants : bool
-        Other forms of the full model, and the int8 peak, where there is a run folder.
+        Other forms of the full model, and the int8 peak, if there is a run folder.
     throughput : bool
         Other batch sizes and numbers of threads.
     accelerators : tuple of str
@@ -106,7 +106,7 @@ def _lineup(
 
 
 def _peaks(int8: Contender | None, on_step: OnStep) -> Peaks:
-    """Return the best of many calls: what else the machine does must not make it look weak."""
+    """Return the best of many calls, so that other load does not lower the result."""
     on_step("measuring the machine's matrix peak")
     float32 = Contender("peak_float32", "float32 matrix peak", "matrices", macs=PEAK_UNITS**3)
     rows, _ = measure([float32, *([int8] if int8 else [])], _PEAK_TURNS)
@@ -134,5 +134,5 @@ def _describe(model: Path, run: Path | None) -> str:
 
 
 def _without_paths(rows: Sequence[Latency]) -> list[Latency]:
-    """Return rows fit for publishing: a benchmark says nothing of this machine's folders."""
+    """Return rows without paths of this machine, for publishing."""
     return [replace(row, contender=replace(row.contender, path="", accelerator="")) for row in rows]

@@ -55,7 +55,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What may change; None where this machine does not tell.
+    """Conditions that may change; None if this machine does not report them.
 
     Parameters
     ----------
@@ -106,13 +106,13 @@ def conditions() -> Conditions:
 
 
 def describe(machine: Machine, before: Conditions, after: Conditions) -> list[tuple[str, str]]:
-    """Return name and value of every fact, for people."""
+    """Return name and value of every fact as text."""
     return [
         ("processor", f"{machine.processor}, {machine.cores} cores, {machine.architecture}"),
         ("system", f"{machine.system}, Python {machine.python}"),
         ("packages", ", ".join(machine.packages)),
         ("accelerators", ", ".join(machine.accelerators) or "none present"),
-        ("governor", before.governor or "not told by this machine"),
+        ("governor", before.governor or "not reported by this machine"),
         ("temperature", _change(before.temperature_c, after.temperature_c, " °C")),
         ("throttled", _change(before.throttled, after.throttled, " times")),
         ("load", _change(before.load, after.load, "")),
@@ -122,7 +122,7 @@ def describe(machine: Machine, before: Conditions, after: Conditions) -> list[tu
 
 def _change(before: float | None, after: float | None, unit: str) -> str:
     if before is None or after is None:
-        return "not told by this machine"
+        return "not reported by this machine"
     return f"{before:.3g} before, {after:.3g} after{unit}"
 
 

@@ -22,7 +22,7 @@ from training.run_folder import RunFolder, read_run_folder
 
 
 def training_report(folder: Path) -> Report:
-    """Return what a run folder says of its training: curves, codes, reconstruction, scores, findings.
+    """Return the training report of a run folder: curves, codes, reconstruction, scores, findings.
 
     The scores are the full model's on its normal windows, by head and limit as export would choose them.
     """
@@ -50,7 +50,7 @@ def training_report(folder: Path) -> Report:
 
 
 def _scored(run: RunFolder) -> tuple[FloatArray, FittedScoring]:
-    """Return smoothed scores of the run's windows, and what they were scored by."""
+    """Return smoothed scores of the run's windows, and their threshold."""
     preprocessing, windows = run.spec.preprocessing, run.windows.windows
 
     def parts(rows: FloatArray) -> Parts:
@@ -73,7 +73,7 @@ def _tried_on(run: RunFolder, threshold: Threshold) -> str:
 
 def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
     preprocessing = run.spec.preprocessing
-    # Of stretches of windows nobody knows when they were.
+    # The times of sampled stretches of windows are unknown.
     there_were = run.training["windows_there_were"] + run.training["held_out_windows_there_were"]
     has_time = preprocessing.rate_hz > 0 and there_were <= len(scores)
     numbers = np.arange(len(scores), dtype=float)

@@ -51,7 +51,7 @@ def variants(run: RunFolder, folder: Path) -> list[Contender]:
 
 
 def peak_layer(folder: Path) -> Contender:
-    """Return a contender that multiplies int8 matrices, and nothing else worth mentioning."""
+    """Return a contender that does little besides multiplying int8 matrices."""
     rng = np.random.default_rng(0)
     kernel = rng.normal(size=(PEAK_UNITS, PEAK_UNITS)).astype(np.float32)
     layer = DenseLayer(kernel, np.zeros(PEAK_UNITS, np.float32), "linear")

@@ -21,7 +21,7 @@ COMMANDS = (
     ("report", MODEL, RECORDING, "--rows", f"{NORMAL_ROWS}:", "--full", RUN, "-o", REPORT),
 )
 
-# As from the shell, and tells whether tensorflow came along where a device would do the same.
+# As from the shell; also reports whether tensorflow was loaded by commands that a device would run.
 _CALL = """
 import sys
 from saelite.cli import main
@@ -31,7 +31,7 @@ sys.exit("tensorflow was loaded on the device side" if sys.argv[1] == "score" an
 
 
 def run_commands(folder: Path, tell: Callable[[str], None]) -> None:
-    """Run every command in a process of its own, in the folder that holds the recording.
+    """Run every command in its own process, in the folder of the recording.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def run_commands(folder: Path, tell: Callable[[str], None]) -> None:
             [sys.executable, "-c", _CALL, *words], cwd=folder, check=False, env=_environment(), stdin=subprocess.DEVNULL
         )
         if process.returncode:
-            raise SaeliteError(f"`saelite {words[0]}` failed. See what it said above.")
+            raise SaeliteError(f"`saelite {words[0]}` failed. See its output above.")
 
 
 def _environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One contender in a process of its own, told over standard input when to run.
+"""One contender in its own process, triggered over standard input.
 
 ``python -m benchmarks.worker CONTENDER CORES STARTED_NS`` prints a line of JSON when it is ready, then one for
 every line of JSON it reads, ``{"seconds": …, "calls": …}``: how long each call of that round took.
@@ -81,7 +81,7 @@ def time_round(call: object, samples: IntArray, seconds: float, calls: int) -> d
 def time_calls(call: object, samples: IntArray, seconds: float, calls: int = 1) -> int:
     """Fill `samples` with durations in ns until time and calls are over or it is full; return how many.
 
-    Each call is timed by itself, or there were no percentiles. The clock's own 40 to 80 ns are in every figure:
+    Each call is timed on its own, to give percentiles. The clock's own 40 to 80 ns are in every figure:
     two percent of the fastest call. Blocks of ten calls gave the same medians to one percent.
     """
     clock, limit = time.perf_counter_ns, len(samples)

@@ -44,7 +44,7 @@ class Job:
     Parameters
     ----------
     title : str
-        Name for people.
+        Display name.
     module : str
         Run with ``python -m``; prints a line of JSON when it is ready, then one for each line it reads.
     arguments : tuple of str
@@ -78,7 +78,7 @@ class WorkerProcess:
 
     def ask(self, **told: float) -> dict[str, Any]:
         """Tell the worker something and return its answer; raise WorkerFailedError if it has ended."""
-        with suppress(BrokenPipeError):  # where it has ended, its last words say why
+        with suppress(BrokenPipeError):  # if it has ended, its last output says why
             print(json.dumps(told), file=self._process.stdin, flush=True)
         return self._answer()
 
@@ -103,11 +103,11 @@ class WorkerProcess:
         return answer
 
     def _last_words(self) -> str:
-        """Return the text of the error that ended the process, or else how it ended."""
+        """Return the text of the error that ended the process, or how it ended."""
         _, errors = self._process.communicate()
         if _ERROR.search(errors):
             return " ".join(_ERROR.split(errors)[-1].split())
-        return f"it ended with exit code {self._process.returncode} and said nothing"
+        return f"it ended with exit code {self._process.returncode} without a message"
 
 
 def cores(threads: int) -> list[int]:

@@ -1,7 +1,7 @@
-"""Write docs/benchmarks.md and its plot from the figures committed in docs/benchmarks/.
+"""Write docs/benchmarks/speed.md and its plot from the figures committed in docs/benchmarks/.
 
 python docs/generate_benchmarks.py            write the page
-python docs/generate_benchmarks.py --check    exit 1 if the page is not what the figures say
+python docs/generate_benchmarks.py --check    exit 1 if the page is out of date
 
 The figures are written by `saelite bench --json`, `saelite bench peers --json`, `saelite bench accuracy --fit-times
 --json`, `python -m benchmarks.trainers.trainer_comparison --json` and `tests/arm/check.py --json`.
@@ -30,13 +30,13 @@ from benchmarks.report.report_tables import Table
 from benchmarks.trainers.trainer_result import KERAS_EPOCHS, TrainerComparison
 
 FIGURES = Path(__file__).with_name("benchmarks")
-PAGE = Path(__file__).with_name("benchmarks.md")
+PAGE = FIGURES / "speed.md"
 PLOT = FIGURES / "latency.svg"
 
 
 @dataclass(frozen=True)
 class Aim:
-    """How many times as fast one row was meant to be as another."""
+    """The ratio of speeds that one row should reach over another."""
 
     text: str
     fast: str
@@ -54,21 +54,23 @@ AIMS = (
     Aim("device detector against the full model as float32 TFLite", "detector", "full_float32:ai-edge-litert", 2),
 )
 _HEAD = """\
-# Benchmarks
+# Speed and size
 
 <!-- Made by `make docs` from the figures in docs/benchmarks: measure again rather than edit this page. -->
 
-"Faster than Keras" is anything from a hundred times to twenty thousand, depending on which call of Keras one means,
-so here are all of them, taken in one run. Everyone runs in a process of its own, pinned to one core, with one thread,
-warmed up until its times are stable, by turns of a twentieth of a second, for at least three seconds and 1,000 calls.
-Percentiles are of single calls, the clock's own 0.05 us in them; intervals are bootstrapped over the rounds' medians.
+"Faster than Keras" can mean a hundred times or twenty thousand times, depending on which Keras call is compared, so
+this page shows all of them, from one run. Each row runs in its own process, pinned to one core, with one thread,
+warmed up until its times are stable. Rows take turns of a twentieth of a second, for at least three seconds and 1,000
+calls in all. Percentiles are of single calls and include the clock's own 0.05 us; intervals are bootstrapped over the
+rounds' medians.
 
-A core does not always run at one speed: in a virtual machine it runs for spells at little more than half of it, and
-everything then takes 1.5 to 1.8 times as long. A fixed loop of integers is timed before and after each round, and the
-rounds in which that loop was slow too are left out (column rounds); what other processes do to single calls is not.
+A core does not always run at one speed. In a virtual machine it may run for a while at little more than half of it,
+and everything then takes 1.5 to 1.8 times as long. A fixed loop of integer operations is timed before and after each
+round, and rounds in which that loop was slow are left out (column rounds). Delays that other processes cause to
+single calls are not left out.
 """
 _REPEAT = """\
-## Repeat it
+## Repeat the measurements
 
 On a workstation (`pip install 'saelite[workstation,peers]'`):
 
@@ -79,8 +81,33 @@ saelite bench digits/digits.tflite --full digits/run --json full.json --plot lat
 saelite bench peers --json peers.json
 ```
 
-The first takes some four minutes, most of them for 1,000 calls of Keras `predict`; `--quick` takes half a second a
-row instead. A row that cannot be measured says why, and the others go on. This page is made of such files:
+The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes
+half a second per row. A row that cannot be measured says why; the others continue.
+
+On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
+board's own and marked as another machine's:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits.tflite --json board.json --import-full full.json
+```
+
+A connected Edge TPU gets its own row, which says why if it cannot be used. Name any other accelerator with
+`--accelerator libdelegate.so`.
+
+To see what became slower since an earlier run, in units of a fixed workload, so that a slower machine does not look
+like slower code:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits.tflite --compare board.json
+```
+
+In a clone, `make bench` does this against the figures on this page, and `make peers` installs the peers and compares
+with them. `make test-arm` runs doctor, score, run and the device's tests in real ARM interpreters under emulation.
+Times under emulation say nothing about a board, so none are taken from it.
+
+This page is generated from these files:
 
 <!-- test: skip, takes minutes -->
 ```console
@@ -92,30 +119,6 @@ python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Clas
 python tests/arm/check.py --json docs/benchmarks/arm.json
 make docs
 ```
-
-On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
-board's own and marked as another machine's:
-
-<!-- test: skip, takes minutes -->
-```console
-saelite bench digits.tflite --json board.json --import-full full.json
-```
-
-Edge TPUs that are plugged in get a row of their own, in which it says why if they cannot be used; any other
-accelerator is named with `--accelerator libdelegate.so`.
-
-What became slower since an older run, in times work that is the same everywhere (so that a slower machine does not look
-like slower code):
-
-<!-- test: skip, takes minutes -->
-```console
-saelite bench digits.tflite --compare board.json
-```
-
-`make bench` does this in a clone, against the figures of this page; `make peers` installs the peers and compares with
-them. `make test-arm` runs doctor, score, run and the
-device's tests in real ARM interpreters, emulated; how long that takes says nothing about a board, so no time is taken
-from it.
 """
 
 
@@ -143,14 +146,14 @@ def committed() -> Figures:
 
 def page(figures: Figures) -> str:
     """Return the whole page."""
-    head = ("what", "aim", "measured", "95 % interval", "")
+    head = ("what", "goal", "measured", "95 % interval", "")
     benchmark = figures.benchmark
     tables = all_tables(benchmark)
     parts = [
         _HEAD,
         f"The model: {benchmark.model}. {_noise(benchmark.before.load, benchmark.machine.cores)}",
-        "## What was aimed at\n\n" + _markdown(head, _aims(figures)),
-        f"## Figures\n\n![Latency of one window](benchmarks/{PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
+        "## Goals\n\n" + _markdown(head, _aims(figures)),
+        f"## Figures\n\n![Latency of one window]({PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
         "## Learning\n\n" + _fits(figures.fits),
         "### Our trainer beside Keras' `fit`\n\n" + _trainers(figures.trainers),
@@ -162,7 +165,7 @@ def page(figures: Figures) -> str:
 
 def _noise(load: float | None, cores: int) -> str:
     if load is None or load < cores / 4:
-        return "The machine had next to nothing else to do."
+        return "The machine was otherwise nearly idle."
     return f"The machine was in use by others while this was measured (load {load:.1f} on {cores} cores)."
 
 
@@ -183,7 +186,7 @@ def _aims(figures: Figures) -> list[Sequence[str]]:
     base = next(board for board in figures.boards if (board["board"], board["runtime"]) == ("arm64", "tflite-runtime"))
     sizes = (
         ("device install, arm64", base["wheels_bytes"] + base["ours_bytes"], 60),
-        ("of it saelite", base["ours_bytes"], 1),
+        ("of which saelite", base["ours_bytes"], 1),
     )
     for text, size, limit in sizes:
         rows.append((text, f"≤ {limit} MB", f"{size / 1e6:.3g} MB", "", _verdict(reached=size <= limit * 1e6)))
@@ -201,9 +204,9 @@ def _section(table: Table) -> str:
 def _peers(peers: PeerBenchmark) -> str:
     table = peer_table(peers)
     text = (
-        f"Recording: {peers.recording}. ONNX Runtime and PyTorch run our own trained detector, scaling and score "
-        "included; the others learn for themselves. ROC AUC is of raw scores, without our smoothing. Installed size is "
-        f"of the package with all it needs, on {peers.machine.architecture}."
+        f"Recording: {peers.recording}. ONNX Runtime and PyTorch run saelite's trained detector, including scaling "
+        "and score; the others learn for themselves. ROC AUC is of raw scores, without smoothing. Installed size is "
+        f"that of the package with all its dependencies, on {peers.machine.architecture}."
     )
     return f"{text}\n\n{_markdown([column.name for column in table.columns], table.rows)}"
 
@@ -211,9 +214,9 @@ def _peers(peers: PeerBenchmark) -> str:
 def _fits(fits: Fits) -> str:
     head, *rows = fit_table(fits)
     text = (
-        "ADBench's sets, one-class, learnt by both in one process with one thread each; processor seconds, without "
-        "imports and without a first fit of each. ROC AUC of the other half of the normal rows and all anomalies, ours "
-        "by the int8 file of what was learnt; [accuracy.md](accuracy.md#adbench) has other methods and seeds."
+        "ADBench's sets, one-class, learnt by both in one process with one thread each; CPU seconds, without imports "
+        "and the first fit of each. ROC AUC is of the other half of the normal rows and all anomalies, saelite's from "
+        "the exported int8 file. [Public collections](public.md#detection) has other methods."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 
@@ -236,8 +239,9 @@ def _trainers(trainers: TrainerComparison) -> str:
 
 
 def _boards(boards: list[dict[str, Any]]) -> str:
-    head = ("board", "runtime", "wheels MB", "ours MB", "windows", "alarms", "other in a stream", "other many at once",
-            "code steps, one by one", "many at once", "equal codes", "instructions for a window")  # fmt: skip
+    head = ("board", "runtime", "wheels MB", "saelite MB", "windows", "alarms", "differ in a stream",
+            "differ in a batch", "code steps, single", "code steps, batch", "equal codes",
+            "instructions per window")  # fmt: skip
     counts = ("n_windows", "n_alarms", "stream_alarms", "batch_alarms", "single_steps", "batch_steps")
     rows = [
         (board["board"], board["runtime"], f"{board['wheels_bytes'] / 1e6:.1f}", f"{board['ours_bytes'] / 1e6:.2f}",
@@ -246,12 +250,12 @@ def _boards(boards: list[dict[str, Any]]) -> str:
         for board in boards
     ]  # fmt: skip
     text = (
-        "The bundled recording in emulated ARM interpreters against the same runtime on x86_64; codes are int8, and a "
+        "The bundled recording in emulated ARM interpreters against the same runtime on x86_64. Codes are int8; one "
         "step is 1/256. Sizes are of unpacked wheels, without compiled bytecode; armhf takes numpy from Debian. "
-        "The codes are the same, one by one and many at once: where a runtime's int8 kernels would round many windows "
-        "at once otherwise (tflite-runtime on ARM), `score_many` takes them one by one, at about half the speed. "
-        "Instructions are those of one `Detector.score`, Python and all, counted by the emulator: the same in every "
-        "run to a tenth of a percent, which emulated times are not."
+        "Codes are the same whether windows are scored one at a time or in a batch: where a runtime's int8 kernels "
+        "round batches differently (tflite-runtime on ARM), `score_many` scores the windows one at a time, at about "
+        "half the speed. Instructions are those of one `Detector.score`, Python included, counted by the emulator; "
+        "unlike emulated times, they are the same in every run to a tenth of a percent."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 
@@ -264,14 +268,14 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
 def generate(*, check: bool) -> None:
-    """Write docs/benchmarks.md from the figures committed beside it."""
+    """Write docs/benchmarks/speed.md from the figures committed beside it."""
     figures = committed()
     text = page(figures)
     if not check:
         PAGE.write_text(text, encoding="utf-8")
         PLOT.write_bytes(draw(figures.benchmark, "svg"))
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/benchmarks.md is not what its figures say. Write it anew with: make docs")
+        raise click.ClickException("docs/benchmarks/speed.md is out of date. Write it again with: make docs")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Write docs/cli.md, the reference of every command, from the commands' own help.
+"""Write docs/reference/cli.md, the reference of every command, from the commands' own help.
 
 python docs/generate_cli.py            write the page
-python docs/generate_cli.py --check    exit 1 if the page is not what the commands say
+python docs/generate_cli.py --check    exit 1 if the page is out of date
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-PAGE = Path(__file__).with_name("cli.md")
+PAGE = Path(__file__).parent / "reference" / "cli.md"
 _HEAD = """\
 # Commands
 
@@ -94,8 +94,13 @@ def _parameters(context: click.Context) -> str:
         if not getattr(parameter, "hidden", False)
     )
     # An argument without help is in the usage line already.
-    rows = [(f"`{record[0]}`", record[1]) for record in records if record and record[1]]
+    rows = [(f"`{record[0]}`", _escaped(record[1])) for record in records if record and record[1]]
     return _table("option", "meaning", rows)
+
+
+def _escaped(text: str) -> str:
+    """Escape brackets, such as those of a default, which Markdown would read as links."""
+    return text.replace("[", r"\[").replace("]", r"\]")
 
 
 def _commands(context: click.Context, group: click.Group) -> str:
@@ -118,14 +123,14 @@ def _table(left: str, right: str, rows: list[tuple[str, str]]) -> str:
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
 def generate(*, check: bool) -> None:
-    """Write docs/cli.md from the commands' own help."""
+    """Write docs/reference/cli.md from the commands' own help."""
     from saelite.cli import main
 
     text = page(main)
     if not check:
         PAGE.write_text(text, encoding="utf-8")
     elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/cli.md is not what the commands say. Write it anew with: make docs")
+        raise click.ClickException("docs/reference/cli.md is out of date. Write it again with: make docs")
 
 
 if __name__ == "__main__":

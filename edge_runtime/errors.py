@@ -1,21 +1,21 @@
-"""Every error saelite raises on purpose.
+"""Every error that saelite raises on purpose.
 
 ::
 
     SaeliteError
-    ├── UsageError             the call itself cannot be meant (also a ValueError)
+    ├── UsageError             the call itself is invalid (also a ValueError)
     ├── MissingExtraError      a package of an extra is not installed (also an ImportError)
-    ├── RecordingError         a recording cannot be read or does not fit
+    ├── RecordingError         a recording cannot be read or used
     │   ├── InputShapeError    sensors or window do not match the model
-    │   └── SourceStaleError   a source has given nothing for too long
+    │   └── SourceStaleError   a source has been silent for too long
     ├── ModelFileError         a model file cannot be used
-    │   ├── IntegrityError     a model file was changed, or is not signed as demanded
-    │   └── ParityError        a file does not do what the full model does
-    ├── RuntimeUnavailableError  no interpreter package fits, or it refused the file
+    │   ├── IntegrityError     a model file was changed, or is not signed as required
+    │   └── ParityError        a file does not detect as the full model does
+    ├── RuntimeUnavailableError  no suitable runtime is installed, or it refused the file
     ├── AcceleratorError       an accelerator cannot be used
     └── OutputError            a file cannot be written
 
-Each message says what is wrong, what was expected, what came, and what to do.
+Each message says what is wrong, what was expected, what was received, and what to do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SaeliteError(Exception):
 
 
 class UsageError(SaeliteError, ValueError):
-    """An argument or option has a value that cannot be meant."""
+    """An argument or option has an invalid value."""
 
 
 class MissingExtraError(SaeliteError, ImportError):
@@ -34,7 +34,7 @@ class MissingExtraError(SaeliteError, ImportError):
 
 
 class RecordingError(SaeliteError):
-    """A recording cannot be read, or holds what cannot be used."""
+    """A recording cannot be read or used."""
 
 
 class InputShapeError(RecordingError, ValueError):
@@ -42,11 +42,11 @@ class InputShapeError(RecordingError, ValueError):
 
 
 class SourceStaleError(RecordingError):
-    """A source has given nothing for too long, and that was to end the stream."""
+    """A source has been silent for too long, and the stream was set to end then."""
 
 
 class ModelFileError(SaeliteError):
-    """A model file is missing, damaged, or not one of ours."""
+    """A model file is missing, damaged, or not written by saelite."""
 
 
 class IntegrityError(ModelFileError):
@@ -54,7 +54,7 @@ class IntegrityError(ModelFileError):
 
 
 class ParityError(ModelFileError):
-    """An exported file is farther from the full model than the limits allow."""
+    """An exported file differs more from the full model than the limits allow."""
 
 
 class RuntimeUnavailableError(SaeliteError):
@@ -62,7 +62,7 @@ class RuntimeUnavailableError(SaeliteError):
 
 
 class AcceleratorError(SaeliteError):
-    """An accelerator's library, device or driver is missing or does not fit, or takes no op of the graph."""
+    """An accelerator's library, device or driver is missing or unsuitable, or it takes no op of the graph."""
 
 
 class OutputError(SaeliteError):

@@ -9,7 +9,7 @@ from edge_runtime.errors import AcceleratorError
 try:
     detector = Detector.load(sys.argv[1], accelerator="edgetpu")
 except AcceleratorError as error:
-    print(error, "Going on on the processor.", file=sys.stderr)
+    print(error, "Continuing on the CPU.", file=sys.stderr)
     detector = Detector.load(sys.argv[1])
 stream = detector.stream()
 for reading in csv.DictReader(sys.stdin):

@@ -1,4 +1,4 @@
-"""What a finished flatbuffer must and must not hold, read off its bytes and not off what we think we wrote."""
+"""Checks on the bytes of a finished flatbuffer: what it must and must not hold."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _BYTES = {
 
 
 def audit(content: bytes, target: Target, scheme: str) -> None:
-    """Raise ModelFileError, naming all that is wrong, unless the flatbuffer fits its target.
+    """Raise ModelFileError, listing every problem, unless the flatbuffer fits its target.
 
-    Checked are: one subgraph with one named signature; only ops that the target has, in versions it has; no
+    Checks: one subgraph with one named signature; only ops and versions that the target supports; no
     variable, custom or training op; every dense layer's weights in the file; the rank of every tensor; and for
     network graphs a batch of 1 and the scheme's type at inputs and outputs.
     """

@@ -1,4 +1,4 @@
-"""The C that `export.micro` fills in. @n@ is the detector's name, @N@ the name in capitals."""
+"""C templates that `export.micro` fills in. @n@ is the detector's name, @N@ the name in capitals."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MATRIX_PER_CENTER = """\
     score = fminf(score, distance);
   }
   return score;"""
-# What one row of inputs is of a sensor's scaled readings: code that leaves it in `value`.
+# How one row of inputs follows from a sensor's scaled readings: code that stores it in `value`.
 FEATURES = {
     "values": "value = @n@_value(window, row - {first}, sensor);",
     "mean": "value = @n@_mean(window, sensor);",
@@ -96,7 +96,7 @@ const unsigned int @n@_model_size = {size};
 DETECTOR_H = """\
 // Scaling, quantisation, scoring head and threshold of "{title}" in plain C. Written by saelite.
 //
-// For each reading: while @n@_is_on() says 0 there is no score and no alarm, and the window starts anew after it.
+// For each reading: while @n@_is_on() says 0 there is no score and no alarm, and a new window starts after it.
 // For each window: @n@_inputs() fills the graph's input; the interpreter runs it; @n@_score() turns its
 // outputs into a score (higher is more anomalous); @n@_smooth() averages successive scores;
 // @n@_is_anomaly() compares with the threshold.
@@ -167,7 +167,7 @@ static inline float @n@_scaled(const float *window, int index) {{
   return fminf(fmaxf(value, -@N@_LIMIT), @N@_LIMIT);
 }}
 
-// Whether a reading counts{only_when}. A value that is no finite number decides nothing.
+// Whether a reading counts{only_when}. A value that is not finite does not decide.
 static inline int @n@_is_on(const float *reading) {{
 {is_on}
 }}
@@ -178,7 +178,7 @@ static inline void @n@_inputs(const float *window, {type} *inputs) {{
   }}
 }}
 
-// NAN for a window with a value that is no finite number: leave it out, or repeat the sensor's last value.
+// NAN for a window with a value that is not finite: leave it out, or repeat the sensor's last value.
 static inline float @n@_score(const float *window, {parameters}) {{
   float z[@N@_VARIABLES];
   int n = 0;{unused}

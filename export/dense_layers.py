@@ -1,4 +1,4 @@
-"""Reading plain dense layers off a traced graph: kernels, biases and activations, batch normalisation folded in."""
+"""Reading plain dense layers from a traced graph: kernels, biases and activations, batch normalisation folded in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACTIVATIONS = {"Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Selu": "selu", 
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "Add": np.add, "AddV2": np.add, "BiasAdd": np.add, "Sub": np.subtract, "Mul": np.multiply, "RealDiv": np.divide,
 }  # fmt: skip
-# What constants may be made of: nothing here reads or writes a file.
+# Ops that constants may be computed with: none of them reads or writes a file.
 _CONSTANT_OPS = {"Const", "Rsqrt", "Sqrt", "Square", "Maximum", "Minimum", "Cast", "Neg", "Pack", "Shape",
                  "StridedSlice", "Prod", "ConcatV2", "GatherV2", "Fill", "Reciprocal",
                  *_ARITHMETIC, *_PASS_THROUGH, *_RESHAPES}  # fmt: skip
@@ -50,7 +50,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Activation:
-    """A Keras activation's name, with its parameter where it has one: ``leaky_relu(0.3)``."""
+    """A Keras activation's name, with its parameter if it has one: ``leaky_relu(0.3)``."""
 
     op: str
     name: str
@@ -61,7 +61,7 @@ Step = MatMul | Affine | Activation
 
 @dataclass
 class _Stage:
-    """A dense layer that is being put together."""
+    """A dense layer under construction."""
 
     kernel: Float64Array
     bias: Float64Array
@@ -74,7 +74,7 @@ class _Stage:
 
 @dataclass(frozen=True)
 class TracedNetwork:
-    """The autoencoder that a graph holds.
+    """The autoencoder in a graph.
 
     Parameters
     ----------
@@ -93,12 +93,12 @@ def read_network(traced: TracedGraph, encoder_output: str | None = None) -> Trac
     Parameters
     ----------
     encoder_output : str, optional
-        Name of the code layer; by default the narrowest dense layer is it.
+        Name of the code layer; by default the narrowest dense layer.
 
     Raises
     ------
     ModelFileError
-        If the graph holds anything but a chain of dense layers, or is no autoencoder; the layer is named.
+        If the graph is not a chain of dense layers, or not an autoencoder; the message names the layer.
     UsageError
         If no layer is called `encoder_output`.
     """
@@ -106,8 +106,8 @@ def read_network(traced: TracedGraph, encoder_output: str | None = None) -> Trac
     inputs, outputs = len(stages[0].kernel), len(stages[-1].bias)
     if inputs != outputs or len(stages) < 2:
         raise ModelFileError(
-            f"the model is no autoencoder: it has {len(stages)} dense layer(s), {inputs} inputs and {outputs} outputs. "
-            "Expected an encoder and a decoder that gives back as many values as go in."
+            f"the model is not an autoencoder: it has {len(stages)} dense layer(s), {inputs} inputs and {outputs} "
+            "outputs. Expected an encoder and a decoder with as many outputs as inputs."
         )
     last = _code_stage(stages, traced, encoder_output)
     encoder, decoder = stages[: last + 1], stages[last + 1 :]
@@ -131,7 +131,7 @@ def _code_stage(stages: list[_Stage], traced: TracedGraph, encoder_output: str |
 def _stages(steps: Sequence[Step], traced: TracedGraph) -> list[_Stage]:
     inputs = int(np.prod(traced.input_shape))
     stages: list[_Stage] = []
-    # An affine map that no dense layer before it can take up waits for the next one.
+    # An affine map that cannot be folded into the dense layer before it waits for the next one.
     waiting: Affine | None = None
     for step in steps:
         if isinstance(step, MatMul):
@@ -170,7 +170,7 @@ def _composed(first: Affine, then: Affine) -> Affine:
 
 
 def _tiled(values: Float64Array, width: int) -> Float64Array:
-    """Return one value per unit; those of the last axis of a window repeat for each of its readings."""
+    """Return one value per unit; values along the last axis of a window repeat for each of its readings."""
     flat = values.ravel()
     return np.tile(flat, width // len(flat))
 
@@ -181,13 +181,13 @@ def _unsupported(traced: TracedGraph, op: str, what: str) -> ModelFileError:
 
 @dataclass
 class _Chain:
-    """The way back from a graph's output to its input, as long as it has no fork."""
+    """The path from a graph's output back to its input, which must not fork."""
 
     traced: TracedGraph
     _is_constant: dict[str, bool] = field(default_factory=dict)
 
     def steps(self) -> list[Step]:
-        """Return what happens to the input, in order."""
+        """Return the steps applied to the input, in order."""
         steps: list[Step] = []
         name = self.traced.exit
         while name != self.traced.entry:
@@ -225,12 +225,12 @@ class _Chain:
         value = self._value(constant)
         if op == "RealDiv" and constant_first:
             raise _unsupported(self.traced, name, "a division by its input")
-        # What an affine map does to 0 and to 1 is all there is to know of it.
+        # The images of 0 and 1 determine an affine map.
         at = [_ARITHMETIC[op](value, x) if constant_first else _ARITHMETIC[op](x, value) for x in (0.0, 1.0)]
         return before, Affine(name, np.atleast_1d(at[1] - at[0]), np.atleast_1d(at[0]))
 
     def _swish(self, inputs: list[str]) -> str | None:
-        """Return x where the product is ``x * sigmoid(x)``."""
+        """Return x if the product is ``x * sigmoid(x)``."""
         for x, gate in (inputs, inputs[::-1]):
             node = self.traced.nodes[self._plain(gate)]
             if node.op == "Sigmoid":

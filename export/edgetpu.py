@@ -1,4 +1,4 @@
-"""The Edge TPU: what of a graph will run on it, its compiler, and the manifest that the compiler drops.
+"""The Edge TPU: which ops of a graph run on it, its compiler, and the manifest that the compiler drops.
 
 References
 ----------
@@ -32,7 +32,7 @@ _VERSION = re.compile(r"^Edge TPU Compiler version (\S+)", re.MULTILINE)
 def expected_places(content: bytes) -> tuple[OpPlace, ...]:
     """Return where each op of an uncompiled graph is expected to run, in the graph's order.
 
-    The compiler maps one run of ops from the start; what follows the first op it does not know stays on the CPU.
+    The compiler maps one sequence of ops from the start; everything after the first unsupported op stays on the CPU.
     """
     model = flatbuffer.parse(content)
     (graph,) = model.subgraphs
@@ -79,7 +79,7 @@ def compile_model(model: ModelFile) -> ModelFile | None:
     Raises
     ------
     ModelFileError
-        If the compiler refuses the graph, or leaves all of it to the CPU.
+        If the compiler refuses the graph, or maps none of it.
     """
     compiler = shutil.which(COMPILER)
     if compiler is None:
@@ -107,7 +107,7 @@ def attach(model: ModelFile, compiled: bytes, log: str = "") -> ModelFile:
     ModelFileError
         If the graph holds no part for the Edge TPU, or its inputs and outputs are not the model's.
     """
-    # The compiler leaves nothing after the flatbuffer; a ZIP that is there all the same is not part of it.
+    # The compiler writes nothing after the flatbuffer; a ZIP found there is not part of it.
     ops = flatbuffer.ops(compiled)
     if CUSTOM_OP not in {op.name for op in ops}:
         raise ModelFileError(

@@ -44,7 +44,7 @@ from training.run_folder import RunFolder
 
 _PACKAGES = ("tensorflow", "ai-edge-quantizer")
 _FLOAT32 = "float32"
-# Normal and faulty windows that the finished file is run on in every runtime.
+# Number of normal and of faulty windows that the finished file is run on in every runtime.
 _CHECKED_WINDOWS = 2000
 OnStep = Callable[[str], None]
 
@@ -56,15 +56,15 @@ class ExportSettings:
     Parameters
     ----------
     scheme : str, optional
-        See `export.quantization.SCHEMES`; by default the narrowest that detects as float32 does.
+        See `export.quantization.SCHEMES`; by default the narrowest that detects as well as float32.
     target : str
         A key of `export.targets.TARGETS`.
     runtime_pythons : tuple of Path
-        Pythons of other environments whose runtimes shall run the file too.
+        Pythons of other environments, whose runtimes must run the file too.
     budget : FalseAlarmBudget
-        What the threshold is fitted for.
+        The alarm budget that the threshold is fitted for.
     limits : ParityLimits
-        How far a scheme may be from float32 before a wider one is taken.
+        How far a scheme may differ from float32 before a wider one is tried.
     """
 
     scheme: str | None = None
@@ -76,7 +76,7 @@ class ExportSettings:
 
 @dataclass(frozen=True)
 class _Made:
-    """A finished file, what it gave for the checked windows, and what it was found to be worth."""
+    """A finished file, its outputs for the checked windows, and the result of the comparison."""
 
     model: ModelFile
     scoring: FittedScoring
@@ -89,15 +89,15 @@ class _Made:
 def export_run(
     run: RunFolder, settings: ExportSettings, on_step: OnStep = lambda _: None, labelled: Labelled | None = None
 ) -> ModelFile:
-    """Quantise, fit on what the quantised network gives, run, and compare; return the file's contents.
+    """Quantise, fit on the quantised network's outputs, run, and compare; return the file's contents.
 
-    Schemes are tried from the narrowest on; the first that alarms and ranks synthetic faults as float32 does is taken.
-    The widest that is allowed is taken in any case, and the manifest says what it does not keep.
+    Schemes are tried from the narrowest to the widest; the first that alarms and ranks synthetic faults as float32
+    does is taken. The widest allowed scheme is taken in any case; the manifest then lists how it differs.
 
     Parameters
     ----------
     labelled : Labelled, optional
-        Windows on which ROC-AUC must not fall either.
+        Windows on which ROC-AUC must not fall, in addition to the synthetic faults.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def export_run(
         If a layer cannot be exported, the finished graph does not fit the target, or an installed runtime
         refuses it.
     ParityError
-        If the float32 graph is not the full model.
+        If the float32 graph does not match the full model.
     RuntimeUnavailableError
         If no runtime is installed to check the file in.
     """
@@ -133,7 +133,7 @@ def export_run(
 
 
 class _Maker:
-    """Makes one file per scheme of the same run, beside the float32 detector they are compared with."""
+    """Makes one file per scheme from the same run, and the float32 detector that they are compared with."""
 
     def __init__(  # noqa: PLR0913 - what to make, how, and where it is checked
         self,
@@ -200,7 +200,7 @@ class _Maker:
         return parity._replace(labelled_roc_auc_full=before, labelled_roc_auc=after)
 
     def _model(self, scheme: str, fitted: FittedScoring, outputs: FileOutputs) -> ModelFile:
-        """Return the file before it was compared: without parity and runtimes."""
+        """Return the file before the comparison, without parity and runtimes."""
         run, target = self._run, self._target
         preprocessing, arrays = run.spec.preprocessing, {}
         if target.graph == DETECTOR:
@@ -233,7 +233,7 @@ class _Maker:
 
 
 def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
-    """Return normal windows and some with faults, and which have one."""
+    """Return normal and faulty windows, and which ones are faulty."""
     normal = probe.run.windows.windows
     normal = normal[:: -(-len(normal) // _CHECKED_WINDOWS)]
     faulty = np.concatenate([normal[:0], *(fault.windows for fault in probe.faults)])
@@ -242,13 +242,13 @@ def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
 
 
 def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
-    """Raise ParityError if the float32 graph is not the model: something is wrong then that no limit shall hide."""
+    """Raise ParityError if the float32 graph does not match the model; no option relaxes this check."""
     codes = run.windows.codes
     reach = max(1.0, float(np.abs(codes).max(initial=0.0)))
     difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
     if difference > FLOAT32_CODES_LIMIT:
         raise ParityError(
-            f"the rebuilt float32 graph is not the full model: codes differ by {difference:.3g}, "
+            f"the rebuilt float32 graph does not match the full model: codes differ by {difference:.3g}, "
             f"expected at most {FLOAT32_CODES_LIMIT:g}. Nothing is written."
         )
 
@@ -265,7 +265,7 @@ def _not_run(target: Target, outputs: tuple[RuntimeOutputs, ...]) -> tuple[NotRu
 
 
 def _quantization(graph: bytes, scheme: str, target: Target, inputs: FloatArray) -> Quantization:
-    """Read scale and zero point off the finished graph, and measure what they clip."""
+    """Read scale and zero point from the finished graph, and measure what they clip."""
     entry = flatbuffer.quantized_input(graph)
     if entry is None:
         return Quantization(scheme, target.granularity)

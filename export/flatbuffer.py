@@ -1,4 +1,4 @@
-"""Reading a TFLite flatbuffer as it stands: ops, tensors, names."""
+"""Reading a TFLite flatbuffer: ops, tensors, names."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def parse(flatbuffer: bytes) -> Any:
     Raises
     ------
     ModelFileError
-        If it is no TFLite flatbuffer.
+        If it is not a TFLite flatbuffer.
     """
     try:
         return _with_buffers_inside(schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0)), flatbuffer)
-    except Exception as error:  # the generated reader raises whatever random bytes lead it to
+    except Exception as error:  # the generated reader raises arbitrary errors on random bytes
         raise ModelFileError(
             f"not a readable TFLite flatbuffer, it is truncated or damaged ({type(error).__name__}: {error}). "
             "Copy or export the file again."
@@ -35,7 +35,7 @@ def parse(flatbuffer: bytes) -> Any:
 
 
 def _with_buffers_inside(model: Any, content: bytes) -> Any:
-    """Return the tree with buffers that lie behind the flatbuffer read into it: they move when it changes size.
+    """Return the tree with the buffers after the flatbuffer read into it: their offsets change with its size.
 
     The quantiser puts large constants there; ``offset`` counts from the file's first byte.
     """
@@ -54,7 +54,7 @@ def serialize(model: Any) -> bytes:
 
 
 def ops(flatbuffer: bytes) -> tuple[Op, ...]:
-    """Return the kinds of op in a flatbuffer with their versions and how often each stands in it."""
+    """Return the kinds of op in a flatbuffer with versions and counts."""
     model = parse(flatbuffer)
     counts = Counter(operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators)
     return tuple(
@@ -72,11 +72,11 @@ def op_name(code: Any) -> str:
 
 
 def name_tensors(flatbuffer: bytes, float_graph: bytes) -> bytes:
-    """Return the flatbuffer with its inputs and outputs called as in the float graph's signature.
+    """Return the flatbuffer with its inputs and outputs named as in the float graph's signature.
 
     Any host then finds ``window``, ``codes``, ``score`` and ``contributions`` by name, with or without
-    support for signatures. The quantiser keeps the order of inputs and outputs but leaves the signature
-    pointing at tensors that are no outputs any more, so it is set right as well.
+    support for signatures. The quantiser keeps the order of inputs and outputs, but its signature points to tensors
+    that are no longer outputs; this is corrected too.
     """
     original, model = parse(float_graph), parse(flatbuffer)
     (signature,), (before,) = original.signatureDefs, original.subgraphs
@@ -100,7 +100,7 @@ def signature_inputs(flatbuffer: bytes) -> list[str]:
 
 
 def sole_inputs_of(flatbuffer: bytes, name: str) -> list[str]:
-    """Return the names of the tensors that go into an op called `name` and nowhere else."""
+    """Return the names of the tensors that feed only ops called `name`."""
     model = parse(flatbuffer)
     names = []
     for graph in model.subgraphs:
@@ -114,7 +114,7 @@ def sole_inputs_of(flatbuffer: bytes, name: str) -> list[str]:
 
 
 def quantized_input(flatbuffer: bytes) -> tuple[float, int] | None:
-    """Return scale and zero point of the network's quantised input; None where it takes float32."""
+    """Return scale and zero point of the network's quantised input; None if it takes float32."""
     model = parse(flatbuffer)
     (graph, *_) = model.subgraphs
     entry = scale_of(graph.tensors[graph.inputs[0]])

@@ -1,8 +1,8 @@
 """The whole detector as one TFLite graph, rebuilt from plain weights.
 
 ``window`` (raw sensor units) → scaling → encoder (→ decoder) → head → ``codes``, ``score``, ``contributions`` and
-``expected``. Nothing of training is left: no penalty, no optimizer, no Keras object. Heads are fitted on what the
-quantised network gives, so there is a graph without a head as well: the probe.
+``expected``. Nothing of training is left: no penalty, no optimizer, no Keras object. Heads are fitted on the outputs
+of the quantised network, so there is also a graph without a head: the probe.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def build_detector_graph(
 ) -> bytes:
     """Return the whole detector as a float32 flatbuffer with the signature ``serving_default``.
 
-    The batch size is left open. Tensors keep the converter's names until `export.flatbuffer.name_tensors`
-    gives them their own.
+    The batch size is left open. `export.flatbuffer.name_tensors` later replaces the converter's tensor
+    names.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
     def run(window: tf.Tensor) -> dict[str, tf.Tensor]:
         inputs = network_inputs(window, preprocessing)
         with tf.name_scope(f"{HEAD_SCOPE}/"):
-            # A tensor of its own: the network's input itself would come out in the network's type.
+            # A separate tensor: the network's input itself would be returned in the network's type.
             seen = inputs + tf.reshape(_nan_unless_finite(window), (-1, 1))
         return {"inputs": seen, **_network_outputs(inputs, network, tuple(PARTS))}
 
@@ -77,7 +77,7 @@ def build_network_graph(network: Network, heads: tuple[str, ...]) -> bytes:
     """Return the network alone: ``inputs`` (1, inputs) → ``codes``.
 
     If one of the heads needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales
-    and scores. The batch is 1: the Edge TPU knows fixed shapes only.
+    and scores. The batch is 1, because the Edge TPU supports fixed shapes only.
     """
     entry = tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs")
     return _convert(lambda inputs: _network_outputs(inputs, network, heads), entry)
@@ -103,7 +103,7 @@ def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) ->
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder, signatures={"serving_default": module.run})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        # The converter's C++ chatter goes past Python's logging.
+        # The converter's C++ messages bypass Python's logging.
         with silent_stderr():
             return bytes(converter.convert())
 
@@ -151,7 +151,7 @@ def _distances(z: tf.Tensor, head: Head) -> tf.Tensor:
 def _attributions(
     inputs: tf.Tensor, score: tf.Tensor, distances: tf.Tensor, sensors: int, attribution: Attribution
 ) -> dict[str, tf.Tensor]:
-    """Return what `edge_runtime.inference.attribution` computes, of the mode whose distance is the smallest."""
+    """Return what `edge_runtime.inference.attribution` computes, for the nearest mode."""
     modes = len(attribution.mean)
     nearest = tf.cast(tf.reduce_min(distances, axis=1, keepdims=True) >= distances, tf.float32) if modes > 1 else None
     ratios = _of_mode(inputs, nearest, attribution.mean, attribution.blame, lambda x: _by_sensor(x, sensors))
@@ -193,13 +193,13 @@ def _of_mode(  # noqa: PLR0913 - one affine map per mode, and what to do with it
 def _nan_unless_finite(window: tf.Tensor) -> tf.Tensor:
     """Return 0 for each window of finite values, NaN for all others, shape (n,).
 
-    int8 has no NaN: a missing value would become some code, and the score a number like any other.
+    int8 has no NaN: a missing value would become an ordinary code, and the score an ordinary number.
     """
     return tf.reduce_sum(window - window, axis=(1, 2))
 
 
 def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Tensor]:
-    """Return what the hidden layers give, and the codes."""
+    """Return the outputs of the hidden layers, and the codes."""
     *hidden, codes = _layers(inputs, network.encoder, "encoder")
     if network.kept:
         codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], tf.float32)
@@ -207,7 +207,7 @@ def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Te
 
 
 def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[tf.Tensor]:
-    """Return what each layer gives, the last one last."""
+    """Return the output of each layer, in order."""
     outputs = []
     for number, layer in enumerate(layers):
         activation = _activation(layer.activation, f"{part} layer {number}")

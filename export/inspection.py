@@ -1,4 +1,4 @@
-"""What is in a flatbuffer, ours or anyone's: ops with versions, tensors with scales, sizes, multiplications."""
+"""The contents of any TFLite flatbuffer: ops with versions, tensors with scales, sizes, multiplications."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def inspect_flatbuffer(content: bytes) -> Inspection:
     Raises
     ------
     ModelFileError
-        If it is none.
+        If it is not a TFLite flatbuffer.
     """
     model = flatbuffer.parse(content)
     signatures = tuple(f"{one.signatureKey.decode()}({_names(one.inputs)}) -> {_names(one.outputs)}"
@@ -86,7 +86,7 @@ def _op(model: Any, graph: Any, operator: Any) -> OpRow:
 
 
 def _macs(name: str, graph: Any, operator: Any) -> int:
-    """Return multiplications: weights times the places they are used at."""
+    """Return the number of multiplications: weights times the positions at which they are used."""
     if name not in ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D"):
         return 0
     weights = int(np.prod(graph.tensors[operator.inputs[1]].shape))

@@ -1,7 +1,7 @@
-"""A Keras autoencoder of anyone's, plus normal data, as a run that can be exported.
+"""Any Keras autoencoder plus normal data, as a run that can be exported.
 
-The model's inputs are taken as they are: no scaling is put before it. Its score is the squared prediction
-error (head ``spe``), which is what such models are trained for.
+The model's inputs are not scaled. Its score is the squared prediction error (head ``spe``), which is what such models
+are trained to minimise.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _PACKAGES = ("tensorflow", "keras", "numpy")
 
 
 def read_source(path: Path, representative: Path | None = None, encoder_output: str | None = None) -> RunFolder:
-    """Return the run that `path` holds: a run folder as it is, a Keras model with its normal data.
+    """Return the run at `path`: a run folder, or a Keras model with its normal data.
 
     Raises
     ------
     UsageError
-        If an option does not go with the source.
+        If an option does not apply to the source.
     ModelFileError
         If the source cannot be read, or holds a layer that cannot be exported.
     RecordingError

@@ -1,4 +1,4 @@
-"""Labelled windows, where there are any: what detection is worth before and after quantisation."""
+"""Labelled windows, to measure detection before and after quantisation."""
 
 from __future__ import annotations
 

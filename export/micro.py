@@ -101,7 +101,7 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
 
 
 def _is_on(spec: DetectorSpec) -> str:
-    """Return the body that says what `edge_runtime.signal.only_when` says."""
+    """Return the C body equivalent to `edge_runtime.signal.only_when`."""
     names = spec.sensor_names
     lines = []
     for one in parse_condition(spec.only_when):
@@ -111,7 +111,7 @@ def _is_on(spec: DetectorSpec) -> str:
 
 
 def _features(preprocessing: Preprocessing) -> Iterable[str]:
-    """Yield the code of each feature, behind the condition on the rows of inputs that hold it."""
+    """Yield the code of each feature, after the condition on the input rows that hold it."""
     row, time = 0, np.arange(preprocessing.window) - (preprocessing.window - 1) / 2
     slope_factor = (preprocessing.window - 1) / max(float(np.square(time).sum()), 1e-30)
     for feature in preprocessing.features:
@@ -122,7 +122,7 @@ def _features(preprocessing: Preprocessing) -> Iterable[str]:
 
 
 def _gather(model: ModelFile) -> Iterable[str]:
-    """Yield the loops that put ``z - mean`` together, in the head's order."""
+    """Yield the loops that assemble ``z - mean``, in the head's order."""
     outputs = {output.name: output for output in model.manifest.outputs}
     preprocessing = model.manifest.spec.preprocessing
     shapes = {output.name: width for output, width in zip(model.manifest.outputs, output_widths(model), strict=True)}
@@ -163,7 +163,7 @@ def _floats(values: Iterable[float]) -> str:
 
 
 def _float(value: float) -> str:
-    """Return a float32 as C writes it: nine digits tell any two apart."""
+    """Return a float32 as a C literal; nine digits distinguish any two values."""
     text = f"{np.float32(value):.9g}"
     return f"{text if any(mark in text for mark in '.e') else f'{text}.0'}f"
 

@@ -1,4 +1,4 @@
-"""Normal data for a model without a run folder: what it is quantised with, compared on and judged by."""
+"""Normal data for a model without a run folder, used for quantisation, comparison and fitting."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _LEAST_WINDOWS = 16
 
 @dataclass(frozen=True)
 class NormalData:
-    """Values as the model takes them, unscaled by us.
+    """Values as the model takes them, not scaled by saelite.
 
     Parameters
     ----------
     values : ndarray of shape (n, …), float32
         Rows, or windows of rows.
     sensors : tuple of str
-        Column names; empty where the file has none.
+        Column names; empty if the file has none.
     sha256 : str
         Of the file.
     """
@@ -37,7 +37,7 @@ class NormalData:
     sha256: str
 
     def windows(self, inputs: int, readings: int) -> FloatArray:
-        """Return windows of shape (n, readings, sensors) for a model of so many inputs.
+        """Return windows of shape (n, readings, sensors) for a model with `inputs` inputs.
 
         Raises
         ------
@@ -57,7 +57,7 @@ class NormalData:
             raise RecordingError("the representative data hold NaN or infinite values. Leave those rows out.")
         if len(windows) < _LEAST_WINDOWS:
             raise RecordingError(
-                f"too few representative windows: expected at least {_LEAST_WINDOWS}, better some hundreds. "
+                f"too few representative windows: expected at least {_LEAST_WINDOWS}, preferably several hundred. "
                 f"Received: {len(windows)}."
             )
         return windows
@@ -92,7 +92,7 @@ def _array(path: Path) -> npt.NDArray[np.float32]:
         content = np.load(path, allow_pickle=False)
         return np.asarray(content if isinstance(content, np.ndarray) else _only_array(content, path), np.float32)
     except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise RecordingError(f"{path} holds no array of numbers ({error}).") from error
+        raise RecordingError(f"{path} holds no numeric array ({error}).") from error
 
 
 def _only_array(archive: np.lib.npyio.NpzFile, path: Path) -> npt.NDArray[np.float32]:

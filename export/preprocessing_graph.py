@@ -67,6 +67,6 @@ def _log_power(rows: tf.Tensor, dft: FloatArray, weights: FloatArray) -> tf.Tens
 
 
 def _by_sensor(x: tf.Tensor, preprocessing: Preprocessing, function: Callable[[Any], Any]) -> tf.Tensor:
-    """Apply a function of rows (n * sensors, window): one large product instead of many small ones."""
+    """Apply a function to rows (n * sensors, window): one large product instead of many small ones."""
     result = function(tf.reshape(tf.transpose(x, (0, 2, 1)), (-1, preprocessing.window)))
     return tf.transpose(tf.reshape(result, (-1, preprocessing.sensors, result.shape[1])), (0, 2, 1))

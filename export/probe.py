@@ -1,4 +1,4 @@
-"""Running a network by itself, to fit on what it gives: in the graph's own numbers, in a real runtime."""
+"""Running a network on its own in a real runtime, in the graph's number format, to fit on its outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Probe:
     target : Target
     float_graph : bytes
     sample : ndarray
-        What its input is given to find the ranges of its tensors.
+        Representative inputs, from which the ranges of its tensors are found.
     faults : tuple of Fault
     """
 
@@ -43,7 +43,7 @@ class Probe:
 
     @classmethod
     def of(cls, run: RunFolder, target: Target) -> Probe:
-        """Build the graph of everything that a head may be made of."""
+        """Build a graph that outputs everything a head may use."""
         preprocessing, windows = run.spec.preprocessing, run.windows.windows
         if target.graph == DETECTOR:
             graph = build_probe_graph(run.network, preprocessing)
@@ -52,7 +52,7 @@ class Probe:
         return cls(run, target, graph, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
 
     def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
-        """Return what the network gives when it is quantised so."""
+        """Return the network's outputs under a quantisation scheme."""
         graph = flatbuffer.name_tensors(quantize(self.float_graph, scheme, self.target, self.sample), self.float_graph)
         return file_outputs(
             lambda windows: self._run(graph, runtime, windows),
@@ -72,19 +72,19 @@ class Probe:
 
 
 def representative(run: RunFolder, target: Target) -> FloatArray:
-    """Return the representative dataset of a graph: normal windows, evenly spread, and every sensor far out."""
+    """Return the representative dataset of a graph: normal windows, evenly spread, and each sensor at its limits."""
     windows = run.windows.windows
     sample = representative_dataset(windows[:: -(-len(windows) // _REPRESENTATIVE_WINDOWS)], run.spec.preprocessing)
     return sample if target.graph == DETECTOR else run.spec.preprocessing.transform(sample)
 
 
 def heads_for(network: Network) -> tuple[str, ...]:
-    """Return the heads that a network has the parts for."""
+    """Return the heads for which a network has the parts."""
     return tuple(kind for kind in PARTS if network.decoder or not needs_decoder(kind))
 
 
 def parts_of(outputs: dict[str, FloatArray]) -> Parts:
-    """Return what heads are made of, from a probe graph's outputs by name."""
+    """Return the parts that heads use, from a probe graph's outputs by name."""
     inputs = outputs["inputs"]
     hidden = [outputs[name] for name in hidden_outputs(outputs)]
     parts = {

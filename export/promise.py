@@ -1,4 +1,4 @@
-"""What a fitted limit lets a file promise: false alarms to expect, at most, and what would make it better."""
+"""The promise of a fitted limit: expected false alarms, their upper bound, and how to improve them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.budget import UNITS_S, FalseAlarmBudget
 from export.fitting.limit import Limit
 
-METHOD = "Student's t on log scores of blocks left out"
+METHOD = "Student's t on log scores of held-out blocks"
 
 
 def window_s_of(preprocessing: Preprocessing) -> float:
-    """Return the seconds from one window to the next, 0 where the recording did not say."""
+    """Return the seconds from one window to the next, 0 if unknown."""
     return preprocessing.stride / preprocessing.rate_hz if preprocessing.rate_hz else 0.0
 
 
@@ -22,9 +22,9 @@ def threshold_of(limit: Limit, budget: FalseAlarmBudget, window_s: float) -> Thr
     ----------
     limit : Limit
     budget : FalseAlarmBudget
-        What was asked for.
+        The budget asked for.
     window_s : float
-        Seconds between two windows; 0 where unknown: then nothing is promised by time.
+        Seconds between two windows; 0 if unknown; no rate per time is promised then.
     """
     alarms = _per_unit(budget, window_s)
     is_kept = limit.share <= limit.share_wanted * (1 + 1e-9)
@@ -44,7 +44,7 @@ def threshold_of(limit: Limit, budget: FalseAlarmBudget, window_s: float) -> Thr
 
 
 def _per_unit(budget: FalseAlarmBudget, window_s: float) -> float | None:
-    """Return how many windows the budget's unit has."""
+    """Return the number of windows in the budget's unit."""
     if budget.unit == "reading":
         return 1.0
     return UNITS_S[budget.unit] / window_s if window_s else None

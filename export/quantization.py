@@ -16,9 +16,9 @@ from export.targets import NETWORK, Target
 
 SCHEMES = {
     "int8": "weights and activations in 8 bits",
-    "mixed": "the first layer in float32, the others in 8 bits: for few inputs, which 8 bits would round too far",
+    "mixed": "the first layer in float32, the others in 8 bits: for few inputs, which 8 bits would round too coarsely",
     "int16x8": "weights in 8 bits, activations in 16",
-    "dynamic": "weights in 8 bits, activations quantised anew for each window",
+    "dynamic": "weights in 8 bits, activations quantised separately for each window",
     "float16": "weights in 16-bit float, arithmetic in float32",
     "float32": "nothing is quantised",
 }
@@ -48,10 +48,10 @@ def quantize(float_graph: bytes, scheme: str, target: Target, representative: Fl
     scheme : str
         A key of `SCHEMES`.
     target : Target
-        Says whether weights have a scale per tensor or per channel; a network graph is quantised up to its
+        Determines whether weights have a scale per tensor or per channel; a network graph is quantised up to its
         inputs and outputs.
     representative : ndarray of shape (n, …), float32
-        What the graph's input is given: see `representative_dataset`.
+        Inputs of the graph, see `representative_dataset`.
     """
     if scheme == "float32":
         return float_graph
@@ -80,10 +80,10 @@ def _ranges(
 ) -> dict[str, dict[str, FloatArray]]:
     """Return the range of each tensor over the representative dataset."""
     (name,) = flatbuffer.signature_inputs(float_graph)
-    # All windows as one sample: over several the tool would average the ranges instead of taking the widest.
+    # All windows as one sample: over several samples the tool would average the ranges instead of taking the widest.
     ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({_SIGNATURE: [{name: representative}]}, num_threads=1)
-    # Int8 steps spread over a range of ± 40 would be 0.3 wide, and a code could not be told from the next:
-    # what goes into a sigmoid, and nowhere else, needs no range beyond where the sigmoid still moves.
+    # Int8 steps over a range of ± 40 would be 0.3 wide, too coarse to separate codes. Values that feed only a
+    # sigmoid need no range beyond the one in which the sigmoid changes.
     for tensor in flatbuffer.sole_inputs_of(float_graph, "LOGISTIC"):
         ranges[tensor]["min"] = np.maximum(ranges[tensor]["min"], -_SIGMOID_REACH)
         ranges[tensor]["max"] = np.minimum(ranges[tensor]["max"], _SIGMOID_REACH)
@@ -91,10 +91,10 @@ def _ranges(
 
 
 def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) -> FloatArray:
-    """Return normal windows plus, for each sensor, windows with that sensor far out on either side.
+    """Return normal windows plus, for each sensor, windows with that sensor at its limit on either side.
 
-    Normal windows alone would clip anomalies at the quantised input. Far out is the preprocessing's limit;
-    for raw values, which have none, a quarter of the sensor's own range beyond what was seen.
+    Normal windows alone would clip anomalies at the quantised input. The limit is that of the preprocessing; raw
+    values have none, so it is a quarter of the sensor's range beyond what was seen.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) ->
 
 
 def _shapes(preprocessing: Preprocessing) -> FloatArray:
-    """Return courses of one sensor that are as far out as can be, shape (n, window), from -1 to 1.
+    """Return the most extreme shapes of one sensor over a window, shape (n, window), from -1 to 1.
 
     Levels for values; for features also slopes, alternation, and a tone in each band of a spectrum.
     """

@@ -21,7 +21,7 @@ from export import runtime_worker
 from export.targets import DETECTOR, Target
 
 _TIMEOUT_S = 300
-# Standard library alone, so that it runs with any Python.
+# Only the standard library, so that it runs with any Python.
 _PROBE = """
 import importlib.metadata as metadata, json, sys
 found = {}
@@ -36,7 +36,7 @@ print(json.dumps(found))
 
 @dataclass(frozen=True)
 class InstalledRuntime:
-    """A runtime, and the Python it is installed for.
+    """A runtime and the Python it is installed in.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class InstalledRuntime:
 
 @dataclass(frozen=True)
 class RuntimeOutputs:
-    """What a runtime gave for some windows.
+    """A runtime's outputs for some windows.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def runtimes_for(target: Target, pythons: Sequence[Path] = ()) -> list[Installed
     RuntimeUnavailableError
         If there is none.
     UsageError
-        If one of `pythons` is no Python.
+        If one of `pythons` is not a Python.
     """
     found = [InstalledRuntime.here(runtime) for runtime in installed_runtimes()]
     found += [runtime for python in pythons for runtime in _installed_for(python)]
@@ -104,7 +104,7 @@ def runtimes_for(target: Target, pythons: Sequence[Path] = ()) -> list[Installed
 
 
 def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -> RuntimeOutputs:
-    """Return what a runtime gives for every window, one interpreter call each, as on the device.
+    """Return a runtime's outputs for every window, one interpreter call each, as on the device.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -
     Raises
     ------
     ModelFileError
-        If the runtime refuses the graph, with its own words; or if it lets a missing value pass for a number.
+        If the runtime refuses the graph, with the runtime's message, or if it scores a missing value as a number.
     """
     if model.manifest.graph == DETECTOR:
         return _run_detector(installed, model.flatbuffer, windows)
@@ -124,7 +124,7 @@ def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -
 
 
 def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: FloatArray) -> RuntimeOutputs:
-    """Run a whole detector on the windows, and on one more with a value missing: that one must get no score."""
+    """Run a whole detector on the windows, and on one more with a missing value, which must score NaN."""
     incomplete = windows[:1].copy()
     incomplete[0, 0, -1] = np.nan
     outputs, machine = run_graph(installed, flatbuffer, np.concatenate([windows, incomplete]))
@@ -132,7 +132,7 @@ def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: Float
     if not np.isnan(last):
         raise ModelFileError(
             f"{installed.title} scores a window with a missing value: expected NaN. Received: {last:g}. "
-            "Nobody could tell such a score from a real one; check the file in another runtime."
+            "Such a score looks like a real one. Check the file in another runtime."
         )
     return RuntimeOutputs(installed, machine, outputs["codes"][:-1], scores[:-1])
 

@@ -1,7 +1,7 @@
-"""Run a flatbuffer on inputs in a process of its own: ``runtime_worker.py MODULE GRAPH INPUTS OUTPUTS``.
+"""Run a flatbuffer on inputs in its own process: ``runtime_worker.py MODULE GRAPH INPUTS OUTPUTS``.
 
-It stands alone (numpy and one interpreter), so that it also runs with the Python of an environment in which
-saelite is not installed. tflite_runtime cannot be loaded beside tensorflow, hence a process per runtime.
+It needs only numpy and one interpreter, so it also runs in an environment without saelite. tflite_runtime cannot be
+loaded beside tensorflow, hence one process per runtime.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a SavedModel may not hold: ops that read or write files, print, or run code of somebody's.
+"""Ops that a SavedModel may not hold: those that read or write files, print, or run foreign code.
 
-TensorFlow runs some of a SavedModel's functions as it loads it, and all of its signature when that is converted. So its
-ops are looked at in the file, before any is loaded.
+TensorFlow runs some of a SavedModel's functions while loading it, and all of its signature during conversion. The ops
+are therefore checked in the file before anything is loaded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _FORBIDDEN = frozenset({
     "CreateSummaryDbWriter", "InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "DatasetToTFRecord",
     "RemoteCall", "SnapshotDataset", "SnapshotDatasetV2",
 })  # fmt: skip
-# Every SavedModel has these two, for whoever calls them; nothing else in it may.
+# Every SavedModel has these two functions; no other may use such ops.
 _CHECKPOINTS = ("__inference__traced_save", "__inference__traced_restore")
 
 
 def refuse_ops_with_effects(folder: Path) -> None:
-    """Look at the ops of a SavedModel.
+    """Check the ops of a SavedModel.
 
     Raises
     ------

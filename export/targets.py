@@ -1,9 +1,9 @@
-"""Where an exported file will run, and what that place can do. A new target is one more entry in `TARGETS`.
+"""Where an exported file will run, and what that target supports. A new target is one more entry in `TARGETS`.
 
 The ops and their newest versions are those the runtime registers (``tensorflow/lite/core/kernels/register.cc``
 of TensorFlow 2.14 for tflite-runtime) or its documentation lists (https://coral.ai/docs/edgetpu/models-intro for
-the Edge TPU; ``all_ops_resolver`` of tflite-micro). A version that fits is no proof: the exporter also runs the
-file in every runtime of the target that it finds.
+the Edge TPU; ``all_ops_resolver`` of tflite-micro). A matching version proves little, so the exporter also runs
+the file in every runtime of the target that it finds.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ DETECTOR, NETWORK = "detector", "network"
 
 @dataclass(frozen=True)
 class Target:
-    """One place to run in.
+    """One kind of device or runtime.
 
     Parameters
     ----------
     name : str
-        What ``--target`` calls it.
+        Its name in ``--target``.
     graph : str
         ``detector``: float32 window in, score out. ``network``: batch 1, the host scales and scores.
     schemes : tuple of str
@@ -36,9 +36,9 @@ class Target:
     ops : mapping of str to int
         Allowed ops with their newest version.
     max_rank : int
-        Most dimensions of a tensor.
+        Maximum number of dimensions of a tensor.
     never_run : tuple of str
-        What the exporter cannot check for want of the device, for the manifest.
+        What the exporter cannot check without the device; recorded in the manifest.
     """
 
     name: str
@@ -59,7 +59,7 @@ _FLOAT_PARTS = {"ABS": 5, "ADD": 5, "CAST": 5, "CONCATENATION": 4, "DEQUANTIZE":
                 "TOPK_V2": 3, "TRANSPOSE": 6}  # fmt: skip
 _TFLITE_OPS = {**_FLOAT_PARTS, "FULLY_CONNECTED": 10, "LOGISTIC": 3, "TANH": 3}
 _LITERT_OPS = {**_TFLITE_OPS, "FULLY_CONNECTED": 12}
-# Only what the compiler maps and a dense network can hold; versions as converters of its time wrote them.
+# Only ops that the compiler maps and a dense network can hold, in the versions that converters of its time wrote.
 EDGETPU_OPS = {"ADD": 2, "CONCATENATION": 2, "FULLY_CONNECTED": 5, "LOGISTIC": 2, "MAXIMUM": 2, "MINIMUM": 2, "MUL": 2,
                "QUANTIZE": 2, "RELU": 2, "RELU6": 2, "RELU_N1_TO_1": 1, "RESHAPE": 1, "SUB": 2, "TANH": 2}  # fmt: skip
 _MICRO_OPS = {"ADD": 5, "DEQUANTIZE": 5, "ELU": 1, "EXP": 2, "FULLY_CONNECTED": 10, "LEAKY_RELU": 2, "LOG": 2,
@@ -93,12 +93,12 @@ TARGETS: Mapping[str, Target] = {
 
 
 def find_target(name: str, scheme: str | None) -> tuple[Target, tuple[str, ...]]:
-    """Return the target called `name` and the schemes to try: the one that is asked for, or the target's ladder.
+    """Return the target called `name` and the schemes to try: the requested one, or the target's ladder.
 
     Raises
     ------
     UsageError
-        If there is no such target, or it does not know the scheme.
+        If there is no such target, or it does not support the scheme.
     """
     if name not in TARGETS:
         raise UsageError(f"unknown target: expected one of {', '.join(TARGETS)}. Received: {name!r}")

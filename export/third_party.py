@@ -1,8 +1,8 @@
-"""A manifest for a .tflite autoencoder of anyone's: what goes in, what comes out, what that is worth.
+"""A manifest for any .tflite autoencoder: its inputs, its outputs, and how they are scored.
 
-The graph stays as it is, byte for byte; the host scales its inputs and computes the score from its outputs. What is not
-said by hand is read off the graph, or fitted on normal data with what the graph itself gives: the threshold on scores
-of blocks that the head was not fitted on, as in `export.fitting.choice`. The score is normalised: the threshold is 1.
+The graph is kept byte for byte; the host scales its inputs and computes the score from its outputs. What the user does
+not specify is read from the graph or fitted on its outputs for normal data: the threshold on scores of blocks that the
+head was not fitted on, as in `export.fitting.choice`. The score is normalised: the threshold is 1.
 """
 
 from __future__ import annotations
@@ -51,26 +51,26 @@ _NOTHING: FloatArray = np.empty(0, np.float32)
 
 @dataclass(frozen=True)
 class ByHand:
-    """What is known of the graph.
+    """What the user specifies about the graph.
 
     Parameters
     ----------
     sensors : tuple of str
         By default the columns of the normal data, or ``x0``, ``x1`` …
     window : int, optional
-        Readings that the graph sees at once; by default what its input's shape says, or one.
+        Readings that the graph takes at once; by default from its input shape, or one.
     scaling : str
-        ``none``: the graph takes raw values; ``standard``: mean and deviation of the normal data.
+        ``none``: the graph takes raw values; ``standard``: mean and standard deviation of the normal data.
     center, scale : tuple of float
         One per sensor: the graph takes ``(value - center) / scale``.
     reconstruction, codes : str
-        Outputs of the graph by name; a sole output needs none.
+        Names of the graph's outputs; a single output needs none.
     head : str, optional
-        One of `HEADS`; by default ``spe``, or ``t2`` for a graph that gives codes alone.
+        One of `HEADS`; by default ``spe``, or ``t2`` for a graph that outputs only codes.
     head_file : Path, optional
         .npz with the head's ``mean`` and ``whitening``, as in a run folder.
     threshold : float, optional
-        Of the score as the head gives it; above 0.
+        Threshold of the head's score, above 0.
     """
 
     sensors: tuple[str, ...] = ()
@@ -101,11 +101,11 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
     Raises
     ------
     ModelFileError
-        If the graph is none that can be described so, or no installed runtime runs it.
+        If the graph cannot be described in this way, or no installed runtime runs it.
     RecordingError
         If the normal data do not fit the graph.
     UsageError
-        If something is missing that can neither be read nor fitted.
+        If a missing setting can be neither read nor fitted.
     """
     if by_hand.threshold is not None and not 0 < by_hand.threshold < np.inf:
         raise UsageError(f"--threshold: expected a number above 0. Received: {by_hand.threshold}")
@@ -122,7 +122,7 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
     preprocessing = _preprocessing(by_hand, names, window, windows)
     host = HostScoring(preprocessing, Head(kind, _NOTHING, _NOTHING), ends.quantization, ends.outputs)
     if windows is None:
-        # Nothing to fit on: one window shows that the runtimes run the graph.
+        # Without data to fit on, one window shows that the runtimes run the graph.
         windows = np.tile(np.asarray(preprocessing.center, np.float32), (1, window, 1))
     runs, refusals = _run_everywhere(content, ends, host.inputs(windows))
     parts = [host.parts(windows, run.outputs) for run in runs]
@@ -161,7 +161,7 @@ def describe_graph(content: bytes, name: str, by_hand: ByHand, normal: Path | No
 
 @dataclass(frozen=True)
 class _Run:
-    """What one runtime gave for all windows."""
+    """One runtime's outputs for all windows."""
 
     runtime: InstalledRuntime
     machine: str
@@ -169,7 +169,7 @@ class _Run:
 
 
 def _sensors(ends: GraphEnds, by_hand: ByHand, data: NormalData | None) -> tuple[tuple[str, ...], int]:
-    """Return the sensors' names and how many readings go in at once."""
+    """Return the sensors' names and the number of readings per window."""
     known = by_hand.sensors or (() if data is None else data.sensors)
     from_shape = ends.shape[0] if len(ends.shape) > 1 else max(1, ends.inputs // len(known)) if known else 1
     window = by_hand.window or from_shape
@@ -183,7 +183,7 @@ def _sensors(ends: GraphEnds, by_hand: ByHand, data: NormalData | None) -> tuple
 
 
 def _columns(data: NormalData, names: tuple[str, ...], by_hand: ByHand) -> NormalData:
-    """Return the data of the sensors that were named."""
+    """Return the data of the named sensors."""
     if not by_hand.sensors or not data.sensors:
         return data
     missing = [name for name in names if name not in data.sensors]
@@ -200,7 +200,7 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
     scaling = "by hand" if by_hand.center or by_hand.scale else by_hand.scaling
     if scaling == "standard":
         if windows is None:
-            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale by hand.")
+            raise UsageError("--scaling standard is fitted: expected normal data, or --center and --scale.")
         rows = windows.reshape(-1, sensors).astype(np.float64)
         center, scale = tuple(rows.mean(axis=0).tolist()), tuple(rows.std(axis=0).tolist())
     if len(center) != sensors or len(scale) != sensors or not all(value > 0 for value in scale):
@@ -212,12 +212,12 @@ def _preprocessing(by_hand: ByHand, names: tuple[str, ...], window: int, windows
 
 
 def _run_everywhere(content: bytes, ends: GraphEnds, inputs: Any) -> tuple[list[_Run], tuple[NotRun, ...]]:
-    """Return what the runtimes gave, and which refused the graph and why.
+    """Return the runtimes' outputs, and which runtimes refused the graph and why.
 
     Raises
     ------
     ModelFileError
-        If all of them did.
+        If all of them refused it.
     """
     runs, refusals = [], []
     for installed in runtimes_for(TARGETS["cpu"]):
@@ -271,7 +271,7 @@ def _head_from(path: Path, kind: str, width: int) -> Head:
 def _threshold(by_hand: ByHand, head: Head, parts: Parts, guard: int) -> tuple[Threshold, float]:
     """Return the threshold of normalised scores, and the score that becomes 1."""
     if by_hand.threshold is not None:
-        return Threshold(1.0, f"given by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
+        return Threshold(1.0, f"set by hand: {by_hand.threshold:g} before scores were normalised", 0.0, 0), (
             by_hand.threshold
         )
     if by_hand.head_file is None and can_leave_out(len(parts["inputs"])):

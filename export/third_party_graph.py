@@ -1,4 +1,4 @@
-"""What goes into a third-party graph and what comes out of it, as its flatbuffer says."""
+"""Inputs and outputs of a third-party graph, read from its flatbuffer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GraphEnds:
     quantization : Quantization
         Of the input.
     outputs : tuple of QuantizedTensor
-        Those that are the ``reconstruction`` and the ``codes``.
+        The ``reconstruction`` and the ``codes``.
     """
 
     shape: tuple[int, ...]
@@ -35,28 +35,28 @@ class GraphEnds:
 
     @property
     def inputs(self) -> int:
-        """Number of values that go in."""
+        """Number of input values."""
         return int(np.prod(self.shape))
 
     def has(self, name: str) -> bool:
-        """Return whether there is an output of that meaning."""
+        """Return whether there is an output with that meaning."""
         return name in {output.name for output in self.outputs}
 
 
 def read_ends(content: bytes, reconstruction: str = "", codes: str = "") -> GraphEnds:
-    """Return what a graph takes and gives.
+    """Return a graph's inputs and outputs.
 
     Parameters
     ----------
     reconstruction, codes : str
-        Outputs of the graph by name; a sole output of the input's size is the reconstruction, another one the codes.
+        Names of the graph's outputs; a single output of the input's size is the reconstruction, any other the codes.
 
     Raises
     ------
     ModelFileError
         If the graph takes several inputs, several windows at once, or other than float32 or int8 values.
     UsageError
-        If it has several outputs and none is named, or none of that name.
+        If it has several outputs and none is named, or none has that name.
     """
     (graph, *_) = flatbuffer.parse(content).subgraphs
     entries = [graph.tensors[index] for index in graph.inputs]
@@ -83,7 +83,7 @@ def _check_type(tensor: Any) -> None:
     if tensor.type != _FLOAT32 and not is_int8:
         raise ModelFileError(
             f"expected a graph that takes and gives float32, or int8 with a scale. Received: "
-            f"{flatbuffer.type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again with such ends."
+            f"{flatbuffer.type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again."
         )
 
 
@@ -100,7 +100,9 @@ def _named(tensors: dict[str, Any], reconstruction: str, codes: str, inputs: int
             f"{there}. Received: {', '.join(map(repr, named.values())) or 'neither'}."
         )
     if reconstruction and _width(tensors[reconstruction]) != inputs:
-        raise UsageError(f"--reconstruction: expected an output of {inputs} values, as go in. Outputs there: {there}.")
+        raise UsageError(
+            f"--reconstruction: expected an output of {inputs} values, as many as the inputs. Outputs there: {there}."
+        )
     return named
 
 

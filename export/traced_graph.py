@@ -1,8 +1,8 @@
-"""A full model as one frozen TensorFlow graph, whatever it was written as.
+"""A full model as one frozen TensorFlow graph, whatever its original form.
 
 Functional, Sequential, subclassed or SavedModel: traced for inference, all are the same ops over constants,
-and dropout, noise and penalties are gone. `export.dense_layers` reads the layers off it; here it is also run,
-as the reference that the exported file is compared with.
+and dropout, noise and penalties are gone. `export.dense_layers` reads the layers from it. It is also run
+here, as the reference for the exported file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.run_folder import RUN_JSON
 
 
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
-    """What `training.SparseLayer` is at inference: a dense layer. Lets its models load without training."""
+    """`training.SparseLayer` at inference, a dense layer: models that contain it load without `training`."""
 
     def __init__(self, units: int, *, penalty: str = "kl", activation: Any = "sigmoid", **kwargs: Any) -> None:
         if penalty == "topk":
@@ -47,11 +47,11 @@ class TracedGraph:
     ----------
     graph : tf.Graph
     entry, exit : str
-        Names of the ops that take the inputs and give the reconstruction.
+        Names of the input op and the reconstruction op.
     input_shape : tuple of int
         Without the batch.
     layers : tuple of str
-        Names of the Keras layers; empty for a SavedModel, which does not keep them apart from its ops.
+        Names of the Keras layers; empty for a SavedModel, which does not distinguish them from its ops.
     """
 
     graph: Any
@@ -82,7 +82,7 @@ class TracedGraph:
         return all(_NUMBER.search(scope) for names in scopes for scope in names)
 
     def run(self, names: Sequence[str], inputs: FloatArray | None = None) -> list[FloatArray]:
-        """Return what the ops called `names` give, for inputs of shape (n, *input_shape) where they need them."""
+        """Return the outputs of the ops called `names`, for inputs of shape (n, *input_shape) if they need any."""
         feeds = {} if inputs is None else {f"{self.entry}:0": inputs}
         with tf.compat.v1.Session(graph=self.graph) as session:
             results: list[FloatArray] = session.run([f"{name}:0" for name in names], feeds)
@@ -90,19 +90,19 @@ class TracedGraph:
 
 
 def trace_model(path: Path, input_shape: tuple[int, ...]) -> TracedGraph:
-    """Load and trace a model; Keras's safe mode stays on, so no code comes with it.
+    """Load and trace a model, with Keras's safe mode on, so that no code in it runs.
 
     Parameters
     ----------
     path : Path
         ``.keras``, legacy ``.h5``, or a SavedModel folder.
     input_shape : tuple of int
-        Shape of one representative window, for models that do not say theirs.
+        Shape of one representative window, for models that do not define theirs.
 
     Raises
     ------
     ModelFileError
-        If it cannot be loaded, or has not one float32 input and one output.
+        If it cannot be loaded, or does not have exactly one float32 input and one output.
     """
     with silent_stderr():
         owner, concrete = _saved_model(path) if path.is_dir() else _keras_model(path, input_shape)
@@ -126,7 +126,7 @@ def _keras_model(path: Path, input_shape: tuple[int, ...]) -> tuple[Any, Any]:
         model = keras.saving.load_model(path, custom_objects=_CUSTOM_OBJECTS, compile=False, safe_mode=True)
         entry = tf.TensorSpec([None, *input_shape], tf.float32, name="inputs")
         return model, tf.function(lambda inputs: model(inputs, training=False)).get_concrete_function(entry)
-    except Exception as error:  # Keras raises whatever a foreign file leads it to
+    except Exception as error:  # Keras raises arbitrary errors on foreign files
         raise ModelFileError(f"Keras cannot load {path}: {_first_line(error)}. {_advice(path)}") from error
 
 
@@ -139,7 +139,7 @@ def _saved_model(path: Path) -> tuple[Any, Any]:
     try:
         loaded = tf.saved_model.load(str(path))
         return loaded, loaded.signatures["serving_default"]
-    except Exception as error:  # a damaged file raises all kinds of errors
+    except Exception as error:  # damaged files raise arbitrary errors
         raise ModelFileError(f"TensorFlow cannot load the SavedModel {path}: {_first_line(error)}.") from error
 
 
@@ -151,13 +151,13 @@ def _advice(path: Path) -> str:
     if (path.parent / RUN_JSON).is_file():
         return f"It belongs to the run folder {path.parent}: export that."
     return (
-        "Supported are .keras, legacy .h5 and SavedModel files of dense layers; lambdas and classes of your own are "
+        "Supported are .keras, legacy .h5 and SavedModel files of dense layers; lambdas and custom classes are "
         "code, and not loaded. Rebuild the model from Keras's own layers, or save it with model.export(folder)."
     )
 
 
 def check_source(path: Path) -> None:
-    """Raise unless `path` is there and may be a model."""
+    """Raise unless `path` exists and may be a model."""
     if not path.exists():
         raise ModelFileError(f"no such file or folder: {path}. Expected a run folder or a Keras model.")
     if path.is_file() and path.suffix not in (".keras", ".h5", ".hdf5"):

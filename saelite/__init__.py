@@ -1,1 +1,73 @@
-"""The command line; each command imports what it needs when it runs."""
+"""Learn what normal looks like, turn it into one file, score readings with it.
+
+>>> import saelite
+>>> run = saelite.train("normal.csv")  # doctest: +SKIP
+>>> saelite.export(run, "pump.tflite")  # doctest: +SKIP
+>>> detector = saelite.Detector.load("pump.tflite")  # doctest: +SKIP
+
+Every name is imported when it is first used: on a device that has neither tensorflow nor scikit-learn, `Detector` and
+what belongs to it are there all the same.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+# Type checkers take it for true; `typing` itself would cost a device more than all the rest of this import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from edge_runtime import Detector, Result, SaeliteError, Stream
+    from saelite.exporting import export
+    from saelite.learning import train
+    from saelite.reading import read_recording
+    from saelite.sklearn import SparseAutoencoderDetector
+    from saelite.version import __version__
+    from training import SparseAutoencoder, SparseLayer, sparse_loss
+
+__all__ = [
+    "Detector",
+    "Result",
+    "SaeliteError",
+    "SparseAutoencoder",
+    "SparseAutoencoderDetector",
+    "SparseLayer",
+    "Stream",
+    "__version__",
+    "export",
+    "read_recording",
+    "sparse_loss",
+    "train",
+]
+_HOMES = {
+    "Detector": "edge_runtime",
+    "Result": "edge_runtime",
+    "SaeliteError": "edge_runtime",
+    "SparseAutoencoder": "training",
+    "SparseAutoencoderDetector": "saelite.sklearn",
+    "SparseLayer": "training",
+    "Stream": "edge_runtime",
+    "__version__": "saelite.version",
+    "export": "saelite.exporting",
+    "read_recording": "saelite.reading",
+    "sparse_loss": "training",
+    "train": "saelite.learning",
+}
+
+if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+        except ModuleNotFoundError as error:
+            from edge_runtime.errors import missing_extra
+
+            raise missing_extra(
+                (error.name or "a package").partition(".")[0], "workstation", f"saelite.{name}"
+            ) from error
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

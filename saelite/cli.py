@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +26,11 @@ from saelite.commands.train import train
 from saelite.commands.tune import tune
 from saelite.commands.verify import verify
 from saelite.plain import plain
-
-
-def _version() -> str:
-    try:
-        return version("saelite")
-    except PackageNotFoundError:
-        return "not installed"
+from saelite.version import __version__
 
 
 class _Group(click.Group):
-    """A group that prints our own errors as one line, exit code 1 (2 for a call that cannot be meant)."""
+    """A group that prints saelite's errors as one line, exit code 1 (2 for an invalid call)."""
 
     def invoke(self, ctx: click.Context) -> Any:
         _open_closed_streams()
@@ -49,10 +42,10 @@ class _Group(click.Group):
         except SaeliteError as error:
             raise click.ClickException(plain(str(error))) from error
         except OSError as error:
-            # What Python still holds for standard output goes nowhere.
+            # Discard what Python still buffers for standard output.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
-                # The reader of a pipe has seen enough, as `head` does: no error.
+                # The reader of the pipe has closed it, as `head` does: not an error.
                 raise click.exceptions.Exit(0) from error
             where = f" {error.filename}" if error.filename else ""
             raise click.ClickException(f"cannot go on{where}: {error.strerror or error}.") from error
@@ -60,16 +53,16 @@ class _Group(click.Group):
 
 
 def _open_closed_streams() -> None:
-    """Stand in for standard streams that were closed before we started: Python has None for them."""
+    """Replace standard streams that were closed before the start, for which Python has None."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open as long as the process is
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="saelite")
+@click.version_option(__version__, prog_name="saelite")
 def main() -> None:
-    """Train a sparse autoencoder, turn it into one quantised TFLite file, run it on a small board.
+    """Train a sparse autoencoder, export it as one quantised TFLite file, and run it on a small board.
 
     \b
     saelite demo                             the whole loop on the bundled recording

@@ -1,4 +1,4 @@
-"""Plain aligned tables: they work with the base install and in a pipe."""
+"""Plain aligned tables, which work with the base install and in a pipe."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def table(rows: Sequence[Sequence[str]], *, header: bool = False) -> str:
 
 
 def size(n_bytes: int) -> str:
-    """Return a byte count for people, in powers of 1,000.
+    """Return a byte count as text, in powers of 1,000.
 
     >>> size(999), size(12_345), size(3_500_000)
     ('999 B', '12.3 kB', '3.5 MB')

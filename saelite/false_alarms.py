@@ -1,4 +1,4 @@
-"""What to expect of a threshold, for people."""
+"""The false alarms to expect of a threshold, in words."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _SECONDS = (("week", 604800.0), ("day", 86400.0), ("hour", 3600.0), ("minute", 6
 
 
 def false_alarms(threshold: Threshold) -> str:
-    """Return what a threshold promises of false alarms."""
+    """Return the false alarms that a threshold promises."""
     if not threshold.n_windows:
-        return "nothing is promised: the threshold was given by hand"
+        return "no promise: the threshold was set by hand"
     if threshold.promised is None or threshold.promised_upper is None:
         share = f"{threshold.target_far:.2%} of normal windows, at most {threshold.target_far_upper:.2%}"
-        return f"{share} with 95 % confidence; the recording has no time, so alarms are not promised per week"
+        return f"{share} with 95 % confidence; the recording has no time column, so no weekly rate is promised"
     unit = threshold.budget.partition("/")[2]
     expected = f"{_number(threshold.promised)} a {unit}"
     if threshold.promised_upper > _BOUNDLESS * threshold.promised:
-        return f"{expected}, but the recording is too short to say how many at most"
+        return f"{expected}; the recording is too short for an upper bound"
     return f"{expected}, at most {_number(threshold.promised_upper)} with 95 % confidence"
 
 
@@ -30,8 +30,8 @@ def doubt(threshold: Threshold) -> str | None:
     if not threshold.more_s:
         return None
     return (
-        f"cannot promise {threshold.budget}: the recording holds {threshold.n_effective:.0f} independent scores of "
-        f"{threshold.n_windows} windows. Record {_duration(threshold.more_s)} more of normal work to promise that."
+        f"cannot promise {threshold.budget}: the recording's {threshold.n_windows} windows amount to only "
+        f"{threshold.n_effective:.0f} independent scores. Record {_duration(threshold.more_s)} more of normal work."
     )
 
 
@@ -41,8 +41,9 @@ def blindness(tried: Sequence[HeadTried]) -> str | None:
     if found >= _FEW_FOUND:
         return None
     return (
-        f"warning: at this budget the best head finds {found:.0%} of the synthetic faults: normal work varies too much "
-        "between parts of the recording. Record longer, leave out what jumps (--exclude), or allow more --false-alarms."
+        f"warning: at this budget the best head finds only {found:.0%} of the synthetic faults, because normal work "
+        "differs too much between parts of the recording. Record longer, --exclude sensors that jump, or allow more "
+        "--false-alarms."
     )
 
 

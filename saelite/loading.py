@@ -2,48 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:  # numpy comes with it, and --help needs none
+from edge_runtime.common.setting import Range, conform, documented, setting
+
+if TYPE_CHECKING:  # loaded when a command runs
     from edge_runtime.inference.accelerators import Accelerator
     from edge_runtime.inference.detector import Detector
 
 
-def load_detector(
-    model: Path,
-    *,
-    runtime: str,
-    threads: int,
-    accelerator: str | None,
-    accelerator_fallback: str | None,
-    trusted_key: tuple[Path, ...] = (),
-    content: bytes | None = None,
-) -> Detector:
-    """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once.
+@documented
+@dataclass(frozen=True)
+class Opening:
+    """How to open a model file."""
 
-    Parameters
-    ----------
-    content : bytes, optional
-        What was read from `model` before.
-    """
-    from edge_runtime.errors import AcceleratorError
-    from edge_runtime.inference.detector import Detector
-    from edge_runtime.inference.runtimes import Options, find_runtime
-    from edge_runtime.model_file.container import parse_model_file, read_content
+    runtime: str = setting("auto", "auto, ai-edge-litert, tflite-runtime or numpy.")
+    threads: int = setting(1, "Threads of the interpreter; one is fastest for small networks.", within=Range(1))
+    accelerator: str | None = setting(
+        None, "edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or the library of an external delegate with options: "
+        "libx.so;key=value. [default: the CPU]", metavar="NAME",
+    )  # fmt: skip
+    accelerator_fallback: str | None = setting(
+        None, "Fallback if the accelerator is unavailable.  [default: none, fail]", choices=("cpu",)
+    )
+    trusted_key: tuple[Path, ...] = setting(
+        (), "Public key that must have signed the file; any other file is refused. May be repeated while one key "
+        "replaces another.", form="paths",
+    )  # fmt: skip
 
-    file = parse_model_file(read_content(model) if content is None else content, model, trusted_key=trusted_key)
-    chosen = find_runtime(runtime)
-    try:
-        return Detector(file, chosen, Options(threads, None, _accelerator(accelerator)))
-    except AcceleratorError as error:
-        if accelerator_fallback is None:
-            raise
-        _tell_once(f"going on on the CPU: {error}")
-        return Detector(file, chosen, Options(threads))
+    def __post_init__(self) -> None:
+        conform(self)
+
+    def open(self, model: Path, content: bytes | None = None) -> Detector:
+        """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once.
+
+        Parameters
+        ----------
+        model : Path
+        content : bytes, optional
+            What was read from `model` before.
+        """
+        from edge_runtime.errors import AcceleratorError
+        from edge_runtime.inference.detector import Detector
+        from edge_runtime.inference.runtimes import Options, find_runtime
+        from edge_runtime.model_file.container import parse_model_file, read_content
+
+        content = read_content(model) if content is None else content
+        file, chosen = parse_model_file(content, model, trusted_key=self.trusted_key), find_runtime(self.runtime)
+        try:
+            return Detector(file, chosen, Options(self.threads, None, _accelerator(self.accelerator)))
+        except AcceleratorError as error:
+            if self.accelerator_fallback is None:
+                raise
+            _tell_once(f"going on on the CPU: {error}")
+            return Detector(file, chosen, Options(self.threads))
+
+
+def load_detector(model: Path, *, content: bytes | None = None, **options: Any) -> Detector:
+    """Return the detector that `Opening` of these options opens."""
+    return Opening(**options).open(model, content)
 
 
 def _accelerator(text: str | None) -> Accelerator | None:

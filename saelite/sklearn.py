@@ -10,6 +10,7 @@ array([ 1, -1])
 from __future__ import annotations
 
 import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +21,39 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from edge_runtime.arrays import IntArray
+from edge_runtime.common.setting import settings_of
 from edge_runtime.errors import UsageError
-from edge_runtime.inference.heads import PARTS, Head
-from edge_runtime.model_file.manifest import DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.inference.heads import Head
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
+from saelite.signatures import takes
 from saelite.workstation import require_workstation
 from training.run_folder import NormalWindows, RunFolder
+from training.settings import FIT, NETWORK, DetectorSettings, names_of
 
 Array = npt.NDArray[np.float64]
+# What a window of one reading leaves to choose.
+_NAMES = (*names_of(NETWORK), "head", *names_of(FIT))
+_SETTINGS = tuple(one for one in settings_of(DetectorSettings) if one.name in _NAMES)
+# scikit-learn wants the share of outliers kept on the training rows. This head thinks hardly better of them than of
+# fresh ones; the codebook that export takes for a table would call three times the share of fresh rows outliers.
+_HEAD = "t2x"
 
 
 class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Sparse autoencoder with a scoring head, under scikit-learn's conventions: lower scores are more anomalous.
 
     Every row is a window of one reading. In saelite itself higher scores are more anomalous; the sign turns
-    here and nowhere else.
+    here and nowhere else. Its other parameters are those of `training.settings.DetectorSettings`, with their defaults.
 
     Parameters
     ----------
-    code_size, hidden, rho, alpha
-        See `training.autoencoder.SparseAutoencoder`.
-    head : str
-        See `edge_runtime.inference.heads`.
-    epochs, batch_size, learning_rate
-        See `training.trainer.TrainingSettings`.
-    contamination : float
+    contamination : float, default 0.05
         Share of the training rows that are taken for outliers, in (0, 0.5].
     random_state : int, RandomState or None
-        Of weights and order.
+        Seed of weights and order.
+    **settings
+        Parameters of the network, its training and the head.
 
     Attributes
     ----------
@@ -60,37 +66,19 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     n_features_in_ : int
     """
 
-    def __init__(
-        self,
-        *,
-        code_size: int = 32,
-        hidden: tuple[int, ...] = (),
-        rho: float = 0.05,
-        alpha: float = 0.05,
-        head: str = "t2x",
-        epochs: int = 30,
-        batch_size: int = 64,
-        learning_rate: float = 4e-3,
-        contamination: float = 0.05,
-        random_state: Any = None,
-    ) -> None:
-        self.code_size = code_size
-        self.hidden = hidden
-        self.rho = rho
-        self.alpha = alpha
-        self.head = head
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
+    def __init__(self, *, contamination: float = 0.05, random_state: Any = None, **settings: Any) -> None:
+        unknown = sorted(settings.keys() - set(_NAMES))
+        if unknown:
+            raise TypeError(f"unknown parameters: {', '.join(unknown)}. Expected some of {', '.join(_NAMES)}.")
         self.contamination = contamination
         self.random_state = random_state
+        for one in _SETTINGS:
+            setattr(self, one.name, settings.get(one.name, one.default))
 
     def fit(self, X: Any, y: Any = None) -> SparseAutoencoderDetector:  # noqa: N803 - scikit-learn's names
         """Learn from rows that are mostly normal, shape (n, columns); `y` is not used."""
         rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        self._check()
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        self.run_ = self._train(rows, seed)
+        self.run_ = self._train(rows, self._settings(len(rows)))
         self.offset_ = float(np.percentile(self._scores(rows), 100.0 * self.contamination))
         return self
 
@@ -123,40 +111,39 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         budget = FalseAlarmBudget(self.contamination, "reading")
         export_run(self.run_, ExportSettings(scheme, budget=budget)).write(Path(path))
 
-    def _check(self) -> None:
-        if self.head not in PARTS:
-            raise UsageError(f"head: expected one of {', '.join(PARTS)}. Received: {self.head!r}")
+    def _settings(self, rows: int) -> DetectorSettings:
         if not 0 < self.contamination <= 0.5:
             raise UsageError(f"contamination: expected a share in (0, 0.5]. Received: {self.contamination}")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        settings = DetectorSettings(seed=seed, **{name: getattr(self, name) for name in _NAMES})
+        epochs = settings.epochs_for(rows)
+        head = _HEAD if settings.head == CHOSEN_ON_EXPORT.head else settings.head
+        # Without rows that are held out nothing says when to stop before the last epoch.
+        return replace(settings, epochs=epochs, patience=max(1, epochs), head=head)
 
-    def _train(self, rows: Array, seed: int) -> RunFolder:
+    def _train(self, rows: Array, settings: DetectorSettings) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
         from export.fitting.fit_heads import fit_head
         from training.autoencoder import SparseAutoencoder, plain_network
         from training.plain_scoring import plain_parts
-        from training.trainer import TrainingSettings, fit
+        from training.trainer import fit
 
         preprocessing = _preprocessing(rows)
-        inputs = preprocessing.transform(rows.astype(np.float32)[:, None])
-        model = SparseAutoencoder(
-            inputs.shape[1], self.code_size, self.hidden, rho=self.rho, alpha=self.alpha, seed=seed
-        )
-        settings = TrainingSettings(
-            self.epochs, self.batch_size, self.learning_rate, decay=True, patience=self.epochs, seed=seed
-        )
+        windows = rows.astype(np.float32)[:, None]
+        inputs = preprocessing.transform(windows)
+        model = SparseAutoencoder(inputs.shape[1], **settings.network(), seed=settings.seed)
         fit(model, inputs, inputs, settings)
         network = plain_network(model)
         parts = plain_parts(network, inputs)
-        self.head_: Head = fit_head(self.head, parts)
-        windows = rows.astype(np.float32)[:, None]
+        self.head_: Head = fit_head(settings.head, parts)
         return RunFolder(
             name=type(self).__name__,
-            spec=DetectorSpec(self._sensors(), preprocessing, Scoring(self.head)),
+            spec=DetectorSpec(self._sensors(), preprocessing, Scoring(settings.head)),
             network=network,
             windows=NormalWindows(windows, parts["codes"].astype(np.float32)),
             is_series=False,
-            provenance=Provenance({}, hashlib.sha256(rows.tobytes()).hexdigest(), seed=seed),
-            training={"settings": {name: str(value) for name, value in self.get_params().items()}},
+            provenance=Provenance({}, hashlib.sha256(rows.tobytes()).hexdigest(), seed=settings.seed),
+            training={"settings": asdict(settings)},
         )
 
     def _sensors(self) -> tuple[Sensor, ...]:
@@ -177,3 +164,6 @@ def _preprocessing(rows: Array) -> Preprocessing:
     center, scale = rows.mean(axis=0), rows.std(axis=0)
     scale = np.where(scale > 1e-12 * np.maximum(np.abs(center), 1.0), scale, 1.0)
     return Preprocessing("standard", tuple(center.tolist()), tuple(scale.tolist()))
+
+
+takes(_SETTINGS, document=SparseAutoencoderDetector)(SparseAutoencoderDetector.__init__)

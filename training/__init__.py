@@ -1,6 +1,6 @@
 """From a recording to a run folder: the sparse autoencoder and its training. Needs tensorflow.
 
-What export takes over, `training.run_folder`, is read without it.
+`training.run_folder`, which export reads, loads without it.
 """
 
 from __future__ import annotations

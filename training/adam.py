@@ -1,4 +1,4 @@
-"""Adam as one fused kernel per weight: quicker to trace and to run than the Keras optimizer's graph."""
+"""Adam as one fused kernel per weight: faster to trace and to run than the Keras optimizer's graph."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def adam_step(  # noqa: PLR0913 - the optimizer's state is the caller's
     Parameters
     ----------
     weights, m, v : sequences of variable
-        The weights to move and their two moments, zero at the start.
+        The weights to update and their two moments, initially zero.
     powers : tensor of shape (2,)
-        The decay rates of the moments to the power of the step's number; `START_POWERS` in the first.
+        The moments' decay rates raised to the step number; `START_POWERS` in the first step.
     gradients : sequence of tensor
     learning_rate : tensor of shape ()
     weight_decay : float
-        Share of ``learning_rate * kernel`` taken off each kernel in a step; biases are left alone.
+        Share of ``learning_rate * kernel`` subtracted from each kernel per step; biases are not decayed.
 
     References
     ----------

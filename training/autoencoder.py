@@ -13,12 +13,13 @@ from keras import ops
 
 from edge_runtime.arrays import FloatArray
 from training.run_folder import DenseLayer, Network
+from training.settings import DetectorSettings
 from training.sparsity import SparseLayer
 
 
 @keras.saving.register_keras_serializable(package="saelite")
 class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
-    """Dense autoencoder with a sparse code layer.
+    """Dense autoencoder with a sparse code layer; its defaults are those of `training.settings.DetectorSettings`.
 
     ``inputs -> hidden … -> SparseLayer(code_size) -> hidden reversed … -> inputs``.
 
@@ -27,42 +28,44 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     inputs : int
         Network inputs: sensors times window.
     code_size : int
-        Units of the code layer; may exceed `inputs` (overcomplete), the penalty keeps it from copying.
+        Units of the code layer. It may exceed `inputs` (overcomplete); the penalty then keeps it from copying.
     hidden : sequence of int
         Units of the layers between inputs and codes; the decoder mirrors them.
     rho, alpha, penalty, momentum, code_activation
-        Of the code layer, see `training.sparsity.SparseLayer`.
+        Settings of the code layer, see `training.sparsity.SparseLayer`.
     activation : str
-        Of the hidden layers.
+        Activation of the hidden layers.
     output : str
-        Activation of the last layer: ``linear``, as scaled sensor values have no bounds, or ``sigmoid`` for
+        Activation of the last layer: ``linear``, because scaled sensor values have no bounds, or ``sigmoid`` for
         inputs in [0, 1].
     tied : bool
-        Whether the decoder's kernels are the encoder's, transposed: half the weights to learn.
+        Whether the decoder uses the encoder's kernels, transposed: half the weights to learn.
     noise : float
-        Standard deviation of Gaussian noise on the inputs in training; the reconstruction aims at the inputs
-        without it (denoising, Vincent et al., 2008).
+        Standard deviation of Gaussian noise on the inputs in training; the reconstruction target is the clean
+        input (denoising, Vincent et al., 2008).
     seed : int, optional
-        Of the first weights; without it they are drawn from Keras' global generator.
+        Seed of the initial weights; without it they come from Keras's global generator.
 
+    Notes
+    -----
     Input shape: ``(batch, inputs)``, scaled. Output shape: the same.
     """
 
     def __init__(  # noqa: PLR0913 - one argument per option, as Keras models have them
         self,
         inputs: int,
-        code_size: int = 32,
-        hidden: Sequence[int] = (),
-        rho: float = 0.05,
-        alpha: float = 0.1,
+        code_size: int = DetectorSettings.code_size,
+        hidden: Sequence[int] = DetectorSettings.hidden,
+        rho: float = DetectorSettings.rho,
+        alpha: float = DetectorSettings.alpha,
         activation: str = "relu",
         *,
-        penalty: str = "kl",
-        momentum: float = 0.0,
-        code_activation: str = "sigmoid",
+        penalty: str = DetectorSettings.penalty,
+        momentum: float = DetectorSettings.momentum,
+        code_activation: str = DetectorSettings.code_activation,
         output: str = "linear",
-        tied: bool = False,
-        noise: float = 0.0,
+        tied: bool = DetectorSettings.tied,
+        noise: float = DetectorSettings.noise,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -117,16 +120,16 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
 
 
 class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
-    """Dense layer whose kernel is another's, transposed; its bias is its own."""
+    """Dense layer that uses another layer's kernel, transposed, and its own bias."""
 
     def __init__(self, source: Callable[[], keras.layers.Dense], units: int, activation: str) -> None:
         super().__init__()
-        # A function, as Keras would count the weights of a layer held here twice.
+        # A function, because Keras would count the weights of a layer stored here twice.
         self._source, self._units = source, units
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Any) -> None:  # noqa: ARG002 - Keras' signature
-        """Make the bias."""
+        """Create the bias."""
         self.bias = self.add_weight((self._units,), initializer="zeros", name="bias")
 
     @property
@@ -144,8 +147,8 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
 
 
 def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
-    # Seeded one by one: to seed Keras' global generator makes tensorflow forget every compiled graph.
-    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are no secrets
+    # Seeded one by one: seeding Keras's global generator makes tensorflow discard every compiled graph.
+    draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are not secrets
     while True:
         yield keras.initializers.GlorotUniform(None if draw is None else draw.randint(1, 10**9))
 

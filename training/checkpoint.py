@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, written to disk completely or not at all."""
+"""The state of a training between two epochs, written to disk atomically."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GROUPS = ("weights", "best_weights", "optimizer")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a training needs to resume.
+    """Everything needed to resume.
 
     Parameters
     ----------
@@ -39,15 +39,15 @@ class Checkpoint:
 
 
 class CheckpointFile:
-    """Where a training keeps its state.
+    """The file that stores a training's state.
 
     Parameters
     ----------
     path : Path
     fingerprint : str
-        Identifies data and settings: only the same training resumes from the file.
+        Fingerprint of data and settings: a different training does not resume from the file.
     interval_s : float
-        Minimum time between two writes, and what a crash costs at most.
+        Minimum time between two writes, and so the work that a crash can cost.
     """
 
     def __init__(self, path: Path, fingerprint: str = "", interval_s: float = 2.0) -> None:
@@ -55,11 +55,11 @@ class CheckpointFile:
         self._written = -np.inf
 
     def is_due(self) -> bool:
-        """Return whether the interval since the last write is over."""
+        """Return whether the interval since the last write has passed."""
         return time.monotonic() - self._written >= self._interval_s
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write the file atomically: a process killed at any moment leaves this state or the one before."""
+        """Write the file atomically: a process killed at any moment leaves this state or the previous one."""
         arrays = {
             f"{group}_{number}": array for group in _GROUPS for number, array in enumerate(getattr(checkpoint, group))
         }
@@ -69,7 +69,7 @@ class CheckpointFile:
         self._written = time.monotonic()
 
     def read(self) -> Checkpoint | None:
-        """Read the file; None where there is none.
+        """Read the file; None if it does not exist.
 
         Raises
         ------
@@ -89,8 +89,8 @@ class CheckpointFile:
             raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to start the training again.") from error
         if found != self._fingerprint:
             raise UsageError(
-                f"{self.path} is the state of a training on other data or with other options. Expected the data and "
-                "options it was started with. Repeat those options, or omit --resume to start again."
+                f"{self.path} is the state of a training on other data or with other options. Expected the same as "
+                "when it stopped. Repeat the options of that time, or leave out --resume to start again."
             )
         return checkpoint
 

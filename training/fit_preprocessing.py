@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from edge_runtime.errors import UsageError
 from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.signal.preprocessing import Preprocessing
 from training.recordings.windows import Stretches
+from training.settings import DetectorSettings
 
-SCALINGS = ("standard", "robust")
 # Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
 _QUANTILE_ROWS = 100_000
 _FEATURE_WINDOWS = 20_000
 _FEATURE_BYTES = 2**26
-# In scaled units: a feature that hardly ever moves is not blown up beyond this.
+# In scaled units: a feature that hardly ever changes is not magnified beyond this.
 _FEATURE_FLOOR = 1e-3
 _LEAST_WINDOW = 4
 # Interquartile range of a normal distribution, in standard deviations.
@@ -27,12 +27,12 @@ _NORMAL_IQR = 1.349
 def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]:
     """Return centre and scale of each sensor over the training rows.
 
-    Where ``robust`` finds no interquartile range (a sensor that mostly rests), the standard deviation serves.
+    If ``robust`` finds an interquartile range of zero (a sensor that mostly rests), the standard deviation is used.
 
     Parameters
     ----------
     scaling : str
-        One of `SCALINGS`.
+        ``standard`` or ``robust``.
 
     Returns
     -------
@@ -48,40 +48,21 @@ def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]
 
 
 def _moments(train: Stretches) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation, in two passes: one pass would lose digits where the mean is large."""
+    """Return mean and standard deviation in two passes: one pass would lose digits if the mean is large."""
     center = sum(block.sum(axis=0, dtype=np.float64) for block in train.blocks()) / train.rows
     squares = sum(np.square(block - center).sum(axis=0) for block in train.blocks())
     return np.asarray(center), np.sqrt(squares / train.rows)
 
 
-@dataclass(frozen=True)
-class PreprocessingSettings:
-    """What to make of the values.
-
-    Parameters
-    ----------
-    scaling : str
-        One of `SCALINGS`.
-    features : tuple of str, optional
-        Of `edge_runtime.signal.features.FEATURES`; None leaves them to saelite.
-    bands : int
-        Of each spectrum; fewer where the window has fewer frequencies.
-    """
-
-    scaling: str = "standard"
-    features: tuple[str, ...] | None = None
-    bands: int = 16
-
-
 def fit_preprocessing(
-    train: Stretches, settings: PreprocessingSettings, rng: np.random.Generator, rate_hz: float = 0.0
+    train: Stretches, settings: DetectorSettings, rng: np.random.Generator, rate_hz: float = 0.0
 ) -> Preprocessing:
     """Return the preprocessing of windows like the training ones.
 
     Raises
     ------
     UsageError
-        If a feature is unknown, or cannot be made of such windows.
+        If a feature is unknown, or cannot be computed from such windows.
     """
     features = settings.features or ("values",)
     _check_features(features, train.window, rate_hz)
@@ -128,6 +109,6 @@ def _check_features(features: tuple[str, ...], window: int, rate_hz: float) -> N
         )
     if "logmel" in spectra and not rate_hz:
         raise UsageError(
-            "--features logmel needs readings per second, and the recording does not say them. Expected a WAV file, "
+            "--features logmel needs readings per second, which the recording does not give. Expected a WAV file, "
             "or a time column in seconds. Take --features spectrum instead."
         )

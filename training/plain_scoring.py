@@ -1,4 +1,4 @@
-"""Scores of plain weights in float64: the same for a row whatever stands beside it."""
+"""Scores of plain weights in float64; a row's score does not depend on the other rows."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def plain_scores(network: Network, head: Head, inputs: FloatArray) -> Array:
     whitenings = head.whitening if head.whitening.ndim == 3 else head.whitening[None]
     if head.whitening.ndim == 1:
         return np.asarray(np.square(z * head.whitening).sum(axis=1))
-    # einsum adds up each row by itself, where a matrix product rounds by how many rows there are.
+    # einsum sums each row on its own; the rounding of a matrix product depends on the number of rows.
     whitened = np.einsum("nd,kde->nke", z, whitenings)
     centers = np.zeros((1, whitened.shape[2])) if head.centers is None else head.centers
     return np.asarray(np.square(whitened - centers).sum(axis=2).min(axis=1))
@@ -56,6 +56,6 @@ def _largest(codes: Array, count: int) -> Array:
 def _outputs(x: Array, layers: tuple[DenseLayer, ...]) -> list[Array]:
     outputs = [x]
     for layer in layers:
-        # einsum adds up each row by itself, where a matrix product rounds by how many rows there are.
+        # einsum sums each row on its own; the rounding of a matrix product depends on the number of rows.
         outputs.append(_ACTIVATIONS[layer.activation](np.einsum("nd,de->ne", outputs[-1], layer.kernel) + layer.bias))
     return outputs

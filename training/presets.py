@@ -13,7 +13,7 @@ _MOST_CODES = {"tiny": 16, "small": 32, "medium": 128}
 def preset_sizes(name: str, inputs: int) -> tuple[tuple[int, ...], int]:
     """Return hidden units and code size of the largest encoder within a preset's budget.
 
-    One hidden layer where there are MACs for one at least as wide as the codes, else none.
+    One hidden layer if the budget allows one at least as wide as the codes, otherwise none.
 
     Raises
     ------
@@ -35,6 +35,6 @@ def preset_sizes(name: str, inputs: int) -> tuple[tuple[int, ...], int]:
     if not codes:
         raise UsageError(
             f"the preset {name} has {budget} MACs for a window; one code of {inputs} inputs takes {inputs}. "
-            "Choose a larger preset, a smaller --window, or sizes of your own with --code-size."
+            "Choose a larger preset, a smaller --window, or set sizes with --code-size."
         )
     return (), codes

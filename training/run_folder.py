@@ -1,4 +1,4 @@
-"""The run folder: what training hands to export, readable with a text editor and numpy alone.
+"""The run folder: what training hands to export, readable with just a text editor and numpy.
 
 ==================  ===================================================================================
 ``run.json``        sensors, preprocessing, what was asked of the scoring, network shape, training settings,
@@ -10,7 +10,7 @@
 ``history.csv``     loss, penalty and mean activation by epoch
 ==================  ===================================================================================
 
-Training writes it and export reads it: this file is all of training that export knows.
+Training writes it and export reads it; this module is the only part of training that export imports.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class DenseLayer:
 
 @dataclass(frozen=True)
 class Network:
-    """An autoencoder as plain weights; the decoder is empty where it is not needed.
+    """An autoencoder as plain weights; the decoder is empty if it is not needed.
 
     Parameters
     ----------
     encoder, decoder : tuple of DenseLayer
     kept : int
-        Of each window's codes only so many, the largest, are kept and the others set to 0; 0 keeps all.
+        Number of codes kept per window, the largest ones; the others are set to 0. 0 keeps all.
     """
 
     encoder: tuple[DenseLayer, ...]
@@ -68,12 +68,12 @@ class Network:
 
 @dataclass(frozen=True)
 class NormalWindows:
-    """Normal windows in raw sensor units: what export quantises with, fits on and judges by.
+    """Normal windows in raw sensor units, which export uses to quantise, fit and compare.
 
     Parameters
     ----------
     windows : ndarray of shape (n, window, sensors), float32
-        In time order; where there were too many, runs of successive ones spread over the recording.
+        In time order; if there were too many, runs of successive ones spread over the recording.
     codes : ndarray of shape (n, units), float32
         As the full model gave them.
     """
@@ -89,9 +89,9 @@ class RunFolder:
     Parameters
     ----------
     spec : DetectorSpec
-        Its scoring is what was asked for; export chooses what was not, see `edge_runtime.model_file.manifest.Scoring`.
+        Its scoring holds what was asked for; export chooses the rest, see `edge_runtime.model_file.manifest.Scoring`.
     is_series : bool
-        Whether a window resembles the one before it, so that smoothing and following a mean have a meaning.
+        Whether a window resembles the one before it, so that smoothing and mean tracking make sense.
     """
 
     name: str
@@ -108,7 +108,7 @@ class RunFolder:
         Raises
         ------
         ModelFileError
-            If a weight is not a finite number; then nothing is written.
+            If a weight is not finite; nothing is written then.
         """
         _check_finite(self)
         record = {
@@ -167,7 +167,7 @@ def _check_finite(run: RunFolder) -> None:
     broken = [name for name, array in _layer_arrays(run.network).items() if not np.isfinite(array).all()]
     if broken:
         raise ModelFileError(
-            f"the training ended with weights that are no finite numbers: {', '.join(broken)}. Nothing was saved. "
+            f"the training ended with weights that are not finite: {', '.join(broken)}. Nothing was saved. "
             "Look for extreme values in the recording (--scaling robust), or choose a smaller --alpha."
         )
 

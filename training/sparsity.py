@@ -71,7 +71,7 @@ def penalty_of(penalty: str, rho: float, alpha: float, codes: Any, rho_hat: Any)
 
 
 def moving_average(average: Any, batch_mean: Any, momentum: float) -> Any:
-    """Return the average with a batch's mean activations in it."""
+    """Return the average updated with a batch's mean activations."""
     return momentum * average + (1.0 - momentum) * batch_mean
 
 
@@ -79,16 +79,14 @@ def moving_average(average: Any, batch_mean: Any, momentum: float) -> Any:
 class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no types
     """Dense layer whose units learn to be active a fraction `rho` of the time.
 
-    What it adds to the model's loss through ``add_loss``, by `penalty`:
+    `penalty` says what the layer adds to the model's loss through ``add_loss``:
 
-    ======== ==========================================================================================
-    ``kl``   ``alpha * sum(KL(rho || rho_hat))`` over the units, ``rho_hat`` their mean activation
-    ``l1``   ``alpha * sum(mean(abs(codes)))``, the mean over the batch, the sum over the units; no `rho`
-    ``topk`` nothing: of each sample only the ``ceil(rho * units)`` largest codes are kept, the rest is 0
-    ``none`` nothing
-    ======== ==========================================================================================
+    - ``kl``: ``alpha * sum(KL(rho || rho_hat))`` over the units, ``rho_hat`` being their mean activation.
+    - ``l1``: ``alpha * sum(mean(abs(codes)))``, the mean over the batch, the sum over the units; `rho` is not used.
+    - ``topk``: nothing. Only the ``ceil(rho * units)`` largest codes of each sample are kept; the others are 0.
+    - ``none``: nothing.
 
-    No term is divided by the batch size, so `alpha` means the same at any.
+    No term is divided by the batch size, so `alpha` means the same at any batch size.
 
     Parameters
     ----------
@@ -101,14 +99,16 @@ class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no type
     penalty : str
         One of `PENALTIES`.
     momentum : float
-        With 0 ``rho_hat`` is the mean over the batch. Above 0 it is a moving average over the batches,
-        ``momentum * rho_hat + (1 - momentum) * mean``, for batches too small to tell a rate of `rho`; the
+        With 0, ``rho_hat`` is the mean over the batch. Above 0 it is a moving average over batches,
+        ``momentum * rho_hat + (1 - momentum) * mean``, for batches too small to show a rate of `rho`; the
         gradient still flows through the batch at full strength.
     activation : str
-        ``sigmoid`` unless `penalty` is another than ``kl``, which needs values in (0, 1).
+        The penalty ``kl`` needs values in (0, 1), and so ``sigmoid``; the others take any activation.
     **kwargs
-        As of ``keras.layers.Dense``.
+        Passed on to ``keras.layers.Dense``.
 
+    Notes
+    -----
     Input shape: ``(batch, …, inputs)``. Output shape: ``(batch, …, units)``.
 
     Examples
@@ -138,7 +138,7 @@ class SparseLayer(keras.layers.Dense):  # type: ignore[misc] # Keras has no type
         super().__init__(units, activation=activation, **kwargs)
         self.rho, self.alpha, self.penalty, self.momentum = rho, alpha, penalty, momentum
         self.kept = math.ceil(rho * units) if penalty == "topk" else 0
-        """Codes kept of each sample; 0 keeps all."""
+        """Number of codes kept per sample; 0 keeps all."""
         self.rho_hat = _MovingAverage(units, rho, momentum) if momentum else None
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:  # noqa: FBT001 - Keras' signature
@@ -175,14 +175,14 @@ class _MovingAverage(keras.layers.Layer):  # type: ignore[misc] # Keras has no t
         self.built = True
 
     def call(self, batch_mean: Any) -> Any:
-        """Return the average; it is differentiated as the batch's mean, so the momentum takes no strength away."""
+        """Return the average; it is differentiated as the batch mean, so momentum does not weaken the gradient."""
         average = ops.stop_gradient(moving_average(self.average, batch_mean, self._momentum))
         self.average.assign(average)
         return batch_mean + (average - ops.stop_gradient(batch_mean))
 
 
 def keep_largest(codes: Any, count: int) -> Any:
-    """Return codes of shape (…, units) with all but the `count` largest of each sample set to 0; ties stay."""
+    """Return codes of shape (…, units) with all but the `count` largest of each sample set to 0; ties are kept."""
     values, _ = ops.top_k(codes, count)
     return codes * ops.cast(codes >= values[..., -1:], codes.dtype)
 
@@ -211,9 +211,9 @@ class SparseLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
 def sparse_loss(rho: float = 0.05, alpha: float = 0.1) -> keras.losses.Loss:
     """Return a loss for ``model.compile``: mean squared error plus the penalty on the batch mean of ``y_pred``.
 
-    Use it when what should be sparse is the model's *output*: an encoder trained by itself, or images
-    that are mostly dark. To make the *hidden* units of an autoencoder sparse use `SparseLayer`, which sees
-    them; a loss sees only ``y_true`` and ``y_pred``. Both may be used together.
+    Use it if the model's *output* should be sparse: an encoder trained on its own, or images that are mostly
+    dark. To make the *hidden* units of an autoencoder sparse, use `SparseLayer`, which sees them; a loss sees only
+    ``y_true`` and ``y_pred``. You can use both together.
 
     Parameters
     ----------
@@ -225,7 +225,7 @@ def sparse_loss(rho: float = 0.05, alpha: float = 0.1) -> keras.losses.Loss:
     Returns
     -------
     keras.losses.Loss
-        Finite also for outputs of exactly 0 and 1; saved and loaded without ``custom_objects``.
+        Finite even for outputs of exactly 0 and 1; saved and loaded without ``custom_objects``.
 
     Examples
     --------

@@ -16,38 +16,7 @@ from training.adam import START_POWERS
 from training.autoencoder import SparseAutoencoder, learnt, set_learnt
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to fit an autoencoder.
-
-    Parameters
-    ----------
-    epochs : int, optional
-        Maximum number of epochs; 0 leaves the network at its random start. Default: some thousand steps, see
-        `training.pipeline.DetectorSettings.chosen_for`.
-    batch_size : int
-        Windows per step.
-    learning_rate : float
-        Adam's initial learning rate.
-    decay : bool
-        Whether the learning rate falls linearly towards zero at the last epoch.
-    patience : int
-        Epochs without a better validation loss before training stops.
-    weight_decay : float
-        See `training.adam.adam_step`.
-    seed : int
-        Seed of the initial weights and of the batch order.
-    """
-
-    epochs: int | None = None
-    batch_size: int = 64
-    learning_rate: float = 4e-3
-    decay: bool = True
-    patience: int = 40
-    weight_decay: float = 0.0
-    seed: int = 0
+from training.settings import DetectorSettings
 
 
 @dataclass(frozen=True)
@@ -68,7 +37,7 @@ def fit(  # noqa: PLR0913 - model, data, settings, and two ways to follow the tr
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
-    settings: TrainingSettings,
+    settings: DetectorSettings,
     on_epoch: OnEpoch = lambda _: None,
     checkpoint: CheckpointFile | None = None,
 ) -> list[Epoch]:
@@ -81,13 +50,13 @@ def fit(  # noqa: PLR0913 - model, data, settings, and two ways to follow the tr
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
     checkpoint : CheckpointFile, optional
-        Where to keep the training state. An existing one is resumed and gives the same weights as an uninterrupted
-        training. The file is removed when the training is over.
+        File that stores the training's state, and to resume from if it exists: the weights are then the same as
+        without an interruption. It is deleted when training ends.
 
     Raises
     ------
     RecordingError
-        If the loss is not finite from the first epoch on.
+        If the loss is not finite in any epoch.
     """
     if not settings.epochs:
         return []
@@ -119,7 +88,7 @@ class _Fitting:
     """The state of a training between two epochs."""
 
     def __init__(
-        self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: TrainingSettings
+        self, model: SparseAutoencoder, train: FloatArray, validation: FloatArray, settings: DetectorSettings
     ) -> None:
         self._settings, self._n, self._epochs = settings, len(train), settings.epochs or 0
         self._graph = epoch_graph(model.structure, settings.weight_decay)
@@ -155,7 +124,7 @@ class _Fitting:
             self.best = self._learnt()
 
     def state(self) -> Checkpoint:
-        """Return all that another process needs to resume."""
+        """Return everything that another process needs to resume."""
         moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
@@ -165,7 +134,7 @@ class _Fitting:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Resume from what `state` returned."""
+        """Resume from `state`."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in checkpoint.history]
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))
@@ -182,13 +151,13 @@ class _Fitting:
         return tuple(value.numpy() for value in (*self._weights, *self._fixed))
 
 
-def epoch_rate(settings: TrainingSettings, number: int) -> float:
+def epoch_rate(settings: DetectorSettings, number: int) -> float:
     """Return the learning rate of an epoch, the first being 1."""
     gone = (number - 1) / (settings.epochs or 1) if settings.decay else 0.0
     return settings.learning_rate * (1.0 - gone)
 
 
-def epoch_batches(settings: TrainingSettings, number: int, n: int) -> npt.NDArray[np.int32]:
+def epoch_batches(settings: DetectorSettings, number: int, n: int) -> npt.NDArray[np.int32]:
     """Return the samples of each step of an epoch, shape (steps, batch), in random order without the remainder."""
     # Each epoch has its own generator, so a resumed training shuffles as if it had never stopped.
     rng = np.random.default_rng((settings.seed, number))

@@ -1,31 +1,30 @@
-"""Searching for code size, ρ, penalty weight and window, without labels."""
+"""Searching for the settings that have a `search` in `training.settings`, without labels."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 
+from edge_runtime.common.setting import Range
 from edge_runtime.errors import UsageError
-from training.pipeline import DetectorSettings, TrainedRun, train
+from training.pipeline import train
 from training.recordings import Recording
-
-_CODE_SIZES = (8, 16, 32, 64, 128)
-_WINDOWS = (1, 2, 3, 5, 8)
+from training.settings import DetectorSettings, searched
+from training.trained_run import TrainedRun
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting that was tried, and its score: the higher the better."""
+    """Settings that were tried, and their score: the higher the better."""
 
     number: int
     score: float
-    code_size: int
-    rho: float
-    alpha: float
-    window: int
+    settings: DetectorSettings
 
 
 def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
@@ -36,24 +35,24 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     judge: Callable[[TrainedRun], float],
     on_trial: Callable[[Trial], None] = lambda _: None,
 ) -> list[Trial]:
-    """Try settings until there are `trials` of them; return all, the best first.
+    """Try settings until there are `trials` of them; return all of them, best first.
 
-    What is sought is what `judge` gives for a trained run. Each trial is stored when it ends, so a search that was
-    stopped goes on from the same file.
+    What is sought is what `judge` gives for a trained run. The first trial takes the defaults. Each trial is stored
+    when it ends, so a search that was stopped goes on from the same file.
 
     Parameters
     ----------
     settings : DetectorSettings
-        All that is not searched for.
+        The settings that are not searched for.
     storage : Path
-        SQLite file; made if it is not there.
+        SQLite file; created if it does not exist.
     judge : callable
-        Says how good a trained run is; the higher the better.
+        Returns how good a trained run is; higher is better.
 
     Raises
     ------
     UsageError
-        If the file belongs to a search on another recording.
+        If the file belongs to a search on another recording, or with other settings.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
@@ -62,35 +61,45 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
         direction="maximize",
         load_if_exists=True,
     )
-    if study.user_attrs.get("data", recording.sha256) != recording.sha256:
-        raise UsageError(f"{storage} holds a search on another recording. Choose another --storage.")
-    study.set_user_attr("data", recording.sha256)
+    _claim(study, recording, settings, storage)
     # A search that goes on must not draw what it drew first once more.
-    study.sampler = optuna.samplers.TPESampler(seed=settings.training.seed + len(study.trials))
+    study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
+    if not study.trials:
+        study.enqueue_trial({name: getattr(DetectorSettings, name) for name in searched()})
 
     def objective(trial: optuna.Trial) -> float:
         return judge(train(recording, _suggest(trial, settings)))
 
+    def found(trial: optuna.trial.FrozenTrial) -> Trial:
+        value = float("nan") if trial.value is None else trial.value
+        return Trial(trial.number, value, replace(settings, **trial.params))
+
     missing = trials - len(_finished(study))
     if missing > 0:
-        study.optimize(objective, missing, callbacks=[lambda _, frozen: on_trial(_trial(frozen))])
-    return sorted(map(_trial, _finished(study)), key=lambda trial: -trial.score)
+        study.optimize(objective, missing, callbacks=[lambda _, trial: on_trial(found(trial))])
+    return sorted(map(found, _finished(study)), key=lambda trial: -trial.score)
+
+
+def _claim(study: optuna.Study, recording: Recording, settings: DetectorSettings, storage: Path) -> None:
+    """Write down what the study is on, or see that it is this."""
+    fixed = {name: value for name, value in asdict(settings).items() if name not in searched()}
+    rows = (recording.sensors, len(recording.values), recording.skipped, recording.repaired, recording.only_when)
+    asked = {"data": recording.sha256, "settings": json.dumps([fixed, rows])}
+    for name, what in (("data", "on another recording"), ("settings", "with other options")):
+        if study.trials and study.user_attrs.get(name) != asked[name]:
+            raise UsageError(f"{storage} holds a search {what}. Choose another --storage.")
+        study.set_user_attr(name, asked[name])
 
 
 def _suggest(trial: optuna.Trial, settings: DetectorSettings) -> DetectorSettings:
-    return replace(
-        settings,
-        code_size=trial.suggest_categorical("code_size", _CODE_SIZES),
-        rho=trial.suggest_float("rho", 0.01, 0.3, log=True),
-        alpha=trial.suggest_float("alpha", 0.001, 1.0, log=True),
-        window=trial.suggest_categorical("window", _WINDOWS),
-    )
+    drawn: dict[str, Any] = {
+        name: trial.suggest_float(name, space.low, space.high, log=True)
+        if isinstance(space, Range)
+        else trial.suggest_categorical(name, space)
+        for name, space in searched().items()
+    }
+    return replace(settings, **drawn)
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-
-
-def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
-    value = float("nan") if frozen.value is None else frozen.value
-    return Trial(frozen.number, value, **frozen.params)

@@ -1,4 +1,4 @@
-"""What a protocol found, as tables for people and figures for JSON."""
+"""The results of a protocol, as printed tables and as figures for JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Accuracy:
     ----------
     collection : str
     is_whole : bool or None
-        Whether all of the collection was given; None where that cannot be told.
+        Whether the whole collection was given; None if unknown.
     tables : tuple of (title, rows)
         The first row holds the headings.
     figures : tuple of dataclass
@@ -45,7 +45,7 @@ class Accuracy:
     learnt: Learnt
 
     def write(self, path: Path) -> None:
-        """Write JSON, in full or not at all.
+        """Write JSON atomically.
 
         Raises
         ------
@@ -66,23 +66,23 @@ class Accuracy:
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Return the mean of what there is, None where there is nothing."""
+    """Return the mean of the values that are not None; None if there are none."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
 
 def percent(rate: float | None) -> str:
-    """Return a rate for people; nothing where there is none."""
+    """Return a rate as text; an empty string for None."""
     return "" if rate is None else f"{rate:.1%}"
 
 
 def digits(value: float | None) -> str:
-    """Return a figure for people; nothing where there is none."""
+    """Return a figure as text; an empty string for None."""
     return "" if value is None else f"{value:.4f}"
 
 
 def spread(values: Iterable[float | None], form: str = ".4f") -> str:
-    """Return mean and standard deviation over seeds for people; nothing where there are none.
+    """Return mean and standard deviation over seeds as text; an empty string if there are none.
 
     >>> spread([0.5, 0.7], ".2f"), spread([0.5], ".2f"), spread([None])
     ('0.60 ± 0.10', '0.50', '')

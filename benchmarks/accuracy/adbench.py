@@ -1,6 +1,6 @@
 """ADBench, one-class: fit on half of the normal rows, test on the other half and every anomaly, by ROC-AUC.
 
-Rows are independent, so there is no smoothing, no threshold and no time in it (Han et al., 2022, ADBench: anomaly
+Rows are independent, so there is no smoothing, no threshold and no time (Han et al., 2022, ADBench: anomaly
 detection benchmark).
 """
 
@@ -33,7 +33,7 @@ class Split:
     ----------
     name : str
     normal : Recording
-        Half of the normal rows.
+        The half of the normal rows that is learnt.
     rows : ndarray of shape (n, columns), float32
         The other half, then every anomaly.
     labels : ndarray of shape (n,), bool

@@ -1,4 +1,4 @@
-"""False alarms as somebody who is called out counts them: a run of alarm rows is one."""
+"""False alarms as a person on call counts them: a run of alarm rows is one alarm."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class FalseAlarms:
         return FalseAlarms(self.alarms + other.alarms, self.normal_s + other.normal_s)
 
     def per(self, period_s: float) -> float | None:
-        """Return alarms in so many seconds of normal rows, None where time is not known."""
+        """Return alarms per `seconds` of normal rows; None if time is unknown."""
         return self.alarms / self.normal_s * period_s if self.normal_s else None
 
 
 def heading(period_s: float) -> str:
-    """Return what to call a column of alarms in so many seconds.
+    """Return the column heading for alarms per `seconds`.
 
     >>> heading(DAY_S)
     'false alarms a day'

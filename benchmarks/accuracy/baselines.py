@@ -1,4 +1,4 @@
-"""What a detector has to beat, on the same inputs: four methods, each a fit that returns a score."""
+"""The baselines a detector has to beat on the same inputs: four methods, each a fit function that returns a score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TINY = 1e-12
 
 
 def mahalanobis(normal: FloatArray, _: int) -> Score:
-    """Return the squared Mahalanobis distance of the inputs, covariance shrunk as Ledoit and Wolf (2004) advise."""
+    """Return the squared Mahalanobis distance of the inputs, covariance shrunk by Ledoit and Wolf (2004)."""
     covariance = LedoitWolf().fit(normal)
     return lambda inputs: np.asarray(covariance.mahalanobis(inputs), np.float32)
 

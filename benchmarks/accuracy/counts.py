@@ -20,6 +20,7 @@ class Counts:
     def of(cls, labels: BoolArray, alarms: BoolArray) -> Counts:
         """Count rows.
 
+        >>> import numpy as np
         >>> Counts.of(np.array([True, True, False]), np.array([True, False, False]))
         Counts(hits=1, false_alarms=0, missed=1, quiet=1)
         """

@@ -1,8 +1,8 @@
 """Any folder of labelled CSV recordings, each learnt on the first half of its rows before the first anomaly.
 
-Someone has to say which rows are normal; here the labels do, and that is all they are used for besides the figures.
-The other half of these rows is left to count false alarms on. Of a recording without any anomaly the first half is
-learnt, and what follows gives a false-alarm rate alone.
+The labels define which rows are normal; besides the figures they have no other use. The other half of these rows serves
+to count false alarms. If a recording has no anomaly, its first half is learnt and the rest gives only a false-alarm
+rate.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def _check_normal_rows(recording: Recording, label: str) -> None:
     what = f"its first anomaly is in row {first}" if labels.any() else f"it has {len(labels)} rows"
     raise RecordingError(
         f"{recording.name} has too few normal rows to learn from: {what}. Expected at least {2 * LEAST_ROWS} normal "
-        f"rows at its beginning. Column {label}: empty, 0, false, normal, no and ok are normal, all else is anomalous."
+        f"rows at its beginning. Column {label}: empty, 0, false, normal, no and ok are normal, others are anomalous."
     )
 
 
 def normal_rows(labels: Flags) -> int:
-    """Return how many rows are learnt from.
+    """Return the number of rows to learn from.
 
     >>> normal_rows(np.array([False] * 6 + [True, False])), normal_rows(np.array([False] * 6))
     (3, 3)
@@ -73,7 +73,7 @@ def _labels(recording: Recording) -> Flags:
 def measure(
     found: Iterable[Recording], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None
 ) -> Accuracy:
-    """Return what every method does on each recording."""
+    """Return the outcome of every method on each recording."""
     results, ready, learnt_rows = [], [], {}
     for recording in found:
         start = learnt_rows[recording.name] = normal_rows(_labels(recording))

@@ -1,4 +1,4 @@
-"""ADBench's sets learnt by us and by PyOD's autoencoder: one process, one thread each, without import time."""
+"""ADBench's sets learnt by saelite and by PyOD's autoencoder: one process, one thread each, without import time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from benchmarks.accuracy.fits import Fit, Fits
 from benchmarks.accuracy.real_path import DEFAULTS, opened
 from edge_runtime.errors import missing_extra
 from edge_runtime.inference.detector import Detector
-from training.pipeline import TrainedRun, train
+from training.pipeline import train
+from training.trained_run import TrainedRun
 
 T = TypeVar("T")
 
 
 def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None) -> Fits:
-    """Learn every set by both, after one unmeasured fit of each that loads what is loaded lazily.
+    """Learn every set with both, after one unmeasured fit of each that triggers lazy imports.
 
     Raises
     ------
@@ -37,7 +38,7 @@ def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None
         learnt.append((_timed(_ours, split), _timed(_pyod, split)))
     results = []
     for split, ((trained, ours_s), (model, pyod_s)) in zip(splits, learnt, strict=True):
-        # Apart from the times: it leaves the caches and the memory otherwise than it finds them.
+        # Separate from the timing, because it changes the state of caches and memory.
         on_step(f"{split.name}, scores")
         ours = _roc_auc(split, opened(trained, ("int8",))["int8"])
         theirs = float(roc_auc_score(split.labels, model.decision_function(split.rows.astype(np.float64))))
@@ -46,7 +47,7 @@ def fits(found: Iterable[Split], on_step: Callable[[str], None] = lambda _: None
 
 
 def _timed(fit: Callable[[Split], T], split: Split) -> tuple[T, float]:
-    # With one thread the processor's time is the time it takes on an idle machine; other work does not count in.
+    # With one thread, CPU time equals the elapsed time on an idle machine; other work does not count.
     start = time.process_time()
     fitted = fit(split)
     return fitted, time.process_time() - start

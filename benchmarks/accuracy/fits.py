@@ -1,4 +1,4 @@
-"""Time to learn and what was learnt then, ours beside PyOD's autoencoder: what `fit_speed` finds."""
+"""Results of `fit_speed`: training time and detection of saelite and of PyOD's autoencoder."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Fit:
     rows : int
         Learnt.
     ours_s, pyod_s : float
-        Processor seconds to learn it.
+        CPU seconds to learn it.
     ours_roc_auc, pyod_roc_auc : float
-        Of the protocol's test rows; ours by the int8 file of what was learnt.
+        On the protocol's test rows; saelite's from the exported int8 file.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""What learning the recordings of a collection came to: what was chosen for each, and what went wrong."""
+"""What was chosen for each recording of a collection, and what went wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_SHOWN, _LONGEST = 10, 160
 
 @dataclass(frozen=True)
 class Choice:
-    """What the product's defaults chose for one recording and seed, by the manifest of its first file.
+    """What the product's defaults chose for one recording and seed, from the manifest of its first file.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Learnt:
     ----------
     choices : tuple of Choice
     troubles : tuple of str
-        Recordings that were refused, and files that export would not have written unasked; measured all the same.
+        Recordings that were refused, and files that export would not write by default; measured nevertheless.
     """
 
     choices: tuple[Choice, ...] = ()
@@ -51,20 +51,20 @@ class Learnt:
 
     @classmethod
     def of(cls, found: Iterable[tuple[str, Method]]) -> Learnt:
-        """Return what is known of some methods, each with the name of the recording it learnt."""
+        """Collect choices and troubles of some methods, each with the name of the recording it learnt."""
         pairs = list(found)
         choices = (_choice(name, method) for name, method in pairs if method.name == OURS[0])
         return cls(tuple(one for one in choices if one is not None), _troubles(pairs))
 
     @property
     def note(self) -> str:
-        """What people should know, some lines."""
+        """A summary of a few lines."""
         lines = []
         if self.choices:
             heads = Counter(one.head for one in self.choices)
             lines.append(f"Heads chosen: {', '.join(f'{head} {times}' for head, times in heads.most_common())}")
         if self.troubles:
-            lines.append("Refused, or beyond the limits of saelite export, and measured all the same:")
+            lines.append("Refused, or beyond the limits of saelite export, but measured nevertheless:")
             lines += [f"  {textwrap.shorten(line, _LONGEST, placeholder=' …')}" for line in self.troubles[:_MOST_SHOWN]]
         if len(self.troubles) > _MOST_SHOWN:
             lines.append(f"  and {len(self.troubles) - _MOST_SHOWN} more, see --json")

@@ -1,4 +1,4 @@
-"""The limit of a baseline's smoothed scores, by the rule that the product's own threshold follows."""
+"""The limit of a baseline's smoothed scores, by the same rule as the product's own threshold."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from export.fitting.choice import Floats, can_leave_out, smooth
 from export.fitting.limit import fit_limit
 from export.promise import window_s_of
 
-# Rows that repeat learnt ones have distance 0, and scores are given in units of the limit.
+# Rows that repeat learnt ones have distance 0, and scores are in units of the limit.
 _LEAST = 1e-12
 
 
@@ -28,7 +28,7 @@ class Limit:
 
 
 def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> Limit:
-    """Return the limit, fitted on scores of blocks of normal windows that the method has not learnt.
+    """Return the limit, fitted on scores of held-out blocks of normal windows.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> Li
     windows : ndarray of shape (n, window, sensors), float32
         All normal windows, in time order.
     spec : DetectorSpec
-        Of the detector beside it.
+        The compared detector's.
     seed : int
     """
     preprocessing = spec.preprocessing

@@ -28,8 +28,8 @@ class Outcome:
     seed : int
         Of machine and training.
     detected, matched : mapping of str to float
-        By kind of fault: share of faulty rows in alarm by the own threshold, and by one that leaves 1 % of the normal
-        week above.
+        By kind of fault: share of faulty rows in alarm at the method's own threshold, and at one that 1 % of the normal
+        week exceeds.
     roc_auc : mapping of str to float
         By kind of fault.
     far : float

@@ -1,4 +1,4 @@
-"""Detection at a limit that an oracle sets: the one that so large a share of normal rows exceeds."""
+"""Detection at a limit set by an oracle: the one that a given share of normal rows exceeds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MATCHED_FAR = 0.01
 
 
 def matched_limit(normal_scores: FloatArray, far: float = MATCHED_FAR) -> float:
-    """Return the limit that a share of normal scores is above.
+    """Return the limit that a share `far` of normal scores exceeds.
 
-    It compares methods without their threshold rules; nobody who runs a detector knows it.
+    It compares methods without their threshold rules; in operation this limit is unknown.
 
     >>> matched_limit(np.arange(100, dtype=np.float32), far=0.1)
     89.0

@@ -1,4 +1,4 @@
-"""Everything that is measured on a collection: our files, the untrained network's, and the baselines beside them."""
+"""The methods measured on a collection: saelite's files, the untrained network, and the baselines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
-from training.pipeline import DetectorSettings
 from training.recordings import Recording
 from training.recordings.windows import split
+from training.settings import DetectorSettings
 
 OURS = tuple(SCHEMES)
 UNTRAINED = "untrained"
@@ -32,7 +32,7 @@ METHODS = (*OURS, UNTRAINED, *BASELINES)
 
 @dataclass(frozen=True)
 class Ready:
-    """What a method is once it has learnt.
+    """A fitted method.
 
     Parameters
     ----------
@@ -61,16 +61,16 @@ class Ready:
 
 @dataclass(frozen=True)
 class Method:
-    """A detector that has learnt, ready to score recordings.
+    """A fitted method, ready to score recordings.
 
     Parameters
     ----------
     name : str
         One of `METHODS`.
     ready : Ready or None
-        None where the recording was refused: then every score is 0 and nothing alarms.
+        None if the recording was refused; every score is 0 then, and nothing alarms.
     trouble : str
-        Why the recording was refused, or why export would not have written the file unasked; empty where all is well.
+        Why the recording was refused, or why export would not write the file by default; empty if there was no trouble.
     """
 
     name: str
@@ -79,11 +79,11 @@ class Method:
 
     @property
     def promised_far(self) -> float | None:
-        """Share of normal windows that the method promises to alarm on at most."""
+        """Maximum share of normal windows in alarm that the method promises."""
         return None if self.ready is None else self.ready.promised_far
 
     def relative_scores(self, recording: Recording) -> FloatArray:
-        """Return smoothed scores over the threshold by row, from a fresh start; see `real_path.relative_scores`."""
+        """Return smoothed scores over the threshold per row, with a new stream; see `real_path.relative_scores`."""
         if self.ready is None:
             return np.zeros(len(recording.values), np.float32)
         return relative_scores(self.ready, recording)
@@ -97,7 +97,7 @@ class Method:
 
 
 def methods(normal: Recording, seed: int) -> list[Method]:
-    """Learn normal rows by every method of `METHODS`; the product's defaults decide on inputs, smoothing and limit."""
+    """Fit every method of `METHODS` on normal rows; the product's defaults set inputs, smoothing and limit."""
     settings = with_seed(seed)
     try:
         trained = detectors(normal, settings)
@@ -116,23 +116,23 @@ def _ours(name: str, detector: Detector) -> Method:
 
 
 def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: DetectorSettings) -> Ready:
-    """Learn normal rows by one of `BASELINES`.
+    """Fit one of `BASELINES` on normal rows.
 
     Parameters
     ----------
     name : str
     spec : DetectorSpec
-        Of the detector beside it: the same sensors, windows, inputs, smoothing and mean tracking.
+        The compared detector's: the same sensors, windows, inputs, smoothing and mean tracking.
     normal : Recording
-        All of its rows are learnt: none of these methods has to be stopped early.
+        All of its rows are learnt, because none of these methods needs early stopping.
     settings : DetectorSettings
-        What the detector beside it was trained by: the same seed and limit rule.
+        Settings of the compared detector: the same seed and limit rule.
     """
     chosen = normal.without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
     stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
     windows = stretches.take(np.arange(len(stretches)))
-    limit = limit_of(BASELINES[name], windows, spec, settings.training.seed)
-    score = BASELINES[name](spec.preprocessing.transform(windows), settings.training.seed)
+    limit = limit_of(BASELINES[name], windows, spec, settings.seed)
+    score = BASELINES[name](spec.preprocessing.transform(windows), settings.seed)
 
     def score_many(windows: FloatArray) -> FloatArray:
         return score(spec.preprocessing.transform(windows))

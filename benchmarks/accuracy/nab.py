@@ -1,7 +1,7 @@
 """NAB: fit each series on its probationary period, score the rest in order.
 
-The protocol's probationary period is the first 15 % of the rows, at most 750. Labels are windows around what happened;
-they are looked at for the figures alone (Lavin and Ahmad, 2015, Evaluating real-time anomaly detection algorithms).
+The protocol's probationary period is the first 15 % of the rows, at most 750. Labels are windows around events,
+used only for the figures (Lavin and Ahmad, 2015, Evaluating real-time anomaly detection algorithms).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.recordings import Columns, Recording, read_recording
 ROW_S = 300.0
 WHOLE_COLLECTION = 58
 """Series in NAB v1.1."""
-# What lies above 1, and 1 itself does not: the rule's rows alarm at the threshold, ours above it.
+# The next number above 1: NAB's rule alarms at the threshold, saelite above it.
 _ABOVE_ONE = float(np.nextafter(np.float32(1.0), np.float32(2.0)))
 PUBLISHED = (("HTM", 70.0), ("KNN-CAD", 58.0), ("Random cut forest", 51.7))
 """Detector and its standard score on the whole of NAB, as its leaderboard has them."""
@@ -40,7 +40,7 @@ class SeriesOutcome:
     Parameters
     ----------
     outcome : Outcome
-        By rows after the probationary period.
+        Rows after the probationary period.
     windows_hit, windows : int
         Labelled windows with an alarm row in them, and all of them.
     """

@@ -1,7 +1,7 @@
-"""NAB's scoring rule for alarms: of a run of rows above the threshold the first one counts alone.
+"""NAB's scoring rule for alarms: only the first row of a run above the threshold counts.
 
-The rule as published takes every row above the threshold for a detection, so that an hour above it costs as much as
-twelve false alarms. Somebody who is called out is called once. All else is `nab_score`; an alarm that began before a
+The published rule counts every row above the threshold as a detection, so an hour above it costs as much as twelve
+false alarms. A person on call is called once. Everything else is as in `nab_score`; an alarm that began before a
 window does not hit it.
 """
 
@@ -27,27 +27,27 @@ from benchmarks.accuracy.nab_score import (
 
 @dataclass(frozen=True)
 class AlarmScores:
-    """Normalised scores by every threshold that tells rows apart, ascending."""
+    """Normalised scores at every distinct threshold, ascending."""
 
     thresholds: Floats
     scores: Floats
 
     @property
     def best(self) -> NabScore:
-        """The highest score, 0 where no threshold is better than none."""
+        """The highest score; 0 if no threshold is better than none."""
         if not len(self.scores) or self.scores.max() <= 0.0:
             return NabScore(0.0, NEVER)
         place = int(self.scores.argmax())
         return NabScore(float(self.scores[place]), float(self.thresholds[place]))
 
     def at(self, threshold: float) -> NabScore:
-        """Return the score by a given threshold: rows above it, or at it, alarm."""
+        """Return the score at a given threshold: rows at or above it alarm."""
         place = int(np.searchsorted(self.thresholds, threshold))
         return NabScore(float(self.scores[place]) if place < len(self.scores) else 0.0, threshold)
 
 
 def alarm_scores(series: Sequence[ScoredSeries], profile: Profile = STANDARD) -> AlarmScores:
-    """Return the scores by all thresholds.
+    """Return the scores at all thresholds.
 
     Row r begins a run for the thresholds above the score of row r - 1, up to its own: its worth is added there.
 
@@ -68,7 +68,7 @@ def alarm_scores(series: Sequence[ScoredSeries], profile: Profile = STANDARD) ->
         np.add.at(steps, low[outside], worths[outside])
         np.subtract.at(steps, high[outside], worths[outside])
         for start, stop in counted_windows(one):
-            # The later first, so that an earlier one of the same threshold overrules it.
+            # Later ones first, so that an earlier one with the same threshold overwrites them.
             gained = np.zeros(len(thresholds))
             for row in range(stop - one.probation - 1, max(start - one.probation, 0) - 1, -1):
                 gained[low[row] : high[row]] = worths[row] + profile.miss

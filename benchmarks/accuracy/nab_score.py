@@ -1,4 +1,4 @@
-"""NAB's scoring rule: an alarm is worth the more, the earlier it comes in a labelled window.
+"""NAB's scoring rule: the earlier an alarm comes in a labelled window, the more it earns.
 
 Every series is scored from its first row after the probationary period. With ``y`` the place of a row relative to a
 window, -1 at its first row and 0 just after its last, and
@@ -37,7 +37,7 @@ NEVER = float("inf")
 
 @dataclass(frozen=True)
 class Profile:
-    """What a hit, a false alarm and a miss are worth; by default NAB's standard profile."""
+    """The weights of a hit, a false alarm and a miss; by default NAB's standard profile."""
 
     hit: float = 1.0
     false_alarm: float = 0.11
@@ -54,7 +54,7 @@ class ScoredSeries:
     Parameters
     ----------
     scores : ndarray of shape (n,), float32
-        Higher is more anomalous; NaN where there is none. One threshold serves all series, so that they must compare.
+        Higher is more anomalous; NaN if there is none. One threshold serves all series, so scores must be comparable.
     labels : ndarray of shape (n,), bool
         Runs of True are the labelled windows.
     probation : int
@@ -68,7 +68,7 @@ class ScoredSeries:
 
 @dataclass(frozen=True)
 class NabScore:
-    """A normalised score, and the threshold it is of: rows at or above it alarm."""
+    """A normalised score and its threshold: rows at or above it alarm."""
 
     score: float
     threshold: float
@@ -76,7 +76,7 @@ class NabScore:
 
 @dataclass(frozen=True)
 class _Corpus:
-    """The rows of all series that count: score, worth of an alarm there, and number of its window or -1."""
+    """The rows of all series that count: score, gain of an alarm there, and number of its window or -1."""
 
     scores: Floats
     worths: Floats
@@ -110,7 +110,7 @@ def counted_windows(series: ScoredSeries) -> IntArray:
 
 
 def no_windows() -> RecordingError:
-    """Return the error for a corpus that there is nothing to find in."""
+    """Return the error for a corpus without labelled windows."""
     return RecordingError(
         "no series has a labelled window after its probationary period. Expected NAB's labels in a column anomaly."
     )
@@ -127,12 +127,12 @@ def scaled_sigmoid(place: Floats) -> Floats:
 
 
 def worth_of_alarms(labels: Flags, profile: Profile = STANDARD) -> Floats:
-    """Return what an alarm in each row is worth, shape (n,); within a window only the first one counts."""
+    """Return the gain of an alarm in each row, shape (n,); within a window only the first one counts."""
     rows = np.arange(len(labels))
     worths = np.full(len(labels), -profile.false_alarm)
     for start, stop in windows_of(labels):
         width = stop - start
-        # A window of one row has no width to measure the rows after it by: they are far away at once.
+        # A window of one row has no width to measure distances with: the rows after it are far away.
         past = (rows[stop:] - (stop - 1)) / (width - 1) if width > 1 else np.full(len(labels) - stop, np.inf)
         worths[stop:] = profile.false_alarm * scaled_sigmoid(past)
         inside = scaled_sigmoid((rows[start:stop] - stop) / width)
@@ -162,7 +162,7 @@ def standard_score(series: Sequence[ScoredSeries], profile: Profile = STANDARD) 
 
 
 def score_at(series: Sequence[ScoredSeries], threshold: float, profile: Profile = STANDARD) -> NabScore:
-    """Return the score by a given threshold: rows above it, or at it, alarm.
+    """Return the score at a given threshold: rows at or above it alarm.
 
     Raises
     ------
@@ -177,12 +177,12 @@ def score_at(series: Sequence[ScoredSeries], threshold: float, profile: Profile 
 
 
 def _normalised(gained: float, corpus: _Corpus, profile: Profile) -> float:
-    """Return 0 … 100 for what was gained over a detector that never alarms."""
+    """Return the gain over a detector that never alarms, from 0 to 100."""
     return 100.0 * gained / (corpus.n_windows * (profile.hit + profile.miss))
 
 
 def _gains(corpus: _Corpus, order: IntArray, profile: Profile) -> Floats:
-    """Return what each alarm adds to the sum, one row after the other in this order."""
+    """Return what each alarm adds to the sum, row by row in this order."""
     gains = corpus.worths[order]
     windows = corpus.windows[order]
     earned = np.full(corpus.n_windows, -profile.miss)

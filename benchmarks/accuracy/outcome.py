@@ -26,7 +26,7 @@ class Outcome:
     false_alarms : FalseAlarms
         Runs of rows.
     promised_far : float or None
-        Share of normal rows that it promised to alarm on at most; None where the recording was refused.
+        Maximum share of normal rows in alarm that it promised; None if the recording was refused.
     roc_auc : float or None
         Of the smoothed scores; None unless there are both kinds of rows.
     """

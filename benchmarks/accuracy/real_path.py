@@ -1,6 +1,6 @@
-"""From rows to a model file as a user gets it: train, export, open, score as a stream.
+"""From rows to a model file, the way a user gets it: train, export, open, score as a stream.
 
-Every protocol gets its detectors here, by the product's defaults and nothing else.
+Every protocol gets its detectors here, made with the product's defaults and nothing else.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.streaming.judging import AdaptationSettings, Judge, ScoresWindows, Wanted
 from export.export_run import ExportSettings, export_run
-from training.pipeline import DetectorSettings, TrainedRun, train
+from training.pipeline import train
 from training.recordings import Recording
+from training.settings import DetectorSettings
+from training.trained_run import TrainedRun
 
 SCHEMES = {"saelite": None, "saelite float32": "float32"}
 """Name of a file to the scheme it is exported by: what `saelite export` chooses by itself, and float32 beside it."""
@@ -28,12 +30,12 @@ DEFAULTS = DetectorSettings()
 
 def with_seed(seed: int, settings: DetectorSettings = DEFAULTS) -> DetectorSettings:
     """Return the settings with another seed of weights and order."""
-    return replace(settings, training=replace(settings.training, seed=seed))
+    return replace(settings, seed=seed)
 
 
 def untrained(settings: DetectorSettings) -> DetectorSettings:
     """Return the settings for the same detector on a network left at its random start."""
-    return replace(settings, training=replace(settings.training, epochs=0))
+    return replace(settings, epochs=0)
 
 
 def detectors(
@@ -68,8 +70,8 @@ def promised_far(detector: Detector) -> float:
 def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray:
     """Return smoothed scores over the threshold, one per row; NaN where no window ends.
 
-    As `saelite score` does: each row is scored from itself and the rows before it, no window reaches over missing
-    time, and what a row teaches counts from the next one on.
+    As `saelite score` does: each row is scored from itself and earlier rows, no window spans a gap, and adaptation
+    to a row takes effect from the next one on.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray
 
 
 def part_of(recording: Recording, stop: int, start: int = 0) -> Recording:
-    """Return the rows from start to stop as a recording of their own."""
+    """Return the rows from start to stop as a recording."""
     return replace(
         recording,
         name=recording.name if not start else f"{recording.name} from row {start}",

@@ -33,7 +33,7 @@ class Trial:
     ----------
     train, normal : Recording
     faulty : mapping of str to Recording
-        By the kind of fault; several episodes of it, each in another sensor, labelled.
+        By kind of fault: several labelled episodes, each in another sensor.
     """
 
     train: Recording
@@ -50,7 +50,7 @@ def trial(name: str, settings: MachineSettings, seed: int) -> Trial:
 
 
 def _with_episodes(machine: SimulatedMachine, kind: str, start: int) -> SimulatedMachine:
-    """Return the machine with a kind of fault several times after `start`, with pauses to recover in."""
+    """Return the machine with a kind of fault several times after `start`, with pauses for recovery."""
     rng = np.random.default_rng((machine.seed, KINDS.index(kind)))
     step = (len(machine.values) - start) // _EPISODES
     length = max(1, round(_EPISODE_SHARE * step))

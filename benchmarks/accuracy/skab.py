@@ -1,7 +1,7 @@
 """SKAB: fit each file on its first 400 rows, score the later ones, pool all files' rows into one F1, FAR and MAR.
 
-The protocol is the leaderboard's (Katser and Kozitsin, 2020, Skoltech Anomaly Benchmark). Labels are looked at
-for the figures alone, and rows are scored in order, each from itself and those before it.
+The protocol is the leaderboard's (Katser and Kozitsin, 2020, Skoltech Anomaly Benchmark). Labels are used
+only for the figures, and rows are scored in order, each from itself and earlier ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from training.recordings import Columns, Recording, read_recording
 TRAIN_ROWS = 400
 ROW_S = 1.0
 NORMAL_FOLDER = "anomaly-free"
-# A normal recording is as long as those with anomalies, or drift over hours would be measured as well.
+# Normal stretches are as long as the recordings with anomalies; otherwise drift over hours would be measured too.
 NORMAL_ROWS = 1150
 ALWAYS = "always alarm"
 PUBLISHED = (
@@ -66,7 +66,7 @@ def recordings(folder: Path) -> list[Recording]:
 
 
 def is_whole(results: Iterable[Outcome]) -> bool:
-    """Return whether these are the outcomes of the whole collection, which alone compare with the leaderboard."""
+    """Return whether these are the outcomes of the whole collection, the only ones comparable with the leaderboard."""
     rows = {one.recording: one.counts.rows for one in results if one.has_anomalies}
     return (len(rows), sum(rows.values())) == WHOLE_COLLECTION
 
@@ -74,7 +74,7 @@ def is_whole(results: Iterable[Outcome]) -> bool:
 def measure(
     found: Iterable[Recording], seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None
 ) -> Accuracy:
-    """Return what every method does on each recording."""
+    """Return the outcome of every method on each recording."""
     results, ready = [], []
     for recording in found:
         for seed in seeds:
@@ -104,7 +104,7 @@ def _counted(recording: Recording, method: str, seed: int, alarms: Flags, promis
 
 @dataclass(frozen=True)
 class Pooled:
-    """A method's figures over all rows of some recordings, one per seed; none where there are no such rows.
+    """A method's figures over all rows of some recordings, one per seed; empty if there are no such rows.
 
     Parameters
     ----------

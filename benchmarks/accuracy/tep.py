@@ -2,7 +2,7 @@
 
 Every run has a reading every 3 minutes; faults start after row 160 of 960. FDR, the fault detection rate, is the share
 of rows in alarm from there on; false alarms are those before it, and those of another normal run. Faults 3, 9 and 15
-hardly show in any sensor, so means are given with and without them (Russell, Chiang and Braatz, 2000, Fault detection
+are barely observable, so means are given with and without them (Russell, Chiang and Braatz, 2000, Fault detection
 in industrial processes using canonical variate analysis and dynamic principal component analysis).
 """
 
@@ -42,7 +42,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one method did, by its own threshold and by one that leaves 1 % of the normal rows above.
+    """One method's figures, at its own threshold and at one that 1 % of the normal rows exceed.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Outcome:
     promised_far: float | None
 
     def mean_fdr(self, *, matched: bool, without: tuple[int, ...] = ()) -> float | None:
-        """Return the mean over the faults, None where there is none left."""
+        """Return the mean over the faults; None if none is left."""
         rates = self.matched_fdr if matched else self.fdr
         return mean(rate for fault, rate in rates.items() if fault not in without)
 
@@ -100,7 +100,7 @@ def _run(file: Path) -> Recording:
 
 
 def measure(found: Process, seeds: Iterable[int], on_step: Callable[[str], None] = lambda _: None) -> Accuracy:
-    """Return what every method does."""
+    """Return the outcome of every method."""
     results, ready = [], []
     for seed in seeds:
         on_step(f"seed {seed}")

@@ -1,4 +1,4 @@
-"""The scoring head that every runtime computes beside each other: simple enough to be written in each of them."""
+"""The scoring head that every compared runtime computes; simple enough to be written in each of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ KIND = "t2x"
 
 
 def peer_head(run: RunFolder) -> Head:
-    """Return T² of inputs and codes, fitted on what the full model gives for the run's windows."""
+    """Return T² of inputs and codes, fitted on the full model's outputs for the run's windows."""
     parts = plain_parts(run.network, run.spec.preprocessing.transform(run.windows.windows))
     return fit_head(KIND, {name: values.astype(np.float32) for name, values in parts.items()})

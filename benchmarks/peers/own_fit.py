@@ -1,6 +1,6 @@
-"""Our own training in a process of its own: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
+"""saelite's training in its own process: ``own_fit RECORDING N_NORMAL FOLDER CORES STARTED_NS``.
 
-Trains, exports, and writes the files the runtimes are given.
+Trains, exports, and writes the files for the runtimes.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from pathlib import Path
 from benchmarks.peers.head import KIND, peer_head
 from benchmarks.peers.task import make_task
 from benchmarks.worker import memory, pin, say
-from training.fit_preprocessing import PreprocessingSettings
-from training.pipeline import DetectorSettings, save_run, train
+from training.pipeline import train
 from training.recordings import Columns, read_recording
+from training.settings import DetectorSettings
 
 # The peers' runtimes compute scaled values and T² of inputs and codes; ours is given the same to do.
-PEER_SETTINGS = DetectorSettings(
-    window=1, preprocessing=PreprocessingSettings(features=("values",)), head=KIND, smoothing_span=1, mean_rate=0.0
-)
+PEER_SETTINGS = DetectorSettings(window=1, features=("values",), head=KIND, smoothing_span=1, mean_rate=0.0)
 
 
 def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None:
@@ -30,13 +28,13 @@ def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None
     out, rows = Path(folder), int(n_normal)
     normal = read_recording(Path(recording), Columns(), rows=slice(0, rows))
     # As the peers practise: what is compiled once in a process is not in the time.
-    train(normal, _one_epoch(PEER_SETTINGS))
+    train(normal, replace(PEER_SETTINGS, epochs=1))
     started = time.monotonic()
     run = train(normal, PEER_SETTINGS)
     fit_s = time.monotonic() - started
     from export.export_run import ExportSettings, export_run
 
-    save_run(run, out / "run", overwrite=True)
+    run.save(out / "run", overwrite=True)
     export_run(run.folder, ExportSettings("int8")).write(out / "model.tflite")
     export_s = time.monotonic() - started - fit_s
     whole = read_recording(Path(recording), Columns(sensors=run.folder.spec.sensor_names))
@@ -46,10 +44,6 @@ def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None
 
         write_detector(run.folder, peer_head(run.folder), out)
     say({"fit_s": fit_s, "export_s": export_s, **memory()})
-
-
-def _one_epoch(settings: DetectorSettings) -> DetectorSettings:
-    return replace(settings, training=replace(settings.training, epochs=1))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""All peers on one recording, one after the other for learning, by turns for latency."""
+"""All peers on one recording: trained one after another, timed in turns."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def compare_peers(
     """
     present = [peer for peer in PEERS if all(find_spec(module) for module in peer.modules)]
     with tempfile.TemporaryDirectory() as name:
-        on_step("training and exporting our own")
+        on_step("training and exporting saelite's detector")
         own_fit = Job("our own training", "benchmarks.peers.own_fit", (str(recording.resolve()), str(n_normal), name))
         with WorkerProcess(own_fit) as own:
             own_fit_s = float(own.start["fit_s"])

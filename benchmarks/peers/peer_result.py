@@ -21,7 +21,7 @@ class PeerRow:
     roc_auc : float
         Of its raw scores, not smoothed.
     fit_s : float or None
-        Seconds to learn, imports left out; None for a runtime that is given our network.
+        Seconds to learn, without imports; None for a runtime that runs saelite's network.
     p50_us : float
         Time for one window.
     windows_per_s : float
@@ -63,7 +63,7 @@ class PeerBenchmark:
     failures: tuple[Failure, ...] = ()
 
     def write(self, path: Path) -> None:
-        """Write JSON, in full or not at all."""
+        """Write JSON atomically."""
         write_json(path, self)
 
 
@@ -73,7 +73,7 @@ def read_peers(path: Path) -> PeerBenchmark:
     Raises
     ------
     SaeliteError
-        If the file is missing or is something else.
+        If the file is missing or of another kind.
     """
     return read_json(path, PeerBenchmark, "saelite bench peers --json FILE")
 

@@ -1,4 +1,4 @@
-"""Peers that run: our own trained detector, scaling and head included, in other runtimes and in ours."""
+"""saelite's trained detector, including scaling and head, in other runtimes and in its own."""
 
 from __future__ import annotations
 

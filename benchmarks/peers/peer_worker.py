@@ -1,4 +1,4 @@
-"""One peer in a process of its own: ``python -m benchmarks.peers.peer_worker KEY FOLDER CORES STARTED_NS``.
+"""One peer in its own process: ``python -m benchmarks.peers.peer_worker KEY FOLDER CORES STARTED_NS``.
 
 It learns, scores every window, writes the scores, and then times single windows on demand.
 """

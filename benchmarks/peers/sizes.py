@@ -6,7 +6,7 @@ import importlib.metadata
 from collections.abc import Iterable
 from pathlib import Path
 
-# What our own base install is: packages a device installs, whatever a workstation has besides.
+# The base install: the packages on a device, whatever else a workstation has.
 OWN_PACKAGES = {
     "ai-edge-litert": ("ai-edge-litert", "numpy", "click"),
     "tflite-runtime": ("tflite-runtime", "numpy", "click"),

@@ -1,4 +1,4 @@
-"""What every peer is given: scaled normal windows to learn from, labelled windows to score."""
+"""The task of every peer: scaled normal windows to learn from, labelled windows to score."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Task:
     raw_normal, raw_test : ndarray of shape (n, window, sensors), float32
         In sensor units, for detectors that scale for themselves.
     normal, test : ndarray of shape (n, window * sensors), float32
-        The same windows, scaled as our own network sees them.
+        The same windows, scaled as for saelite's network.
     labels : ndarray of shape (n,), bool
         Of the windows to score: whether the last reading is anomalous.
     """

@@ -32,7 +32,7 @@ def latency_table(benchmark: Benchmark) -> Table:
 
 
 def resources_table(benchmark: Benchmark) -> Table:
-    """Return what each takes besides time, and how much of the machine's matrix peak it reaches."""
+    """Return each row's resources, and the share of the machine's matrix peak that it reaches."""
     names = ("cold start s", "resident MB", "peak MB", "file kB", "MACs", "share of peak")
     peaks = benchmark.peaks
     title = f"Resources; peak of one core: float32 {_giga(peaks.float32)}, int8 {_giga(peaks.int8)}"

@@ -11,7 +11,7 @@ from edge_runtime.streaming.alarm_rate import alarm_rates, alarms_text
 
 
 def verdict(report: Report) -> str:
-    """Return what the report comes to, in sentences."""
+    """Return the report's conclusions in sentences."""
     parts = (_on_alarms(report), _on_faults(report), _on_windows(report), _on_speed(report))
     return " ".join(filter(None, parts))
 
@@ -76,4 +76,4 @@ def _on_speed(report: Report) -> str:
     fastest = min(others, key=lambda row: row.p50_us)
     times = ratio(fastest.p50_us, first.p50_us)
     what = f" ({fastest.note})" if fastest.note else ""
-    return f"{sentence}; the fastest other way, {fastest.name}{what}, takes {times} that time."
+    return f"{sentence}; the fastest alternative, {fastest.name}{what}, takes {times} that time."

@@ -69,7 +69,7 @@ def silent_codes(learnt: Learnt) -> str:
     """Say how many codes never fire."""
     silent, codes = int((learnt.firing_shares == 0).sum()), len(learnt.firing_shares)
     if not silent:
-        return f"All {codes} codes fire now and then."
+        return f"All {codes} codes fire at least sometimes."
     return f"{silent} of the {codes} codes never {'fires' if silent == 1 else 'fire'}."
 
 

@@ -17,7 +17,7 @@ Mask = BoolArray
 
 @dataclass(frozen=True)
 class Figures:
-    """Detection figures at the threshold; None where the recording has no labels to tell.
+    """Detection figures at the threshold; None if the recording has no labels.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class ScoreTrace:
     faults : tuple of str or None
         Name of the fault at each window, empty where there is none.
     has_time : bool
-        Whether the recording says when its readings were taken.
+        Whether the recording has times.
     epoch_s : float or None
-        Seconds since 1970 at second 0; None where the recording says no date.
+        Seconds since 1970 at second 0; None if the recording has no dates.
     counted : str
         What `seconds` are the numbers of, where `has_time` is False.
     """
@@ -108,7 +108,7 @@ class Alarm:
     peak : float
         Highest score.
     during : str
-        What the labels say of it, such as the fault's name; empty where they say nothing or there are none.
+        The fault's name from the labels; empty if there is none.
     blame : tuple of (str, float)
         Sensors and their share (0..1) of the score, highest first.
     traces : tuple of SensorTrace

@@ -164,7 +164,7 @@ def sizes_table(report: Report) -> Table:
 
 
 def facts_table(report: Report) -> Table:
-    """Return what the model is."""
+    """Return facts about the model."""
     return Table("Model", (_words("property"), _words("value")), report.facts)
 
 

@@ -15,7 +15,7 @@ from benchmarks.report.zoom_chart import Chart, Line, Span, chart_html
 
 
 def time_axis(trace: ScoreTrace) -> TimeAxis:
-    """Return the axis that a trace's times are told on."""
+    """Return the axis for a trace's times."""
     if not len(trace.seconds):
         return TimeAxis(0.0, 1.0, trace.epoch_s, trace.has_time, trace.counted)
     low, high = float(trace.seconds[0]) - step_s(trace.seconds), float(trace.seconds.max())

@@ -16,14 +16,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """How the positions of a trace are told.
+    """How the positions of a trace are labelled.
 
     Parameters
     ----------
     low_s, high_s : float
         First and last position: seconds, or window numbers.
     epoch_s : float or None
-        Seconds since 1970 at position 0; None where the recording says no wall-clock time.
+        Seconds since 1970 at position 0; None if the recording has no wall-clock time.
     has_time : bool
         Whether positions are seconds at all.
     counted : str
@@ -56,7 +56,7 @@ class TimeAxis:
         return f"{self._moment(at_s):%Y-%m-%d %H:%M:%S}"
 
     def length_text(self, start_s: float, end_s: float) -> str:
-        """Return how long something was; both ends belong to it where there are numbers and no time.
+        """Return a length as text; row numbers include both ends.
 
         >>> TimeAxis(0.0, 600.0, has_time=False).length_text(10.0, 13.0)
         '4 windows'
@@ -66,7 +66,7 @@ class TimeAxis:
         return counted(round(end_s - start_s) + 1, self.counted)
 
     def ticks(self, count: int = 5) -> list[tuple[float, str]]:
-        """Return about so many positions and their labels.
+        """Return about `count` positions and their labels.
 
         >>> TimeAxis(0.0, 7000.0, 1.8e9).ticks(4)
         [(0.0, '08:00'), (1800.0, '08:30'), (3600.0, '09:00'), (5400.0, '09:30')]

@@ -53,7 +53,7 @@ def length_s(trace: ScoreTrace) -> float:
 
 
 def score_groups(report: Report) -> dict[str, Array]:
-    """Return the scores that are worth comparing, by name, without the empty groups."""
+    """Return the groups of scores to compare, by name, without empty ones."""
     trace = report.trace
     groups = {"normal, held out": np.asarray(report.normal_scores)}
     if trace.labels is None:

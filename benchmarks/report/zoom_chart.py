@@ -17,7 +17,7 @@ from benchmarks.report.report_model import Array
 from benchmarks.report.time_axis import TimeAxis
 
 _WIDE, _HIGH = 10_000.0, 1_000.0
-# A step longer than so many usual ones is a gap: no line is drawn over it.
+# A step longer than this many usual ones is a gap: no line is drawn across it.
 _GAP_STEPS = 5.0
 
 

@@ -39,7 +39,7 @@ def _spikes(column: Floats, rows: slice, size: float, sigma: float, rng: np.rand
 
 
 def _stuck(column: Floats, rows: slice, _: float, __: float, ___: np.random.Generator) -> Floats:
-    """Repeat the first reading, whatever `size`."""
+    """Repeat the first reading, whatever the `size`."""
     return np.full_like(column[rows], column[rows.start])
 
 
@@ -49,7 +49,7 @@ def _noise(column: Floats, rows: slice, size: float, sigma: float, rng: np.rando
 
 
 def _decorrelated(column: Floats, rows: slice, _: float, __: float, rng: np.random.Generator) -> Floats:
-    """Take the sensor's readings of another time, whatever `size`: each is usual, but does not fit the others."""
+    """Take the sensor's readings from another time, whatever the `size`: usual, but out of step with the others."""
     apart = min(rows.stop - rows.start, len(column) // 2)
     shift = int(rng.integers(apart, max(len(column) - apart, apart) + 1))
     return np.roll(column, shift)[rows]
@@ -62,7 +62,7 @@ def _scale(column: Floats, rows: slice, size: float, _: float, __: np.random.Gen
 
 
 def _dropout(column: Floats, rows: slice, _: float, __: float, ___: np.random.Generator) -> Floats:
-    """Read 0 in the sensor's unit, whatever `size`."""
+    """Read 0 in the sensor's unit, whatever the `size`."""
     return np.zeros_like(column[rows])
 
 
@@ -93,7 +93,7 @@ KINDS = (*SENSOR_FAULTS, LEAK)
 
 
 def check_fault(kind: str, start: int, stop: int, rows: int) -> None:
-    """Raise UsageError if there is no such fault, or not in such rows."""
+    """Raise UsageError if the fault is unknown or the rows are out of range."""
     if kind not in KINDS:
         raise UsageError(f"unknown fault: expected one of {', '.join(KINDS)}. Received: {kind!r}")
     if not 0 <= start < stop <= rows:
@@ -144,7 +144,7 @@ def leak(  # noqa: PLR0913 - what moves, how it hangs together, where and how mu
     """
     driver = int(np.abs(weights[sensor]).argmax())
     own = abs(weights[sensor, driver])
-    # A sensor that follows its own driver a little less than others do, is with them all the same.
+    # A sensor that follows its driver slightly less than the others still belongs to them.
     follows = np.abs(weights[:, driver]) >= min(float(np.median(np.abs(weights[:, driver]))), own)
     moved = np.where(follows, weights[:, driver] / own, 0.0) * sigmas
     length = rows.stop - rows.start

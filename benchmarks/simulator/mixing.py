@@ -63,7 +63,7 @@ class Mixing:
         )
 
     def sensors(self, drivers: Floats, modes: Modes) -> Floats:
-        """Return what the drivers make of the sensors, shape (rows, sensors).
+        """Return the sensors' values from the drivers, shape (rows, sensors).
 
         Parameters
         ----------

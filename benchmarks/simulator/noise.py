@@ -32,6 +32,6 @@ def autocorrelated(rows: int, memories: Floats, rng: np.random.Generator) -> Flo
 
 
 def lagged(values: Floats, memory: float) -> Floats:
-    """Return columns after a first-order lag of so many rows, from where they start; below a row nothing lags."""
+    """Return columns after a first-order lag of `rows` rows, starting from their first values; no lag below one row."""
     decay = float(np.exp(-1.0 / memory)) if memory > 0 else 0.0
     return np.asarray(lfilter([1.0 - decay], [1.0, -decay], values, axis=0, zi=decay * values[:1])[0])

@@ -38,7 +38,7 @@ class MachineSettings:
     nonlinearity : float
         How far a sensor's curve bends: the share of a square in it.
     noise : float
-        Standard deviation of a sensor's own noise beside the 1 of what the drivers make of it.
+        Standard deviation of a sensor's own noise, relative to 1 for the drivers' part.
     """
 
     rows: int = 20_000

@@ -31,7 +31,7 @@ def simulate(settings: MachineSettings, seed: int) -> SimulatedMachine:
     >>> machine.values[0]
     array([  9.55,  77.64, 406.99], dtype=float32)
     """
-    # A stream of chance for each part: to switch one on leaves the others as they were.
+    # One random stream per part: switching one on leaves the others unchanged.
     streams = np.random.SeedSequence(seed).spawn(5)
     machine, mode, driver, slow, noise = (np.random.default_rng(stream) for stream in streams)
     mixing = Mixing.draw(settings, machine)
@@ -49,7 +49,7 @@ def simulate(settings: MachineSettings, seed: int) -> SimulatedMachine:
 
 
 def names(sensors: int) -> tuple[str, ...]:
-    """Return what the sensors are called.
+    """Return the names of the sensors.
 
     >>> names(4)
     ('current', 'temperature_1', 'pressure_1', 'flow_1')

@@ -18,14 +18,15 @@ from benchmarks.trainers.trainer_result import KERAS, KERAS_EPOCHS, KERAS_EPOCHS
 from edge_runtime.arrays import FloatArray
 from training.autoencoder import SparseAutoencoder
 from training.checkpoint import CheckpointFile
-from training.trainer import Epoch, OnEpoch, TrainingSettings, epoch_batches, epoch_rate, fit
+from training.settings import DetectorSettings
+from training.trainer import Epoch, OnEpoch, epoch_batches, epoch_rate, fit
 
 
 def keras_fit(  # noqa: PLR0913 - the first six are those of `training.trainer.fit`
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
-    settings: TrainingSettings,
+    settings: DetectorSettings,
     on_epoch: OnEpoch = lambda _: None,  # noqa: ARG001
     checkpoint: CheckpointFile | None = None,  # noqa: ARG001
     *,
@@ -83,7 +84,7 @@ def keras_parts(  # noqa: PLR0913 - as `training.trainer.fit`
     model: SparseAutoencoder,
     train: FloatArray,
     validation: FloatArray,
-    settings: TrainingSettings,
+    settings: DetectorSettings,
     on_epoch: OnEpoch = lambda _: None,  # noqa: ARG001
     checkpoint: CheckpointFile | None = None,  # noqa: ARG001
 ) -> list[Epoch]:

@@ -1,1 +1,1 @@
-"""Small things that several rooms need."""
+"""Small helpers that several rooms need."""

@@ -1,4 +1,4 @@
-"""Files that are either there in full or not there at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from edge_runtime.errors import OutputError
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` that takes its place when the block ends well.
+    """Open a temporary file beside `path` that replaces it when the block succeeds.
 
     Raises
     ------
     OutputError
-        If the folder does not exist or cannot be written; then nothing is left behind.
+        If the folder does not exist or cannot be written; nothing is left behind then.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
@@ -41,7 +41,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, or leave what was there (see `atomic_file`)."""
+    """Write `content` to `path`, or leave the old content (see `atomic_file`)."""
     with atomic_file(path) as file:
         file.write(content)
 
@@ -51,11 +51,11 @@ def unwritable(path: Path, error: OSError) -> OutputError:
     if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
         return OutputError(f"cannot write {path}: the folder {path.parent} does not exist. Create it first.")
     reason = error.strerror or str(error)
-    return OutputError(f"cannot write {path}: {reason}. Choose another place, or mend its permissions.")
+    return OutputError(f"cannot write {path}: {reason}. Choose another place, or fix its permissions.")
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a power cut can forget the rename though the data is on the disk.
+    # Without this, a power cut can undo the rename although the data is on the disk.
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Counts with their noun, for people."""
+"""Counts with their noun, as text."""
 
 from __future__ import annotations
 

@@ -8,36 +8,36 @@ from dataclasses import dataclass
 
 @dataclass
 class Counters:
-    """Where every reading went: ``read == scored + filling + skipped + waiting + off``.
+    """What became of every reading: ``read == scored + filling + skipped + waiting + off``.
 
     Parameters
     ----------
     read : int
-        Readings that came.
+        Readings received.
     scored : int
-        Gave a result.
+        Readings with a result.
     filling : int
-        Only fill a window that gives none: at the start, after a gap, between strides.
+        Readings that only fill a window: at the start, after a gap, between strides.
     skipped : int
-        Left out for a missing value.
+        Readings left out because of a missing value.
     waiting : int
-        Held back until the value to interpolate to comes.
+        Readings held back until the next value, to interpolate to, arrives.
     off : int
-        Outside ``--only-when``: the machine does not work.
+        Readings outside ``--only-when``, while the machine is off.
     held, interpolated : int
-        Of the readings above, those with a missing value repeated or interpolated.
+        Readings among these in which a missing value was repeated or interpolated.
     lost : int
-        Lines or messages that were no reading.
+        Lines or messages that were not readings.
     gaps, backwards : int
-        Where time was missing or went backwards; the window starts anew.
+        Gaps in time and steps backwards, at which a new window starts.
     jumps : int
-        Of these, where the readings' clock was set: forward by more than a day, or backwards.
+        Those at which the readings' clock was set: forward by more than a day, or backwards.
     out_of_range : int
-        Readings with a value farther out than the network sees.
+        Readings with a value outside the range that the network sees.
     stuck : int
-        Sensors that stand still now.
+        Sensors that are stuck now.
     silent : int
-        Sensors that have given no number for long.
+        Sensors without a value for long.
     reconnects, reloads, refused_models : int
     above : int
         Scores above the threshold.
@@ -70,7 +70,7 @@ class Counters:
     undelivered: int = 0
 
     def text(self) -> str:
-        """Return one line for people: what is not zero; of alarms, `alarm_rate.alarms_text` says more."""
+        """Return the counts that are not zero as one line, without alarms (see `alarm_rate.alarms_text`)."""
         found = dataclasses.asdict(self)
         counts = {name.replace("_", " "): count for name, count in found.items() if count and name != "alarms"}
         return ", ".join(f"{count} {name}" for name, count in counts.items()) or "no readings"

@@ -9,7 +9,7 @@ _WORDS = (("weeks", 2 * UNITS["w"]), ("days", 2 * UNITS["d"]), ("hours", 2 * UNI
 
 
 def parse_duration(text: str) -> float | None:
-    """Return a time span in seconds, None where the text is none; a bare number is seconds.
+    """Return a time span in seconds, or None if the text is not one; a bare number is seconds.
 
     >>> parse_duration("1.5h"), parse_duration("1w"), parse_duration("90"), parse_duration("soon")
     (5400.0, 604800.0, 90.0, None)

@@ -23,9 +23,9 @@ class MqttAddress:
     port : int
     tls : bool
     topic : str
-        Empty where none was given.
+        Empty if none was given.
     options : dict of str to str
-        What stood after the question mark.
+        The options after the question mark.
     """
 
     host: str
@@ -53,7 +53,7 @@ class MqttAddress:
         place, _, topic = rest.partition("/")
         if "@" in place:
             raise UsageError(
-                "no user name or password belongs in an MQTT address, where every process list shows it. "
+                "an MQTT address must not contain a user name or password: every process list shows it. "
                 "Set SAELITE_MQTT_USERNAME and SAELITE_MQTT_PASSWORD, or SAELITE_MQTT_PASSWORD_FILE."
             )
         host, _, port = place.partition(":")
@@ -67,10 +67,10 @@ class MqttAddress:
 
 
 def mqtt_client(address: MqttAddress) -> Any:
-    """Return a paho client with credentials and TLS as the environment says; not yet connected.
+    """Return a paho client with credentials and TLS from environment variables, not yet connected.
 
-    SAELITE_MQTT_USERNAME, and SAELITE_MQTT_PASSWORD or the file SAELITE_MQTT_PASSWORD_FILE; for a broker with a
-    certificate of one's own SAELITE_MQTT_CA_FILE.
+    SAELITE_MQTT_USERNAME, and SAELITE_MQTT_PASSWORD or the file SAELITE_MQTT_PASSWORD_FILE; for a broker with
+    its own certificate SAELITE_MQTT_CA_FILE.
 
     Raises
     ------

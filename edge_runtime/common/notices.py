@@ -1,4 +1,4 @@
-"""Messages that are told once."""
+"""Messages that are reported once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Notices:
-    """Messages that are told once and counted after that.
+    """Messages that are reported once and counted afterwards.
 
     Parameters
     ----------
@@ -22,8 +22,8 @@ class Notices:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def once(self, kind: str, message: str) -> None:
-        """Tell `message` unless one of this kind was told before."""
-        with self._lock:  # sinks tell from threads of their own
+        """Report `message` unless one of this kind was reported before."""
+        with self._lock:  # sinks report from their own threads
             count = self.counts[kind] = self.counts.get(kind, 0) + 1
         if count == 1:
             self.tell(message)

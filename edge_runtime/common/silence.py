@@ -1,4 +1,4 @@
-"""Keep C++ libraries' chatter off the terminal: it goes past Python's own logging."""
+"""Silence C++ libraries, whose messages bypass Python's logging."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Send what is written to file descriptor 2 nowhere while the block runs; exceptions pass as ever."""
+    """Discard what is written to file descriptor 2 while the block runs; exceptions pass."""
     sys.stderr.flush()
     saved = os.dup(2)
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""How large what comes from outside may be before it is read: checked first, so that no file fills the memory.
+"""Size limits of external input, checked before reading, so that no file fills the memory.
 
 ==========================  ========  ===============================================================
 environment variable        default   limits
@@ -50,9 +50,9 @@ def limit(name: str) -> int:
 
 
 def raised_by(name: str) -> str:
-    """Return the half sentence that says how to raise a limit.
+    """Return the sentence that says how to raise a limit.
 
     >>> raised_by("SAELITE_MAX_COLUMNS")
-    'Set SAELITE_MAX_COLUMNS to raise the limit if you trust where it comes from.'
+    'Set SAELITE_MAX_COLUMNS to raise the limit if you trust the source.'
     """
-    return f"Set {name} to raise the limit if you trust where it comes from."
+    return f"Set {name} to raise the limit if you trust the source."

@@ -1,1 +1,1 @@
-"""Windows in, scores out, without a memory: the detector, its runtimes, its heads."""
+"""Windows in, scores out, no memory: the detector, its runtimes, its heads."""

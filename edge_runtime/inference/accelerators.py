@@ -1,8 +1,8 @@
-"""Accelerators: the Edge TPU and any other external delegate, and what is wrong when one cannot be used.
+"""Accelerators: the Edge TPU and any other external delegate, and why one is unavailable.
 
 An external delegate is a shared library with two functions, ``tflite_plugin_create_delegate`` and
-``tflite_plugin_destroy_delegate``. The runtime's own loader says little of why it failed; here each cause is
-told apart and named with its remedy.
+``tflite_plugin_destroy_delegate``. The runtime's own loader says little about failures; here each cause
+is identified and reported with its remedy.
 
 References
 ----------
@@ -25,7 +25,7 @@ from edge_runtime.errors import AcceleratorError, UsageError
 
 _EDGETPU = {"Linux": "libedgetpu.so.1", "Darwin": "libedgetpu.1.dylib", "Windows": "edgetpu.dll"}
 _FUNCTIONS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
-# A stick that has not run anything yet shows the boot loader's identity.
+# A stick that has not run anything yet has the boot loader's identity.
 _USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
 _INSTALL = "Install it: https://coral.ai/docs/accelerator/get-started (package libedgetpu1-std)."
 
@@ -39,7 +39,7 @@ class Accelerator:
     library : str
         Shared library, by path or by name.
     options : mapping of str to str
-        For the library.
+        Options of the library.
     edgetpu : bool
         Whether it is the Edge TPU's.
     """
@@ -58,7 +58,7 @@ class Device:
 
 
 def parse_accelerator(text: str) -> Accelerator:
-    """Return what ``edgetpu[:usb|:pci|:N]`` or ``library.so[;key=value…]`` means.
+    """Return the accelerator that ``edgetpu[:usb|:pci|:N]`` or ``library.so[;key=value…]`` selects.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def load_delegate(module: Any, accelerator: Accelerator) -> Any:
     Raises
     ------
     AcceleratorError
-        With the cause: library missing or unfit, device not found, no permission, refused.
+        With the cause: library missing or unsuitable, device not found, no permission, refused.
     """
     _check_library(accelerator)
     try:
@@ -110,7 +110,7 @@ def nothing_delegated(accelerator: Accelerator) -> AcceleratorError:
 def not_prepared(accelerator: Accelerator, reason: str) -> AcceleratorError:
     """Return the error for a delegate that was loaded and then failed on the graph."""
     remedy = (
-        "The graph and libedgetpu are of different versions, or it was not compiled for the Edge TPU: compile it "
+        "The graph and libedgetpu have different versions, or it was not compiled for the Edge TPU: compile it "
         "with edgetpu_compiler and a runtime version that libedgetpu knows (edgetpu_compiler -m)."
         if accelerator.edgetpu
         else "Its version may not fit the runtime's. Try the delegate that was built for this runtime, or the CPU."
@@ -129,7 +129,7 @@ def edge_tpus(root: Path = Path("/")) -> list[Device]:
 
 
 def edge_tpu_trouble(place: str, root: Path = Path("/")) -> str:
-    """Return what keeps the Edge TPU at `place` (``usb``, ``pci``, ``:0`` or empty) from being used."""
+    """Return why the Edge TPU at `place` (``usb``, ``pci``, ``:0`` or empty) is unavailable."""
     kind = place.split(":", maxsplit=1)[0]
     devices = [device for device in edge_tpus(root) if kind in ("", device.kind)]
     if not devices:
@@ -146,13 +146,13 @@ def edge_tpu_trouble(place: str, root: Path = Path("/")) -> str:
         )
     return (
         f"the Edge TPU at {devices[0].node} was found but its library refused it: it is in use by another process, or "
-        "libedgetpu and this runtime are of different versions. End the other process; install the libedgetpu that "
+        "libedgetpu and this runtime have different versions. End the other process; install the libedgetpu that "
         "was built for this runtime's TensorFlow version."
     )
 
 
 def _check_library(accelerator: Accelerator) -> None:
-    """Open the library before the runtime does, whose loader stumbles over its own half-made object."""
+    """Open the library before the runtime does, whose loader fails badly on errors."""
     try:
         library = ctypes.CDLL(accelerator.library)
     except OSError as error:
@@ -160,7 +160,7 @@ def _check_library(accelerator: Accelerator) -> None:
     missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
     if missing:
         raise AcceleratorError(
-            f"{accelerator.library} is no external delegate: expected a library with the functions "
+            f"{accelerator.library} is not an external delegate: expected a library with the functions "
             f"{' and '.join(_FUNCTIONS)}. Received: one without {' and '.join(missing)}."
         )
 

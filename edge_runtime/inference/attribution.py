@@ -1,10 +1,10 @@
-"""Which sensor is to blame, and what it should read: the inputs' conditional distribution on normal windows.
+"""The sensor to blame and its expected value, from the inputs' conditional distribution on normal windows.
 
 For each sensor J the likelihood ratio of "J alone is wrong" against "nothing is" is, for Gaussian inputs with mean μ
-and precision P, ``g_J @ inv(P_JJ) @ g_J`` with ``g = P @ (x - μ)``: how much of T² goes away when J reads what the
-other sensors say it should. What it should read is ``x_J - inv(P_JJ) @ g_J``. Both are affine maps of the inputs; the
-first is squared and summed per sensor. A machine with modes has one distribution for each; the nearest is used.
-Inputs too many for a matrix of their own are taken as independent of each other.
+and precision P, ``g_J @ inv(P_JJ) @ g_J`` with ``g = P @ (x - μ)``: how far T² falls when J reads what the
+other sensors predict. The expected value is ``x_J - inv(P_JJ) @ g_J``. Both are affine maps of the inputs; the
+first is squared and summed per sensor. A machine with modes has one distribution per mode; the nearest is used.
+If there are too many inputs for a matrix, they are treated as independent.
 
 References
 ----------
@@ -24,7 +24,7 @@ from edge_runtime.arrays import FloatArray
 Modes = npt.NDArray[np.intp]
 _ARRAYS = ("mean", "blame", "level", "level_bias")
 _PREFIX = "attribution_"
-# Shares are well defined even where no sensor is out of line.
+# Keeps shares well defined even if no sensor deviates.
 FLOOR = 1e-12
 
 
@@ -40,8 +40,8 @@ class Attribution:
         ``(x - mean) @ blame``, squared and summed over a sensor's inputs, is its likelihood ratio; a vector stands for
         a diagonal matrix.
     level : ndarray of shape (K, d, S), float32
-        ``(x - mean) @ level + level_bias`` is each sensor's expected mean over the window, in its own unit. Of width 0
-        where the inputs do not tell levels.
+        ``(x - mean) @ level + level_bias`` is each sensor's expected mean over the window, in its own unit. Its
+        width is 0 if the inputs carry no levels.
     level_bias : ndarray of shape (K, S), float32
     """
 
@@ -56,7 +56,7 @@ class Attribution:
         return bool(self.level.shape[2])
 
     def contributions(self, inputs: FloatArray, scores: FloatArray, sensors: int, mode: Modes) -> FloatArray:
-        """Return each sensor's share of the scores, shape (n, sensors): not negative, summing to the score.
+        """Return each sensor's share of the scores, shape (n, sensors): never negative, summing to the score.
 
         Parameters
         ----------
@@ -64,7 +64,7 @@ class Attribution:
         scores : ndarray of shape (n,), float32
         sensors : int
         mode : ndarray of shape (n,), int
-            Which distribution to use for each window.
+            Index of the distribution to use for each window.
         """
         ratios = np.empty((len(inputs), sensors), np.float32)
         per_sensor = inputs.shape[1] // sensors
@@ -76,7 +76,7 @@ class Attribution:
         return np.asarray(ratios * (scores / ratios.sum(axis=1))[:, None], np.float32)
 
     def expected(self, inputs: FloatArray, mode: Modes) -> FloatArray:
-        """Return what each sensor should read on average over the window, shape (n, S), in sensor units."""
+        """Return each sensor's expected mean over the window, shape (n, S), in sensor units."""
         levels = np.empty((len(inputs), self.level.shape[2]), np.float32)
         for number in range(len(self.mean)):
             rows = np.flatnonzero(mode == number)
@@ -84,12 +84,12 @@ class Attribution:
         return levels
 
     def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays that a file keeps the attribution in."""
+        """Return the arrays that store the attribution in a file."""
         return {f"{_PREFIX}{name}": getattr(self, name) for name in _ARRAYS}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, FloatArray]) -> Attribution | None:
-        """Return the attribution that `arrays` described, None where there is none."""
+        """Return the attribution stored in `arrays`; None if there is none."""
         if f"{_PREFIX}mean" not in arrays:
             return None
         return cls(*(arrays[f"{_PREFIX}{name}"] for name in _ARRAYS))

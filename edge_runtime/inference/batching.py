@@ -47,12 +47,12 @@ class Graph:
         self._set, self._invoke, self._get = _innermost_calls(interpreter)
 
     def first_run(self) -> None:
-        """Run it once, on zeros: some runtimes find only then that a graph cannot be run, or how large an output is.
+        """Run it once, on zeros: only then do some runtimes find that a graph cannot run, or how large an output is.
 
         Raises
         ------
         ModelFileError
-            If it cannot, or an output has another shape than it said.
+            If it cannot run, or an output has an unexpected shape.
         """
         self.invoke(np.zeros(self.input_shape, self._input_dtype))
         found = {name: self.get(name).shape for name in self.outputs}
@@ -61,7 +61,7 @@ class Graph:
 
     @property
     def bytes_a_window(self) -> int:
-        """Memory that each window of a batch takes: of the tensors that have a side for the batch."""
+        """Memory per window of a batch: that of the tensors with a batch dimension."""
         details: list[dict[str, Any]] = self._interpreter.get_tensor_details()
         sides = [([int(size) for size in one["shape"]], np.dtype(one["dtype"]).itemsize) for one in details]
         return sum(math.prod(shape) * size for shape, size in sides if len(shape) > 1 and shape[0] == 1)
@@ -77,7 +77,7 @@ class Graph:
         return values
 
     def scalar(self, output: str) -> Callable[[Array], float]:
-        """Return the function from `values` to an output of one number, with nothing left to look up."""
+        """Return a function from `values` to an output of one number, with all look-ups done beforehand."""
         entry, result = self._input, self.outputs[output]
         if np.prod(self.shapes[output]) != 1:
             raise ModelFileError(f"the output {output} has the shape {self.shapes[output]}. Expected one number.")
@@ -93,21 +93,21 @@ class Graph:
         return call
 
     def abandon(self) -> None:
-        """Keep the interpreter's destructor from ever running: in a forked process it waits for threads long gone."""
+        """Keep the interpreter's destructor from running: in a forked process it would wait for lost threads."""
         import ctypes
 
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._interpreter))
 
 
 class BatchedGraph:
-    """A graph for any number of rows: large batches, small batches, and single rows for what is left.
+    """A graph for any number of rows: large batches, small batches, and single rows for the rest.
 
     Parameters
     ----------
     open_interpreter : callable
         Returns a fresh interpreter.
     may_resize : bool
-        False where the batch size is fixed, as with compiled graphs of accelerators.
+        False if the batch size is fixed, as in compiled graphs of accelerators.
     """
 
     def __init__(self, open_interpreter: OpenInterpreter, *, may_resize: bool = True) -> None:
@@ -139,7 +139,7 @@ class BatchedGraph:
             graph.abandon()
 
     def _fitting(self, rows: int) -> Graph:
-        """Return the largest graph that `rows` fill; the small one also for a part of it."""
+        """Return the largest graph that `rows` fill; the small one may be partly filled."""
         for size in self._sizes:
             if rows >= size or (size == _SMALL_BATCH and rows > _FEW):
                 return self._of_size(size)
@@ -149,7 +149,7 @@ class BatchedGraph:
         if size not in self._graphs:
             try:
                 if size * self.single.bytes_a_window > _MOST_BATCH_BYTES:
-                    # So many windows at once would take gigabytes between the layers.
+                    # This many windows at once would need gigabytes between the layers.
                     self._sizes = tuple(other for other in self._sizes if other < size)
                     return self.single
                 self._graphs[size] = _checked(Graph(self._open, size))
@@ -161,7 +161,7 @@ class BatchedGraph:
 
 
 def _opened(open_interpreter: OpenInterpreter) -> Graph:
-    """Return the graph at batch 1 after its first run; whatever a runtime raises of a bad one is one error of ours."""
+    """Return the graph at batch 1 after its first run; any exception of a runtime becomes a ModelFileError."""
     try:
         graph = Graph(open_interpreter)
         graph.first_run()
@@ -175,8 +175,8 @@ def _opened(open_interpreter: OpenInterpreter) -> Graph:
 def _innermost_calls(interpreter: Any) -> tuple[Callable[..., Any], ...]:
     """Return set, invoke and get of the C++ object inside a TFLite interpreter, or the interpreter's own.
 
-    The Python methods around them cost a third of a small graph's time. What they add is a check that nobody
-    holds a view of the interpreter's memory while it may move, and here it moves before the first view only.
+    The Python methods around them cost a third of a small graph's time. They check that no
+    view of the interpreter's memory exists while it may move; here it moves only before the first view.
     """
     if inside := _inside(interpreter):
         return inside.SetTensor, inside.Invoke, inside.GetTensor
@@ -184,18 +184,18 @@ def _innermost_calls(interpreter: Any) -> tuple[Callable[..., Any], ...]:
 
 
 def _reader(interpreter: Any, index: int) -> Callable[[], float]:
-    """Return what reads an output of one number: from the interpreter's own memory, in a sixth of a copy's time."""
+    """Return a function that reads a one-number output from the interpreter's memory, in a sixth of a copy's time."""
     try:
         if _inside(interpreter):
             item: Callable[[], float] = interpreter.tensor(index)().item
             return item
     except ValueError:
-        pass  # No memory yet: the graph finds shapes out as it runs, and may put the tensor anywhere.
+        pass  # No memory yet: the graph determines shapes as it runs, and may place the tensor anywhere.
     return lambda: float(interpreter.get_tensor(index).item())
 
 
 def _inside(interpreter: Any) -> Any:
-    """Return the C++ object inside a TFLite interpreter; None if there is none, or another than we know."""
+    """Return the C++ object inside a TFLite interpreter; None if there is none, or an unknown one."""
     inside = getattr(interpreter, "_interpreter", None)
     return inside if all(hasattr(inside, name) for name in ("SetTensor", "Invoke", "GetTensor")) else None
 

@@ -22,7 +22,7 @@ from edge_runtime.model_file.manifest import DetectorSpec, Manifest
 from edge_runtime.signal.only_when import model_condition
 from edge_runtime.signal.windows import as_windows, refuse_missing, shaped_windows
 
-if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
+if TYPE_CHECKING:  # not needed, and not loaded, without an accelerator
     from edge_runtime.inference.accelerators import Accelerator
     from edge_runtime.streaming.judging import AdaptationSettings
     from edge_runtime.streaming.stream import Stream
@@ -32,10 +32,10 @@ _ndarray, _FLOAT32 = np.ndarray, np.dtype(np.float32)
 
 
 class Detector:
-    """Scores windows of readings with a model file; it keeps nothing of them.
+    """Scores windows of readings with a model file, and remembers nothing.
 
-    Use `load` to make one. Any number of threads and streams may share a detector; they take turns. What follows the
-    readings of one machine is a `Stream`, made by `stream`.
+    Use `load` to make one. Any number of threads and streams may share a detector; they take turns. To score the
+    successive readings of a machine, make a `Stream` with `stream`.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class Detector:
     >>> max(contributions, key=contributions.get)
     'pressure'
 
-    As readings come:
+    Reading by reading:
 
     >>> stream = detector.stream()
     >>> stream.update([33.0, 103_000.0, 1.6, 0.003]) is None  # its windows are of two readings
@@ -107,18 +107,18 @@ class Detector:
         runtime : str
             ``auto``, ``ai-edge-litert``, ``tflite-runtime`` or ``numpy``; ``auto`` follows SAELITE_RUNTIME.
         xnnpack : bool, optional
-            Whether the runtime may use XNNPACK; by default as SAELITE_XNNPACK says (0 or 1), else yes.
+            Whether the runtime may use XNNPACK; by default as SAELITE_XNNPACK says (0 or 1), otherwise yes.
         trusted_key : str or Path, optional
             Public key that must have signed the file.
 
         Raises
         ------
         ModelFileError
-            If the file is missing, damaged, changed, not ours, or refused by the runtime.
+            If the file is missing, damaged, changed, not written by saelite, or refused by the runtime.
         RuntimeUnavailableError
             If no such runtime is installed.
         AcceleratorError
-            If the accelerator cannot be used; the message says which of its parts is missing.
+            If the accelerator cannot be used; the message names the cause.
         """
         if num_threads < 1:
             raise UsageError(f"num_threads must be at least 1. Received: {num_threads}")
@@ -127,7 +127,7 @@ class Detector:
 
     @property
     def spec(self) -> DetectorSpec:
-        """Sensors, preprocessing and how scores are made."""
+        """Sensors, preprocessing and scoring."""
         return self.manifest.spec
 
     @property
@@ -136,12 +136,12 @@ class Detector:
         return self._threshold
 
     def stream(self, adaptation: AdaptationSettings | None = None) -> Stream:
-        """Return what remembers the readings of one machine; any number of them share this detector.
+        """Return a stream for the readings of one machine; any number of streams may share this detector.
 
         Parameters
         ----------
         adaptation : AdaptationSettings, optional
-            What follows the machine; by default as the model file says.
+            What adapts to the machine; by default as the model file says.
         """
         from edge_runtime.streaming.stream import Stream
 
@@ -152,10 +152,10 @@ class Detector:
 
         Parameters
         ----------
-        window : array-like of shape (window, sensors), or (sensors,) where the window is one reading
+        window : array-like of shape (window, sensors), or (sensors,) if the window is one reading
             Raw sensor values in the manifest's order.
         """
-        # The usual case without a call: an array that is as it should be. `InputReader` knows all others.
+        # Fast path without a call for an array of the right form; `InputReader` handles all others.
         if type(window) is _ndarray and window.dtype is _FLOAT32 and window.shape == self._window_shape:
             with self._lock:
                 score = self._scorer.score(window[None])
@@ -166,7 +166,7 @@ class Detector:
             return self._scorer.score(values)
 
     def score_one(self, window: FloatArray) -> float:
-        """Return the raw score of one window that is as the graph takes it: (1, window, sensors), float32, finite."""
+        """Return the raw score of one window in the graph's form: (1, window, sensors), float32, finite."""
         with self._lock:
             return self._scorer.score(window)
 
@@ -186,11 +186,11 @@ class Detector:
 
     @property
     def outputs(self) -> frozenset[str]:
-        """What the model gives: ``score``, and perhaps ``codes``, ``contributions`` and ``expected``."""
+        """Names of the model's outputs: ``score``, and possibly ``codes``, ``contributions`` and ``expected``."""
         return self._scorer.outputs
 
     def outputs_many(self, windows: npt.ArrayLike, names: tuple[str, ...]) -> dict[str, FloatArray]:
-        """Return several of `outputs` by name, each of shape (n, …), for the price of one.
+        """Return several of `outputs` by name, each of shape (n, …), from one run.
 
         Parameters
         ----------
@@ -204,7 +204,7 @@ class Detector:
         """
         array = shaped_windows(windows, self._window, self._sensors)
         with self._lock:
-            # Many windows are longer on their way through the memory than through the network: one pass less.
+            # For many windows, memory traffic costs more than the network: one pass less.
             is_told_by_score = self._scorer.marks_missing and "score" in names
             if not is_told_by_score:
                 refuse_missing(array)
@@ -221,9 +221,9 @@ class Detector:
     def explain_many(self, windows: npt.ArrayLike) -> FloatArray:
         """Return each sensor's contribution to the raw scores, shape (n, sensors).
 
-        They are shares: not negative, and they sum to the score, see `edge_runtime.inference.attribution`. For a
-        model that was attached without normal data a sensor's contribution is how far the score falls when that sensor
-        is set to its centre.
+        They are shares, never negative, and sum to the score, see `edge_runtime.inference.attribution`. For a
+        model attached without normal data, a sensor's contribution is how far the score falls if that sensor is set
+        to its centre.
         """
         array = as_windows(windows, self._window, self._sensors)
         if "contributions" in self.outputs:
@@ -237,9 +237,9 @@ class Detector:
         return contributions
 
     def expected_many(self, windows: npt.ArrayLike) -> FloatArray:
-        """Return what each sensor should read on average over each window, given the others, shape (n, sensors).
+        """Return each sensor's expected mean over each window, given the other sensors, shape (n, sensors).
 
-        In sensor units. Where the model does not tell, it is the centre of training.
+        In sensor units. If the model has no expected values, the training mean is returned.
         """
         array = as_windows(windows, self._window, self._sensors)
         if "expected" in self.outputs:
@@ -254,8 +254,8 @@ class Detector:
         return self.outputs_many(windows, (output,))[output]
 
     def after_fork(self) -> None:
-        """Be ready for use in a forked process, which has this detector but none of the interpreter's threads."""
-        # Another thread of the parent may have held the lock; in the child it will never let go of it.
+        """Prepare for use in a forked process, which has this detector but none of the interpreter's threads."""
+        # Another thread of the parent may have held the lock; in the child it will never be released.
         self._lock = threading.RLock()
         self._scorer.abandon()
         self._scorer = opened_later(self._open_scorer)

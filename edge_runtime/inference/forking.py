@@ -1,4 +1,4 @@
-"""What becomes of detectors in a forked process: each opens an interpreter of its own, when it needs one."""
+"""Detectors in a forked process: each opens its own interpreter when it needs one."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
 
 
 class Forkable(Protocol):
-    """Something that lives on in a forked process."""
+    """An object that stays usable in a forked process."""
 
     def after_fork(self) -> None:
-        """Be ready for use there."""
+        """Prepare for use in the forked process."""
 
 
 _alive: WeakSet[Forkable] = WeakSet()
 
 
 def renew_after_fork(forkable: Forkable) -> None:
-    """Have `after_fork` called in every forked process, while the object lives."""
+    """Call `after_fork` in every forked process, while the object lives."""
     _alive.add(forkable)
 
 
 def opened_later(open_scorer: Callable[[], Scorer]) -> Scorer:
-    """Return what stands for a scorer until it is needed: many a forked process never needs it.
+    """Return a placeholder for a scorer until it is needed; many forked processes never need one.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class _OpenedLater:
         self._open = open_scorer
 
     def abandon(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no scorer is open."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._open(), name)

@@ -19,7 +19,7 @@ _CHUNK = 4096
 
 
 class Scorer(Protocol):
-    """What a detector asks: raw windows of float32 values, shape (n, window, sensors), always."""
+    """Scores raw windows of float32 values, always of shape (n, window, sensors)."""
 
     outputs: frozenset[str]
     """Of ``score``, ``codes``, ``contributions`` and ``expected``."""
@@ -43,16 +43,16 @@ class Scorer(Protocol):
 def scorer_of(
     model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool, rounds_batches_alike: bool = True
 ) -> Scorer:
-    """Return the scorer that the manifest's `graph` asks for.
+    """Return the scorer for the manifest's `graph`.
 
-    Where an accelerator runs the graph its batch size is fixed, and nobody knows what becomes of a NaN in it. Where
-    batches are rounded otherwise (see `Runtime.rounds_batches_alike`) int8 graphs take windows one by one: a recording
-    must give the alarms that it gave as a stream.
+    On an accelerator the batch size is fixed, and the treatment of NaN is unknown. If a runtime rounds batches
+    differently (see `Runtime.rounds_batches_alike`), int8 graphs take windows one at a time: a recording must give the
+    same alarms as the stream.
 
     Raises
     ------
     ModelFileError
-        If graph and manifest do not fit together.
+        If graph and manifest do not match.
     """
     is_exact = rounds_batches_alike or model.manifest.quantization.scheme != "int8"
     graph = BatchedGraph(open_interpreter, may_resize=is_exact and not accelerated)
@@ -69,7 +69,7 @@ class WholeDetector:
     Parameters
     ----------
     guarded : bool
-        Whether the graph, as it is run, scores windows as NaN that hold a value that is no number.
+        Whether the graph, as it is run, scores windows with a value that is not a number as NaN.
     """
 
     def __init__(self, model: ModelFile, graph: BatchedGraph, *, guarded: bool) -> None:
@@ -131,7 +131,7 @@ class NetworkOnly:
         """See `Scorer.run`."""
         if unknown := set(names) - self.outputs:
             raise ModelFileError(
-                f"this model gives no {', '.join(sorted(unknown))}. Expected of: {', '.join(sorted(self.outputs))}."
+                f"the model has no output {', '.join(sorted(unknown))}. Expected: {', '.join(sorted(self.outputs))}."
             )
         if len(windows) <= _CHUNK:
             return self._run(windows, names)

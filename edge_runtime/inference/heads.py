@@ -1,4 +1,4 @@
-"""Scoring heads: one number per window from what the network saw, made and left over.
+"""Scoring heads: one number per window from the network's inputs, outputs and residual.
 
 Every head is one formula, the squared distance from the nearest of K centres in a whitened space::
 
@@ -57,7 +57,7 @@ def needs_decoder(kind: str) -> bool:
 
 
 def needs_network(kind: str) -> bool:
-    """Return whether the score depends on anything that the network computes."""
+    """Return whether the score depends on the network's outputs."""
     return PARTS[kind] != ("inputs",)
 
 
@@ -93,7 +93,7 @@ class Head:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What ``z`` is made of, in order."""
+        """The parts of ``z``, in order."""
         return PARTS[self.kind]
 
     def z(self, parts: Mapping[str, FloatArray]) -> FloatArray:
@@ -123,12 +123,12 @@ class Head:
         return Head(self.kind, self.mean, self.whitening * root, centers)
 
     def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays that a file keeps the head in."""
+        """Return the arrays that store the head in a file."""
         return {f"{_PREFIX}{name}": value for name in _ARRAYS if (value := getattr(self, name)) is not None}
 
     @classmethod
     def from_arrays(cls, kind: str, arrays: Mapping[str, FloatArray]) -> Head:
-        """Return the head that `arrays` described.
+        """Return the head stored in `arrays`.
 
         Raises
         ------

@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 class HostScoring:
-    """What the host does before and after the network.
+    """The host's work before and after the network.
 
     ``inputs`` are scaled as in training; the graph gets them as float32 or int8; its outputs come back as
     numbers; ``residual = inputs - reconstruction`` is taken from the inputs before they were quantised.
@@ -29,12 +29,12 @@ class HostScoring:
     Parameters
     ----------
     head : Head or None
-        None for a network that no head was fitted for yet.
+        None for a network without a fitted head.
     quantization : Quantization
         Scale 0 where the graph takes float32.
     outputs : tuple of QuantizedTensor
     attribution : Attribution, optional
-        Without it nobody knows which sensor is to blame.
+        Without it there are no contributions.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class HostScoring:
         return cls(manifest.spec.preprocessing, head, manifest.quantization, manifest.outputs, attribution)
 
     def inputs(self, windows: FloatArray) -> Array:
-        """Return what the graph takes, shape (n, inputs), int8 or float32, for raw windows (n, window, sensors)."""
+        """Return the graph's inputs, shape (n, inputs), int8 or float32, for raw windows (n, window, sensors)."""
         scaled = self._preprocessing.transform(windows)
         scale, zero_point = self._quantization.input_scale, self._quantization.input_zero_point
         return quantize(scaled, scale, zero_point) if scale else scaled
@@ -78,7 +78,7 @@ class HostScoring:
         return self._fitted_attribution.contributions(parts["inputs"], scores, self._preprocessing.sensors, mode)
 
     def expected(self, windows: FloatArray, outputs: Mapping[str, Array]) -> FloatArray:
-        """Return what each sensor should read on average over the window, shape (n, sensors), in sensor units."""
+        """Return each sensor's expected mean over the window, shape (n, sensors), in sensor units."""
         parts = self.parts(windows, outputs)
         return self._fitted_attribution.expected(parts["inputs"], self._mode(parts))
 
@@ -96,11 +96,11 @@ class HostScoring:
     @property
     def _fitted_attribution(self) -> Attribution:
         if self.attribution is None:
-            raise ModelFileError("the file does not say which sensor is to blame. Attach it again with normal data.")
+            raise ModelFileError("the file has no contributions of sensors. Attach it again with normal data.")
         return self.attribution
 
     def parts(self, windows: FloatArray, outputs: Mapping[str, Array]) -> dict[str, FloatArray]:
-        """Return what heads are made of, each of shape (n, width); see `edge_runtime.inference.heads.PARTS`."""
+        """Return the parts that heads use, each of shape (n, width); see `edge_runtime.inference.heads.PARTS`."""
         parts = {"inputs": self._preprocessing.transform(windows)}
         if "codes" in self._outputs:
             parts["codes"] = self.codes(outputs)
@@ -119,7 +119,7 @@ class HostScoring:
 
 
 def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[np.int8]:
-    """Return values as int8: rounded half to even, moved by the zero point, then limited to what int8 holds.
+    """Return values as int8: rounded half to even, shifted by the zero point, then clipped to int8.
 
     >>> quantize(np.float32([-9, 0.0, 0.6, 99]), scale=0.5, zero_point=10)
     array([ -8,  10,  11, 127], dtype=int8)
@@ -129,7 +129,7 @@ def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[n
 
 
 def dequantize(values: Array, scale: float, zero_point: int) -> FloatArray:
-    """Return what int8 values stand for; scale 0 means that they are float32 already."""
+    """Return int8 values as floats; scale 0 means that they are float32 already."""
     if not scale:
         return np.asarray(values, np.float32)
     # Widened first: int8 minus a zero point does not fit int8.

@@ -1,4 +1,4 @@
-"""What callers hand a detector, as float32 arrays of the right shape with finite values, or an error that says why."""
+"""Converts a detector's inputs to float32 arrays of the right shape with finite values, or raises an error."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import AcceleratorError, ModelFileError, RuntimeUnavailableError, SaeliteError
 
-if TYPE_CHECKING:  # not needed, and not loaded, where there is no accelerator
+if TYPE_CHECKING:  # not needed, and not loaded, without an accelerator
     from edge_runtime.inference.accelerators import Accelerator
 
 # Fastest first: the order in which "auto" looks for them.
@@ -175,6 +175,5 @@ def find_runtime(name: str = "auto") -> Runtime:
         )
     there = ", ".join(runtime.name for runtime in choice)
     raise RuntimeUnavailableError(
-        f"no such runtime to open the model: expected {wanted}. Installed: {there}. "
-        f"Install it with: pip install {wanted}"
+        f"the runtime is not installed: expected {wanted}. Installed: {there}. Install it with: pip install {wanted}"
     )

@@ -1,1 +1,1 @@
-"""The one file a device needs: container, manifest, signature, and what is checked before anything runs."""
+"""The one file a device needs: container, manifest, signature, and the checks before anything runs."""

@@ -1,12 +1,12 @@
 """The one file a device needs: a TFLite flatbuffer with a ZIP appended that holds the manifest.
 
 The ZIP follows the TFLite Metadata convention for associated files, so ``unzip -l`` lists it and every
-TFLite runtime passes over it. Its members stand in a fixed order with a fixed date: the same model gives the
-same bytes, and a file whose headers are not byte for byte what we would have written is refused.
+TFLite runtime ignores it. Its members have a fixed order and date: the same model gives the same bytes, and a
+file whose headers differ in any byte from what saelite writes is refused.
 
 ===================  ==========================================================================================
 ``saelite.json``     the manifest
-``*.npy``            head constants where the host scores, and reference windows for ``saelite verify``
+``*.npy``            head constants if the host scores, and reference windows for ``saelite verify``
 ``saelite.sig``      Ed25519 signature of all the bytes before it, as the file would be without it; optional
 ===================  ==========================================================================================
 """
@@ -51,7 +51,7 @@ class ModelFile:
         Head constants (``head_mean``, ``head_whitening``) for files whose head runs on the host, and
         ``reference_windows``, ``reference_codes``, ``reference_scores``: what ``saelite verify`` repeats.
     signature : bytes
-        See `edge_runtime.model_file.signature`; empty where the file is not signed.
+        See `edge_runtime.model_file.signature`; empty if the file is not signed.
     """
 
     flatbuffer: bytes
@@ -87,15 +87,15 @@ def read_model_file(path: str | Path, *, trusted_key: Keys = None) -> ModelFile:
     Parameters
     ----------
     trusted_key : str or Path, or several, optional
-        PEM files with public keys: only a file signed by the owner of one of them is accepted.
+        PEM files with public keys: only a file signed by one of these keys is accepted.
 
     Raises
     ------
     ModelFileError
-        If the file is missing or too large, is no TFLite flatbuffer, has no manifest, is damaged, or says what cannot
-        be meant: see `edge_runtime.model_file.checking`.
+        If the file is missing or too large, is not a TFLite flatbuffer, has no manifest, is damaged, or holds
+        invalid values: see `edge_runtime.model_file.checking`.
     IntegrityError
-        If any byte was changed; with `trusted_key` also if the file is not signed, or by another key.
+        If any byte was changed; with `trusted_key` also if the file is unsigned or signed by another key.
     """
     path = Path(path)
     return parse_model_file(read_content(path), path, trusted_key=trusted_key)
@@ -152,7 +152,7 @@ def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
 
 
 def read_content(path: Path) -> bytes:
-    """Return the bytes of a TFLite file, ours or not; raise ModelFileError if it is none, or too large to read."""
+    """Return the bytes of any TFLite file; raise ModelFileError if it is not one, or is too large."""
     most = limit(_LIMIT) * 1_000_000
     try:
         with path.open("rb") as file:
@@ -174,7 +174,7 @@ def read_content(path: Path) -> bytes:
 
 
 def _split(content: bytes, path: Path) -> tuple[bytes, dict[str, Member]]:
-    """Return the flatbuffer and the ZIP's members, still packed."""
+    """Return the flatbuffer and the ZIP's members, not yet unpacked."""
     try:
         flatbuffer, members = split(content)
     except ValueError as error:

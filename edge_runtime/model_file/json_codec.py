@@ -21,7 +21,7 @@ class DecodeError(ValueError):
     ----------
     problem : str
     path : str
-        Of the field that does not fit, such as ``spec.sensors[3].name``.
+        Path of the invalid field, such as ``spec.sensors[3].name``.
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
@@ -29,13 +29,13 @@ class DecodeError(ValueError):
         self.problem, self.path = problem, path
 
     def inside(self, place: str) -> DecodeError:
-        """Return the error as it is seen from one level farther out."""
+        """Return the error with its path extended by one level."""
         dot = "." if self.path and not self.path.startswith("[") else ""
         return DecodeError(self.problem, f"{place}{dot}{self.path}")
 
 
 def to_json(value: Any) -> Any:
-    """Return dataclasses and named tuples as dicts, other tuples as lists, all else as it is."""
+    """Return dataclasses and named tuples as dicts, other tuples as lists, everything else unchanged."""
     if _is_record(value):
         return {name: to_json(getattr(value, name)) for name in _fields(value)}
     if isinstance(value, (tuple, list)):
@@ -48,13 +48,13 @@ def to_json(value: Any) -> Any:
 def from_json(kind: type[T], data: Any, where: str = "") -> T:
     """Return `data` as an instance of the dataclass or named tuple `kind`.
 
-    A field without a default must be there; an unknown field is passed over, so that an older reader
-    opens a newer file of the same schema version.
+    A field without a default is required; unknown fields are ignored, so that an older reader opens a newer file of
+    the same schema version.
 
     Raises
     ------
     DecodeError
-        With the path of the field that does not fit.
+        With the path of the invalid field.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def _fields(record: Any) -> dict[str, bool]:
 
 @functools.cache
 def _decoder(kind: Any) -> _Decoder:
-    """Return the function that decodes this type; found once, for a file may hold thousands of values of it."""
+    """Return the function that decodes this type; cached, because a file may hold thousands of its values."""
     if _is_record(kind):
         return _record_decoder(kind)
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -162,7 +162,7 @@ def _optional_decoder(arguments: tuple[Any, ...]) -> _Decoder:
 def _float(data: Any) -> float:
     if isinstance(data, float):
         return data
-    # JSON writes 1.0 as 1 at times; a bool is an int to Python but never a number in a manifest.
+    # JSON may write 1.0 as 1; a bool is an int in Python but never a number in a manifest.
     if isinstance(data, int) and not isinstance(data, bool):
         with contextlib.suppress(OverflowError):
             return float(data)

@@ -1,4 +1,4 @@
-"""What a manifest says of the file's making: how close it is to the full model, where it was run, what made it.
+"""The provenance in a manifest: how close the file is to the full model, where it was run, what made it.
 
 Nothing here changes a score. See `edge_runtime.model_file.manifest` for why these are named tuples.
 """
@@ -21,7 +21,7 @@ class Parity(NamedTuple):
     codes_correlation : float
         Pearson correlation over all codes.
     score_correlation, score_rank_correlation : float
-        Pearson and Spearman. Shown, not judged: of windows that are all normal the ranking means little.
+        Pearson and Spearman correlations. For information only: among normal windows, ranking means little.
     alarm_agreement : float
         Share of windows on which both alarm or neither does.
     score_max_difference : float
@@ -29,7 +29,7 @@ class Parity(NamedTuple):
     roc_auc_full, roc_auc : float or None
         Normal windows against those with synthetic faults, by the float32 detector and by the file.
     labelled_roc_auc_full, labelled_roc_auc : float or None
-        On labelled windows, where there were any.
+        On labelled windows, if there were any.
     """
 
     n_windows: int
@@ -46,7 +46,7 @@ class Parity(NamedTuple):
 
 
 class ParityLimits(NamedTuple):
-    """How far a file may be from float32 before export takes a wider scheme, in the terms of `Parity`."""
+    """How far a file may differ from float32 before export takes a wider scheme, in the terms of `Parity`."""
 
     alarm_agreement: float = 0.99
     auc_loss: float = 0.005
@@ -71,7 +71,7 @@ class RuntimeCheck(NamedTuple):
 
 
 class NotRun(NamedTuple):
-    """Something the file was not run in before it was written, and why."""
+    """A runtime or device that the file was not run in before it was written, and why."""
 
     name: str
     reason: str
@@ -86,7 +86,7 @@ class Op(NamedTuple):
 
 
 class OpPlace(NamedTuple):
-    """Where some ops of a graph for the Edge TPU run, and why: expected, or as the compiler said."""
+    """Where ops of an Edge TPU graph run and why, as expected or as the compiler reported."""
 
     op: str
     count: int  # type: ignore[assignment]  # hides tuple.count, which means nothing here
@@ -105,7 +105,7 @@ class Provenance(NamedTuple):
         Of the training recording's bytes.
     seed : int
     source_date_epoch : str
-        What SOURCE_DATE_EPOCH said; empty where it was not set. No other date is kept, so that the same run
+        Value of SOURCE_DATE_EPOCH; empty if it was not set. No other date is stored, so that the same run
         folder gives the same bytes.
     """
 

@@ -1,4 +1,4 @@
-"""The manifest: what a model file says about itself, and what training hands to export.
+"""The manifest of a model file, parts of which training hands to export.
 
 Its parts are named tuples: making a frozen dataclass compiles code, and a dozen of them were a third of the time
 that a device takes from process start to the first score.
@@ -47,7 +47,7 @@ class Sensor(NamedTuple):
     name : str
         As in the recording's header.
     unit : str
-        As the user gave it; empty where unknown.
+        As given by the user; empty if unknown.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Sensor(NamedTuple):
 class Scoring(NamedTuple):
     """How inputs, codes and residual become one score.
 
-    A run folder may leave any of them to export: `CHOSEN_ON_EXPORT` has the values that say so.
+    A run folder may leave any of them to export, with the values of `CHOSEN_ON_EXPORT`.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Scoring(NamedTuple):
         Span of the moving average over successive windows' scores; 1 is none.
     mean_rate : float
         Fraction by which the input mean moves towards each quiet reading, see
-        `edge_runtime.streaming.adaptation.mean_tracking`; 0 keeps it where it was in training.
+        `edge_runtime.streaming.adaptation.mean_tracking`; 0 turns it off.
     """
 
     head: str
@@ -79,7 +79,7 @@ CHOSEN_ON_EXPORT = Scoring("auto", 0, -1.0)
 
 
 class DetectorSpec(NamedTuple):
-    """All that defines a detector besides its weights and its threshold.
+    """Everything that defines a detector besides its weights and its threshold.
 
     Parameters
     ----------
@@ -116,11 +116,11 @@ class Threshold(NamedTuple):
     n_effective : float
         Independent scores among the windows.
     budget : str
-        False alarms that were asked for, such as ``1/week``; empty where nobody asked.
+        Alarm budget, such as ``1/week``; empty if none was given.
     promised, promised_upper : float or None
-        False alarms to expect and at most at 95 % confidence, in the budget's unit; None where time is not known.
+        Expected false alarms and their upper bound at 95 % confidence, in the budget's unit; None if time is unknown.
     more_s : float
-        Seconds of recording, beyond what there was, after which the budget itself could be promised; 0 where it is.
+        Additional seconds of recording needed to promise the budget itself; 0 if it is promised.
     """
 
     value: float

@@ -38,11 +38,11 @@ def read_npy(content: bytes) -> FloatArray:
     array([[1., 2.]], dtype=float32)
     """
     if content[:8] != _MAGIC or len(content) < 10:
-        raise ValueError("no NPY file of version 1.0")
+        raise ValueError("not an NPY file of version 1.0")
     start = 10 + int.from_bytes(content[8:10], "little")
     header = _HEADER.fullmatch(content[10:start])
     if header is None:
-        raise ValueError("its header is none of an array of numbers")
+        raise ValueError("its header does not describe a numeric array")
     dtype = np.dtype(header[1].decode())
     shape = tuple(int(size) for size in header[2].split(b",") if size.strip())
     if len(shape) > _MOST_DIMENSIONS or math.prod(shape) * dtype.itemsize != len(content) - start:

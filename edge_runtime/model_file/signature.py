@@ -65,7 +65,7 @@ def sign(message: bytes, private_key: Path) -> bytes:
     Raises
     ------
     UsageError
-        If the file is no Ed25519 private key.
+        If the file is not an Ed25519 private key.
     """
     key = _private(private_key)
     return key.public_key().public_bytes_raw() + key.sign(message)
@@ -145,7 +145,9 @@ def _load(path: Path, load: Callable[[bytes], object], word: str) -> object:
             f"cannot read the {word} key {path}: {error.strerror}. Make one with: saelite keygen"
         ) from error
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is no {word} key: expected PEM as written by `saelite keygen` ({error}).") from error
+        raise UsageError(
+            f"{path} is not a {word} key: expected PEM as written by `saelite keygen` ({error})."
+        ) from error
 
 
 def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
@@ -153,7 +155,7 @@ def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is not there yet, in full or not at all: a disk that is full leaves nothing in the way."""
+    """Write a file that is not computed yet, in full or not at all: a disk that is full leaves nothing in the way."""
     temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

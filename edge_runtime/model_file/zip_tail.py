@@ -64,7 +64,7 @@ class Member(NamedTuple):
             except zlib.error as error:
                 raise ValueError(f"{self.name} cannot be unpacked ({error})") from error
         if len(content) != self.size or zlib.crc32(content) != self.crc:
-            raise ValueError(f"{self.name} does not fit its checksum")
+            raise ValueError(f"{self.name} does not match its checksum")
         return content
 
 

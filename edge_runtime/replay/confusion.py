@@ -14,6 +14,7 @@ class Confusion:
 
     Examples
     --------
+    >>> import numpy as np
     >>> counts = Confusion()
     >>> counts.add(np.array([True, True, False, False]), np.array([True, False, False, True]))
     >>> counts.f1, counts.far, counts.mar

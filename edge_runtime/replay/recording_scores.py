@@ -20,7 +20,7 @@ from edge_runtime.streaming.results import Results
 from edge_runtime.tables.table import Table, is_anomalous
 from edge_runtime.tables.table_readings import ReadingsBlock, check_sensors, has_time, table_readings
 
-# Smoothing forgets: after so many spans what came before weighs less than 0.1 %.
+# Smoothing forgets: after this many spans, earlier scores weigh less than 0.1 %.
 _SETTLED_SPANS = 4
 
 
@@ -89,14 +89,14 @@ class Summary:
     spot: str = ""
 
     def text(self) -> str:
-        """Return one line for people."""
+        """Return a one-line summary."""
         line = f"{counted(self.windows, 'window')} scored, {self.anomalies:,} anomalous"
         if self.left_out:
             line += f", {counted(self.left_out, 'row')} with missing values left out"
         if self.repaired:
             line += f", {counted(self.repaired, 'row')} with missing values repaired"
         if self.breaks:
-            line += f", {counted(self.breaks, 'jump')} in time that no window reaches over"
+            line += f", {counted(self.breaks, 'jump')} in time that no window spans"
         if self.off:
             line += f", {counted(self.off, 'row')} left out by --only-when"
         line += f"; {alarms_text(self.alarms, self.watched_s)}"
@@ -200,7 +200,7 @@ class RecordingScores:
         texts = tuple([column[row] for row in rows] for column in self._pending.texts)
         labels = np.array([is_anomalous(text) for text in texts[0]], bool) if self.label else None
         time_texts = [self._pending.time_texts[row] for row in rows] if self._pending.time_texts else []
-        # An alarm that goes on from before the rows asked for is their first.
+        # An alarm that continues from before the selected rows is their first.
         started = np.diff(results.alarms, prepend=was_active and self._summary.alarms > 0) & results.alarms
         alarm_numbers = np.where(results.alarms, self._summary.alarms + np.cumsum(started), 0)
         self._summary.alarms += int(started.sum())

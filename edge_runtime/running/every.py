@@ -1,4 +1,4 @@
-"""Things that are due again and again."""
+"""Things that are due periodically."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 
 class Every:
-    """Something that is due once in a period; never, without one.
+    """Something that is due once per period; never, if there is none.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Every:
         return max(0.0, self._next_s - time.monotonic())
 
     def due(self) -> bool:
-        """Return whether it is; then the next period begins."""
+        """Return whether it is due; if so, the next period begins."""
         now_s = time.monotonic()
         if self._period_s is None or now_s < self._next_s:
             return False

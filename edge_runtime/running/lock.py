@@ -1,4 +1,4 @@
-"""One process for one file: a lock that the kernel lets go of when its holder ends, however it ends."""
+"""One process per file: a lock that the kernel releases when its holder ends, however it ends."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class FileLock:
     Parameters
     ----------
     path : Path
-        What it protects.
+        The protected file.
 
     Raises
     ------
     OutputError
-        If another process holds it, or it cannot be made.
+        If another process holds it, or it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class FileLock:
         self._descriptor = self._acquired()
 
     def release(self) -> None:
-        """Let go, and remove the lock file."""
+        """Release the lock and remove the lock file."""
         if self._descriptor is not None:
             with suppress(OSError):
                 self._path.unlink()
@@ -66,7 +66,7 @@ class FileLock:
             os.close(descriptor)
 
     def _still_named(self, descriptor: int) -> bool:
-        """Return whether the file is not one that its last holder has just removed."""
+        """Return whether the file still has its name: its last holder may just have removed it."""
         try:
             named = self._path.stat()
         except OSError:

@@ -1,4 +1,4 @@
-"""The model a stream runs: opened, watched for a new one, tried out before it is used, and the last good one kept."""
+"""The model of a stream: opens it, watches for a new one, tests that before use, and keeps the last good one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class ModelSettings:
     Parameters
     ----------
     path : Path
-        Watched: a changed file is tried out and loaded.
+        The watched file: when it changes, it is tested and loaded.
     load : callable
         From a file's bytes to a detector.
     try_out : callable, optional
         Raises `ModelFileError` of bytes that must not be loaded; None where nothing can be tried out.
     last_good : Path, optional
-        Where the last file that was used is kept.
+        Where the last file in use is kept.
     expect_name : str, optional
-        Of the model; a file of any other is refused, whoever signed it.
+        Required name of the model; other files are refused, whoever signed them.
     allow_downgrade : bool
-        Whether a file may be of a lower version than the one before.
+        Whether a file may have a lower version than the previous one.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class ModelKeeper:
     Attributes
     ----------
     refused : int
-        New models that were not used.
+        Number of new models that were refused.
     """
 
     def __init__(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
@@ -67,12 +67,12 @@ class ModelKeeper:
         self.refused = 0
 
     def start(self) -> Detector:
-        """Return the detector to begin with: of the file, or of the last good one where the file is refused.
+        """Return the first detector: from the file, or from the last good one if the file is refused.
 
         Raises
         ------
         ModelFileError
-            If there is neither.
+            If neither can be used.
         """
         good = self._last_good()
         try:
@@ -85,18 +85,18 @@ class ModelKeeper:
             if good is None:
                 raise
             self.refused += 1
-            self._tell(f"{error} Going on with the last good file, {self._settings.last_good}.")
+            self._tell(f"{error} Continuing with the last good file, {self._settings.last_good}.")
             return self._begun(good[0], good[1])
 
     def look(self, current: Detector, *, asked: bool) -> Detector | None:
-        """Return the detector of a new file that has passed its trial; None while there is none.
+        """Return the detector of a new file that has passed its trial; None if there is none.
 
         Parameters
         ----------
         current : Detector
             The one in use.
         asked : bool
-            Load the file though it looks the same.
+            Load the file even if it looks unchanged.
         """
         if self._trial is None:
             seen = _fingerprint(self._settings.path)
@@ -119,15 +119,15 @@ class ModelKeeper:
         return self._trial is not None
 
     def refuse(self, error: Exception) -> None:
-        """Count and tell a new model that is not used."""
+        """Count and report a refused model."""
         self.refused += 1
-        self._tell(f"the new model is refused, the old one goes on: {error}")
+        self._tell(f"the new model is refused; the old one stays in use: {error}")
 
     def accept(self) -> None:
-        """Keep the file of the last detector that `look` returned: it is used now."""
+        """Keep the file of the last detector that `look` returned, which is now in use."""
         content = self._content
         threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
-        self._tell(f"{self._settings.path} is loaded; the window goes on")
+        self._tell(f"{self._settings.path} is loaded; the window is kept")
 
     def _read_and_open(self, current: Detector) -> tuple[bytes, Detector]:
         content = read_content(self._settings.path)
@@ -145,12 +145,12 @@ class ModelKeeper:
         if expected is not None and manifest.name != expected:
             raise ModelFileError(
                 f"{self._settings.path} is of another model: expected the name {expected!r}. "
-                f"Received: {manifest.name!r}. Look whose file it is."
+                f"Received: {manifest.name!r}. Check where the file comes from."
             )
         if before is not None and manifest.version < before.version and not self._settings.allow_downgrade:
             raise ModelFileError(
-                f"{self._settings.path} is older than what ran before: expected version {before.version} or later. "
-                f"Received: {manifest.version}. Say --allow-downgrade if you mean it."
+                f"{self._settings.path} is older than the previous model: expected version {before.version} or later. "
+                f"Received: {manifest.version}. Use --allow-downgrade to accept it."
             )
 
     def _begun(self, content: bytes, detector: Detector) -> Detector:
@@ -178,11 +178,11 @@ class ModelKeeper:
             if not path.is_file() or path.read_bytes() != content:
                 write_atomically(path, content)
         except (OSError, OutputError) as error:
-            self._tell(f"the model cannot be kept: {error} The stream goes on.")
+            self._tell(f"the model cannot be kept: {error} The stream continues.")
 
 
 class _Trial:
-    """Opens a new file in a thread, so that no reading waits for it."""
+    """Opens a new file in a thread, so that it delays no reading."""
 
     def __init__(self, work: Callable[[], tuple[bytes, Detector]]) -> None:
         self.content, self.detector, self.error = b"", None, None
@@ -196,13 +196,13 @@ class _Trial:
 
     @property
     def done(self) -> bool:
-        """Whether it is over."""
+        """Whether it has finished."""
         return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
             self.content, self.detector = self._work()
-        except Exception as error:  # noqa: BLE001 - whatever a new file brings about, the old model goes on
+        except Exception as error:  # noqa: BLE001 - whatever a new file causes, the old model stays in use
             self.error = error
 
 

@@ -1,4 +1,4 @@
-"""The loop of `saelite run`: source to stream to sinks, until it is told to stop."""
+"""The loop of `saelite run`: from source through stream to sinks, until it is stopped."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ _WAIT_S = 0.1
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the loop looks after besides the readings.
+    """Settings of the loop besides the readings.
 
     Parameters
     ----------
     state : Path, optional
-        Where the state is kept.
+        File that keeps the state.
     state_interval_s : float
-        The state is never older than this.
+        Maximum age of the saved state.
     duration_s : float, optional
-        Stop after so long.
+        Stop after this time.
     stale_after_s : float, optional
-        Nothing may come for so long, see `edge_runtime.streaming.health.HealthWatch`.
+        Time without readings after which the stream is stale, see `edge_runtime.streaming.health.HealthWatch`.
     on_stale : str
-        ``restart``: the watchdog gets nothing then, and systemd starts the service again; ``exit``: end with an error;
-        ``wait``: go on as ever.
+        ``restart``: stop feeding the watchdog, so that systemd restarts the service; ``exit``: end with an error;
+        ``wait``: keep waiting.
     """
 
     state: Path | None = None
@@ -57,10 +57,10 @@ class RunSettings:
 
 
 class Runner:
-    """Runs a stream until the source ends, a signal comes, or the time is over.
+    """Runs a stream until the source ends, a signal arrives, or the duration has passed.
 
-    SIGTERM and SIGINT end it after what was read is scored and written; SIGHUP, or a changed model file, loads
-    the model again.
+    SIGTERM and SIGINT end it after everything read is scored and written; SIGHUP, or a changed model file, reloads
+    the model.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Runner:
         OutputError
             If no sink took some of the results.
         SourceStaleError
-            If nothing came for too long, and that is to end it.
+            If the stream is stale and set to end then.
         """
         self._listen_to_signals()
         if self._keeper:
@@ -134,7 +134,7 @@ class Runner:
         self._monitor.raise_refusal()
 
     def _wait_for_room(self) -> None:
-        """Wait for the slowest sink as long as the source can wait without a loss and nobody else has to."""
+        """Wait for the slowest sink, as long as the source can wait without loss and no other sink is delayed."""
         give_up_s = time.monotonic() + self._source.patience_s
         while not self._sinks.has_room and not self._stopping:
             if time.monotonic() >= give_up_s and not (self._source.patience_s and self._sinks.all_full):
@@ -166,22 +166,22 @@ class Runner:
             self._tell_of(event)
         if health.stale and self._settings.on_stale == "exit":
             raise SourceStaleError(
-                f"{self._source.name}: nothing has come for {health.stale_after_s:.3g} s. Expected readings. "
-                "Look after the source, or say --on-stale wait."
+                f"{self._source.name}: no readings for {health.stale_after_s:.3g} s. Expected readings. "
+                "Check the source, or use --on-stale wait."
             )
 
     def _tell_of(self, event: HealthEvent) -> None:
         if isinstance(event, StreamStale):
-            self._tell(f"no {event.missing} from {self._source.name} for {event.silent_s:.3g} s: nothing is watched")
+            self._tell(f"no {event.missing} from {self._source.name} for {event.silent_s:.3g} s: the stream is stale")
         elif isinstance(event, StreamFresh):
             self._tell(f"{self._source.name} is watched again, after {event.silent_s:.3g} s")
         elif isinstance(event, SensorSilent):
-            self._tell(f"sensor {event.sensor!r} has given no number for {event.silent_s:.3g} s: is it dead?")
+            self._tell(f"sensor {event.sensor!r} has had no value for {event.silent_s:.3g} s: is it dead?")
         else:
-            self._tell(f"sensor {event.sensor!r} gives numbers again")
+            self._tell(f"sensor {event.sensor!r} has values again")
 
     def _drain(self) -> None:
-        """Score what the source has already taken in."""
+        """Score the readings that the source has already received."""
         self._source.stop()
         end_s = time.monotonic() + _DRAIN_S
         while time.monotonic() < end_s:
@@ -236,7 +236,7 @@ class Runner:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-        # Whoever asks twice does not want to wait for what is still buffered.
+        # A second request means: do not wait for what is still buffered.
         signal.signal(number, signal.SIG_DFL)
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""Tell systemd how the service is, over its notification socket; without one nothing happens."""
+"""Notify systemd of the service's status over its socket; without a socket nothing happens."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def notify(message: str) -> None:
     path = os.environ.get("NOTIFY_SOCKET")
     if not path:
         return
-    # An address that starts with @ is abstract: no file, and a null byte in front.
+    # An address that starts with @ is abstract: not a file, but a name after a null byte.
     address = "\0" + path[1:] if path.startswith("@") else path
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
         connection.sendto(message.encode(), address)
 
 
 def watchdog_period_s() -> float | None:
-    """Return how often ``WATCHDOG=1`` is due, half of what systemd waits for; None where it does not watch."""
+    """Return the period of ``WATCHDOG=1``, half of systemd's timeout; None without a watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     meant_for = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not microseconds.isdigit() or not int(microseconds) or meant_for != str(os.getpid()):

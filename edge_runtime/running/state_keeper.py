@@ -1,4 +1,4 @@
-"""Saves what a running stream remembers, again and again."""
+"""Saves the state of a running stream periodically."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PATIENCE_S = 3.0
 
 
 class StateKeeper:
-    """Keeps the state of a stream in a file that is never older than an interval, while the disk keeps up.
+    """Keeps the state of a stream in a file that is never older than an interval, as long as the disk keeps up.
 
-    A save begins before the state before it is too old: by the time that saving takes, half a second or half the
-    interval. The disk has a thread of its own, as an SD card may take seconds over one sync: no reading waits for it.
+    A save begins before the previous state is too old, by half a second or half the interval, to allow for the time
+    of saving. It runs in its own thread, because an SD card may need seconds for one sync: no reading waits for it.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class StateKeeper:
         return self._every.left_s
 
     def restore(self) -> None:
-        """Go on from the state in the file, if there is one; one that cannot be used is set aside, and told.
+        """Resume from the state in the file, if there is one; an unusable one is set aside and reported.
 
         Raises
         ------
         OutputError
-            If the place cannot be written, or another process keeps its state there: that is to be known at the
+            If the file cannot be written, or another process keeps its state there. This is checked at the
             start, not after an interval.
         """
         self._lock = FileLock(self._path)
@@ -55,7 +55,7 @@ class StateKeeper:
         try:
             state = read_state(self._path)
         except StateError as error:
-            # A device must start: what was remembered is worth less than what comes.
+            # A device must start: the remembered state matters less than future readings.
             self._monitor.notices.once("state", f"{error} It is not used{self._set_aside()}.")
         else:
             if state is not None:
@@ -63,13 +63,13 @@ class StateKeeper:
         write_state(self._path, self._monitor.state)
 
     def look(self) -> None:
-        """Save if it is due, unless the disk is still busy with the state before."""
+        """Save if it is due, unless the disk is still busy with the previous state."""
         if self._every.due() and (self._save is None or self._save.done):
             self._report()
             self._save = _Save(self._path, self._monitor.state)
 
     def close(self, patience_s: float = _PATIENCE_S) -> None:
-        """Save for the last time; a disk that takes longer than `patience_s` is not waited for."""
+        """Save for the last time, waiting at most `patience_s` for the disk."""
         if self._lock is None:
             return
         if self._save is not None:
@@ -85,27 +85,27 @@ class StateKeeper:
         if self._save is None:
             return
         if not self._save.done:
-            self._monitor.notices.once("state file", f"{self._path} takes too long to write. The stream goes on.")
+            self._monitor.notices.once("state file", f"{self._path} takes too long to write. The stream continues.")
         elif self._save.error is not None:
-            self._monitor.notices.once("state file", f"{self._save.error} The stream goes on.")
+            self._monitor.notices.once("state file", f"{self._save.error} The stream continues.")
 
     def _set_aside(self) -> str:
         bad = self._path.with_name(f"{self._path.name}.bad")
         try:
             self._path.replace(bad)
         except OSError as error:
-            return f", and cannot be set aside ({error.strerror})"
+            return f", and could not be set aside ({error.strerror})"
         return f" but set aside as {bad.name}"
 
     def _clear_up(self) -> None:
-        """Remove what was half written when a run was killed."""
+        """Remove files left half written by a killed run."""
         for rest in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.part"):
             with suppress(OSError):
                 rest.unlink()
 
 
 class _Save:
-    """One state on its way to the disk, in a thread that holds up neither the stream nor the end of the process."""
+    """One state on its way to the disk, in a thread that delays neither the stream nor the end of the process."""
 
     def __init__(self, path: Path, state: StreamState) -> None:
         self.error: Exception | None = None
@@ -115,11 +115,11 @@ class _Save:
 
     @property
     def done(self) -> bool:
-        """Whether it is over."""
+        """Whether it has finished."""
         return not self._thread.is_alive()
 
     def wait(self, patience_s: float) -> None:
-        """Wait for it, but not longer."""
+        """Wait until it has finished, at most `timeout_s`."""
         self._thread.join(patience_s)
 
     def _run(self) -> None:

@@ -1,8 +1,8 @@
-"""A model file tried out in a process of its own, with limits: if it crashes, hangs or eats memory, nothing else does.
+"""A trial of a model file in its own process with limits: if it crashes, hangs or fills memory, nothing else does.
 
     python -m edge_runtime.running.trial NAME RUNTIME THREADS < MODEL
 
-Opens the file, runs its reference windows one by one and as a batch, and ends with 0.
+Opens the file, runs its reference windows one at a time and as a batch, and exits with 0.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
     Raises
     ------
     ModelFileError
-        If the child ends otherwise than well, or not in time.
+        If the child fails or does not end in time.
     """
     command = [sys.executable, "-m", "edge_runtime.running.trial", name, runtime, str(threads)]
     try:
@@ -44,7 +44,7 @@ def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
         raise ModelFileError(f"{name}: a trial run did not end within {TRIAL_S} s. Do not use the file.") from error
     if child.returncode < 0:
         raise ModelFileError(
-            f"{name}: a trial run was ended by signal {-child.returncode}. Expected scores of its reference windows. "
+            f"{name}: a trial run was killed by signal {-child.returncode}. Expected scores of its reference windows. "
             "Do not use the file."
         )
     if child.returncode:
@@ -79,11 +79,11 @@ def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
     repeats = max(1, min(_MOST_WINDOWS, 2_000_000 // windows[0].size) // len(windows))
     many = detector.score_many(np.repeat(windows, repeats, axis=0))
     if not np.isfinite([*scores, *many.tolist()]).all():
-        raise ModelFileError(f"{name}: its reference windows have scores that are no numbers. Do not use the file.")
+        raise ModelFileError(f"{name}: its reference windows have scores that are not numbers. Do not use the file.")
 
 
 def main() -> int:
-    """Try out the file on standard input; return the exit code."""
+    """Test the file on standard input; return the exit code."""
     name, runtime, threads = sys.argv[1:4]
     content = sys.stdin.buffer.read()
     _limit_this_process()

@@ -1,4 +1,4 @@
-"""What the readings' time says: the usual step between two of them, and where time is missing or goes back."""
+"""The readings' time: the usual step between two readings, gaps, and steps backwards."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ GAP_STEPS = 5
 _STEPS = 16
 _FEWEST_STEPS = 2
 _LEAST_GAP_S = 1.0
-"""Shorter pauses are no gap where readings have no time of their own: they come as the computer finds time."""
+"""Shorter pauses are not gaps if readings have no time of their own: they arrive as the computer finds time."""
 
 
 class Clock:
-    """Finds where time is missing or goes back; blocks of any size give the same breaks.
+    """Finds gaps and steps backwards in time; blocks of any size give the same breaks.
 
-    The usual step is the median of `_STEPS` steps forward, and that of the next `_STEPS` after them: a new rate is
-    followed, a gap weighs nothing. Until there are so many it is the median of the steps so far. No window may reach
-    over a gap (a step of more than `GAP_STEPS` usual ones) or a step back.
+    The usual step is the median of `_STEPS` steps forward, measured again over the next `_STEPS`: a new rate is
+    followed, and a gap has no weight. Before that it is the median of the steps so far. No window may span a gap (a
+    step of more than `GAP_STEPS` usual ones) or a step backwards.
 
-    A reading without a time has the time of the one before it. Where none has one it gets the computer's, and in a
-    stream that is not live nothing follows from that.
+    A reading without a time takes the time of the one before it. If no reading has a time, they take the computer's,
+    which has no further effect unless the stream is live.
 
     Parameters
     ----------
     counters : Counters
     notices : Notices
     live : bool
-        Whether readings come as they are made, so that a pause without one means something.
+        Whether readings arrive as they are made, so that a pause is meaningful.
 
     Attributes
     ----------
     last_s : float
         Time of the last reading; NaN before the first.
     repeated, unreadable : int
-        Readings with the time of the one before, and with none among others that have one.
+        Number of readings that repeat the time before, and of readings without a time among others with one.
 
     Examples
     --------
@@ -69,16 +69,16 @@ class Clock:
         return float(np.median(self._steps)) if np.isnan(self._usual_s) and self._steps else self._usual_s
 
     def restore(self, last_s: float, usual_s: float) -> None:
-        """Go on from the time of a last reading, and a usual step; NaN where they are not known."""
+        """Resume from the time of a last reading and a usual step; NaN if unknown."""
         self.last_s, self._usual_s, self._steps = last_s, usual_s, []
 
     def push(self, times: Times) -> tuple[Times, BoolArray]:
-        """Return times without NaN, and before which readings time jumps.
+        """Return times without NaN, and whether time jumps before each reading.
 
         Parameters
         ----------
         times : ndarray of shape (n,), float64, n at least 1
-            Seconds since the epoch; NaN where a reading does not say.
+            Seconds since the epoch; NaN if a reading has no time.
         """
         times = np.clip(times, *TIME_LIMITS)  # differences of larger numbers overflow
         unknown = np.isnan(times)
@@ -91,13 +91,13 @@ class Clock:
         times = np.where(newest >= 0, times[newest], self.last_s)
         self.unreadable += int(unknown.sum())
         if not self._has_own:
-            # Before the first time there is nothing to compare with.
+            # Before the first reading there is no time to compare with.
             times[: int(unknown.argmin())] = times[int(unknown.argmin())]
             self._has_own = True
         return times, self._jumps(times)
 
     def _arrivals(self, count: int) -> tuple[Times, BoolArray]:
-        """Return the computer's time for readings that have none; a long pause before them counts where it is live."""
+        """Return the computer's time for readings that have none; if live, a long pause before them counts."""
         now_s, jumps = time.time(), np.zeros(count, bool)
         if self._live:
             pause = np.array([now_s - self.last_s])
@@ -119,7 +119,7 @@ class Clock:
         return jumps
 
     def _usual_before(self, steps: Times) -> FloatArray:
-        """Return the usual step as it was before each of these; infinite where it was not known. Follow them."""
+        """Return the usual step before each of these steps, infinite if unknown, and update it."""
         forward = steps > 0
         seen = len(self._steps) + np.cumsum(forward) - forward
         together = np.array([*self._steps, *steps[forward].tolist()])
@@ -137,7 +137,7 @@ class Clock:
         return np.where(np.isnan(usual), np.inf, usual)
 
     def _count(self, steps: Times, gaps: BoolArray) -> None:
-        """Count jumps and say so; where the clock was set, durations of alarms go on from there."""
+        """Count and report jumps; if the clock was set, durations of alarms continue from there."""
         backwards, forward = steps < 0, steps > LONGEST_STEP_S
         self._counters.backwards += int(backwards.sum())
         self._counters.gaps += int(gaps.sum())
@@ -145,8 +145,8 @@ class Clock:
         if forward.any():
             self._notices.once(
                 "jump",
-                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms take it "
-                "for a day at most (counted from now on)",
+                f"the readings' time jumped forward by {steps[forward].max():.3g} s: was a clock set? Alarms count "
+                "it as one day at most (counted from now on)",
             )
         if backwards.any():
             self._notices.once("backwards", "the clock went backwards; the window starts again (counted from now on)")

@@ -1,4 +1,4 @@
-"""Readings as they come, into stretches that windows are cut from: one definition, for training, score and run."""
+"""From readings to stretches that windows are cut from: one definition for training, score and run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edge_runtime.signal.missing import Repair, Rows
 from edge_runtime.signal.only_when import Condition
 from edge_runtime.signal.readings import Readings
 
-# Asked for before tflite-runtime is loaded: on ARM it makes the processor take subnormal numbers for zero, and numpy
-# warns of it.
+# Read before tflite-runtime is loaded, which makes ARM processors flush subnormal numbers to zero; numpy would warn
+# about that.
 _LARGEST = float(np.finfo(np.float32).max)
 _NOWHERE = -(2**40)
-"""As the number of the last reading: there is none that a window may reach back to."""
+"""Number of a last reading so long ago that no window may reach back to it."""
 
 
 class Stretch(NamedTuple):
@@ -30,7 +30,7 @@ class Stretch(NamedTuple):
     ----------
     rows : Rows
     follows : bool
-        Whether windows may reach back over its first reading, into the stretch before.
+        Whether windows may reach back across its first reading into the previous stretch.
     """
 
     rows: Rows
@@ -38,13 +38,13 @@ class Stretch(NamedTuple):
 
 
 class Off(NamedTuple):
-    """The machine goes off, or still is, at this time."""
+    """The machine goes off, or is still off, at this time."""
 
     time_s: float
 
 
 class Intake:
-    """Cuts readings where time jumps, where the machine is off, and where too many have no value.
+    """Cuts readings where time jumps, where the machine is off, and where too many values are missing.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Intake:
     live : bool
         See `edge_runtime.signal.clock.Clock`.
     place : callable
-        Says where a reading stands, for messages; by default its number, counted from 1.
+        Returns the place of a reading, for messages; by default its number, counted from 1.
 
     Examples
     --------
@@ -86,12 +86,12 @@ class Intake:
         self._notices, self._read, self._last = notices, 0, _NOWHERE
 
     def push(self, readings: Readings) -> list[Stretch | Off]:
-        """Return the stretches that are ready, in order, and the moments between them at which the machine is off."""
+        """Return the stretches that are ready, in order, and the moments between them when the machine is off."""
         self._counters.lost += readings.lost
         if readings.complaint:
             self.repair.complain(readings.complaint)
         elif readings.lost:
-            self._notices.once("lost", "something that is not a reading came in (counted as lost from now on)")
+            self._notices.once("lost", "received something that is not a reading (counted as lost from now on)")
         if not len(readings):
             return []
         self._counters.read += len(readings)
@@ -108,16 +108,16 @@ class Intake:
         return pieces
 
     def restart(self) -> None:
-        """Let no window, and no repaired value, reach over what comes next."""
+        """Start over at the next reading: no window and no repaired value spans it."""
         self.repair.reset()
         self._last = _NOWHERE
 
     def resume(self) -> None:
-        """Let windows reach back over the next reading: what came before it is remembered."""
+        """Let windows reach back across the next reading, because earlier ones are remembered."""
         self._last = self._read - 1
 
     def use(self, condition: Condition | None) -> None:
-        """Go by another condition from now on."""
+        """Use another condition from now on."""
         self._condition = condition
 
     def _off(self, rows: Rows) -> list[Stretch | Off]:
@@ -130,7 +130,7 @@ class Intake:
         rows = self.repair.push(rows)
         if not len(rows.numbers):
             return []
-        # Readings left out are missing time like any other.
+        # Readings left out are a gap in time like any other.
         far = np.diff(rows.numbers, prepend=self._last) > GAP_STEPS
         self._last = int(rows.numbers[-1])
         edges = [0, *(np.flatnonzero(far[1:]) + 1).tolist(), len(far)]
@@ -139,12 +139,12 @@ class Intake:
 
 
 def narrow(values: FloatArray) -> FloatArray:
-    """Return values in float32, NaN where one does not fit into it: that is not a value either."""
+    """Return values in float32, NaN for those beyond its range, which count as missing."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(np.abs(values) <= _LARGEST, values, np.nan).astype(np.float32)
 
 
 def _cuts(jumps: BoolArray, on: BoolArray) -> list[slice]:
-    """Return the stretches between jumps, and between readings that count and ones that do not."""
+    """Return the slices between jumps, and between readings that count and readings that do not."""
     edges = [0, *(np.flatnonzero(jumps[1:] | (on[1:] != on[:-1])) + 1).tolist(), len(on)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]

@@ -15,7 +15,7 @@ from edge_runtime.errors import RecordingError, UsageError
 
 POLICIES = ("error", "skip", "hold", "interpolate")
 LONGEST_REPAIR = 10
-"""A value is made up for so many readings in a row at most: a dead sensor must not look like a steady one."""
+"""Maximum number of readings in a row to repair: a dead sensor must not look like a steady one."""
 
 
 class Rows(NamedTuple):
@@ -24,7 +24,7 @@ class Rows(NamedTuple):
     Parameters
     ----------
     numbers : ndarray of shape (n,), int64
-        Counted from the first reading that came.
+        Counted from the first reading.
     times : ndarray of shape (n,), float64
     values : ndarray of shape (n, sensors), float32
     """
@@ -38,30 +38,30 @@ class Rows(NamedTuple):
         return Rows(self.numbers[chosen], self.times[chosen], self.values[chosen])
 
     def and_then(self, later: Rows) -> Rows:
-        """Return these and the ones after them."""
+        """Return these followed by later ones."""
         return Rows(*(np.concatenate(pair) for pair in zip(self, later, strict=True)))
 
 
 class Repair:
-    """Gives readings without missing values; blocks of any size give the same ones.
+    """Returns readings without missing values; blocks of any size give the same ones.
 
     Parameters
     ----------
     policy : str
-        ``error`` takes no reading from the first missing value on; ``skip`` leaves the reading out; ``hold`` repeats
-        the sensor's last value; ``interpolate`` waits for the next whole reading and draws a line. The last two for at
-        most `LONGEST_REPAIR` readings in a row, then the reading is skipped.
+        ``error`` stops at the first missing value; ``skip`` leaves the reading out; ``hold`` repeats the sensor's last
+        value; ``interpolate`` waits for the next complete reading and draws a line. The last two repair at most
+        `LONGEST_REPAIR` readings in a row; further ones are skipped.
     sensors : tuple of str
         Names, for messages.
     counters : Counters
     notices : Notices
     place : callable
-        Says where a reading stands, for messages.
+        Returns the place of a reading, for messages.
 
     Attributes
     ----------
     missing_since_s : ndarray of shape (sensors,), float64
-        Since when each sensor has given no number, by `time.monotonic`; NaN where it does.
+        Since when each sensor has had no value, by `time.monotonic`; NaN if it has one.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Repair:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the values before: none is carried over a gap. Waiting readings are skipped."""
+        """Forget earlier values: none is carried across a gap. Waiting readings are skipped."""
         self._last: FloatArray = np.full(len(self._sensors), np.nan, np.float32)
         self._ages = np.zeros(len(self._sensors), np.int64)
         self._whole: FloatArray | None = None
@@ -91,14 +91,14 @@ class Repair:
 
     @property
     def refusal(self) -> RecordingError | None:
-        """With ``error``, what to raise when the readings before what is wrong are done with."""
+        """With ``error``, what to raise once the readings before the problem are handled."""
         wrong = self._complaint or self._refused
         if not wrong:
             return None
         return RecordingError(f"{wrong}. Fix it, or choose what to do: --on-missing skip, hold or interpolate.")
 
     def push(self, rows: Rows) -> Rows:
-        """Return the readings that are ready, perhaps some that came before."""
+        """Return the readings that are ready, which may include earlier ones."""
         good = np.isfinite(rows.values)
         bad = ~good.all(axis=1)
         if self._refused:
@@ -115,18 +115,18 @@ class Repair:
         return self._repairs.get(self._policy, self._skip)(rows, good)
 
     def complain(self, complaint: str) -> None:
-        """Refuse, or tell, what is wrong with a cell or line of the readings that come next."""
+        """Refuse or report a bad cell or line among the next readings."""
         if self._policy == "error":
             self._complaint = complaint
         else:
             self._notices.once("complaint", f"{complaint} ({self._policy}; counted from now on)")
 
     def see(self, values: FloatArray) -> None:
-        """Note which sensors give numbers in readings that do not count, shape (n, sensors): these are not silent."""
+        """Note which sensors have values in readings that do not count, shape (n, sensors): they are not silent."""
         self.missing_since_s[np.isfinite(values).any(axis=0)] = np.nan
 
     def end(self) -> None:
-        """Skip the readings that still wait for a value."""
+        """Skip the readings still waiting for a value."""
         self._drop_waiting()
 
     def _refuse(self, rows: Rows, first: int) -> Rows:
@@ -168,14 +168,14 @@ class Repair:
 
     def _wait(self, rows: Rows) -> None:
         if self._whole is None or len(rows.numbers) > LONGEST_REPAIR:
-            # What comes before the next whole reading is too far from the last one to draw a line from.
+            # The last complete reading is too far away to draw a line from.
             self._counters.skipped += len(rows.numbers)
             self._whole, rows = None, rows.part(slice(0))
         self._waiting = rows
         self._counters.waiting += len(rows.numbers)
 
     def _between(self, rows: Rows, whole: IntArray) -> Rows:
-        """Return the whole readings, and those between two of them with values drawn on a line."""
+        """Return the complete readings, and those between two of them with interpolated values."""
         index, before = np.arange(len(rows.numbers)), np.array([], np.int64)
         values = rows.values.astype(np.float64)
         if self._whole is not None:
@@ -200,15 +200,15 @@ class Repair:
         self._waiting = self._waiting.part(slice(0))
 
     def _note(self, rows: Rows, good: BoolArray) -> None:
-        """Say which sensors give no numbers, and since when."""
+        """Record which sensors have no values, and since when."""
         since_s, now_s = self.missing_since_s, time.monotonic()
         gone_since_s = np.where(good.any(axis=0) | np.isnan(since_s), now_s, since_s)
         self.missing_since_s = np.where(good[-1], np.nan, gone_since_s)
         if self._policy == "error":
-            return  # its error says it
+            return  # its error reports it
         for sensor in np.flatnonzero(~good.all(axis=0)).tolist():
             name, first = self._sensors[sensor], int(rows.numbers[good[:, sensor].argmin()])
             self._notices.once(
                 f"missing {name}",
-                f"{self._place(first)}: sensor {name!r} gave no finite number ({self._policy}; counted from now on)",
+                f"{self._place(first)}: sensor {name!r} has no finite value ({self._policy}; counted from now on)",
             )

@@ -1,12 +1,12 @@
-"""``--only-when``: the readings that count, by what some sensors say, such as ``current > 2 and valve == 1``.
+"""``--only-when``: a condition on sensors that selects the readings that count, such as ``current > 2 and valve == 1``.
 
-A machine that is off is not normal work and not an anomaly: its readings are not learnt, not scored, and no alarm.
+A machine that is off is not normal work and not an anomaly: its readings are not learnt, scored or in alarm.
 A condition is one or more comparisons of a sensor with a number, joined by ``and``::
 
     condition  =  comparison { "and" comparison }
     comparison =  sensor ( "<" | "<=" | ">" | ">=" | "==" | "!=" ) number
 
-A sensor's name with ``and``, an operator or a quote in it stands in double quotes, a quote inside them is doubled.
+Names that contain ``and``, an operator or a quote are put in double quotes; a quote inside them is doubled.
 Values are compared in float32, as the model and the C header see them.
 """
 
@@ -35,7 +35,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "==": np.equal,
     "!=": np.not_equal,
 }
-# Compiled when first needed: most model files have no condition, and a device wants its first score soon.
+# Compiled when first needed: most model files have no condition, and the first score should come soon.
 _QUOTED = r'"(?:[^"]|"")*"'
 _COMPARISON = rf'\s*(?P<sensor>{_QUOTED}|[^"<>=!]+?)\s*(?P<operator><=|>=|==|!=|<|>)\s*(?P<number>\S+)\s*'
 _AND = rf"({_QUOTED})|\s+and\s+"
@@ -43,7 +43,7 @@ _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
 class Comparison(NamedTuple):
-    """A sensor held against a number, such as ``current > 2``."""
+    """A comparison of a sensor with a number, such as ``current > 2``."""
 
     sensor: str
     operator: str
@@ -51,7 +51,7 @@ class Comparison(NamedTuple):
 
 
 class Condition:
-    """Says which readings count.
+    """Determines which readings count.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class Condition:
     Raises
     ------
     UsageError
-        If the text is no condition, or names what is not a sensor of the model.
+        If the text is not a condition, or names something that is not a sensor of the model.
 
     Examples
     --------
@@ -89,10 +89,10 @@ class Condition:
     def is_on(self, values: FloatArray) -> BoolArray:
         """Return which readings count, shape (n,), of readings of shape (n, sensors).
 
-        A missing value decides nothing: what becomes of its reading is for the rules of missing values to say.
+        A missing value does not decide; the rules for missing values handle its reading.
         """
         with np.errstate(over="ignore"):
-            # What float32 cannot hold becomes infinite, and so a missing value.
+            # Values beyond float32 become infinite, and so count as missing.
             columns = [values[:, column].astype(np.float32) for column, _, _ in self._tests]
         on = np.ones(len(values), bool)
         for column, (_, holds, number) in zip(columns, self._tests, strict=True):
@@ -101,12 +101,12 @@ class Condition:
 
 
 def condition_of(text: str, sensors: Sequence[str]) -> Condition | None:
-    """Return the condition, None where the text is empty: then every reading counts."""
+    """Return the condition, or None if the text is empty and every reading counts."""
     return Condition(text, sensors) if text.strip() else None
 
 
 def model_condition(spec: DetectorSpec) -> Condition | None:
-    """Return the condition of a model file, None where every reading counts.
+    """Return the condition of a model file, or None if every reading counts.
 
     Raises
     ------
@@ -120,12 +120,12 @@ def model_condition(spec: DetectorSpec) -> Condition | None:
 
 
 def parse_condition(text: str) -> tuple[Comparison, ...]:
-    """Return the comparisons of a condition; none where the text is empty.
+    """Return the comparisons of a condition; none if the text is empty.
 
     Raises
     ------
     UsageError
-        If the text is no condition.
+        If the text is not a condition.
 
     Examples
     --------
@@ -170,8 +170,8 @@ def _comparison(part: str, text: str) -> Comparison:
     if match is None or not abs(number) <= _LARGEST:
         raise UsageError(
             "--only-when: expected comparisons of a sensor with a number (< <= > >= == !=), joined by `and`, such as "
-            f"'current > 2 and valve == 1'. Received: {part.strip()!r} in {text!r}. Put a name "
-            "with `and`, an operator or a quote in it into double quotes."
+            f"'current > 2 and valve == 1'. Received: {part.strip()!r} in {text!r}. Put names "
+            "that contain `and`, an operator or a quote in double quotes."
         )
     sensor = match["sensor"]
     quoted = sensor.startswith('"')

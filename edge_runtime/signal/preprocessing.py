@@ -1,4 +1,4 @@
-"""Raw windows of sensor values to the network's inputs: the one definition, for training and device."""
+"""From raw windows of sensor values to the network's inputs: one definition for training and device."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNLIMITED = 1e30
 class Preprocessing:
     """How raw values become network inputs.
 
-    Values are scaled and limited, summed up to `features`, and these scaled and limited once more.
+    Values are scaled and limited and summarised as `features`, which are scaled and limited again.
 
     Parameters
     ----------
@@ -30,18 +30,18 @@ class Preprocessing:
     center, scale : tuple of float
         One per sensor, in the sensor's own unit; ``(value - center) / scale`` is the scaled value.
     window : int
-        Consecutive readings the network sees at once.
+        Number of consecutive readings per window.
     stride : int
-        Readings between the starts of two windows that are scored.
+        Readings from the start of one window to the start of the next.
     limit : float
-        Scaled values are limited to ± `limit`, in scales: farther out is far out, and int8 has steps to spare
-        for what lies between.
+        Scaled values are limited to ± `limit`, in scales: beyond that they are extreme anyway, and int8 keeps enough
+        steps for the range between.
     features : tuple of str
-        See `edge_runtime.signal.features`; ``("values",)`` is the scaled values as they are.
+        See `edge_runtime.signal.features`; ``("values",)`` means the scaled values themselves.
     bands : int
-        Of the spectra, per sensor.
+        Number of bands of the spectra, per sensor.
     rate_hz : float
-        Readings per second, which ``logmel`` needs; 0 where unknown.
+        Readings per second, which ``logmel`` needs; 0 if unknown.
     feature_center, feature_scale : tuple of float
         One per network input; empty without features other than ``values``.
     """
@@ -121,7 +121,7 @@ class Preprocessing:
         if self.features == ("values",):
             return self._scaled(windows).reshape(len(windows), self.inputs)
         features = np.empty((len(windows), self.inputs), np.float32)
-        # Spectra need several times the windows' memory on the way.
+        # Spectra temporarily need several times the windows' memory.
         step = max(1, _STEP_VALUES // (self.window * self.sensors))
         for start in range(0, len(windows), step):
             scaled = self._scaled(windows[start : start + step])

@@ -1,4 +1,4 @@
-"""Readings as they come: times and values, as arrays."""
+"""Readings as arrays of times and values."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from edge_runtime.arrays import FloatArray, Times
 
 @dataclass(frozen=True)
 class Readings:
-    """Some consecutive readings of a stream; none, where nothing came in time.
+    """Consecutive readings of a stream; empty if none arrived in time.
 
     Parameters
     ----------
     times : ndarray of shape (n,), float64
-        Seconds since the epoch; NaN where a reading does not say: the stream takes the time it came in.
+        Seconds since the epoch; NaN if a reading has no time, in which case the stream uses the time of arrival.
     values : ndarray of shape (n, sensors), float64
-        In the model's order; NaN where a value is missing or no number.
+        In the model's order; NaN if a value is missing or not a number.
     lost : int
-        Lines or messages between them that are not a reading at all.
+        Number of lines or messages among them that are not readings.
     complaint : str
-        Where the first cell or line that is not as expected stands, and what is wrong with it; empty where all are.
+        Place and problem of the first bad cell or line; empty if there is none.
     """
 
     times: Times
@@ -35,5 +35,5 @@ class Readings:
 
 
 def no_readings(sensors: int, lost: int = 0) -> Readings:
-    """Return no reading at all."""
+    """Return an empty block of readings."""
     return Readings(np.empty(0), np.empty((0, sensors)), lost)

@@ -1,4 +1,4 @@
-"""Windows of consecutive readings: cut out of rows, or as the readings come."""
+"""Windows of consecutive readings, cut from rows or as readings arrive."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def sliding_windows(rows: FloatArray, window: int, stride: int = 1) -> FloatArra
 
 
 class WindowBuffer:
-    """The readings that later windows still need: one at a time, or many at once, to the same windows.
+    """Holds the readings that later windows still need; one at a time or many at once gives the same windows.
 
     Each reading is stored twice, one window apart, so that the newest window is a plain slice and no reading is ever
     moved.
@@ -52,7 +52,7 @@ class WindowBuffer:
     Attributes
     ----------
     until_due : int
-        Readings still to come until a window is complete.
+        Number of readings until a window is complete.
 
     Examples
     --------
@@ -70,19 +70,19 @@ class WindowBuffer:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all readings: the next window starts with the next one."""
+        """Forget all readings; the next window starts with the next reading."""
         self._position = self._held = 0
         self.until_due = self.window
 
     @property
     def kept(self) -> FloatArray:
-        """The readings that are part of windows to come, oldest first, shape (at most window - 1, sensors); a copy."""
+        """The readings that belong to future windows, oldest first, shape (at most window - 1, sensors); a copy."""
         count = min(self._held, self.window - 1)
         stop = self._position + self.window
         return self._rows[stop - count : stop].copy()
 
     def restore(self, kept: FloatArray, until_due: int) -> None:
-        """Go on from what another buffer of these sensors kept."""
+        """Resume from the readings that another buffer of these sensors kept."""
         self.clear()
         self._store(kept)
         self.until_due = max(1, self.window - len(kept), min(until_due, self.stride + self.window))
@@ -148,7 +148,7 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
 
 
 def shaped_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
-    """Return what `as_windows` does, without a look at the values."""
+    """Return what `as_windows` does, without checking the values."""
     try:
         array = np.ascontiguousarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -175,8 +175,8 @@ def refuse_missing(windows: FloatArray) -> None:
 def all_finite(array: FloatArray) -> bool:
     """Return whether all values are finite.
 
-    One reading's are summed up in float64, which float32 values never overflow. Of very many the sum of squares is one
-    fast pass without a temporary array, and finite only if they are; where it overflows they are looked at one by one.
+    A few values are summed in float64, which float32 values never overflow. For very many, the sum of squares is one
+    fast pass without a temporary array, and finite only if they are; if it overflows, they are checked one by one.
 
     >>> all_finite(np.float32([1.0, 3e38])), all_finite(np.float32([1.0, np.nan]))
     (True, False)

@@ -1,4 +1,4 @@
-"""Results on their way to several sinks, and whether any of them took them."""
+"""Results on their way to several sinks, and whether any sink took them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edge_runtime.streaming.results import Results
 
 
 class Delivery:
-    """Results that several outlets hold at once.
+    """Results shared by several outlets.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ class Delivery:
     outlets : int
         How many.
     lost : callable
-        Called with the number of results when every outlet has settled and none took them.
+        Called with the number of results if every outlet has settled and none took them.
     """
 
     __slots__ = ("_left", "_lock", "_lost", "_taken", "results")

@@ -1,4 +1,4 @@
-"""Results to a Python function of the user's own."""
+"""Results to the user's own Python function."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from edge_runtime.streaming.results import Results
 
 
 class FunctionSink:
-    """Calls a function with every `StreamResult`, and with every alarm event after the result it came with.
+    """Calls a function with every `StreamResult`, and with every alarm event after its result.
 
-    Events of the stream's health (see `edge_runtime.streaming.health`) go to it as well.
+    It also receives the stream's health events (see `edge_runtime.streaming.health`).
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ class FunctionSink:
             self._function(one)
 
     def health(self, health: Health) -> None:
-        """Call the function with what has changed in the stream's health."""
+        """Call the function with the changes in the stream's health."""
         for event in health.events:
             self._function(event)
 
     def status(self, counters: Counters) -> None:
-        """See `Sink.status`; the function gets results and events alone."""
+        """See `Sink.status`; the function gets only results and events."""
 
     def close(self) -> None:
         """See `Sink.close`."""

@@ -1,4 +1,4 @@
-"""MQTT discovery: what makes score, alarm and blamed sensor appear in Home Assistant by themselves.
+"""MQTT discovery: announces score, alarm and blamed sensor to Home Assistant.
 
 References
 ----------
@@ -41,13 +41,13 @@ def discovery_messages(
     Parameters
     ----------
     prefix : str
-        Discovery prefix, ``homeassistant`` unless changed there.
+        Discovery prefix, ``homeassistant`` by default.
     name : str
-        Of the model, for people.
+        Display name of the model.
     base : str
         Topic under which state and availability are published.
     expire_after_s : int, optional
-        After so many seconds without a state an entity is unavailable.
+        Seconds without a state after which an entity is unavailable.
     """
     # Two machines may run the same model file under different topics.
     device_id = f"saelite_{slug(base)}"

@@ -1,7 +1,6 @@
-"""A page for scrapers, served so that no client can hold up anything else: few at once, each for a few seconds.
+"""A page for scrapers. Few clients at once, each for a few seconds, so that no client can delay anything else.
 
-Not with `http.server`: it waits for a slow client for ever, opens a thread for each, and writes a line for every
-request it does not understand.
+`http.server` would wait for a slow client for ever, open a thread for each, and log every malformed request.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class MetricsServer:
     Raises
     ------
     OSError, OverflowError
-        If the port cannot be had.
+        If the port is unavailable.
 
     Attributes
     ----------
@@ -48,7 +47,7 @@ class MetricsServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         self._closed.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
@@ -60,7 +59,7 @@ class MetricsServer:
             try:
                 client, _ = self._socket.accept()
             except OSError:
-                # Without descriptors left it fails at once, again and again.
+                # Without file descriptors left it would fail immediately, over and over.
                 self._closed.wait(0.5)
                 continue
             if not self._places.acquire(blocking=False):

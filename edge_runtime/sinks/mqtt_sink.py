@@ -6,7 +6,7 @@ topic                  payload                                                  
 ``BASE/state``         the last result, JSON                                                  yes
 ``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
 ``BASE/status``        the counts, JSON                                                       yes
-``BASE/availability``  ``online``; ``offline`` while nothing comes, at the end, after a crash yes
+``BASE/availability``  ``online``; ``offline`` while stale, at the end, after a crash         yes
 =====================  =====================================================================  ========
 """
 
@@ -45,17 +45,17 @@ class MqttSink:
     ----------
     address : MqttAddress
         Its topic is the base, by default ``saelite/<name of the host>/<name of the model>``: two machines may run the
-        same model. Options: ``interval``, least seconds
+        same model. Options: ``interval``, minimum seconds
         between two states (1; 0 publishes every result; a change of the alarm is published at once), and
         ``discovery``, Home Assistant's prefix (``homeassistant``; empty announces nothing).
     info : StreamInfo
     tell : callable
-        Told what happened, in one line.
+        Called with a one-line message when something happens.
 
     Attributes
     ----------
     dropped : int
-        Messages not published, for want of a broker.
+        Messages not published because there was no broker.
     """
 
     def __init__(self, address: MqttAddress, info: StreamInfo, tell: Callable[[str], None]) -> None:
@@ -91,7 +91,7 @@ class MqttSink:
             return
         if self._interval_s == 0:
             states = list(results)
-            # A machine that goes off ends its alarm after the last result; the retained state must say so.
+            # When a machine goes off, its alarm ends after the last result; the retained state must show that.
             for state in states if states and states[-1] == last else [*states, last]:
                 self._publish_state(state)
         elif results.events or time.monotonic() >= self._next_state_s:
@@ -103,7 +103,7 @@ class MqttSink:
             self._publish("event", event_json(event), retain=False)
 
     def health(self, health: Health) -> None:
-        """Publish what has changed; while nothing comes it is offline, and entities of Home Assistant expire."""
+        """Publish changes; while the stream is stale it is offline, and Home Assistant's entities expire."""
         for event in health.events:
             self._publish("event", event_json(event), retain=False)
         if health.stale != self._stale:
@@ -122,7 +122,7 @@ class MqttSink:
             self._publish("status", json.dumps(self._counts))
 
     def close(self) -> None:
-        """See `Sink.close`: the last state and counts go out, then ``offline``."""
+        """See `Sink.close`: publishes the last state and counts, then ``offline``."""
         if self._last is not None and not self._is_published:
             self._publish_state(self._last)
         self._publish("status", json.dumps(self._counts))
@@ -150,14 +150,14 @@ class MqttSink:
 
     def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
         if not self._client.is_connected():
-            # The state that counts is the newest; a queue of old ones would only fill the memory.
+            # Only the newest state matters; a queue of old ones would just fill the memory.
             self.dropped += 1
             return
         while self._sent and self._sent[0].is_published():
             self._sent.popleft()
         if len(self._sent) >= _MOST_UNACKNOWLEDGED:
             self._sent[0].wait_for_publish(_ACKNOWLEDGED_S)
-            # A broker that acknowledges nothing gets nothing more but events, and of these no more than a queue full.
+            # A broker that acknowledges nothing gets only events, and no more of them than the queue holds.
             if not self._sent[0].is_published() and (retain or len(self._sent) >= 2 * _MOST_UNACKNOWLEDGED):
                 self.dropped += 1
                 return
@@ -185,13 +185,13 @@ class MqttSink:
         if not self._told:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
-            self._tell(f"{self.name} cannot be reached{reason}; trying again")
+            self._tell(f"{self.name} cannot be reached{reason}; retrying")
 
 
 def _check_topic(topic: str) -> None:
-    """Refuse what no broker takes a message for: it would be dropped without a word."""
+    """Refuse topics that no broker accepts; messages to them would be dropped silently."""
     if any(character in topic for character in "#+\0"):
-        raise UsageError(f"a topic to publish under holds no #, + or zero. Received: {topic!r:.80}")
+        raise UsageError(f"a topic to publish under must not contain #, + or a zero byte. Received: {topic!r:.80}")
 
 
 def _interval(address: MqttAddress) -> float:
@@ -205,7 +205,7 @@ def _interval(address: MqttAddress) -> float:
 
 
 def _expiry(stale_after_s: float) -> int:
-    """Return the next of 60, 120, 240 … seconds: Home Assistant need not be told of every little change."""
+    """Return the next of 60, 120, 240 … seconds: Home Assistant need not learn of every small change."""
     return 60 << max(0, math.ceil(math.log2(stale_after_s / 30)))
 
 

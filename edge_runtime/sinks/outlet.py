@@ -1,7 +1,7 @@
-"""A sink behind a queue and a thread of its own: however slow it is, it holds up nothing else.
+"""A sink behind its own queue and thread: however slow it is, it delays nothing else.
 
-When the queue is full the oldest results give way to the newest; their events stay, and are the last to go. Counts and
-health are one slot each: the newest wins.
+When the queue is full, the oldest results are dropped in favour of the newest; their events are kept until last. Counts
+and health have one slot each: the newest wins.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Outlet:
     ----------
     sink : Sink
     failed : callable
-        Told what the sink raised; called in the outlet's thread.
+        Called with what the sink raised, in the outlet's thread.
 
     Attributes
     ----------
     undelivered : int
-        Results that the sink did not take, or that had to give way.
+        Results that the sink did not take, or that were dropped.
     ended : bool
-        Whether nobody reads the sink's output any more.
+        Whether the sink's output no longer has a reader.
     """
 
     def __init__(self, sink: Sink, failed: Callable[[Sink, BaseException], None]) -> None:
@@ -57,21 +57,21 @@ class Outlet:
 
     @property
     def has_room(self) -> bool:
-        """Whether results can be taken without any giving way; one that fell behind is not waited for."""
+        """Whether results can be taken without dropping any; always true for a sink that fell behind."""
         return self._behind or not self.is_full
 
     @property
     def is_full(self) -> bool:
-        """Whether the next results make older ones give way."""
+        """Whether the next results would displace older ones."""
         return self._rows >= MOST_ROWS or len(self._queue) >= MOST_BLOCKS
 
     def give_up(self) -> None:
-        """Wait for it no more until it has caught up."""
+        """Stop waiting for it until it has caught up."""
         with self._changed:
             self._behind = self.is_full
 
     def put(self, delivery: Delivery) -> None:
-        """Take results; the oldest give way if there is no room."""
+        """Take results; the oldest are dropped if there is no room."""
         with self._changed:
             while self._queue and self.is_full:
                 self._drop_oldest()
@@ -86,7 +86,7 @@ class Outlet:
             self._changed.notify_all()
 
     def health(self, health: Health) -> None:
-        """Take how the stream is; one without events gives way to the next."""
+        """Take the stream's health; one without events is replaced by the next."""
         with self._changed:
             if self._health and not self._health[-1].events:
                 self._health.pop()
@@ -94,18 +94,18 @@ class Outlet:
             self._changed.notify_all()
 
     def wait_for_room(self, timeout_s: float) -> None:
-        """Wait until there is room, but not longer."""
+        """Wait until there is room, at most `timeout_s`."""
         with self._changed:
             self._changed.wait_for(lambda: self.has_room, timeout_s)
 
     def close(self) -> None:
-        """Take nothing more; what is there still goes out, see `finish`."""
+        """Accept nothing more; what is queued is still delivered, see `finish`."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
 
     def finish(self, deadline_s: float) -> bool:
-        """Wait until all is out and the sink is closed, until `time.monotonic` says so; return whether it is."""
+        """Wait for everything to be delivered and the sink closed, at most until the deadline; return whether it is."""
         self._thread.join(max(0.0, deadline_s - time.monotonic()))
         if not self._thread.is_alive():
             return True
@@ -144,7 +144,7 @@ class Outlet:
             self._tell(error)
 
     def _next(self) -> Callable[[], None] | None:
-        """Wait for something to do; None when all is done."""
+        """Wait for something to do; None when everything is done."""
         with self._changed:
             while True:
                 if self._events:

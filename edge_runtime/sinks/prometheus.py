@@ -14,7 +14,7 @@ from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing
 
-# These go down again; all other counts only grow.
+# These can decrease; all other counts only grow.
 _GAUGES = ("waiting", "stuck", "silent")
 
 
@@ -24,7 +24,7 @@ class PrometheusSink:
     Parameters
     ----------
     host, port : str, int
-        127.0.0.1 unless told otherwise: metrics are nobody else's business by default. Port 0 takes a free one.
+        127.0.0.1 by default, so that metrics are private. Port 0 takes a free one.
     info : StreamInfo
 
     Raises
@@ -61,7 +61,7 @@ class PrometheusSink:
             self._is_old = False
 
     def health(self, health: Health) -> None:
-        """Take how the stream is: a score of long ago is none."""
+        """Take the stream's health: an outdated score is not shown."""
         self._health = health
         self._is_old = self._is_old or health.stale
 
@@ -74,8 +74,8 @@ class PrometheusSink:
         self._server.close()
 
     def collect(self) -> Iterator[Any]:
-        """Yield the metrics as they are now; prometheus-client calls it for every scrape, in a thread of its own."""
-        # Taken once: the stream goes on meanwhile.
+        """Yield the metrics as they are now; prometheus-client calls it for every scrape, in its own thread."""
+        # Read once: the stream continues meanwhile.
         last, is_old, counters, health = self._last, self._is_old, self._counters, self._health
         yield _gauge("threshold", "Threshold of the score", last.threshold if last else self._threshold)
         if math.isfinite(self._drift_limit):
@@ -95,10 +95,10 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
     yield _gauge("alarm", "Whether there is an alarm", float(last.alarm))
     drift = math.nan if last.drift is None else last.drift
     yield _gauge("drift", "Divergence of the live mean activation from training's, nats", drift)
-    text = "A sensor's part in the last score, of those that contribute most"
+    text = "Contribution to the last score, for the sensors that contribute most"
     contributions = GaugeMetricFamily("saelite_contribution", text, labels=["sensor"])
     for name, value in last.sensors.items():
-        # Of a low score some heads give no contributions: that is not a contribution of nothing.
+        # Some heads have no contributions for low scores: that is not a contribution of zero.
         if value:
             contributions.add_metric([name], value)
     yield contributions
@@ -107,13 +107,11 @@ def _result_metrics(last: StreamResult) -> Iterator[Any]:
 def _health_metrics(health: Health, sensors: tuple[str, ...]) -> Iterator[Any]:
     from prometheus_client.core import GaugeMetricFamily
 
-    yield _gauge("stale", "Whether nothing has come for too long", float(health.stale))
+    yield _gauge("stale", "Whether no readings have arrived for too long", float(health.stale))
     for name, time_s in (("reading", health.last_reading_s), ("result", health.last_result_s)):
-        text = f"When the last {name} came, seconds since the epoch"
+        text = f"Time of the last {name}, seconds since the epoch"
         yield _gauge(f"last_{name}_seconds", text, math.nan if time_s is None else time_s)
-    silent = GaugeMetricFamily(
-        "saelite_sensor_silent", "Whether a sensor has given no number for long", labels=["sensor"]
-    )
+    silent = GaugeMetricFamily("saelite_sensor_silent", "Whether a sensor has had no value for long", labels=["sensor"])
     for name in sensors:
         silent.add_metric([name], float(name in health.silent))
     yield silent
@@ -124,9 +122,9 @@ def _count_metrics(counters: Counters) -> Iterator[Any]:
 
     for name, count in dataclasses.asdict(counters).items():
         if name in _GAUGES:
-            yield _gauge(f"readings_{name}", "See docs/running.md", count)
+            yield _gauge(f"readings_{name}", "See docs/how-to/running.md", count)
         else:
-            yield CounterMetricFamily(f"saelite_readings_{name}", "See docs/running.md", value=count)
+            yield CounterMetricFamily(f"saelite_readings_{name}", "See docs/how-to/running.md", value=count)
 
 
 def _gauge(name: str, text: str, value: float) -> Any:

@@ -1,4 +1,4 @@
-"""A file of lines that is rotated, by us or by logrotate, and never let go of before the next one is open."""
+"""A file of lines that is rotated, by saelite or by logrotate, and kept open until the next one is open."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _RETRY_S = 60.0
 class RotatedFile:
     """Appends whole lines to a file; at `max_bytes` it becomes ``name.1``, the one before ``name.2``, up to `keep`.
 
-    Where the name no longer leads to the open file, because somebody moved or removed it, the name is opened anew;
-    a file that was emptied goes on at its start. While neither can be done, lines go to the file that is open.
+    If the name no longer leads to the open file, because it was moved or removed, the name is reopened; an emptied
+    file continues at its start. While neither is possible, lines go to the file that is open.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class RotatedFile:
         Raises
         ------
         OSError
-            If they could not be written whole: then nothing of them is in the file, unless its name is lost.
+            If they could not be written completely; none of them is in the file then, unless its name is lost.
         """
         status = self._followed()
         if status.st_size + len(content) > self._max_bytes and status.st_size and self._rotate():
@@ -50,19 +50,19 @@ class RotatedFile:
         try:
             write_all(self._file, whole)
         except OSError:
-            # A full disk takes half of it: what is there shall be whole lines.
+            # A full disk takes only part of it; the file must hold whole lines.
             with suppress(OSError):
                 self._file.truncate(start)
             raise
         if not status.st_nlink:
-            raise FileNotFoundError(f"{self._path} was removed, and cannot be opened again")
+            raise FileNotFoundError(f"{self._path} was removed and cannot be reopened")
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _open(self) -> io.FileIO:
-        # Without a buffer: what could not be written now must not follow later, in the middle of something else.
+        # Unbuffered: what could not be written now must not follow later, in the middle of something else.
         file = io.FileIO(self._path, "a")
         if not file.tell():
             try:
@@ -75,20 +75,20 @@ class RotatedFile:
         return file
 
     def _followed(self) -> os.stat_result:
-        """Open the name anew if it leads elsewhere; return the status of the file that is open then."""
+        """Reopen the name if it leads elsewhere; return the status of the open file."""
         open_one = os.fstat(self._file.fileno())
         try:
             named = self._path.stat()
             if (named.st_ino, named.st_dev) == (open_one.st_ino, open_one.st_dev):
                 return open_one
         except OSError:
-            pass  # Gone, or its folder is: opening tells.
+            pass  # Gone, or its folder is; opening it will show.
         with suppress(OSError):
             self._take(self._open())
         return os.fstat(self._file.fileno())
 
     def _rotate(self) -> bool:
-        """Move the files up and open a new one; where that fails, go on with the present one and try again later."""
+        """Move the files up and open a new one; if that fails, continue with the current one and retry later."""
         if time.monotonic() < self._rotate_again_s:
             return False
         following = self._numbered(0)
@@ -113,8 +113,8 @@ class RotatedFile:
         for number in range(self._keep - 1, 0, -1):
             with suppress(FileNotFoundError):
                 self._numbered(number).replace(self._numbered(number + 1))
-        # Not every file system has a second name for a file, so it has none of the two for a moment. Should the next
-        # step fail, the name is opened anew with the next line.
+        # Not every file system has hard links, so for a moment the file has neither name. If the next step fails,
+        # the name is reopened with the next line.
         self._path.replace(self._numbered(1))
 
     def _numbered(self, number: int) -> Path:
@@ -142,10 +142,10 @@ def _created(path: Path, header: bytes) -> io.FileIO:
 
 
 def write_all(file: io.FileIO, content: bytes) -> None:
-    """Write all of it, however often that takes."""
+    """Write all of it, in as many calls as that takes."""
     rest = memoryview(content)
     while rest:
         written = file.write(rest)
         if written is None:
-            raise BlockingIOError("it takes no more at the moment")
+            raise BlockingIOError("it accepts no more at the moment")
         rest = rest[written:]

@@ -1,4 +1,4 @@
-"""What every sink is."""
+"""The protocol of every sink."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_runtime.streaming.results import Results
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """What a sink may want to know of the stream.
+    """What a sink may need to know about the stream.
 
     Parameters
     ----------
@@ -22,9 +22,9 @@ class StreamInfo:
     threshold : float
         The model file's.
     drift_limit : float
-        Infinite where there is none.
+        Infinite if there is none.
     host : str
-        Of the machine that watches.
+        Name of the machine that watches.
     """
 
     name: str
@@ -35,22 +35,22 @@ class StreamInfo:
 
 
 class Sink(Protocol):
-    """Takes results, in a thread of its own.
+    """Takes results, in its own thread.
 
-    One that has a method ``health`` is also told how the stream is (see `edge_runtime.streaming.health.Health`).
+    If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`.
     """
 
     name: str
 
     def write(self, results: Results) -> None:
-        """Take some results and their events; what cannot be kept raises OSError."""
+        """Take results and their events; raise OSError if they cannot be kept."""
 
     def status(self, counters: Counters) -> None:
-        """Take the counts; called about once a second, and at the end."""
+        """Take the counts; called about once a second and at the end."""
 
     def close(self) -> None:
-        """Send what is buffered, and let go."""
+        """Send what is buffered and release everything."""
 
 
-class EndOfOutput(Exception):  # noqa: N818 - the reader of a pipe went home: no error
-    """Nobody reads the output any more."""
+class EndOfOutput(Exception):  # noqa: N818 - the reader of a pipe has left: not an error
+    """The output no longer has a reader."""

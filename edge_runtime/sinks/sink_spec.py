@@ -1,9 +1,9 @@
-"""``--sink``: one word that says where results go.
+"""``--sink``: one word that selects the destination of results.
 
 ================================================  =====================================================
-``jsonl:-``, ``jsonl:PATH[?max_mb=N&keep=N]``     one JSON object a line; a file is rotated
+``jsonl:-``, ``jsonl:PATH[?max_mb=N&keep=N]``     one JSON object per line; a file is rotated
 ``csv:-``, ``csv:PATH[?max_mb=N&keep=N]``         CSV with a header
-``alarms:-``, ``alarms:PATH[?max_mb=N&keep=N]``   alarms alone: one JSON object for each start and end
+``alarms:-``, ``alarms:PATH[?max_mb=N&keep=N]``   alarms only: one JSON object for each start and end
 ``mqtt://HOST[:PORT][/BASE][?interval=S]``        state, events and Home Assistant discovery
 ``prometheus[:[HOST:]PORT]``                      ``/metrics``, on 127.0.0.1:9109 by default
 ``MODULE:FUNCTION``                               any Python function, called with each result and event
@@ -30,19 +30,19 @@ _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<por
 
 
 def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
-    """Open what a ``--sink`` says.
+    """Open the sink that a ``--sink`` selects.
 
     Parameters
     ----------
     spec : str
     info : StreamInfo
     tell : callable
-        Told of losses and returns, in one line each.
+        Called with a one-line message for each loss and return.
 
     Raises
     ------
     UsageError
-        If there is no such kind of sink, or an option cannot be meant.
+        If there is no such kind of sink, or an option is invalid.
     OutputError
         If it cannot be opened.
     MissingExtraError

@@ -1,4 +1,4 @@
-"""Several sinks as one: a sink that fails or falls behind is told once and counted, and the others go on."""
+"""Several sinks as one: a sink that fails or falls behind is reported once and counted; the others continue."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ class Sinks:
 
     @property
     def undelivered(self) -> int:
-        """Results that a sink did not take; one that no sink took counts for each."""
+        """Results that a sink did not take; one that no sink took counts once per sink."""
         return sum(outlet.undelivered for outlet in self._outlets)
 
     @property
     def has_room(self) -> bool:
-        """Whether every sink that is waited for can take results without any giving way."""
+        """Whether every sink that is waited for can take results without dropping any."""
         return all(outlet.has_room for outlet in self._outlets)
 
     @property
     def all_full(self) -> bool:
-        """Whether no sink could take anything: then waiting holds up nobody."""
+        """Whether no sink can take anything; waiting then delays nobody."""
         return all(outlet.is_full for outlet in self._outlets)
 
     def wait_for_room(self, timeout_s: float) -> None:
-        """Wait for a sink that has none, but not longer."""
+        """Wait for a sink without room, at most `timeout_s`."""
         for outlet in self._outlets:
             if not outlet.has_room:
                 outlet.wait_for_room(timeout_s)
                 return
 
     def give_up(self) -> None:
-        """Wait no more for the sinks that have no room: their oldest results give way until they have caught up."""
+        """Stop waiting for sinks without room: their oldest results are dropped until they have caught up."""
         for outlet in self._outlets:
             if not outlet.has_room:
                 outlet.give_up()
                 self._notices.once(
                     f"behind {outlet.sink.name}",
-                    f"{outlet.sink.name} is too slow: its oldest results are dropped, events stay (counted as "
+                    f"{outlet.sink.name} is too slow: its oldest results are dropped, events are kept (counted as "
                     "undelivered)",
                 )
 
@@ -84,12 +84,12 @@ class Sinks:
             outlet.status(counters)
 
     def health(self, health: Health) -> None:
-        """Hand on how the stream is."""
+        """Pass on the stream's health."""
         for outlet in self._outlets:
             outlet.health(health)
 
     def close(self, patience_s: float = CLOSE_S) -> None:
-        """Let everything that is queued go out, and close every sink; one that takes longer is left behind."""
+        """Deliver everything that is queued and close every sink; a sink that takes too long is abandoned."""
         for outlet in self._outlets:
             outlet.close()
         deadline_s = time.monotonic() + patience_s
@@ -98,7 +98,7 @@ class Sinks:
                 self._notices.once(f"left {outlet.sink.name}", f"{outlet.sink.name} did not finish in time")
 
     def raise_lost(self) -> None:
-        """Raise if there are results nobody has.
+        """Raise if some results reached no sink.
 
         Raises
         ------
@@ -107,8 +107,8 @@ class Sinks:
         """
         if self._taken_by_none and not self._ended:
             raise OutputError(
-                f"{self._taken_by_none} results were taken by no sink, or in part. Expected at least one that takes "
-                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Why each does not was told when it "
+                f"{self._taken_by_none} results reached no sink, or only in part. Expected at least one sink to take "
+                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Each reported its reason when it "
                 "failed."
             )
 
@@ -125,5 +125,5 @@ class Sinks:
 
     def _failed(self, sink: Sink, error: BaseException) -> None:
         self._notices.once(
-            f"sink {sink.name}", f"{sink.name} does not take results ({type(error).__name__}: {error}); going on"
+            f"sink {sink.name}", f"{sink.name} is failing ({type(error).__name__}: {error}); the others continue"
         )

@@ -25,7 +25,7 @@ Format = Callable[[Results], list[str]]
 
 
 def json_lines(sensors: tuple[str, ...]) -> Format:
-    """Return a function that turns results and events into lines of JSON, in the order they came.
+    """Return a function that turns results and events into lines of JSON, in their order.
 
     A result: ``{"time": …, "score": …, "threshold": …, "alarm": …, "sensors": {name: contribution, …}, "drift": …}``.
     An event: ``{"event": "alarm_started", "time": …, …}``.
@@ -88,7 +88,7 @@ def event_json(event: AlarmEvent | HealthEvent) -> str:
 def _rows(
     results: Results, names: npt.NDArray[np.object_], no_yes: tuple[str, str], unknown: str
 ) -> Iterable[tuple[object, ...]]:
-    """Return what the templates take, row by row, made column by column."""
+    """Return the values for the templates, row by row, computed column by column."""
     alarms = [no_yes[alarm] for alarm in results.alarms.tolist()]
     drifts = [unknown if drift != drift else f"{drift:.4g}" for drift in results.drifts.tolist()]  # noqa: PLR0124 - NaN
     pairs = []
@@ -106,7 +106,7 @@ def _rows(
 
 
 def _csv_cell(text: str) -> str:
-    """Return a name as a cell; one that a spreadsheet would compute gets an apostrophe first.
+    """Return a name as a cell; one that a spreadsheet would evaluate gets an apostrophe first.
 
     >>> _csv_cell("=cmd|' /C calc'!A1"), _csv_cell("flow")
     ("'=cmd|' /C calc'!A1", 'flow')
@@ -167,12 +167,12 @@ class TextSink:
             self._file.write(content)
 
     def health(self, health: Health) -> None:
-        """Write what has changed in the stream's health."""
+        """Write the changes in the stream's health."""
         if self._tells_health and health.events:
             self._file.write("".join(event_json(event) + "\n" for event in health.events).encode())
 
     def status(self, counters: Counters) -> None:
-        """See `Sink.status`; lines are results and events alone."""
+        """See `Sink.status`; lines are only results and events."""
 
     def close(self) -> None:
         """See `Sink.close`."""
@@ -180,7 +180,7 @@ class TextSink:
 
 
 class StandardOutput:
-    """Standard output, without a buffer of ours."""
+    """Standard output, unbuffered."""
 
     def __init__(self, header: bytes) -> None:
         self._file = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
@@ -192,7 +192,7 @@ class StandardOutput:
         Raises
         ------
         EndOfOutput
-            If nobody reads them any more.
+            If they no longer have a reader.
         OSError
             If they could not be written.
         """

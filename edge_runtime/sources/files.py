@@ -31,7 +31,7 @@ class Decoder(Protocol):
 class TextSource:
     """Readings from the lines of a file, or of standard input.
 
-    It takes what is there and never waits for more, so a live sensor is not delayed and a fast pipe comes in
+    It takes the available lines without waiting for more, so a live sensor is not delayed and a fast pipe arrives in
     blocks of thousands.
 
     Parameters
@@ -51,9 +51,9 @@ class TextSource:
         self.name = "standard input" if path == "-" else path
         self._decoder, self._sensors = decoder, sensors
         self._splitter = LineSplitter()
-        # Whether the last line may be whole without a line end: a regular file's is, a pipe's may be cut off.
+        # Whether the last line may be complete without a line end: a regular file's is, a pipe's may be cut off.
         self._whole = path != "-" and Path(path).is_file()
-        # Who writes into a pipe waits as well; but it may be a live sensor.
+        # The writer of a pipe can wait too, but it may be a live sensor.
         self.is_live = not self._whole
         self.patience_s = math.inf if self._whole else _PIPE_PATIENCE_S
         self._file: IO[bytes] = sys.stdin.buffer if path == "-" else _open(path)
@@ -76,13 +76,13 @@ class TextSource:
         try:
             if self._whole:
                 return self._file.read(_CHUNK)
-            # Past the buffered reader: what it held back, select would not see.
+            # Bypasses the buffered reader: select would not see what that holds back.
             return os.read(self._file.fileno(), _CHUNK)
         except (OSError, EOFError, zlib.error) as error:
-            raise RecordingError(f"cannot read {self.name} any further: {error}. Mend or replace it.") from error
+            raise RecordingError(f"cannot read {self.name} any further: {error}. Fix or replace it.") from error
 
     def stop(self) -> None:
-        """See `Source.stop`; every whole line that was read has been given out."""
+        """See `Source.stop`; every complete line that was read has been returned."""
         self._ended = True
 
     def close(self) -> None:

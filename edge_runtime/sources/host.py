@@ -1,4 +1,4 @@
-"""Sensors of the machine itself: processor, memory, disk, loopback traffic, temperatures."""
+"""Sensors of this machine: processor, memory, disk, loopback traffic, temperatures."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LOOPBACK = "lo"
 
 
 class HostSource:
-    """Sample the machine the program runs on at a fixed rate.
+    """Samples the machine that the program runs on, at a fixed rate.
 
-    Counters (context switches, bytes, page faults …) are turned into rates per second over the time
-    that really passed between two samples, so a late sample does not look like a burst.
+    Counters (context switches, bytes, page faults …) become rates per second over the time that
+    actually passed between two samples, so a late sample does not look like a burst.
 
     Parameters
     ----------
     rate_hz : float
         Readings per second.
     sensors : tuple of str, optional
-        Keep only these sensors, in this order; default all that this machine has.
+        Keep only these sensors, in this order; by default all sensors of this machine.
 
     Raises
     ------
@@ -55,21 +55,21 @@ class HostSource:
         while True:
             time.sleep(max(0.0, due_s - time.monotonic()))
             yield self.read()
-            # A machine that slept or stalled goes on from now, it does not catch up in a burst.
+            # After a sleep or a stall, sampling continues from now instead of catching up in a burst.
             due_s = max(due_s + self.period_s, time.monotonic())
 
     def read(self) -> Reading:
-        """Return one reading: rates since the previous call, and the present gauges."""
+        """Return one reading: rates since the previous call, and the current gauges."""
         now, now_s = self._counters(), time.monotonic()
         elapsed_s = max(now_s - self._before_s, 1e-6)
-        # The kernel's idle and iowait totals may fall a little; a device may go and take its counter along.
+        # The kernel's idle and iowait totals may decrease slightly; a device may disappear with its counter.
         rates = {name: max(0.0, now.get(name, before) - before) / elapsed_s for name, before in self._before.items()}
         rates = {name: min(rate, self._most.get(name, rate)) for name, rate in rates.items()}
         self._before, self._before_s = now, now_s
         return Reading(time.time(), {**rates, **self._gauges()})
 
     def _counters(self) -> dict[str, float]:
-        """Return ever-growing totals, named by the rate they become."""
+        """Return increasing totals, named after the rates they become."""
         psutil = self._psutil
         counters: dict[str, float] = {}
         # Seconds of CPU time per second of wall time, times 100, is per cent.
@@ -103,7 +103,7 @@ class HostSource:
         return counters
 
     def _gauges(self) -> dict[str, float]:
-        """Return values that are readings by themselves."""
+        """Return values that are readings as they are."""
         psutil = self._psutil
         memory = psutil.virtual_memory()
         gauges = {
@@ -121,7 +121,7 @@ class HostSource:
 
 
 def _most_percent(cores: int) -> dict[str, float]:
-    """Return what a processor's shares can be at most: ticks are counted late, and come out as 107 % at times."""
+    """Return the maximum of a processor's shares: ticks are counted late, which sometimes yields 107 %."""
     totals = dict.fromkeys(("cpu_user_percent", "cpu_system_percent", "cpu_iowait_percent"), 100.0 * cores)
     return {**{f"cpu{core}_percent": 100.0 for core in range(cores)}, **totals}
 
@@ -132,7 +132,7 @@ def _busy_s(times: Any) -> float:
 
 
 def _proc_table(path: Path) -> dict[str, float]:
-    """Return the ``name value`` lines of a /proc file; empty where there is no such file."""
+    """Return the ``name value`` lines of a /proc file; empty if there is no such file."""
     try:
         lines = path.read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Lines or messages of JSON into readings."""
+"""Readings from lines or messages of JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from edge_runtime.sources.source import gather, mapping_decoder
 
 
 class JsonDecoder:
-    """Turns JSON texts, an object by sensor name or a list in the model's order each, into readings.
+    """Turns JSON texts into readings; each is an object by sensor name or a list in the model's order.
 
     Examples
     --------
-    >>> JsonDecoder(["flow", "heat"]).decode(['{"flow": 1, "heat": 2}', "[3, 4]", "oops"])
-    Readings(times=array([nan, nan]), values=array([[1., 2.], [3., 4.]]), lost=1)
+    >>> readings = JsonDecoder(["flow", "heat"]).decode(['{"flow": 1, "heat": 2}', "[3, 4]", "oops"])
+    >>> readings.values.tolist(), readings.lost
+    ([[1.0, 2.0], [3.0, 4.0]], 1)
     """
 
     def __init__(self, sensors: Sequence[str]) -> None:

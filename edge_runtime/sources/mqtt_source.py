@@ -1,4 +1,4 @@
-"""Readings from an MQTT topic: one JSON object or list, or one line of CSV values, a message."""
+"""Readings from an MQTT topic: one JSON object or list, or one line of CSV values, per message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_AT_ONCE = 1024
 
 
 class MqttSource:
-    """Readings from the messages of a topic; the client connects, and connects again, by itself.
+    """Readings from the messages of a topic; the client connects and reconnects by itself.
 
     Parameters
     ----------
@@ -26,12 +26,12 @@ class MqttSource:
     decoder : Decoder
     sensors : int
     tell : callable
-        Told what happened, in one line.
+        Called with a one-line message when something happens.
 
     Attributes
     ----------
     reconnects : int
-        How often the broker came back.
+        Number of times the broker was reconnected.
     """
 
     def __init__(self, address: MqttAddress, decoder: Decoder, sensors: int, tell: Callable[[str], None]) -> None:
@@ -89,11 +89,11 @@ class MqttSource:
             self._away(f"refused: {reasons[0]}")
             return
         self.reconnects += bool(self._times_connected)
-        self._tell(f"{self.name} is {'back' if self._times_connected else 'heard'}")
+        self._tell(f"{self.name} is {'connected again' if self._times_connected else 'connected'}")
         self._times_connected += 1
 
     def _received(self, _client: Any, _data: object, message: Any) -> None:
-        # Called in the client's thread: it must not wait, or the connection dies of it.
+        # Called in the client's thread: it must not block, or the connection is lost.
         if len(message.payload) > LONGEST_LINE or not message.payload.strip():
             self._dropped += 1
             return
@@ -106,7 +106,7 @@ class MqttSource:
         if not self._told:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
-            self._tell(f"{self.name} cannot be reached{reason}; trying again")
+            self._tell(f"{self.name} cannot be reached{reason}; retrying")
 
 
 def _qos(address: MqttAddress) -> int:

@@ -1,10 +1,10 @@
-"""Sources that block or call back, each in a thread of its own behind a bounded queue."""
+"""Sources that block or call back, each in its own thread behind a bounded queue."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from edge_runtime.signal.readings import Readings, no_readings
@@ -19,19 +19,19 @@ _PATIENCE_S = 1.0
 class IteratorSource:
     """Readings from any Python iterable: mappings by sensor name, sequences in the model's order, `Reading`.
 
-    The iterable runs in a thread, so that one that blocks holds up nothing but itself; when the queue is
-    full it waits.
+    The iterable runs in its own thread, so if it blocks, nothing else waits. When the queue is full, the iterable
+    waits.
 
     Parameters
     ----------
     name : str
     make : callable
         Returns the iterable; called in the thread.
-    sensors : tuple of str
+    sensors : sequence of str
         The model's.
     """
 
-    def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: tuple[str, ...]) -> None:
+    def __init__(self, name: str, make: Callable[[], Iterable[Any]], sensors: Sequence[str]) -> None:
         self.name = name
         self.is_live = True
         self.patience_s = _PATIENCE_S

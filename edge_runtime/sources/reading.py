@@ -1,4 +1,4 @@
-"""One reading: what every source yields."""
+"""One reading, as function sources yield it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source that comes back: opened again with growing pauses for as long as it takes."""
+"""A source that is reopened after a loss, with growing pauses, for as long as it takes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Reconnecting:
         Opens the source; called again after each loss.
     sensors : int
     tell : callable
-        Told what happened, in one line.
+        Called with a one-line message when something happens.
     first_pause_s : float
-        Pause before the first new try; it doubles up to 30 s and starts over once readings come.
+        Pause before the first retry; it doubles up to 30 s and is reset once readings arrive.
 
     Attributes
     ----------
     reconnects : int
-        How often the source came back.
+        Number of times the source was reopened.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Reconnecting:
         self.name, self.reconnects = name, 0
         self._open, self._sensors, self._tell = open_source, sensors, tell
         self._first_pause_s = self._pause_s = first_pause_s
-        # At the start a wrong name or a missing package is the user's to know at once.
+        # At the start, a wrong name or a missing package must be reported at once.
         self._source: Source | None = open_source()
         self._again_s = 0.0
         self.is_live = self._source.is_live
@@ -94,6 +94,6 @@ class Reconnecting:
 
     def _wait(self, error: Exception) -> None:
         if self._pause_s == self._first_pause_s:
-            self._tell(f"{self.name} is lost ({error}); trying again")
+            self._tell(f"{self.name} is lost ({error}); retrying")
         self._again_s = time.monotonic() + self._pause_s
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)

@@ -1,4 +1,4 @@
-"""Readings from a serial port: a microcontroller that prints a line for each."""
+"""Readings from a serial port, such as a microcontroller that prints one line per reading."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SerialSource:
             raise SourceLost(str(error)) from error
         lines = self._splitter.feed(chunk)
         if lines and not self._joined:
-            # We joined in the middle of a line, most likely.
+            # The port was probably opened in the middle of a line.
             self._joined = True
             del lines[0]
         readings = self._decoder.decode(lines) if lines else no_readings(self._sensors)

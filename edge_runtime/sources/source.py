@@ -1,4 +1,4 @@
-"""What every source of a stream is, and the readings it gives."""
+"""The protocol of every source, and the readings it returns."""
 
 from __future__ import annotations
 
@@ -8,45 +8,46 @@ from typing import Any, Protocol
 import numpy as np
 
 from edge_runtime.signal.readings import Readings, no_readings
+from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.tables.table import TIME_NAMES
 
 
 class SourceLost(Exception):  # noqa: N818 - it may come back: not every loss is an error
-    """A source is gone for now; opening it again may bring it back."""
+    """A source is unavailable for now; reopening it may help."""
 
 
 class Source(Protocol):
-    """A stream of readings that can be asked without being waited for."""
+    """A stream of readings that can be polled without blocking."""
 
     name: str
     is_live: bool
     """Whether readings come as they are made; a file's were made before."""
     patience_s: float
-    """How long it can be left alone when a sink is slow: infinite for a file, nothing for a live sensor."""
+    """How long it can wait for a slow sink, in seconds: infinite for a file, zero for a live sensor."""
 
     def poll(self, timeout_s: float) -> Readings | None:
-        """Return what is there, waiting no longer than `timeout_s` for the first; None at the end.
+        """Return the available readings, waiting at most `timeout_s` for the first one; None at the end.
 
         Raises
         ------
         SourceLost
-            If the source is gone for now.
+            If the source is unavailable for now.
         RecordingError
-            If it can never be read.
+            If the source can never be read.
         """
 
     def stop(self) -> None:
-        """Take nothing more in; what is already here can still be polled."""
+        """Accept no more input; readings already received can still be polled."""
 
     def close(self) -> None:
-        """Let go of the device, file or connection."""
+        """Release the device, file or connection."""
 
 
 def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list[float]] | None]:
-    """Return a function that turns an object into (time, values), or None if it is no reading.
+    """Return a function that turns an object into (time, values), or into None if it is not a reading.
 
     A reading is a mapping by sensor name, perhaps with a time under one of the usual names, or a sequence in
-    the model's order. What is no number becomes NaN.
+    the model's order. What is no number becomes NaN. `SensorNames` that are empty are taken from the first reading.
 
     Examples
     --------
@@ -54,8 +55,11 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
     >>> decode({"heat": "20.5", "time": 3}), decode([1, 2]), decode([1]), decode("text")
     ((3.0, [nan, 20.5]), (nan, [1.0, 2.0]), None, None)
     """
+    find_in = sensors.find_in if isinstance(sensors, SensorNames) else None
 
     def decode(item: Any) -> tuple[float, list[float]] | None:
+        if find_in is not None:
+            find_in(item)
         if isinstance(item, Mapping):
             if not any(name in item for name in sensors):
                 return None
@@ -70,7 +74,7 @@ def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list
 
 
 def number(value: Any) -> float:
-    """Return a value as float; NaN for what is no finite number.
+    """Return a value as float; NaN if it is not a finite number.
 
     >>> number("12.5"), number(True), number("wet"), number("1_0"), number(10**400)
     (12.5, nan, nan, nan, nan)
@@ -85,7 +89,7 @@ def number(value: Any) -> float:
 
 
 def as_time(value: Any) -> float:
-    """Return a time cell as seconds since the epoch; NaN where it is no time."""
+    """Return a time cell as seconds since the epoch; NaN if it is not a time."""
     from edge_runtime.tables.time_text import seconds
 
     return float(seconds([str(value)])[0])

@@ -1,9 +1,9 @@
-"""``--source``: one word that says where readings come from.
+"""``--source``: one word that selects the source of readings.
 
 ===============================  ======================================================================
 ``-``                            CSV on standard input
 ``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
-``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name (or list in the model's order) a line
+``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name, or list in the model's order, per line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
 ``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
 ``host[?rate=N]``                this machine's own sensors, 4 times a second
@@ -24,6 +24,8 @@ from urllib.parse import parse_qsl
 from edge_runtime.errors import UsageError
 from edge_runtime.sources.files import Decoder, TextSource
 from edge_runtime.sources.json_decoder import JsonDecoder
+from edge_runtime.sources.naming_decoder import NamingDecoder
+from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.sources.source import Source
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.tables.csv_decoder import CsvDecoder
@@ -34,34 +36,33 @@ KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:F
 
 
 def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) -> Source:
-    """Open what a ``--source`` says.
+    """Open the source that a ``--source`` selects.
 
     Parameters
     ----------
     spec : str
     sensors : sequence of str
-        The model's.
+        The model's; empty `SensorNames` are filled from the first reading.
     tell : callable
-        Told of losses and returns, in one line each.
+        Called with a one-line message for each loss and return.
 
     Raises
     ------
     UsageError
-        If there is no such kind of source, or an option cannot be meant.
+        If there is no such kind of source, or an option is invalid.
     RecordingError
         If it cannot be opened.
     MissingExtraError
         If a package it needs is not installed.
     """
-    names = tuple(sensors)
+    names = sensors if isinstance(sensors, SensorNames) else tuple(sensors)
     kind, _, rest = spec.partition(":")
     if spec == "-" or (kind in ("csv", "jsonl") and rest):
         path = rest or "-"
-        if kind == "csv" and Path(path).is_file():
+        if kind == "csv" and Path(path).is_file() and not isinstance(names, SensorNames):
             return TableSource(open_table(path), names)
-        decoder = (
-            JsonDecoder(names) if kind == "jsonl" else CsvDecoder(names, "standard input" if path == "-" else path)
-        )
+        name = "standard input" if path == "-" else path
+        decoder = JsonDecoder(names) if kind == "jsonl" else _csv_decoder(names, name, header=True)
         return TextSource(path, decoder, len(names))
     makers = {"serial": _serial, "mqtt": _mqtt, "mqtts": _mqtt, "host": _host}
     make = makers.get(kind.partition("?")[0])
@@ -73,7 +74,7 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
 
 
 def load_function(spec: str, what: str) -> Callable[..., Any]:
-    """Return the function ``MODULE:FUNCTION`` names; modules in the current folder are found.
+    """Return the function that ``MODULE:FUNCTION`` names; modules in the current folder are found.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def load_function(spec: str, what: str) -> Callable[..., Any]:
             f"{what}: cannot find {spec!r} ({error}). Expected MODULE:FUNCTION on the Python path."
         ) from error
     if not callable(function):
-        raise UsageError(f"{what}: {spec!r} is no function. Received: {type(function).__name__}")
+        raise UsageError(f"{what}: {spec!r} is not a function. Received: {type(function).__name__}")
     return function
 
 
@@ -114,15 +115,21 @@ def _number(options: dict[str, str], name: str, default: float, spec: str) -> fl
     return value
 
 
-def _decoder(form: str, names: tuple[str, ...], source: str) -> Decoder:
+def _csv_decoder(names: Sequence[str], source: str, *, header: bool) -> Decoder:
+    if isinstance(names, SensorNames):
+        return NamingDecoder(names, source, header=header)
+    return CsvDecoder(names, source, header=header)
+
+
+def _decoder(form: str, names: Sequence[str], source: str) -> Decoder:
     if form == "jsonl":
         return JsonDecoder(names)
     if form == "csv":
-        return CsvDecoder(names, source, header=False)
+        return _csv_decoder(names, source, header=False)
     raise UsageError(f"format: expected csv or jsonl. Received: {form!r}")
 
 
-def _serial(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+def _serial(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
     from edge_runtime.sources.reconnecting import Reconnecting
     from edge_runtime.sources.serial_port import SerialSource
 
@@ -134,7 +141,7 @@ def _serial(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> S
     )
 
 
-def _mqtt(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+def _mqtt(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
     from edge_runtime.common.mqtt_client import MqttAddress
     from edge_runtime.sources.mqtt_source import MqttSource
 
@@ -143,7 +150,7 @@ def _mqtt(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Sou
     return MqttSource(address, decoder, len(names), tell)
 
 
-def _host(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+def _host(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
     from edge_runtime.sources.host import HostSource
     from edge_runtime.sources.queued import IteratorSource
     from edge_runtime.sources.reconnecting import Reconnecting
@@ -155,7 +162,7 @@ def _host(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Sou
     return Reconnecting("host", lambda: IteratorSource("host", lambda: host, names), len(names), tell)
 
 
-def _function(spec: str, names: tuple[str, ...], tell: Callable[[str], None]) -> Source:
+def _function(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
     from edge_runtime.sources.queued import IteratorSource
     from edge_runtime.sources.reconnecting import Reconnecting
 

@@ -8,7 +8,7 @@ alarm       becomes *quiet* when a score is at or below ``exit_ratio * threshold
 ==========  ===============================================================================================
 
 Durations are measured in steady time (see `edge_runtime.signal.steady_time`): no reading, however wrong its time,
-makes a cool-down or a minimum duration longer by more than a step.
+lengthens a cool-down or a minimum duration by more than one step.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class AlarmSettings:
     Parameters
     ----------
     exit_ratio : float
-        The alarm ends at or below ``exit_ratio * threshold``; 1 is no hysteresis.
+        The alarm ends at or below ``exit_ratio * threshold``; 1 means no hysteresis.
     needed, out_of : int
-        So many of the last so many scores must be above the threshold.
+        `needed` of the last `out_of` scores must be above the threshold.
     min_duration_s : float
-        An alarm lasts at least so long.
+        Minimum duration of an alarm, in seconds.
     cool_down_s : float
-        No alarm starts so soon after the last one ended.
+        Time after an alarm in which no other starts, in seconds.
 
     Raises
     ------
     UsageError
-        If a value cannot be meant.
+        If a value is invalid.
     """
 
     exit_ratio: float = 0.8
@@ -71,7 +71,7 @@ class AlarmSettings:
 
 @dataclass(frozen=True)
 class AlarmStarted:
-    """An alarm begins.
+    """An alarm starts.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class AlarmStarted:
         Seconds since the epoch.
     score, threshold : float
     sensors : tuple of str
-        The sensors to blame, the worst first.
+        The sensors to blame, worst first.
     """
 
     time_s: float
@@ -92,18 +92,18 @@ class AlarmStarted:
 
 @dataclass(frozen=True)
 class AlarmEnded:
-    """An alarm is over.
+    """An alarm ends.
 
     Parameters
     ----------
     time_s, started_s : float
-        Seconds since the epoch, as the readings said.
+        Seconds since the epoch, by the readings' times.
     duration_s : float
-        In steady time: not their difference where the readings' clock was set while it lasted.
+        In steady time: not the difference of the two if the readings' clock was set meanwhile.
     peak_score : float
-        The highest score while it lasted.
+        The highest score during the alarm.
     sensors : tuple of str
-        The sensors to blame over the whole alarm, the worst first.
+        The sensors to blame over the whole alarm, worst first.
     """
 
     time_s: float
@@ -120,7 +120,7 @@ AlarmEvent = AlarmStarted | AlarmEnded
 
 @dataclass(frozen=True)
 class AlarmState:
-    """All that `AlarmLogic` remembers, ready for a file.
+    """Everything that `AlarmLogic` remembers, ready for a file.
 
     Parameters
     ----------
@@ -129,14 +129,14 @@ class AlarmState:
     last_s : float or None
         The readings' time of the last score.
     started_s : float or None
-        The readings' time at the start of the present alarm; None while quiet.
+        The readings' time at the start of the current alarm; None while quiet.
     lasted_s : float
-        How long the present alarm has lasted.
+        Duration of the current alarm so far.
     peak_score : float
     blame : tuple of float
-        Contributions per sensor, summed over the present alarm.
+        Contributions per sensor, summed over the current alarm.
     cool_down_s : float
-        What is left of the cool-down.
+        Remaining cool-down.
     """
 
     above: tuple[bool, ...] = ()
@@ -188,8 +188,8 @@ class AlarmLogic:
 
     @property
     def state(self) -> AlarmState:
-        """What is remembered; setting it goes on from there."""
-        # What a clock that stands still owes is not lost with a restart, or many of them would silence alarms.
+        """What is remembered; setting it resumes from there."""
+        # Time owed by a clock that stands still survives a restart, or many restarts would silence alarms.
         last_s = self._steady.last_s
         now_s = self._steady.now_s + self._steady.behind_s(self._computer_s)
         return AlarmState(
@@ -213,7 +213,7 @@ class AlarmLogic:
         self._peak_score = state.peak_score
         fits = len(state.blame) == len(self._sensors)
         self._blame = np.array(state.blame if fits else np.zeros(len(self._sensors)), np.float64)
-        # Never longer than the settings ask for, whatever the state says.
+        # Never longer than the settings allow, whatever the state says.
         self._quiet_until_s = min(max(0.0, state.cool_down_s), self.settings.cool_down_s)
 
     def update_many(
@@ -229,10 +229,10 @@ class AlarmLogic:
         Parameters
         ----------
         times : ndarray of shape (n,), float64
-            Seconds since the epoch, as the readings say.
+            Seconds since the epoch, by the readings' times.
         scores, thresholds : ndarray of shape (n,), float32
         contributions : ndarray of shape (n, sensors), optional
-            For the sensors to blame.
+            Used to find the sensors to blame.
         computer_s : float, optional
             `time.monotonic` in a live stream, see `SteadyTime.follow`.
         """
@@ -256,7 +256,7 @@ class AlarmLogic:
         return alarms, tuple(events)
 
     def interrupt(self, time_s: float, computer_s: float | None = None) -> AlarmEnded | None:
-        """End the present alarm, if there is one, as the machine goes off; return its end.
+        """End the current alarm, if there is one, because the machine goes off; return its end event.
 
         Parameters
         ----------
@@ -308,7 +308,7 @@ class AlarmLogic:
 
 
 def event_rows(alarms: BoolArray, *, before: bool) -> list[int]:
-    """Return the row each event of `AlarmLogic.update_many` came with.
+    """Return the row of each event of `AlarmLogic.update_many`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How often it alarms: alarms over the time that was watched."""
+"""The alarm rate: alarms per watched time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PERIODS = {"hour": UNITS["h"], "day": UNITS["d"], "week": UNITS["w"]}
 
 
 class WatchedTime:
-    """Time over which windows were scored: gaps, and while the machine is off, do not count.
+    """Time over which windows were scored, without gaps and without time while the machine is off.
 
     Examples
     --------
@@ -29,7 +29,7 @@ class WatchedTime:
         self._last_s = float("nan")
 
     def add(self, times: npt.NDArray[np.float64]) -> None:
-        """Count the time up to each of some windows; NaN where it is not known."""
+        """Count the time up to each of some windows; NaN if it is unknown."""
         if not len(times):
             return
         steps = np.diff(times, prepend=self._last_s)
@@ -42,12 +42,12 @@ class WatchedTime:
 
 
 def alarm_rates(alarms: int, watched_s: float) -> dict[str, float]:
-    """Return alarms per hour, day and week; empty where no time is known."""
+    """Return alarms per hour, day and week; empty if no time is known."""
     return {period: alarms * period_s / watched_s for period, period_s in PERIODS.items()} if watched_s > 0 else {}
 
 
 def alarms_text(alarms: int, watched_s: float) -> str:
-    """Return alarms and how often they come, for people.
+    """Return the number of alarms and their rates as text.
 
     >>> alarms_text(3, 9000.0)
     '3 alarms in 2.5 hours (1.2 an hour, 28.8 a day, 202 a week)'

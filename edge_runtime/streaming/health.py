@@ -1,7 +1,7 @@
-"""Whether a stream is alive: readings come, results follow, every sensor gives numbers.
+"""Whether a stream is alive: readings arrive, results follow, every sensor has values.
 
-An anomaly is what the model says; that nobody measures any more is said here. A silent source would otherwise leave the
-last score standing for ever, and nothing looks as healthy as that.
+An anomaly is the model's finding; a missing measurement is reported here. Otherwise a silent source would leave the
+last score in place for ever, which looks perfectly healthy.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SILENT_FACTOR, _SHORTEST_SILENT_S = 6.0, 60.0
 
 @dataclass(frozen=True)
 class StreamStale:
-    """No reading, or no result, has come for too long.
+    """No reading, or no result, has arrived for too long.
 
     Parameters
     ----------
     time_s : float
         Seconds since the epoch.
     silent_s : float
-        How long nothing has come.
+        Duration of the silence.
     missing : str
         ``readings`` or ``results``.
     """
@@ -42,7 +42,7 @@ class StreamStale:
 
 @dataclass(frozen=True)
 class StreamFresh:
-    """Readings and results come again, after `silent_s` seconds."""
+    """Readings and results arrive again, after `silent_s` seconds."""
 
     time_s: float
     silent_s: float
@@ -52,7 +52,7 @@ class StreamFresh:
 
 @dataclass(frozen=True)
 class SensorSilent:
-    """A sensor has given no finite number for `silent_s` seconds while others did."""
+    """A sensor has had no finite value for `silent_s` seconds while others had."""
 
     time_s: float
     sensor: str
@@ -63,7 +63,7 @@ class SensorSilent:
 
 @dataclass(frozen=True)
 class SensorBack:
-    """A silent sensor gives numbers again."""
+    """A silent sensor has values again."""
 
     time_s: float
     sensor: str
@@ -76,19 +76,19 @@ HealthEvent = StreamStale | StreamFresh | SensorSilent | SensorBack
 
 @dataclass(frozen=True)
 class Health:
-    """How a stream is now.
+    """The current health of a stream.
 
     Parameters
     ----------
     stale : bool
     stale_after_s : float
-        What counts as too long.
+        Time without readings after which the stream is stale.
     last_reading_s, last_result_s : float or None
-        When they came in, seconds since the epoch; None before the first.
+        Times of arrival, seconds since the epoch; None before the first.
     silent : tuple of str
-        Sensors that have given no number for long.
+        Sensors without a value for long.
     events : tuple of HealthEvent
-        What has changed since the last look.
+        Changes since the last look.
     """
 
     stale: bool
@@ -100,15 +100,15 @@ class Health:
 
 
 class HealthWatch:
-    """Watches what comes, by the computer's monotonic clock.
+    """Watches arrivals by the computer's monotonic clock.
 
     Parameters
     ----------
     sensors : tuple of str
     stale_after_s : float, optional
-        By default ten times the usual pause between readings, at least 10 s; a minute until that is known.
+        By default ten times the usual interval between readings, at least 10 s; a minute until that is known.
     window : int
-        Readings that may come before there is a result.
+        Number of readings that may arrive before the first result.
     """
 
     def __init__(self, sensors: tuple[str, ...], stale_after_s: float | None = None, window: int = 1) -> None:
@@ -122,31 +122,31 @@ class HealthWatch:
 
     @property
     def stale(self) -> bool:
-        """Whether nothing has come for too long, as of the last look."""
+        """Whether no readings have arrived for too long, as of the last look."""
         return self._stale_since_s is not None
 
     @property
     def stale_after_s(self) -> float:
-        """How long is too long."""
+        """Time without readings after which the stream is stale."""
         if self._given_s is not None:
             return self._given_s
         return FIRST_STALE_S if self._usual_s is None else max(SHORTEST_STALE_S, _USUAL_STEPS * self._usual_s)
 
     def took(self, readings: int, results: int, off: int = 0) -> None:
-        """Note that readings came in, and results out.
+        """Record arriving readings and produced results.
 
         Parameters
         ----------
         readings, results : int
         off : int
-            Of the readings, those outside ``--only-when``: no result is due for them.
+            Of the readings, those outside ``--only-when``, for which no result is due.
         """
         now_s = time.monotonic()
         if readings:
             if self._reading_at_s is not None:
                 pause_s = (now_s - self._reading_s) / readings
                 usual_s = pause_s if self._usual_s is None else self._usual_s
-                # A silence weighs little, a new rate is followed within some readings.
+                # A silence has little weight; a new rate is followed within a few readings.
                 self._usual_s = usual_s + _FOLLOW * (min(pause_s, 2 * usual_s + 1e-3) - usual_s)
             self._reading_s, self._reading_at_s = now_s, time.time()
         if results or off:
@@ -155,12 +155,12 @@ class HealthWatch:
             self._result_at_s = time.time()
 
     def look(self, missing_since_s: npt.NDArray[np.float64]) -> Health:
-        """Return how it is now.
+        """Return the current health.
 
         Parameters
         ----------
         missing_since_s : ndarray of shape (sensors,), float64
-            Since when each sensor has given no number, by `time.monotonic`; NaN where it does.
+            Since when each sensor has had no value, by `time.monotonic`; NaN if it has one.
         """
         now_s = time.monotonic()
         events = [*self._stale_events(now_s), *self._silent_events(now_s, missing_since_s)]
@@ -182,14 +182,14 @@ class HealthWatch:
         after_s = self.stale_after_s
         if now_s - self._reading_s > after_s:
             return "readings", self._reading_s
-        # Readings may fill a window first: so many usual pauses more.
+        # Readings may fill a window first, which takes this many more usual intervals.
         if now_s - self._result_s > after_s + self._window * (self._usual_s or 0.0):
             return "results", self._result_s
         return "", now_s
 
     def _silent_events(self, now_s: float, missing_since_s: npt.NDArray[np.float64]) -> list[HealthEvent]:
         after_s = max(_SHORTEST_SILENT_S, _SILENT_FACTOR * self.stale_after_s)
-        # While nothing comes at all no sensor is silent by itself.
+        # While nothing arrives at all, no single sensor counts as silent.
         ages = min(now_s, self._reading_s) - missing_since_s
         silent = tuple(self._sensors[sensor] for sensor in np.flatnonzero(ages > after_s).tolist())
         age = dict(zip(self._sensors, ages.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""Windows into smoothed scores and the thresholds they are held against, following the machine where asked to."""
+"""From windows to smoothed scores and their thresholds, adapting to the machine if asked to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
 
 
 class ScoresWindows(Protocol):
-    """What a judge asks of a detector; it keeps nothing of it."""
+    """What a judge needs of a detector."""
 
     @property
     def spec(self) -> DetectorSpec:
@@ -40,16 +40,16 @@ class ScoresWindows(Protocol):
 
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """What may change while the stream runs; by default what the model file says, usually nothing.
+    """What may adapt while the stream runs; by default what the model file says, usually nothing.
 
     Parameters
     ----------
     mean_rate : float, optional
-        Fraction by which the input mean moves towards each quiet reading; 0 is off, None as the model file says.
+        Fraction by which the input mean moves towards each quiet reading; 0 turns it off, None follows the model file.
     mean_ceiling : float
-        Largest distance of the mean from where it was in training, in scales.
+        Maximum distance of the mean from the training mean, in scales.
     spot : SpotSettings, optional
-        The threshold follows the scores.
+        Adapts the threshold to the scores.
     """
 
     mean_rate: float | None = None
@@ -58,14 +58,14 @@ class AdaptationSettings:
 
 
 class Wanted(NamedTuple):
-    """What is wanted of each window besides its score.
+    """The outputs wanted for each window besides its score.
 
     Parameters
     ----------
     codes : bool
     explain_above : float or None
-        Contributions of each sensor. Where the model has none of its own they cost a run for every sensor: only scores
-        above this multiple of the threshold get them, the others get zeros; ``-inf`` explains every score, None none.
+        Contributions of each sensor. If the model has none of its own, they cost one run per sensor: only scores above
+        this multiple of the threshold get them, the others get zeros; ``-inf`` explains every score, None none.
     """
 
     codes: bool = False
@@ -74,20 +74,20 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a stream says of successive windows.
+    """A stream's results for successive windows.
 
     Parameters
     ----------
     ends : ndarray of shape (n,), int64
-        The reading each window ends with, counted from the first of those given.
+        Index of the reading that each window ends with, among those given.
     scores : ndarray of shape (n,), float32
         Smoothed.
     thresholds : ndarray of shape (n,), float32
-        What each was held against.
+        The threshold for each score.
     codes : ndarray of shape (n, units), float32
-        No units where they were not wanted.
+        Without units if not wanted.
     contributions : ndarray of shape (n, sensors), float32
-        Smoothed as the scores are where the model has its own; no sensors where they were not wanted.
+        Smoothed like the scores if the model has its own; without sensors if not wanted.
     """
 
     ends: IntArray
@@ -103,7 +103,7 @@ class Scores:
 
 
 class _Seen(NamedTuple):
-    """Windows as the model saw them, less the drift of their mean, and what it said of them."""
+    """Windows as the model saw them, minus the drift of the mean, and the model's outputs."""
 
     windows: FloatArray
     outputs: dict[str, FloatArray]
@@ -112,7 +112,7 @@ class _Seen(NamedTuple):
 
 
 class Judge:
-    """Holds the windows of one stream against its threshold.
+    """Compares the windows of one stream with its threshold.
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ class Judge:
 
     @property
     def threshold(self) -> float:
-        """The present threshold."""
+        """The current threshold."""
         return self._fitted if self.spot is None else self.spot.threshold
 
     def reset(self) -> None:
-        """Forget the smoothed score and where the mean went."""
+        """Forget the smoothed score and the movement of the mean."""
         self.smoother.reset()
         self.blame_smoother.reset()
         if self.tracker is not None:
@@ -153,7 +153,7 @@ class Judge:
         return Scores(ends, seen.scores, seen.thresholds, codes, self._explain(seen))
 
     def hold(self, raw: float) -> tuple[float, float]:
-        """Return the smoothed score after one more raw score, and what it is held against."""
+        """Return the smoothed score after one more raw score, and its threshold."""
         score = self.smoother.update(raw)
         if self.spot is None:
             return score, self._fitted
@@ -165,9 +165,9 @@ class Judge:
         return _Seen(windows, outputs, scores, self._thresholds(scores))
 
     def _see_following(self, windows: FloatArray, tracker: MeanTracker) -> _Seen:
-        # Each window is shifted by what those before it taught, so one would have to be scored after the other. But
-        # a window is mostly as quiet as the one before it: on that guess the drifts are known beforehand and a run
-        # of windows is scored at once. What comes after a wrong guess is scored again.
+        # Each window is shifted by a mean that depends on earlier ones, so they would have to be scored one by one. But
+        # a window is usually as quiet as the one before it. On that assumption the drifts are known in advance, and a
+        # run of windows is scored at once; windows after a wrong guess are scored again.
         runs: list[_Seen] = []
         start = 0
         while start < len(windows):
@@ -211,7 +211,7 @@ class Judge:
         if above is None:
             return np.empty((len(seen.scores), 0), np.float32)
         if "contributions" in self._names:
-            # Of a window that nothing limits they can overflow, and JSON has no word for infinity.
+            # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
             return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
         contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
         rows = np.flatnonzero(seen.scores > above * seen.thresholds)

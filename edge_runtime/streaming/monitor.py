@@ -1,4 +1,4 @@
-"""Readings in, results and alarms out: what training's recording, `saelite score` and `saelite run` all go through."""
+"""Readings in, results and alarms out: the path of `saelite score` and `saelite run` alike."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EXPLAIN = ("never", "alarms", "always")
 
 @dataclass(frozen=True)
 class MonitorSettings:
-    """How a machine is watched.
+    """Settings for watching a machine.
 
     Parameters
     ----------
@@ -42,14 +42,14 @@ class MonitorSettings:
     on_missing : str
         See `edge_runtime.signal.missing`.
     stuck_after : int
-        Equal values in a row that make a sensor stuck; 0 never does.
+        Number of equal values in a row that count as stuck; 0 turns the check off.
     only_when : str, optional
-        Which readings count, see `edge_runtime.signal.only_when`; None as the model file says, empty for all.
+        Condition of readings that count, see `edge_runtime.signal.only_when`; None follows the model file, empty all.
     explain : str
-        Which scores get contributions that cost extra runs: one of `EXPLAIN`. With ``never`` there are none at all, nor
-        blamed sensors in events.
+        Which scores get contributions that need extra runs: one of `EXPLAIN`. With ``never`` there are none, and no
+        sensors to blame in events.
     drift : bool
-        Whether to meter drift, where the model can.
+        Whether to measure drift, if the model supports it.
     """
 
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
@@ -62,13 +62,13 @@ class MonitorSettings:
 
     @property
     def wanted(self) -> Wanted:
-        """What is asked of the model."""
+        """The outputs wanted from the model."""
         above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
         return Wanted(self.drift, above[self.explain])
 
 
 class Monitor:
-    """Watches one machine: turns readings into results, block by block; a block of one is a live reading.
+    """Watches one machine: turns readings into results, block by block. A live reading is a block of one.
 
     Blocks of any size give the same results.
 
@@ -77,11 +77,11 @@ class Monitor:
     detector : Detector
     settings : MonitorSettings, optional
     tell : callable
-        Told, once each, what is wrong with the readings.
+        Called with a message, once per kind of problem with the readings.
     live : bool
-        Whether readings come as they are made; False for a recording.
+        Whether readings arrive as they are made; False for a recording.
     place : callable, optional
-        Says where a reading stands, for messages.
+        Returns the place of a reading, for messages.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class Monitor:
         )
 
     def use(self, detector: Detector) -> None:
-        """Go on with another model of the same sensors; the readings in the window stay.
+        """Switch to another model with the same sensors; the readings in the window are kept.
 
         Raises
         ------
         InputShapeError
-            If its sensors differ; then nothing has changed.
+            If its sensors differ; nothing changes then.
         """
         if detector.sensor_names != self.sensors:
             raise InputShapeError(
@@ -149,7 +149,7 @@ class Monitor:
         Raises
         ------
         UsageError
-            If an alarm is to last some time, and a recording has no times.
+            If an alarm option is a duration, and a recording has no times.
         """
         if not self._live and self._is_timed and len(readings):
             self._is_timed = bool(np.isfinite(readings.times).any())
@@ -183,7 +183,7 @@ class Monitor:
         return stretch, scores
 
     def raise_refusal(self) -> None:
-        """Raise what is wrong with the readings pushed, when the results of those before are in safety.
+        """Raise the problem of the readings pushed, once the results of earlier ones are saved.
 
         Raises
         ------
@@ -195,30 +195,30 @@ class Monitor:
 
     @property
     def missing_since_s(self) -> FloatArray:
-        """Since when each sensor has given no number, by `time.monotonic`; NaN where it does."""
+        """Since when each sensor has had no value, by `time.monotonic`; NaN if it has one."""
         return self._intake.repair.missing_since_s
 
     def end(self) -> None:
-        """Count what can no longer be scored."""
+        """Count the readings that can no longer be scored."""
         self._intake.repair.end()
 
     @property
     def alarms_text(self) -> str:
-        """How often it alarmed, for people."""
+        """The number of alarms and their rates, as text."""
         return alarms_text(self.counters.alarms, self._watched.total_s)
 
     @property
     def watched_s(self) -> float:
-        """Time over which windows were scored; 0 where the readings have no times."""
+        """Time over which windows were scored; 0 if the readings have no times."""
         return self._watched.total_s
 
     @property
     def spot_text(self) -> str:
-        """What became of a threshold that follows the scores; empty where it stands still."""
+        """The result of an adaptive threshold, as text; empty if it is fixed."""
         return self._stream.spot_text()
 
     def summary(self) -> str:
-        """Return one line for people: where every reading went, how often it alarmed, and what came of `adapt`."""
+        """Return a one-line summary: what became of every reading, the alarm rate, and the result of `adapt`."""
         return "; ".join(text for text in (self.counters.text(), self.alarms_text, self.spot_text) if text)
 
     def _results(self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None) -> Results:
@@ -242,9 +242,9 @@ class Monitor:
     def _alarms(
         self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None
     ) -> tuple[BoolArray, tuple[AlarmEvent, ...], tuple[int, ...]]:
-        """Return whether there is an alarm after each score, the events, and the row each came with.
+        """Return whether there is an alarm after each score, the events, and the row of each event.
 
-        An event between two parts came with the last row before it, -1 where there is none.
+        An event between two parts belongs to the last row before it, or to -1 if there is none.
         """
         alarms, seen = [np.empty(0, bool)], 0
         events: list[AlarmEvent] = []
@@ -275,13 +275,13 @@ class Monitor:
             self.notices.once(
                 "drift",
                 f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
-                "the model has not seen. Train it again if this is the new normal.",
+                "the model has not seen. Retrain it if this is the new normal.",
             )
         return drifts
 
     @property
     def state(self) -> StreamState:
-        """All that is remembered, to go on from after a restart."""
+        """Everything needed to resume after a restart."""
         clock = self._intake.clock
         return StreamState(
             schema=SCHEMA,
@@ -296,7 +296,7 @@ class Monitor:
         )
 
     def restore(self, state: StreamState) -> None:
-        """Go on from a state; one of another model is passed over, and said so."""
+        """Resume from a state; one of another model is ignored and reported."""
         if state.model_sha256 != self.detector.manifest.flatbuffer_sha256 or not self._stream.fits(state.stream):
             self.notices.once("state", "the saved state belongs to another model: starting from nothing")
             return
@@ -309,7 +309,7 @@ class Monitor:
 
 
 def _past(time_s: float | None) -> float:
-    """Return a time from a state file; NaN where it lies in the future, as after a reading with a wrong time."""
+    """Return a time from a state file; NaN if it lies in the future, as after a reading with a wrong time."""
     return math.nan if time_s is None or time_s > time.time() + LONGEST_STEP_S else time_s
 
 

@@ -17,7 +17,7 @@ from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What the stream says of one reading.
+    """The result of one reading.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class StreamResult:
         Seconds since the epoch.
     score, threshold : float
     alarm : bool
-        After hysteresis, debounce and the rest.
+        Whether there is an alarm, after hysteresis, debounce and the other rules.
     sensors : dict of str to float
-        The top contributing sensors and their contributions, the greatest first.
+        The sensors that contribute most, and their contributions, greatest first.
     drift : float or None
         See `edge_runtime.streaming.adaptation.drift`; None until it is known.
     """
@@ -57,7 +57,7 @@ class Results:
     contributions : ndarray of shape (n, sensors), float32
         No sensors where they were not wanted.
     sensor_names : tuple of str
-        Of all the model's sensors.
+        Names of all the model's sensors.
     events : tuple of AlarmEvent
     event_rows : tuple of int
         The row each event came with; -1 for one before the first row.
@@ -110,7 +110,7 @@ class Results:
         )
 
     def with_events(self) -> Results:
-        """Return the results that events came with, and all events."""
+        """Return only the results that have events, and all events."""
         rows = sorted({row for row in self.event_rows if row >= 0})
         places = tuple(rows.index(row) if row >= 0 else -1 for row in self.event_rows)
         return dataclasses.replace(self.part(np.array(rows, np.intp)), events=self.events, event_rows=places)
@@ -132,12 +132,12 @@ class Results:
 
 
 def standing(results: Results, before: StreamResult | None) -> StreamResult | None:
-    """Return what holds after some results: the last one, without its alarm where the machine went off after it.
+    """Return the state after some results: the last one, without its alarm if the machine went off after it.
 
     Parameters
     ----------
     before : StreamResult, optional
-        What held before them.
+        The state before them.
     """
     last = results.row(-1) if len(results) else before
     if last is None or not results.events:
@@ -146,7 +146,7 @@ def standing(results: Results, before: StreamResult | None) -> StreamResult | No
 
 
 def no_results(sensors: tuple[str, ...]) -> Results:
-    """Return results of no reading."""
+    """Return empty results."""
     none, table = np.empty(0, np.float32), np.empty((0, len(sensors)), np.float32)
     return Results(np.empty(0, np.int64), np.empty(0), none, none, np.empty(0, bool), none, table, sensors)
 

@@ -1,4 +1,4 @@
-"""Sensors that go wrong without a missing value: stuck, or out of range."""
+"""Sensors that fail without a missing value: stuck, or out of range."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from edge_runtime.signal.preprocessing import Preprocessing
 
 
 class SensorWatch:
-    """Counts values that are out of range, and finds sensors that stand still.
+    """Counts values out of range, and finds stuck sensors.
 
     Parameters
     ----------
     preprocessing : Preprocessing
-        What is in range: up to ``limit`` scales from the centre.
+        Defines the range: up to ``limit`` scales from the centre.
     sensors : tuple of str
         Names, for messages.
     stuck_after : int
-        Equal values in a row that make a sensor stuck; 0 never does.
+        Number of equal values in a row that count as stuck; 0 turns the check off.
     counters : Counters
     notices : Notices
     """
@@ -42,7 +42,7 @@ class SensorWatch:
         self._stuck = np.zeros(len(sensors), bool)
 
     def look_at(self, values: FloatArray) -> None:
-        """Look at values of shape (n, sensors), n at least 1, none missing."""
+        """Check values of shape (n, sensors), n at least 1, none missing."""
         out = (values < self._low) | (values > self._high)
         if out.any():
             self._counters.out_of_range += int(out.any(axis=1).sum())
@@ -64,7 +64,7 @@ class SensorWatch:
         for sensor in np.flatnonzero(stuck & ~self._stuck).tolist():
             name = self._sensors[sensor]
             self._notices.once(
-                f"stuck {name}", f"sensor {name!r} has not moved for {self._stuck_after} readings: is it stuck?"
+                f"stuck {name}", f"sensor {name!r} has not changed for {self._stuck_after} readings: is it stuck?"
             )
         self._stuck = stuck
         self._counters.stuck = int(stuck.sum())

@@ -1,4 +1,4 @@
-"""What a stream remembers, in a file that is always whole: written beside with its checksum, synced, renamed."""
+"""What a stream remembers, in a file written atomically: to a temporary file with a checksum, synced, renamed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StateError(SaeliteError):
 
 @dataclass(frozen=True)
 class StreamState:
-    """All a stream needs to go on after a restart as if nothing had been.
+    """Everything a stream needs to resume after a restart.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class StreamState:
     saved_s : float
         Seconds since the epoch.
     threshold : float
-        The threshold when it was saved, for people to read.
+        The threshold when the state was saved, for information.
     last_time_s, usual_step_s : float or None
         Time of the last reading, and the usual step between two.
     stream, alarm, drift
-        Of those parts.
+        States of these parts.
     """
 
     schema: int
@@ -61,7 +61,7 @@ def write_state(path: Path, state: StreamState) -> None:
     Raises
     ------
     OutputError
-        If the place cannot be written, or a number in the state is not finite; the state before is still there.
+        If the file cannot be written, or a number in the state is not finite; the previous state is kept.
     """
     try:
         text = json.dumps(to_json(state), allow_nan=False)
@@ -71,12 +71,12 @@ def write_state(path: Path, state: StreamState) -> None:
 
 
 def read_state(path: Path) -> StreamState | None:
-    """Return the state in a file; None where there is none yet.
+    """Return the state in a file; None if there is none yet.
 
     Raises
     ------
     StateError
-        If the file is no state of this version, was changed, or says what cannot be meant.
+        If the file is not a state of this version, was changed, or holds invalid values.
     """
     try:
         data = json.loads(_read(path))
@@ -85,14 +85,14 @@ def read_state(path: Path) -> StreamState | None:
     except (OSError, ValueError, RecursionError) as error:
         raise StateError(f"cannot read the state {path} ({error!s:.200}).") from error
     if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
-        raise StateError(f"{path} is no state of a stream.")
+        raise StateError(f"{path} is not the state of a stream.")
     if data.get("sha256") != _sha256(json.dumps(data["state"])):
-        raise StateError(f"{path} does not fit its checksum: it was changed or is damaged.")
+        raise StateError(f"{path} does not match its checksum: it was changed or is damaged.")
     try:
         state = from_json(StreamState, data["state"])
         _check(state)
     except DecodeError as error:
-        raise StateError(f"{path} is no state of a stream ({error}).") from error
+        raise StateError(f"{path} is not the state of a stream ({error}).") from error
     return state
 
 
@@ -109,7 +109,7 @@ def _sha256(text: str) -> str:
 
 
 def _check(state: StreamState) -> None:
-    """Check what the numbers mean: a state that nothing of ours wrote must neither stop a stream nor silence it."""
+    """Check that the numbers are plausible: a forged state must neither stop a stream nor silence it."""
     expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
     check_leaves(state)
     memory, alarm, drift, spot = state.stream, state.alarm, state.drift, state.stream.spot

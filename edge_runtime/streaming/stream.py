@@ -1,4 +1,4 @@
-"""What is remembered of one machine: its window, its smoothed score, the mean and the threshold that follow it."""
+"""The memory of one machine: its window, its smoothed score, and the mean and threshold that adapt to it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """What a stream says of one window.
+    """A stream's result for one window.
 
     Parameters
     ----------
     score : float
         Smoothed score; higher is more anomalous.
     threshold : float
-        Its limit.
+        Limit of the score.
     is_anomaly : bool
         ``score > threshold``.
     """
@@ -39,18 +39,18 @@ class Result(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """All that a stream remembers.
+    """Everything that a stream remembers.
 
     Parameters
     ----------
     window : tuple of tuple of float
         The readings later windows still need, oldest first.
     until_due : int
-        Readings to come until a window is complete.
+        Number of readings until a window is complete.
     smoothed : float or None
         The smoothed score.
     blame : tuple of float
-        The smoothed contributions; empty where there are none.
+        The smoothed contributions; empty if there are none.
     spot : SpotState or None
     mean_drift : tuple of float
         How far the tracked mean has moved, per sensor.
@@ -65,17 +65,17 @@ class Memory(NamedTuple):
 
 
 class Stream:
-    """The readings of one machine, one after the other; `Detector.stream` makes one.
+    """Scores the successive readings of one machine; `Detector.stream` makes one.
 
-    A stream belongs to one machine and one thread. Any number of them share a detector.
+    A stream belongs to one machine and one thread. Any number of streams may share a detector.
 
     Parameters
     ----------
     detector : Detector
     adaptation : AdaptationSettings, optional
-        What follows the machine; by default as the model file says.
+        What adapts to the machine; by default as the model file says.
     wanted : Wanted
-        What `update_many` gives besides scores.
+        What `update_many` returns besides scores.
     only_when : Condition, optional
         Which readings count.
 
@@ -111,13 +111,13 @@ class Stream:
 
     @property
     def threshold(self) -> float:
-        """The present limit of the smoothed score."""
+        """The current limit of the smoothed score."""
         return self._judge.threshold
 
     def update(self, reading: Reading) -> Result | None:
-        """Add one reading; return the result of the window it completes, else None.
+        """Add one reading; return the result of the window it completes, or None.
 
-        A reading outside the model's ``--only-when`` gives None as well, and the next window starts after it.
+        A reading outside the model's ``--only-when`` also returns None, and the next window starts after it.
 
         Parameters
         ----------
@@ -146,7 +146,7 @@ class Stream:
         return Result(score, threshold, score > threshold)
 
     def update_many(self, rows: npt.ArrayLike) -> Scores:
-        """Add successive readings; return the results of the windows they complete, the same as `update` gives.
+        """Add successive readings; return the results of the windows they complete, the same as `update` returns.
 
         Parameters
         ----------
@@ -155,13 +155,13 @@ class Stream:
         Raises
         ------
         InputShapeError
-            If there are other sensors, or a value is not a finite number.
+            If the number of sensors differs, or a value is not a finite number.
         """
         values = np.asarray(rows, np.float32)
         if values.ndim != 2 or values.shape[1] != len(self.detector.sensor_names) or not all_finite(values):
             raise InputShapeError(
                 f"expected finite readings of shape (n, {len(self.detector.sensor_names)}). "
-                f"Received: shape {values.shape}{'' if values.ndim != 2 else ', perhaps with values that are missing'}."
+                f"Received: shape {values.shape}{'' if values.ndim != 2 else ', possibly with missing values'}."
             )
         if self._only_when is None or not len(values):
             return self._push(values)
@@ -173,25 +173,25 @@ class Stream:
         Raises
         ------
         UsageError
-            If there is none yet.
+            If no window was scored yet.
         """
         if self._last_window is None:
             raise UsageError("nothing to explain yet: no window was scored by update().")
         return self.detector.explain(self._last_window)
 
     def pause(self) -> None:
-        """Let no window reach over what comes next, as where time is missing."""
+        """Start a new window with the next reading, as after a gap in time."""
         self._buffer.clear()
 
     def reset(self) -> None:
-        """Forget all: the window's readings, the smoothed score, and where the mean went."""
+        """Forget everything: the window's readings, the smoothed score, and the movement of the mean."""
         self._buffer.clear()
         self._judge.reset()
         self._last_window = None
 
     @property
     def memory(self) -> Memory:
-        """All that is remembered; setting it goes on from there."""
+        """Everything that is remembered; setting it resumes from there."""
         judge = self._judge
         blame = judge.blame_smoother.level
         return Memory(
@@ -215,18 +215,18 @@ class Stream:
             judge.tracker.drift = np.array(memory.mean_drift, np.float32)
 
     def fits(self, memory: Memory) -> bool:
-        """Return whether a memory can be of such a stream."""
+        """Return whether a memory can belong to such a stream."""
         sensors = len(self.detector.sensor_names)
         return len(memory.window) < self._buffer.window and all(len(row) == sensors for row in memory.window)
 
     def spot_text(self) -> str:
-        """Return what became of a threshold that follows the scores; empty where it stands still."""
+        """Return the result of an adaptive threshold as text; empty if it is fixed."""
         return "" if self._judge.spot is None else self._judge.spot.text()
 
     def _push(self, rows: FloatArray) -> Scores:
         windows, ends = self._buffer.push_many(rows)
         with np.errstate(over="ignore", invalid="ignore"):
-            # Values near float32's end are finite, their squares are not; the graph limits them.
+            # Values near float32's limit are finite, their squares are not; the graph limits them.
             return self._judge.look_at(windows, ends)
 
     def _push_working(self, rows: FloatArray, condition: Condition) -> Iterator[tuple[int, Scores]]:

@@ -34,7 +34,7 @@ class ArrayTable(Table):
     Raises
     ------
     RecordingError
-        If the file is damaged, holds objects, or its arrays do not go together.
+        If the file is damaged, holds objects, or its arrays do not match.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -43,7 +43,7 @@ class CsvDecoder:
         Raises
         ------
         RecordingError
-            If the header is no header, or lacks a sensor of the model.
+            If the first line is not a header, or lacks a sensor of the model.
         """
         if self._lines is None:
             if not self._header:
@@ -59,7 +59,9 @@ class CsvDecoder:
         try:
             self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
         except csv.Error as error:
-            raise RecordingError(f"{self._name} is no CSV ({error}). Expected a header with sensor names.") from error
+            raise RecordingError(
+                f"{self._name} is not a CSV file ({error}). Expected a header with sensor names."
+            ) from error
         return lines[1:]
 
     def _begin_without_header(self, lines: list[str]) -> Readings:

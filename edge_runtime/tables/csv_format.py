@@ -63,7 +63,7 @@ def _cells(line: str, separator: str, name: str) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error as error:
-        raise RecordingError(f"{name} is no CSV ({error}). Expected a header with sensor names.") from error
+        raise RecordingError(f"{name} is not a CSV file ({error}). Expected a header with sensor names.") from error
 
 
 def _check_header(header: tuple[str, ...], name: str) -> None:

@@ -168,7 +168,7 @@ class CsvTable(Table):
             raise _unreadable(self.name, error) from error
         if max(map(len, lines), default=0) > self._longest_line:
             raise RecordingError(
-                f"{self.name} has a line longer than {self._longest_line // 1024} kB. Expected one reading a line. "
+                f"{self.name} has a line longer than {self._longest_line // 1024} kB. Expected one reading per line. "
                 f"{raised_by(_LINE_LIMIT)}"
             )
         return lines

@@ -19,7 +19,7 @@ def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequen
     """Yield blocks of a file's rows, up to the first block with a line that is not plain: `CsvLines` reads that one."""
     try:
         for batch in _scan(path, form, names, texts).collect_batches(chunk_size=_BLOCK_ROWS, maintain_order=True):
-            # polars fills short and blank lines with nulls, so the last column tells whether a line was whole.
+            # polars fills short and blank lines with nulls, so the last column shows whether a line was complete.
             if batch[form.header.names[-1]].has_nulls():
                 return
             words = tuple(batch[name].cast(pl.String).fill_null("").to_list() for name in texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LONGEST_LINE = 65_536
-"""A longer line is no reading: it is dropped as it comes, so that memory stays bounded."""
+"""A longer line is not a reading: it is dropped as it arrives, so that memory stays bounded."""
 
 
 class LineSplitter:

@@ -45,7 +45,7 @@ class Header:
 
     @property
     def annotations(self) -> tuple[str, ...]:
-        """Columns that describe the rows and are no sensors."""
+        """Columns that describe the rows and are not sensors."""
         # A column without a name is the index that data frames write.
         return tuple(name for name in self.names if not name or name.lower() in ANNOTATION_NAMES)
 

@@ -12,7 +12,7 @@ _FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%Y-%m-%
 
 
 def seconds(texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return times as seconds, NaN where a text is no time.
+    """Return times as seconds, NaN if a text is not a time.
 
     Numbers are taken as they are; ISO 8601 and ``31.12.2025 23:59:59`` count from 1970 in UTC.
 

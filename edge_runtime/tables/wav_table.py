@@ -60,7 +60,7 @@ class WavTable(Table):
 
     def _unreadable(self, error: Exception) -> RecordingError:
         return RecordingError(
-            f"cannot read {self.name}: {str(error) or 'it ends too soon'}. Expected a WAV file of PCM samples; "
+            f"cannot read {self.name}: {str(error) or 'it is truncated'}. Expected a WAV file of PCM samples; "
             "write other sound formats as 16-bit PCM."
         )
 

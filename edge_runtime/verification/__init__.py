@@ -1,1 +1,1 @@
-"""Whether a file does here what it did where it was exported."""
+"""Whether a file detects here as it did where it was exported."""

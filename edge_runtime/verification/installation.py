@@ -1,4 +1,4 @@
-"""What is installed here, which runtime opens models, and what stands in the way."""
+"""What is installed here, which runtime opens models, and any problems."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _EXTRAS = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Facts to show, and problems that keep models from running."""
+    """Facts to show, and problems that prevent models from running."""
 
     facts: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
 
 
 def examine() -> Diagnosis:
-    """Look around; imports the runtime that would be used, and nothing else."""
+    """Examine the installation; imports only the runtime that would be used."""
     facts = [
         ("saelite", _version("saelite") or "not installed as a package"),
         ("python", f"{platform.python_version()} ({platform.python_implementation()})"),
@@ -62,7 +62,7 @@ def _used(runtime: Runtime) -> str:
 
 
 def _advice() -> str:
-    """Return what to install here: not every machine has wheels of a TFLite runtime."""
+    """Return what to install here; not every machine has wheels of a TFLite runtime."""
     if sys.maxsize > 2**32:
         return "install a TFLite runtime: pip install ai-edge-litert"
     if platform.machine() in ("armv7l", "aarch64") and sys.version_info < (3, 12):

@@ -1,4 +1,4 @@
-"""How close two sets of codes and scores are: an exported file's and the float32 detector's, here or elsewhere."""
+"""Comparison of two sets of codes and scores: an exported file's and the float32 detector's."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.model_file.manifest import Parity, ParityLimits
 
-# Of what a float32 file may differ from the full model: the order of float32 sums, no more.
+# Allowed difference of a float32 file from the full model: only the order of float32 sums.
 FLOAT32_CODES_LIMIT = 1e-5
 _CLOSE = 0.05
 
 
 @dataclass(frozen=True)
 class Side:
-    """What one of the two gave for the same windows.
+    """One side's outputs for the same windows.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def compare(full: Side, file: Side) -> Parity:
 
 
 def _agree(full: FloatArray, file: FloatArray) -> BoolArray:
-    """Return where both alarm or neither does; scores this close to each other are the same on either side of 1."""
+    """Return where both alarm or neither does; scores this close to each other count as equal."""
     is_close = np.abs(full - file) <= _CLOSE * np.maximum(full, file)
     return np.asarray(((full > 1.0) == (file > 1.0)) | is_close)
 
 
 def shortfalls(parity: Parity, limits: ParityLimits) -> tuple[str, ...]:
-    """Return a sentence for each limit that is not kept.
+    """Return a sentence for each violated limit.
 
     >>> parity = Parity(100, 0.0, 1.0, 1.0, 1.0, 0.98)
     >>> shortfalls(parity, ParityLimits())
@@ -75,7 +75,7 @@ def shortfalls(parity: Parity, limits: ParityLimits) -> tuple[str, ...]:
 
 
 def correlation(a: npt.NDArray[np.floating[Any]], b: npt.NDArray[np.floating[Any]]) -> float:
-    """Return Pearson's correlation; of two equal constants it is 1.
+    """Return Pearson's correlation; 1 for two equal constants.
 
     >>> correlation(np.float32([1, 2, 3]), np.float32([2, 4, 7])).__round__(3)
     0.993
@@ -86,7 +86,7 @@ def correlation(a: npt.NDArray[np.floating[Any]], b: npt.NDArray[np.floating[Any
 
 
 def ranks(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
-    """Return the rank of each value, counted from 1; equal values share the mean of theirs.
+    """Return the rank of each value, counted from 1; equal values share their mean rank.
 
     >>> ranks(np.float32([30, 10, 20, 10]))
     array([4. , 1.5, 3. , 1.5])

@@ -1,8 +1,8 @@
-"""Repeating on the device what the exporter saw on the workstation.
+"""Repeating on the device what export measured on the workstation.
 
-A model file carries a few normal windows and some with synthetic faults, with its own codes and scores of them.
-`verify` checks the file's integrity, runs those windows here, and compares: do the same windows alarm, are the faulty
-ones ranked as before?
+A model file carries a few normal windows and some with synthetic faults, with its own codes and scores. `verify` checks
+the file's integrity, runs those windows here, and compares whether the same windows alarm and the faulty ones rank as
+before.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MOST_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class Verification:
-    """What `verify` found.
+    """The result of `verify`.
 
     Parameters
     ----------
     parity : Parity
-        Against what the file gave when it was exported, on the file's reference windows.
+        Compared with the file's outputs at export, on its reference windows.
     failures : tuple of str
-        Limits of the manifest that are not kept here; empty if all is well.
+        Limits of the manifest that are violated here; empty if there are none.
     """
 
     parity: Parity
@@ -50,7 +50,7 @@ def reference_arrays(
         Normal ones, then some with faults.
     is_faulty : ndarray of shape (n,), bool
     codes, scores : ndarray of shape (n, units) and (n,), float32
-        What the exported file gave for them.
+        The exported file's outputs for them.
     """
     count = max(2, min(_MOST_WINDOWS, _MOST_BYTES // windows[0].nbytes))
     chosen = np.unique(np.concatenate([_spread(np.flatnonzero(part), count // 2) for part in (~is_faulty, is_faulty)]))
@@ -72,11 +72,11 @@ def verify(model: ModelFile, detector: Detector) -> Verification:
     Raises
     ------
     ModelFileError
-        If the file carries none.
+        If the file has no reference windows.
     """
     if "reference_windows" not in model.arrays:
         raise ModelFileError(
-            "the file carries no reference windows to repeat: `saelite attach` made it without normal data or codes. "
+            "the file has no reference windows: `saelite attach` made it without normal data or codes. "
             "Attach it again with --normal."
         )
     windows, faulty = model.arrays["reference_windows"], model.arrays["reference_faulty"] > 0
@@ -85,7 +85,7 @@ def verify(model: ModelFile, detector: Detector) -> Verification:
     parity, limits = compare(before, here), model.manifest.parity_limits
     if faulty.any() and not faulty.all():
         parity = parity._replace(roc_auc_full=roc_auc(before.scores, faulty), roc_auc=roc_auc(here.scores, faulty))
-        # So few windows tell the area to one pair of them.
+        # With so few windows, the area is only accurate to one pair of them.
         pairs = int(faulty.sum()) * int((~faulty).sum())
         limits = ParityLimits(limits.alarm_agreement, limits.auc_loss + 1.0 / pairs)
     return Verification(parity, shortfalls(parity, limits))

@@ -51,7 +51,7 @@ def compress_some(rng: random.Random) -> None:
 
 
 def write_some(rng: random.Random) -> None:
-    """Append to a log and flush it now and then."""
+    """Append to a log and flush it at least sometimes."""
     with tempfile.TemporaryFile() as file:
         for _ in range(rng.randint(10, 40)):
             file.write(os.urandom(rng.randint(4, 256) * 1024))

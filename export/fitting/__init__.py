@@ -1,1 +1,1 @@
-"""What is fitted on a file's own outputs of normal windows: heads, attribution, limit, and the choice among them."""
+"""Everything fitted on a file's own outputs for normal windows: heads, attribution, limit, and the choice of a head."""

@@ -1,4 +1,4 @@
-"""Contiguous blocks of a recording: what is left out together when windows resemble their neighbours."""
+"""Contiguous blocks of a recording, held out together because windows resemble their neighbours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BLOCKS = 5
 
 
 def block_bounds(n: int, blocks: int = BLOCKS) -> list[tuple[int, int]]:
-    """Return first and past-the-last index of successive blocks of nearly equal length.
+    """Return the start and end (exclusive) of successive blocks of nearly equal length.
 
     >>> block_bounds(11, 3)
     [(0, 3), (3, 7), (7, 11)]
@@ -24,7 +24,7 @@ def block_bounds(n: int, blocks: int = BLOCKS) -> list[tuple[int, int]]:
 
 
 def block_variance(values: npt.NDArray[np.floating[Any]], blocks: int = 8) -> npt.NDArray[np.float64]:
-    """Return the variance of each column's block means, shape (columns,); of independent rows about blocks / n.
+    """Return the variance of each column's block means, shape (columns,); about blocks / n for independent rows.
 
     >>> drifting = np.linspace(-1, 1, 80)[:, None]
     >>> block_variance(np.concatenate([drifting, (-1.0) ** np.arange(80)[:, None]], axis=1)).round(2)
@@ -35,7 +35,7 @@ def block_variance(values: npt.NDArray[np.floating[Any]], blocks: int = 8) -> np
 
 
 def without_block(n: int, start: int, stop: int, guard: int) -> BoolArray:
-    """Return which of n windows to fit on when a block is left out, `guard` windows on either side of it as well."""
+    """Return which of n windows to fit on if a block, and `guard` windows on either side of it, are left out."""
     kept = np.ones(n, bool)
     kept[max(0, start - guard) : stop + guard] = False
     return kept

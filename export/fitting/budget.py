@@ -1,4 +1,4 @@
-"""How many false alarms somebody will put up with: ``1/week``, ``2 per day``, or a share of the readings."""
+"""The number of false alarms the user accepts: ``1/week``, ``2 per day``, or a share of the readings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PATTERN = re.compile(r"\s*([0-9.]+)\s*(?:/|per)\s*(hour|day|week|month|reading)
 
 @dataclass(frozen=True)
 class FalseAlarmBudget:
-    """Alarms that normal work may give.
+    """Number of alarms that normal work may raise.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class FalseAlarmBudget:
         return f"{self.count:g}/{self.unit}"
 
     def per_window(self, window_s: float) -> float | None:
-        """Return the alarms allowed for each window; None where the time between two windows is not known.
+        """Return the alarms allowed per window; None if the time between two windows is unknown.
 
         Parameters
         ----------

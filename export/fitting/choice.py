@@ -1,8 +1,8 @@
-"""Choosing head and smoothing without labels: which finds synthetic faults best at the alarm budget.
+"""Choosing head and smoothing without labels: the ones that find synthetic faults best at the alarm budget.
 
 Every candidate is fitted without one block of the recording and judged on that block, for each block in turn. Its limit
-is fitted on the normal scores so found; what counts is the share of faulty windows above it, so a head whose normal
-scores wander pays for that with a higher limit.
+is fitted on the resulting normal scores. The share of faulty windows above the limit counts, so a head whose normal
+scores wander pays with a higher limit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
 SPANS = (1, 5, 10, 30)
-# A costlier head must find this much more: five blocks do not tell closer ones apart (docs/training.md).
+# A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
 _TIE = 0.05
 _LEAST_WINDOWS = 20
 
@@ -48,13 +48,13 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """What people read."""
+        """The candidate in words."""
         return f"{self.head}{', drift allowed' if self.allow_drift else ''}, span {self.span}"
 
 
 @dataclass(frozen=True)
 class Tried:
-    """How a candidate did.
+    """The result of a candidate.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Tried:
     detection : float
         Share of faulty windows above the limit, mean over the faults.
     limit : Limit
-        Fitted on normal scores of blocks that were left out.
+        Fitted on normal scores of held-out blocks.
     roc_auc : float
         Raw scores of normal windows against those of faulty ones.
     """
@@ -76,7 +76,7 @@ class Tried:
 def score_left_out(
     outputs: FileOutputs, faults: tuple[Fault, ...], head: str, *, allow_drift: bool, guard: int
 ) -> tuple[Floats, list[Floats]]:
-    """Return raw scores of all normal windows and of each fault's, by heads that did not see their block.
+    """Return raw scores of all normal windows and of each fault's windows, by heads fitted without their block.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
     *,
     allow_drift: bool = False,
 ) -> list[Tried]:
-    """Judge one head with several smoothing spans, its limits fitted on the `usual` windows, shape (n,), bool."""
+    """Evaluate one head with several smoothing spans; limits are fitted on the `usual` windows, shape (n,), bool."""
     normal, faulty = scores
     tried, roc_auc = [], _roc_auc(normal, faulty)
     for span in spans:
@@ -132,21 +132,21 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
 
 
 def smooth(scores: Floats, span: int, level: float | None = None) -> Floats:
-    """Return smoothed scores, going on from a level."""
+    """Return smoothed scores, starting from a level."""
     smoother = Smoother(span)
     smoother.level = level
     return smoother.update_many(np.asarray(scores, np.float32)).astype(np.float64)
 
 
 def best(tried: list[Tried]) -> Tried:
-    """Return the candidate with the highest detection; of the heads within 0.05 of it the cheapest on the device."""
+    """Return the candidate with the highest detection; among heads within 0.05 of it, the cheapest on the device."""
     top = max(one.detection for one in tried)
     good = [one for one in tried if one.detection >= top - _TIE]
     return min(good, key=lambda one: (_cost(one.candidate.head), -one.detection))
 
 
 def _cost(head: str) -> int:
-    """Order heads by what a device computes for them."""
+    """Return a sort key of heads by their cost on the device."""
     return 2 * needs_decoder(head) + needs_network(head) + (head in ("modes", "codebook"))
 
 

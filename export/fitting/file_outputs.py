@@ -1,4 +1,4 @@
-"""What a file's network gives for the normal windows and for the same windows with synthetic faults in them."""
+"""Outputs of a file's network for the normal windows, and for the same windows with synthetic faults."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Fault:
         A key of `export.fitting.synthetic_faults.FAULTS`.
     sensor : int
     block : int
-        Block of the recording that the stretch is cut from.
+        Block of the recording from which the stretch is cut.
     start, stop : int
         The stretch among the normal windows.
     windows : ndarray of shape (m, window, sensors), float32
@@ -53,7 +53,7 @@ class FileOutputs:
     faulty : tuple of mapping
         The same for the windows of each fault.
     usual : ndarray of shape (n,), bool
-        Normal windows to fit on: without the few that are far out, as in a faulty minute that was recorded as well.
+        Normal windows to fit on, without the few extreme ones, such as a faulty minute within the recording.
     """
 
     normal: Parts
@@ -94,9 +94,9 @@ def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fa
 def file_outputs(
     run: Callable[[FloatArray], Parts], windows: FloatArray, faults: tuple[Fault, ...], *, is_series: bool
 ) -> FileOutputs:
-    """Run all windows at once, as each run starts an interpreter of its own.
+    """Run all windows at once, because each run starts its own interpreter.
 
-    Of rows without order in time all are fitted on: there a few far ones are as likely the tail as an accident.
+    Rows without time order are all fitted on: a few extreme ones there are as likely a tail as an accident.
     """
     parts = run(np.concatenate([windows, *(fault.windows for fault in faults)]))
     edges = np.cumsum([len(windows), *(len(fault.windows) for fault in faults)])

@@ -12,11 +12,11 @@ from edge_runtime.signal.features import rows_of
 from edge_runtime.signal.preprocessing import Preprocessing
 
 Floats = npt.NDArray[np.float64]
-# More than for scoring: what a sensor should read must not rest on directions that hardly vary.
+# More than for scoring: expected values must not depend on directions that hardly vary.
 _SHRINKAGE = 1e-2
-# A matrix of more inputs than these is larger than the network: each of them is then judged by itself.
+# A matrix of more inputs than this is larger than the network; each input is then judged on its own.
 _MOST_INPUTS = 256
-# Of the mean variance: an input that never moved on normal windows is no reason to divide by zero.
+# Relative to the mean variance: avoids a division by zero for inputs that are constant on normal windows.
 _VARIANCE_FLOOR = 1e-4
 
 
@@ -29,29 +29,29 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
         Scaled inputs.
     preprocessing : Preprocessing
     mode : ndarray of shape (n,), int
-        Which of the modes each window is in; all 0 where there are none.
+        The mode of each window; all 0 if there is only one.
     modes : int
-        How many there are; one that no window is in is taken to be like all of them.
+        Number of modes; a mode without windows is fitted on all windows.
     """
     x, levels = inputs.astype(np.float64), _levels(preprocessing)
     by_mode, fitted = [x[mode == number] if (mode == number).any() else x for number in range(modes)], []
     if x.shape[1] > _MOST_INPUTS:
         return _independent(by_mode)
-    # About each mode's own mean: how far modes are apart is no spread within any.
+    # Relative to each mode's own mean: the distance between modes is not a spread within them.
     pooled = _covariance(np.concatenate([rows - rows.mean(axis=0) for rows in by_mode]))
     for rows in by_mode:
         covariance = (len(rows) * _covariance(rows) + x.shape[1] * pooled) / (len(rows) + x.shape[1])
         fitted.append((rows.mean(axis=0), *_maps(np.linalg.inv(covariance), preprocessing.sensors, levels)))
     means, blames, shifts = (np.array([one[part] for one in fitted]) for part in range(3))
     base = _level_bias(preprocessing, levels)
-    # The level that is there less the shift: one affine map of x - mean, for each mode.
+    # The actual level minus the shift: one affine map of x - mean per mode.
     level = levels[None] - shifts
     bias = base + means @ levels
     return Attribution(*(np.ascontiguousarray(part, np.float32) for part in (means, blames, level, bias)))
 
 
 def _independent(by_mode: list[Floats]) -> Attribution:
-    """Return the attribution of inputs that say nothing of each other; it knows no levels to expect."""
+    """Return the attribution for inputs treated as independent, without expected values."""
     floor = _VARIANCE_FLOOR * max(float(np.concatenate(by_mode).var(axis=0).mean()), 1e-12)
     means = np.array([rows.mean(axis=0) for rows in by_mode], np.float32)
     blame = np.array([1.0 / np.sqrt(np.maximum(rows.var(axis=0), floor)) for rows in by_mode], np.float32)
@@ -62,7 +62,7 @@ def _independent(by_mode: list[Floats]) -> Attribution:
 def fit_bands(
     attribution: Attribution, inputs: FloatArray, preprocessing: Preprocessing, mode: Modes
 ) -> tuple[float, ...]:
-    """Return the standard deviation of each sensor's level around what was expected of it; empty where none is.
+    """Return the standard deviation of each sensor's level around its expected value; empty if there is none.
 
     Parameters
     ----------
@@ -77,12 +77,12 @@ def fit_bands(
 
 
 def mode_count_of(head: Head) -> int:
-    """Return how many modes a head knows, 1 for a head that knows none."""
+    """Return the number of modes of a head; 1 if it has none."""
     return len(head.whitening) if head.kind == "modes" else 1
 
 
 def modes_of(head: Head, inputs: FloatArray) -> Modes:
-    """Return the mode of each window, all 0 for a head that knows none."""
+    """Return the mode of each window; all 0 if the head has none."""
     if head.kind != "modes":
         return np.zeros(len(inputs), np.intp)
     return np.asarray(head.distances({"inputs": inputs}).argmin(axis=1))
@@ -109,9 +109,9 @@ def _maps(precision: Floats, sensors: int, levels: Floats) -> tuple[Floats, Floa
 
 
 def _levels(preprocessing: Preprocessing) -> Floats:
-    """Return the map from inputs to each sensor's mean over the window in its own unit, less a constant, (d, S).
+    """Return the map from inputs to each sensor's mean over the window in its own unit, up to a constant, (d, S).
 
-    Of width 0 where no feature tells a level.
+    Its width is 0 if no feature carries a level.
     """
     sensors, row = preprocessing.sensors, 0
     weights = np.zeros((preprocessing.inputs_per_sensor, sensors))
@@ -126,7 +126,7 @@ def _levels(preprocessing: Preprocessing) -> Floats:
 
 
 def _level_bias(preprocessing: Preprocessing, levels: Floats) -> Floats:
-    """Return what `_levels` leaves out, shape (S,)."""
+    """Return the constants that `_levels` leaves out, shape (S,)."""
     if not levels.shape[1]:
         return np.zeros(0)
     center = np.asarray(preprocessing.feature_center or np.zeros(preprocessing.inputs))

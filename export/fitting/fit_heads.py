@@ -1,4 +1,4 @@
-"""Fitting the scoring heads on what the file's network gives for normal windows."""
+"""Fitting the scoring heads on the outputs of the file's network for normal windows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from edge_runtime.inference.heads import PARTS, Head
 from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
 Floats = npt.NDArray[np.float64]
-# A variable that never moves on normal windows (a dead unit) would be divided by zero; this floor, relative
-# to the mean variance, gives it the say of a well-behaved variable instead of an unbounded one.
+# A variable that is constant on normal windows (a dead unit) would cause a division by zero. This floor, relative
+# to the mean variance, bounds its influence to that of an ordinary variable.
 _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
 _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
 # Weight of the plain inputs beside the whitened layers in a codebook: whitening alone forgets which directions normal
-# windows vary in, and prototypes of inputs alone forget how the sensors hang together (figures in docs/training.md).
+# windows vary in, and prototypes of inputs alone forget how the sensors relate (figures in
+# docs/concepts/scoring.md).
 _INPUT_WEIGHT = 3.0
 _CLUSTERED_WINDOWS = 5000
 _MODES = (2, 3, 4, 6, 8, 12)
 _SHORTEST_STAY = 10
-# A variable whose block means vary by more than this share of its variance drifts; what it drifted in the recording it
-# is allowed again, so many times over in variance.
+# A variable drifts if its block means vary by more than this share of its variance. The head then allows it the
+# variance of that drift again, multiplied by this allowance.
 DRIFTING, _DRIFT_ALLOWANCE = 0.4, 3.0
 
 
@@ -40,14 +41,14 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = 
     parts : mapping
         Arrays of shape (n, width), as `edge_runtime.inference.heads.Head.score` takes them; windows in time order.
     allow_drift : bool
-        Whether variables that drift through the recording count for less: their variance is taken as larger by three
-        times the variance of their block means.
+        Whether variables that drift through the recording count less: three times the variance of their block means is
+        added to their variance.
 
     Notes
     -----
-    The covariance is shrunk towards a multiple of the identity in correlation space, by as much as Ledoit and
-    Wolf (2004, A well-conditioned estimator for large-dimensional covariance matrices) advise but by 1/1000 at
-    most: anomalies show where normal windows hardly vary, and more shrinking hides them there. Its inverse
+    The covariance is shrunk towards a multiple of the identity in correlation space, by the
+    coefficient of Ledoit and Wolf (2004, A well-conditioned estimator for large-dimensional covariance matrices), at
+    most 1/1000: anomalies show where normal windows hardly vary, and more shrinkage hides them there. Its inverse
     square root is symmetric (ZCA-cor: Kessy, Lewin and Strimmer, 2018, Optimal whitening and decorrelation).
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
@@ -105,7 +106,7 @@ def _clusters(points: Floats, count: int) -> KMeans:
 
 
 def _modes(x: Floats) -> Head:
-    """Fit one centre and one whitening per mode; how many modes there are, blocked likelihood says."""
+    """Fit one centre and one whitening per mode; blocked likelihood decides the number of modes."""
     count = mode_count(x)
     mean, mixture = x.mean(axis=0), _Mixture(x, count)
     whitenings = np.array([_inverse_root_of(covariance) for covariance in mixture.covariances])
@@ -114,7 +115,7 @@ def _modes(x: Floats) -> Head:
 
 
 def mode_count(x: Floats) -> int:
-    """Return the number of modes under which blocks left out are most likely; 1 where more do not help.
+    """Return the number of modes under which held-out blocks are most likely; 1 if more do not help.
 
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
     that is seen only once is a drift.
@@ -137,7 +138,7 @@ def mode_count(x: Floats) -> int:
 
 
 def _stays(x: Floats, count: int) -> bool:
-    """Return whether windows of one cluster follow each other, ten on average, and come back: else it is a drift."""
+    """Return whether clusters last, ten windows on average, and recur; otherwise they are a drift."""
     labels = _clusters(x, count).predict(x)
     changes = int((np.diff(labels) != 0).sum())
     seen = [set(labels[start:stop].tolist()) for start, stop in block_bounds(len(x))]
@@ -146,7 +147,7 @@ def _stays(x: Floats, count: int) -> bool:
 
 
 class _Mixture:
-    """k-means clusters as Gaussians, their covariances drawn towards the pooled one where a cluster is small."""
+    """k-means clusters as Gaussians, with the covariances of small clusters shrunk towards the pooled one."""
 
     def __init__(self, x: Floats, count: int) -> None:
         clusters = _clusters(x, count)

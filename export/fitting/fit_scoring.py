@@ -1,4 +1,4 @@
-"""How a file will score: head, smoothing, following mean and limit, chosen and fitted on its own outputs."""
+"""How a file scores: head, smoothing, mean tracking and limit, chosen and fitted on its own outputs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from export.fitting.fit_heads import DRIFTING, mode_count
 from export.fitting.limit import Limit
 
 Floats = npt.NDArray[np.float64]
-# Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head that did not
-# see a block finds it better reconstructed than what will come, and the limit would be too low.
+# Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head fitted without
+# a block finds it better reconstructed than future data, and the limit would be too low.
 _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
-# A drift is followed within a hundred readings. The limit is fitted without following, so it errs on the quiet side.
+# The mean follows a drift within a hundred readings. The limit is fitted without it, so it errs on the quiet side.
 _MEAN_RATE = 0.01
 
 
 @dataclass(frozen=True)
 class FittedScoring:
-    """All that turns network outputs into judged scores.
+    """Everything that turns network outputs into scores and decisions.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ class FittedScoring:
     bands : tuple of float
         See `edge_runtime.model_file.manifest.Manifest`.
     limit : Limit
-        Of the scores before they were scaled.
+        Limit of the scores before normalisation.
     roc_auc : float
-        Normal windows against synthetic faults, scored by heads that saw neither.
+        Normal windows against synthetic faults, scored by heads fitted on neither.
     tried : tuple of HeadTried
         The best first.
     """
@@ -61,18 +61,18 @@ class FittedScoring:
 
 @dataclass(frozen=True)
 class Fitting:
-    """What scorings of one run have in common.
+    """What the scorings of one run share.
 
     Parameters
     ----------
     faults : tuple of Fault
-        The faults whose outputs are among a file's.
+        The faults that a file's outputs include.
     spec : DetectorSpec
         Its scoring is what was asked for; what it leaves open is chosen.
     alarms_per_window : float or None
         See `export.fitting.limit.fit_limit`.
     is_series : bool
-        Without order in time there is nothing to smooth or follow.
+        Without time order there is no smoothing and no mean tracking.
     """
 
     faults: tuple[Fault, ...]
@@ -80,7 +80,7 @@ class Fitting:
     alarms_per_window: float | None
     is_series: bool
 
-    # Products this small are slower on several threads, and much slower where other processes want them as well.
+    # Products this small are slower on several threads, and much slower if other processes compete for the cores.
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def choose(self, outputs: FileOutputs) -> FittedScoring:
         """Choose and fit on a file's outputs."""
@@ -99,7 +99,7 @@ class Fitting:
 
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
-        """Fit on other outputs what was chosen on some."""
+        """Fit an earlier choice on other outputs."""
         candidate = like.candidate
         tried = self._try(outputs, candidate.head, (candidate.span,), allow_drift=candidate.allow_drift)
         return self._fit(outputs, tried[0], like.scoring.mean_rate, tried)
@@ -136,7 +136,7 @@ def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: b
     if not is_series:
         return [(_TABLE_HEAD, False)]
     inputs = outputs.normal["inputs"]
-    # One number at a time has no shape for a network to learn.
+    # A single number per window has no structure for a network to learn.
     heads = [(head, False) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
     if modes > 1:
         return [*heads, ("modes", False)]
@@ -149,7 +149,7 @@ def _left_out(
 ) -> tuple[Floats, list[Floats]]:
     if can_leave_out(len(outputs.normal["inputs"])):
         return score_left_out(outputs, faults, head, allow_drift=allow_drift, guard=guard)
-    # Too few windows to leave any out: their own scores are all there is, and the limit's t is as wide as that.
+    # Too few windows to hold any out: only their own scores are available, and the t-limit is correspondingly wide.
     fitted = fit_on_all(outputs, Candidate(head, allow_drift))
     return fitted.score(outputs.normal).astype(np.float64), [
         fitted.score(one).astype(np.float64) for one in outputs.faulty
@@ -157,7 +157,7 @@ def _left_out(
 
 
 def _mean_rate(wish: Scoring, candidate: Candidate, modes: int, *, is_series: bool) -> float:
-    """Return how fast the mean follows: machines drift, but one that changes modes must not be followed."""
+    """Return the rate of mean tracking: machines drift, but the mean must not follow a change of modes."""
     if wish.mean_rate >= 0:
         return wish.mean_rate
     return _MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0

@@ -1,8 +1,8 @@
-"""The limit of the smoothed score that keeps a false-alarm budget, and what can honestly be promised.
+"""The limit of the smoothed score for a false-alarm budget, and the promise that the data support.
 
 Scores of windows that were fitted on are too low, and smoothed scores resemble their neighbours: a quantile of them
-promises nothing. So each block of the recording is scored by a head fitted on the others, and the limit is read off
-Student's t on the logarithms of these scores, with as many degrees of freedom as there are independent scores::
+promises nothing. So each block of the recording is scored by a head fitted on the others, and Student's t on the
+logarithms of these scores gives the limit, with the number of independent scores for its degrees of freedom::
 
     limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
 
@@ -30,13 +30,13 @@ _TINY = 1e-30
 _FEWEST = 3.0
 _UNCORRELATED = 0.05
 _MOST_SHARE = 0.2
-# What n independent scores show nothing of cannot be promised: the tail is followed to ten times as rare.
+# n independent scores cannot support any promise: the tail is extrapolated to a rate of 1 / (10 n), no further.
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
-# A sensor that hardly ever moves has scores of nothing; in units of their limit everything would be infinite.
+# A sensor that hardly ever changes scores zero; in units of such a limit everything would be infinite.
 _SMALLEST_LOG, _LARGEST_LOG = -7.0, 80.0
-# Student's t of fewer degrees of freedom is so wide that nothing would ever alarm.
+# With fewer degrees of freedom, Student's t is so wide that nothing would ever alarm.
 _LEAST_FREEDOM = 10.0
 
 
@@ -57,9 +57,9 @@ class Limit:
     share_upper : float
         The same at 95 % confidence.
     share_wanted : float
-        What the budget asked for; below `share` where the recording is too short to promise it.
+        The share that the budget allows; below `share` if the recording is too short to promise it.
     run_length : float
-        Windows that an alarm stays above the limit.
+        Mean number of windows that an alarm stays above the limit.
     """
 
     value: float
@@ -72,12 +72,12 @@ class Limit:
 
     @property
     def windows_needed(self) -> float:
-        """Normal windows that would be enough to promise what was wanted."""
+        """Number of normal windows needed to promise the budget."""
         return self.n_windows / self.n_effective / (_EXTRAPOLATION * self.share_wanted)
 
 
 def effective_size(values: Floats) -> float:
-    """Return how many independent values so many autocorrelated ones are worth.
+    """Return the effective number of independent values among autocorrelated ones.
 
     >>> rng = np.random.default_rng(0)
     >>> white = rng.normal(size=4000)
@@ -105,7 +105,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     scores : ndarray of shape (n,), float64
         In time order.
     alarms_per_window : float or None
-        The budget: alarms for each window scored. None asks for as much as the recording can promise.
+        The budget: alarms per window scored. None asks for the lowest rate that the recording can promise.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     logs = np.log(np.maximum(np.asarray(scores, np.float64), _TINY))
     n = effective_size(logs)
     run_length = _run_length(logs, alarms_per_window or 1.0 / (_EXTRAPOLATION * n))
-    # Where slow wandering leaves hardly any independent score, at least one alarm in as long as was recorded.
+    # If slow wandering leaves hardly any independent scores: at least one alarm per length of the recording.
     floor = min(1.0 / (_EXTRAPOLATION * n), run_length / len(logs))
     wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
     share = min(max(wanted, floor), _MOST_SHARE)
@@ -144,9 +144,9 @@ def _run_length(logs: Floats, share: float) -> float:
 
 
 def _tail_limit(logs: Floats, n: float, share: float) -> float:
-    """Return where an exponential tail leaves `share` above it; lower than any where too few scores tell of a tail.
+    """Return the level that an exponential tail exceeds with probability `share`; -inf if there are too few scores.
 
-    Logarithms of smoothed scores are often skewed: where the highest tenth says so, it decides.
+    Logarithms of smoothed scores are often skewed; the highest tenth shows how much.
     """
     if n * _TAIL < _LEAST_IN_TAIL or share >= _TAIL:
         return -np.inf

@@ -1,4 +1,4 @@
-"""A few faulty minutes among the normal windows: found by their own distance, and left out of the fit."""
+"""Faulty minutes among the normal windows, found by their distance and left out of the fit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TINY = 1e-12
 
 
 def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
-    """Return which windows to fit on, shape (n,): all but those far out from the bulk, a tenth at most.
+    """Return which windows to fit on, shape (n,): all but the extreme ones, at most a tenth.
 
-    Far out is six robust standard deviations of the logarithm of T²: nothing that a heavy tail of normal work reaches.
-    What is far out again and again, in most parts of the recording, is a way the machine works: it stays.
+    Extreme means six robust standard deviations of the logarithm of T², beyond any heavy tail of normal work. A
+    state that is extreme repeatedly, in most parts of the recording, is a mode of the machine and stays.
 
     The bulk is found by fitting T² of the inputs on the nearer windows and looking again, a few times, as the minimum
     covariance determinant does (Rousseeuw and Van Driessen, 1999, A fast algorithm for the minimum covariance

@@ -1,4 +1,4 @@
-"""Synthetic faults: what breaks in machines, put into stretches of normal windows, one sensor at a time."""
+"""Synthetic faults, added to stretches of normal windows, one sensor at a time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ FAULTS: Mapping[str, Fault] = {
 
 
 def with_fault(name: str, windows: FloatArray, sensor: int, scale: float, rng: np.random.Generator) -> FloatArray:
-    """Return successive raw windows, shape (n, window, sensors), with one sensor at fault; the others are as they were.
+    """Return successive raw windows, shape (n, window, sensors), with one faulty sensor; the others are unchanged.
 
     Parameters
     ----------

@@ -9,7 +9,8 @@ import click
 
 from edge_runtime.errors import missing_extra
 from saelite.console_tables import size, table
-from saelite.options import NamesType, NumbersType, sign_option
+from saelite.option_types import NamesType, NumbersType
+from saelite.options import sign_option
 
 if TYPE_CHECKING:
     from edge_runtime.model_file.container import ModelFile
@@ -23,32 +24,38 @@ _PATH = click.Path(path_type=Path)
 @click.option("-o", "--output", type=_PATH, required=True, help="Model file to write.")
 @click.option("--log", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="The compiler's log.")
 @click.option("--normal", type=_PATH, metavar="RECORDING",
-              help="Normal data, raw: .csv, .npy or .npz. What is not said by hand is fitted on them.")  # fmt: skip
+              help="Unscaled normal data: .csv, .npy or .npz. What no option sets is fitted on them.")  # fmt: skip
 @click.option(
-    "--sensors", type=NamesType(), default=(), help="In the graph's order.  [default: the recording's columns]"
+    "--sensors",
+    type=NamesType(),
+    default=(),
+    help="Sensor names in the graph's order.  [default: the recording's columns]",
 )
-@click.option("--window", type=click.IntRange(1), help="Readings the graph sees at once.  [default: by its shape]")
+@click.option(
+    "--window", type=click.IntRange(1), help="Readings the graph takes at once.  [default: from its input shape]"
+)
 @click.option("--scaling", type=click.Choice(["none", "standard"]), default="none", show_default=True,
-              help="What the graph takes: raw values, or less the mean, by the deviation of normal data.")  # fmt: skip
-@click.option("--center", type=NumbersType(), default=(), help="Of each sensor, instead of --scaling.")
+              help="Input of the graph: raw values, or values standardised on the normal data.")  # fmt: skip
+@click.option("--center", type=NumbersType(), default=(), help="Centre of each sensor, instead of --scaling.")
 @click.option(
-    "--scale", type=NumbersType(), default=(), help="Of each sensor: the graph takes (value - center) / scale."
+    "--scale", type=NumbersType(), default=(), help="Scale of each sensor: the graph takes (value - center) / scale."
 )
-@click.option("--reconstruction", default="", metavar="NAME", help="Output that is the reconstruction.")
-@click.option("--codes", default="", metavar="NAME", help="Output that is the codes.")
+@click.option("--reconstruction", default="", metavar="NAME", help="Name of the output that holds the reconstruction.")
+@click.option("--codes", default="", metavar="NAME", help="Name of the output that holds the codes.")
 @click.option("--head", type=click.Choice(["spe", "residual", "joint", "t2", "t2x"]),
-              help="How the score is made, see docs/training.md.  [default: spe, t2 for an encoder alone]")  # fmt: skip
+              help="Scoring head, see docs/concepts/scoring.md.  [default: spe; t2 for an encoder alone]")  # fmt: skip
 @click.option("--head-file", type=_PATH, help="Fitted head: .npz with mean and whitening.")
-@click.option("--threshold", type=float, help="Limit of the score.  [default: fitted on normal data]")
+@click.option("--threshold", type=float, help="Threshold of the score.  [default: fitted on the normal data]")
 @sign_option
 def attach(
     model: Path, compiled: Path | None, output: Path, log: Path | None, key: Path | None, **by_hand: Any
 ) -> None:
-    """Put a manifest onto a graph that has none: one compiled for the Edge TPU, or one that is not ours.
+    """Add a manifest to a graph that has none: one compiled for the Edge TPU, or one made by another tool.
 
-    With COMPILED, what edgetpu_compiler made of MODEL elsewhere: the compiler keeps the graph and drops the manifest,
-    which MODEL still has. Without it MODEL is any .tflite autoencoder, float32 or int8 at its ends: what its values
-    mean is given by hand or fitted on normal data. The graph stays as it is; a signature has to be made anew.
+    COMPILED is the output of edgetpu_compiler for MODEL. The compiler keeps the graph but drops the manifest, which is
+    taken from MODEL. Without COMPILED, MODEL is any .tflite autoencoder with float32 or int8 inputs and outputs; the
+    meaning of its values is given by options or fitted on normal data. The graph is not changed. A signature must be
+    made again.
 
     \b
     Examples:

@@ -24,13 +24,21 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--skab", type=_FOLDER, metavar="DIR", help="Folder of SKAB's CSV files.")
 @click.option("--adbench", type=_FOLDER, metavar="DIR", help="Folder of ADBench's .npz files.")
 @click.option("--tep", type=_FOLDER, metavar="DIR", help="Folder of the Tennessee Eastman process's CSV files.")
-@click.option("--nab", type=_FOLDER, metavar="DIR", help="Folder of NAB's CSV files, with a column anomaly.")
-@click.option("--machines", is_flag=True, help="Simulated machines; no files needed.")
+@click.option("--nab", type=_FOLDER, metavar="DIR", help="Folder of NAB's CSV files with a column named anomaly.")
+@click.option("--machines", is_flag=True, help="Use simulated machines; needs no files.")
 @click.option("--csv", type=_FOLDER, metavar="DIR", help="Folder of labelled CSV recordings.")
-@click.option("--label", metavar="COLUMN", help="Column of --csv that says whether a row is anomalous.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Trainings of each, seeds 0, 1, …")
-@click.option("--fit-times", is_flag=True, help="Learn --adbench beside PyOD's autoencoder instead: time and ROC-AUC.")
-@click.option("--json", "json_file", type=_FOLDER, metavar="FILE", help="Write JSON as well.")
+@click.option("--label", metavar="COLUMN", help="Label column of the files in --csv: whether a row is anomalous.")
+@click.option(
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of trainings of each recording, with seeds 0, 1, …",
+)
+@click.option(
+    "--fit-times", is_flag=True, help="Compare training time and ROC-AUC on --adbench with PyOD's autoencoder instead."
+)
+@click.option("--json", "json_file", type=_FOLDER, metavar="FILE", help="Also write the figures as JSON.")
 def accuracy(
     skab: Path | None,
     adbench: Path | None,
@@ -43,13 +51,12 @@ def accuracy(
     fit_times: bool,
     json_file: Path | None,
 ) -> None:
-    """Measure detection on a collection, by the files a device would run.
+    """Measure detection on a collection, with the files a device would run.
 
-    Each recording or table is learnt from scratch by the product's defaults, exported to int8 and to float32, and
-    scored by the device's runtime, rows in order. Beside it: the same network untrained, and Mahalanobis distance, PCA,
-    k nearest neighbours and isolation forest on the same inputs, smoothing and limit rule. Labels are used for the
-    figures alone; with --csv they also say where the first anomaly is, and the first half of the rows before it is
-    learnt.
+    Each recording or table is learnt from scratch with the product's defaults, exported to int8 and to float32, and
+    scored in order by the device's runtime. For comparison: the same network untrained, and Mahalanobis distance, PCA,
+    k nearest neighbours and isolation forest with the same inputs, smoothing and limit rule. Labels are used only for
+    the figures. With --csv they also locate the first anomaly; the first half of the rows before it is learnt.
 
     \b
     Examples:
@@ -63,8 +70,8 @@ def accuracy(
     folders = {"--skab": skab, "--adbench": adbench, "--tep": tep, "--nab": nab, "--csv": csv}
     _check({name for name, folder in folders.items() if folder is not None}, label, machines=machines)
     if fit_times and adbench is None:
-        raise UsageError("--fit-times goes with --adbench DIR.")
-    # As on a device, and so that runs beside each other do not take turns on every core.
+        raise UsageError("--fit-times needs --adbench DIR.")
+    # As on a device, and so that parallel runs do not compete for every core.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     require_workstation("bench accuracy")
     with step_progress() as on_step:
@@ -86,9 +93,7 @@ def _check(named: set[str], label: str | None, *, machines: bool) -> None:
             f"--label COLUMN. Received: {', '.join(sorted(named) + ['--machines'] * machines) or 'none'}"
         )
     if ("--csv" in named) != (label is not None):
-        raise UsageError(
-            "--csv DIR and --label COLUMN belong together: without labels there is nothing to compare with."
-        )
+        raise UsageError("--csv DIR and --label COLUMN need each other: without labels there is nothing to measure.")
 
 
 def _fit_times(folder: Path, json_file: Path | None, on_step: Callable[[str], None]) -> None:

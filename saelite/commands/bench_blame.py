@@ -16,16 +16,22 @@ _FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--tep", type=_FOLDER, metavar="DIR", help="The Tennessee Eastman process's normal runs as well.")
-@click.option("--skab", type=_FOLDER, metavar="DIR", help="SKAB's normal recording as well.")
-@click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Machines and trainings, 0, 1, …")
-@click.option("--json", "json_file", type=_FOLDER, metavar="FILE", help="Write JSON as well.")
+@click.option("--tep", type=_FOLDER, metavar="DIR", help="Also use the Tennessee Eastman process's normal runs.")
+@click.option("--skab", type=_FOLDER, metavar="DIR", help="Also use SKAB's normal recording.")
+@click.option(
+    "--seeds",
+    default=3,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Number of machines and trainings, with seeds 0, 1, …",
+)
+@click.option("--json", "json_file", type=_FOLDER, metavar="FILE", help="Also write the figures as JSON.")
 def blame(tep: Path | None, skab: Path | None, seeds: int, json_file: Path | None) -> None:
-    """Measure how often an alarm names the right sensor, by the product's defaults.
+    """Measure how often an alarm names the right sensor, with the product's defaults.
 
-    Simulated machines of 20 sensors are learnt, and each sensor in turn is biased, stuck, noisy or decorrelated. Of the
-    windows in alarm that the fault fills, the shares that name the faulty sensor first and in the first three are
-    printed.
+    Simulated machines of 20 sensors are learnt, and each sensor in turn is biased, stuck, noisy or decorrelated. Among
+    the windows in alarm that the fault fills, prints how often the faulty sensor is named first, and among the first
+    three.
 
     \b
     Examples:

@@ -18,35 +18,39 @@ _FILE = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("model", type=_FILE)
-@click.option("--full", type=_FILE, metavar="RUN", help="Run folder of the full model to compare.")
-@click.option("--quick", is_flag=True, help="Half a second a row, whatever the next three say, and no throughput.")
-@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+@click.option("--full", type=_FILE, metavar="RUN", help="Run folder of the full model to compare with.")
+@click.option(
+    "--quick", is_flag=True, help="Half a second per row and no throughput; overrides the next three options."
+)
+@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Number of rounds, in turn.")
 @click.option("--round-s", default=0.05, show_default=True, type=click.FloatRange(0.001), help="Seconds per round.")
-@click.option("--calls", default=1000, show_default=True, type=click.IntRange(0), help="Calls per row at least.")
+@click.option(
+    "--calls", default=1000, show_default=True, type=click.IntRange(0), help="Minimum number of calls per row."
+)
 @click.option(
     "--accelerator",
     "accelerators",
     multiple=True,
     metavar="NAME",
-    help="Also measure the detector on this one, as in saelite run; may be given again. Edge TPUs that are "
-    "plugged in are measured without it.",
+    help="Also measure the detector on this accelerator, named as in saelite run; repeatable. Connected Edge TPUs "
+    "are always measured.",
 )
-@click.option("--throughput/--no-throughput", default=True, help="Measure batch sizes and numbers of threads too.")
+@click.option("--throughput/--no-throughput", default=True, help="Also measure batch sizes and thread counts.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all figures as JSON.")
 @click.option("--plot", type=_FILE, metavar="FILE", help="Write a plot (.png or .svg).")
-@click.option("--compare", type=_FILE, metavar="FILE", help="Say what became slower since this JSON was written.")
-@click.option("--import-full", type=_FILE, metavar="FILE", help="Show the figures of another machine's JSON as well.")
+@click.option("--compare", type=_FILE, metavar="FILE", help="Report what became slower since this JSON was written.")
+@click.option("--import-full", type=_FILE, metavar="FILE", help="Also show the figures in another machine's JSON.")
 def latency(
     model: Path, full: Path | None, rounds: int, round_s: float, calls: int, accelerators: tuple[str, ...],
     *, quick: bool, throughput: bool, json_file: Path | None, plot: Path | None, compare: Path | None,
     import_full: Path | None,
 ) -> None:  # fmt: skip
-    """Measure latency, throughput, memory and start on this machine, beside the full model where there is one.
+    """Measure latency, throughput, memory and start-up time on this machine, beside the full model if there is one.
 
-    Each row is measured in a process of its own, pinned to one core, warmed up until its times are stable, in rounds
-    by turns. Rounds in which the core itself was slow, as a fixed loop of integers tells, do not count; what else the
-    machine does stays in the figures. A row that cannot be measured says why and the others go on; the exit code is
-    1 only if the model runs nowhere. On a device without tensorflow, leave out --full.
+    Each row runs in its own process, pinned to one core and warmed up until its times are stable; rows take turns in
+    rounds. A fixed loop of integer operations shows when the core itself was slow; such rounds do not count. Delays
+    caused by other processes stay in the figures. A row that cannot be measured says why; the others continue. The exit
+    code is 1 only if the model runs nowhere. On a device without tensorflow, leave out --full.
 
     \b
     Example:
@@ -82,7 +86,7 @@ def latency(
         benchmark = replace(benchmark, imported=(imported,))
     show(benchmark)
     if full is None:
-        click.echo("\nThe full model's rows need tensorflow and its run folder: on a workstation, add --full RUN.")
+        click.echo("\nTo compare with the full model, add --full RUN on a workstation; which needs tensorflow.")
     if imported is not None:
         _show_imported(benchmark, imported)
     if old is not None:
@@ -110,7 +114,7 @@ def _show_imported(here: Benchmark, there: Benchmark) -> None:
     click.echo(f"\nFrom {'a machine of the same kind' if is_same else 'ANOTHER MACHINE'}, {there.machine.processor}, "
                f"{there.machine.date}:")  # fmt: skip
     if not is_same:
-        click.echo("its times must not be compared with those above; its ratios are its own.")
+        click.echo("do not compare its times with those above; its ratios are relative to its own detector.")
     show(there)
 
 
@@ -122,7 +126,7 @@ def _show_changes(old: Benchmark, new: Benchmark) -> None:
         click.echo("\nThe two benchmarks have no rows in common.")
         return
     cells = [(it.title, f"{it.before:.3g}", f"{it.after:.3g}", f"{it.ratio:.2f}", it.verdict) for it in found]
-    click.echo(f"\nSince {old.machine.date}, in times the yardstick's")
+    click.echo(f"\nSince {old.machine.date}, in multiples of the yardstick's time")
     click.echo(table([("what", "before", "now", "ratio", "verdict"), *cells], header=True))
     if old.machine.identity != new.machine.identity:
-        click.echo("The old figures are another machine's: only large changes mean anything.")
+        click.echo("The old figures come from another machine: only large changes are significant.")

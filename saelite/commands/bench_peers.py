@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 @click.option("--recording", type=click.Path(path_type=Path), metavar="CSV",
               help="Labelled recording.  [default: the bundled one]")  # fmt: skip
 @click.option("--normal-rows", default=2400, show_default=True, type=click.IntRange(100),
-              help="So many first rows are normal and learned from; the rest is scored.")  # fmt: skip
-@click.option("--quick", is_flag=True, help="Half a second a row, whatever the next three say.")
-@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Rounds in turn.")
+              help="Number of normal rows at the beginning, which are learnt; the rest is scored.")  # fmt: skip
+@click.option("--quick", is_flag=True, help="Half a second per row; overrides the next three options.")
+@click.option("--rounds", default=60, show_default=True, type=click.IntRange(1), help="Number of rounds, in turn.")
 @click.option("--round-s", default=0.05, show_default=True, type=click.FloatRange(0.001), help="Seconds per round.")
-@click.option("--calls", default=1000, show_default=True, type=click.IntRange(0), help="Calls per row at least.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JSON as well.")
+@click.option(
+    "--calls", default=1000, show_default=True, type=click.IntRange(0), help="Minimum number of calls per row."
+)
+@click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE", help="Also write the figures as JSON."
+)
 def peers(
     recording: Path | None, normal_rows: int, rounds: int, round_s: float, calls: int, json_file: Path | None, *,
     quick: bool,
 ) -> None:  # fmt: skip
-    """Compare with other detectors and runtimes: same windows, same machine, one thread each, one run.
+    """Compare with other detectors and runtimes on the same windows and machine, with one thread each.
 
-    ONNX Runtime and PyTorch run our own trained detector; the others learn for themselves. Those that are not
-    installed are named: pip install 'saelite[peers]'. One that fails says why, and the others go on.
+    ONNX Runtime and PyTorch run saelite's trained detector; the others learn for themselves. Detectors that are not
+    installed are listed: pip install 'saelite[peers]'. One that fails says why; the others continue.
 
     \b
     Example:

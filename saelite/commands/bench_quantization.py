@@ -26,10 +26,10 @@ _HEADINGS = ("set", "rows", "scheme", "ROC-AUC float32", "ROC-AUC", "loss", "ala
 )
 @click.option("--epochs", type=click.IntRange(0), help="Maximum number of epochs.  [default: as saelite train]")
 def quantization(data: Path | None, epochs: int | None) -> None:
-    """Measure what quantisation costs: ROC-AUC and alarms of the file that export chooses against a float32 file.
+    """Measure what quantisation costs: compare the file that export chooses with a float32 file.
 
-    Every set is learnt and exported by the product's defaults. SKAB's recordings are pooled by folder; each of NAB's
-    series is a set of its own.
+    Prints ROC-AUC and agreement of alarms for each set, trained and exported with the product's defaults. SKAB's
+    recordings are pooled by folder; each of NAB's series is its own set.
 
     \b
     Example:

@@ -12,28 +12,38 @@ from saelite.workstation import require_workstation
 @click.command()
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write.")
 @click.option(
-    "--rows", default=20_000, show_default=True, type=click.IntRange(100), help="Readings, half of each file."
+    "--rows",
+    default=20_000,
+    show_default=True,
+    type=click.IntRange(100),
+    help="Number of readings; each file holds half.",
 )
-@click.option("--sensors", default=20, show_default=True, type=click.IntRange(1), help="Columns.")
-@click.option("--rate", default="1/60", show_default=True, metavar="HZ", help="Readings per second, a number or 1/N.")
-@click.option("--modes", default=1, show_default=True, type=click.IntRange(1, 12), help="Ways the machine works.")
+@click.option("--sensors", default=20, show_default=True, type=click.IntRange(1), help="Number of sensors.")
 @click.option(
-    "--season", default=0.0, show_default=True, type=click.FloatRange(0), help="Daily cycle's amplitude in σ."
+    "--rate", default="1/60", show_default=True, metavar="HZ", help="Readings per second, as a number or 1/N."
 )
-@click.option("--drift", default=0.0, show_default=True, type=click.FloatRange(0), help="Random walk in a day in σ.")
-@click.option("--wear", default=0.0, show_default=True, type=click.FloatRange(0), help="Wear in a day in σ.")
+@click.option("--modes", default=1, show_default=True, type=click.IntRange(1, 12), help="Number of modes.")
+@click.option(
+    "--season", default=0.0, show_default=True, type=click.FloatRange(0), help="Amplitude of a daily cycle, in σ."
+)
+@click.option("--drift", default=0.0, show_default=True, type=click.FloatRange(0), help="Random walk per day, in σ.")
+@click.option("--wear", default=0.0, show_default=True, type=click.FloatRange(0), help="Wear per day, in σ.")
 @click.option(
     "--standstill",
     default=0.0,
     show_default=True,
     type=click.FloatRange(0, 1, max_open=True),
-    help="Share of time off.",
+    help="Share of the time that the machine is off.",
 )
 @click.option(
-    "--size", default=2.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Faults' size in σ."
+    "--size", default=2.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Size of the faults, in σ."
 )
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed writes the same files."
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Random seed; the same seed writes the same files.",
 )
 def simulate(
     output: Path,
@@ -48,9 +58,9 @@ def simulate(
     size: float,
     seed: int,
 ) -> None:
-    """Write recordings of a simulated machine: normal.csv to learn from, and one file for each of ten kinds of faults.
+    """Write recordings of a simulated machine: normal.csv to learn from, and one file for each of ten fault types.
 
-    Times are made up. The column anomaly is 1 where the fault is.
+    Times are artificial. The column anomaly is 1 during the fault.
 
     \b
     Examples:

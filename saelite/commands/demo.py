@@ -22,9 +22,9 @@ from saelite.workstation import require_workstation
 def demo(output: Path) -> None:
     """Run the whole loop on the bundled recording of a machine watching itself.
 
-    Shows each command before it runs, and gives them no options but rows and files: train on the normal part, export
-    one file, score the rest in a process without tensorflow, and write a report that compares it with the full model.
-    Takes a few minutes.
+    Shows each command before running it, with no options but rows and files: trains on the normal part, exports one
+    file, scores the rest in a process without tensorflow, and writes a report that compares the file with the full
+    model. Takes a few minutes.
 
     \b
     Example:

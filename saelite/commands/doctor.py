@@ -12,9 +12,9 @@ from saelite.console_tables import table
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Show what is installed, which runtime is used, and what is wrong.
+    """Show what is installed, which runtime is used, and any problems.
 
-    Exit code 0 when a model can be run here, 1 when it cannot.
+    The exit code is 0 if a model can run here and 1 if it cannot.
 
     \b
     Example:
@@ -30,6 +30,6 @@ def doctor(as_json: bool) -> None:
         for problem in diagnosis.problems:
             click.echo(f"problem: {problem}")
         if not diagnosis.problems:
-            click.echo("all is well: models can be run here")
+            click.echo("no problems: models can run here")
     if diagnosis.problems:
         raise SystemExit(1)

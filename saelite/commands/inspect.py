@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print manifest and graph as JSON.")
 def inspect(model: Path, as_json: bool) -> None:
-    """Show what is in a model file, or in any TFLite file.
+    """Show what a model file, or any TFLite file, contains.
 
-    Ours: manifest, threshold, parity and the runtimes it was run in. Of every file: ops with versions, tensors with
-    types and scales, sizes and multiplications; for these ai-edge-litert must be installed.
+    For files made by saelite: manifest, threshold, parity and the runtimes the file was run in. For every file: ops
+    with versions, tensors with types and scales, sizes and multiplications; this part needs ai-edge-litert.
 
     \b
     Example:
@@ -75,7 +75,7 @@ def _foreign(content: bytes) -> list[str]:
 
 
 def _manifest_tables(file: ModelFile) -> list[str]:
-    from saelite.commands.export import parity_table
+    from saelite.export_summary import parity_table
 
     manifest, tables = file.manifest, [table(_facts(file)), table(_sensors(file), header=True)]
     if manifest.parity and manifest.parity_float32:

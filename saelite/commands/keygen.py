@@ -10,9 +10,9 @@ import click
 @click.command()
 @click.argument("key", type=click.Path(path_type=Path))
 def keygen(key: Path) -> None:
-    """Make a key pair to sign model files with: KEY, which stays secret, and KEY.pub for the devices.
+    """Make a key pair for signing model files: KEY, to be kept secret, and KEY.pub for the devices.
 
-    KEY gets mode 600, and neither file is ever overwritten.
+    KEY gets mode 600. Existing files are never overwritten.
 
     \b
     Example:

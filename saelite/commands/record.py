@@ -6,28 +6,41 @@ from pathlib import Path
 
 import click
 
-from saelite.options import DurationType
+from saelite.option_types import DurationType, NamesType
+from saelite.plain import plain
 
 
 @click.command()
-@click.option("--source", type=click.Choice(["host"]), default="host", show_default=True, help="What to sample.")
+@click.option("--source", default="host", show_default=True, metavar="SPEC", help="Where readings come from: -, "
+              "csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write; .gz compresses it.")
-@click.option("--rate", default=4.0, show_default=True, help="Readings per second.")
+@click.option("--sensors", type=NamesType(), default=(), help="Sensors to record; names for values that come without.  "
+              "[default: those of the first reading]")  # fmt: skip
 @click.option("--duration", type=DurationType(), help="How long, such as 90s, 25m, 2h.  [default: until Ctrl-C]")
-def record(source: str, output: Path, rate: float, duration: float | None) -> None:
-    """Sample sensors into a recording.
+def record(source: str, output: Path, sensors: tuple[str, ...], duration: float | None) -> None:
+    """Record readings from any source that `saelite run` watches.
 
-    Rows are on the disk within a second; Ctrl-C ends the recording and keeps it.
+    Rows are on the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
+    its arrival. docs/running.md describes sources.
 
     \b
-    Example: watch this machine for 25 minutes of normal work
+    Examples: watch this machine for 25 minutes of normal work; record a topic
       saelite record --source host --duration 25m -o normal.csv
+      saelite record --source 'mqtt://broker/plant/pump' --duration 1d -o normal.csv.gz
     """
-    from edge_runtime.errors import UsageError
-    from edge_runtime.sources.host import HostSource
     from edge_runtime.sources.recorder import record_to_csv
+    from edge_runtime.sources.sensor_names import SensorNames
+    from edge_runtime.sources.source_spec import open_source
 
-    if not 0.001 <= rate <= 1000:
-        raise UsageError(f"--rate: expected between 0.001 and 1000 readings per second. Received: {rate}")
-    rows = record_to_csv(HostSource(rate_hz=rate), output, duration_s=duration)
-    click.echo(f"{rows} readings in {output}")
+    names = sensors or SensorNames()
+    opened = open_source(source, names, _tell)
+    try:
+        recorded = record_to_csv(opened, names, output, duration)
+    finally:
+        opened.close()
+    lost = f", {recorded.lost} lost" if recorded.lost else ""
+    click.echo(f"{recorded.rows} readings in {output}{lost}")
+
+
+def _tell(message: str) -> None:
+    click.echo(f"saelite: {plain(message)}", err=True)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from edge_runtime.errors import UsageError, missing_extra
-from saelite.loading import load_detector
+from saelite.loading import Opening
 from saelite.options import (
-    alarm_options,
-    alarm_settings,
-    detector_options,
     label_option,
     on_missing_option,
     only_when_option,
     rows_option,
+    with_alarm,
+    with_opening,
 )
 
 if TYPE_CHECKING:
+    from edge_runtime.streaming.alarm import AlarmSettings
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="HTML page to write.")
-@rows_option("Readings to report on; those before them fill the first window.")
+@rows_option("Readings to report on; earlier ones fill the first window.")
 @label_option
 @on_missing_option
 @only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
-@alarm_options
+@with_alarm
 @click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
               help="Run folder of the model: adds how it was trained, how fast it is and how large.")  # fmt: skip
-@detector_options
+@with_opening
 def report(
     model: Path,
     recording: Path,
@@ -44,16 +44,13 @@ def report(
     on_missing: str,
     only_when: str | None,
     full: Path | None,
-    exit_ratio: float,
-    debounce: tuple[int, int],
-    min_duration: float | None,
-    cool_down: float | None,
-    **chosen: Any,
+    alarm: AlarmSettings,
+    opening: Opening,
 ) -> None:
-    """Write a page on a recording: score, alarms, the sensors to blame and what they did, how often it alarms.
+    """Write an HTML report on a recording: scores, alarms, the sensors to blame and their readings, alarm rates.
 
-    One HTML file that needs nothing else. Its charts can be zoomed. Where the recording has labels it also shows F1,
-    false-alarm rate (FAR) and missed-alarm rate (MAR). Shown in detail are the 24 highest alarms.
+    The report is one self-contained file with zoomable charts. The 24 highest alarms are shown in detail. If the
+    recording has labels, it also shows F1, false-alarm rate (FAR) and missed-alarm rate (MAR).
 
     \b
     Examples:
@@ -72,13 +69,12 @@ def report(
     from edge_runtime.streaming.monitor import MonitorSettings
 
     if str(recording) == "-":
-        raise UsageError("a report reads its recording twice, which standard input does not allow. Give a file.")
+        raise UsageError("a report reads its recording twice. Expected a file. Received: - (standard input).")
     if full is not None:
         from saelite.workstation import require_workstation
 
         require_workstation("report --full")
-    detector = load_detector(model, **chosen)
-    alarm = alarm_settings(exit_ratio, debounce, min_duration, cool_down)
+    detector = opening.open(model)
     monitor = MonitorSettings(alarm, on_missing=on_missing, only_when=only_when, drift=False)
     request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
     found = recording_report(detector, read_model_file(model), recording, request, detector.manifest.name)

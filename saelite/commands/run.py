@@ -26,35 +26,37 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="SPEC", help="Where readings come from: -, csv:PATH, jsonl:PATH, "
+@click.option("--source", required=True, metavar="SPEC", help="Source of the readings: -, csv:PATH, jsonl:PATH, "
               "serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
-              help="Where results go: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
-              "MODULE:FUNCTION; may be given several times.")  # fmt: skip
+              help="Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
+              "MODULE:FUNCTION; repeatable.")  # fmt: skip
 @on_missing_option
-@only_when_option("Watch only while this holds; elsewhere there is no score and no alarm.  [default: as trained]")
+@only_when_option("Score only readings that meet this condition; the others are never in alarm.  [default: as trained]")
 @alarm_options
 @adaptation_options
 @click.option("--stuck-after", default=0, show_default=True, metavar="READINGS",
-              help="Warn of a sensor that gives the same value so often; 0 never does.")  # fmt: skip
+              help="Warn when a sensor repeats the same value this many times; 0 never warns.")  # fmt: skip
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False),
-              help="Keep window, thresholds and drift in this file over restarts.")  # fmt: skip
-@click.option("--state-interval", type=DurationType(), default="10s", show_default=True, help="How old it may be.")
-@click.option("--duration", type=DurationType(), help="Stop after so long.  [default: at the end of the source]")
-@click.option("--expect-name", metavar="NAME", help="Name that a model must have, whoever signed it.")
-@click.option("--allow-downgrade", is_flag=True, help="Take a model of a lower version than the one before.")
+              help="File that keeps window, thresholds, alarm and drift across restarts.")  # fmt: skip
+@click.option(
+    "--state-interval", type=DurationType(), default="10s", show_default=True, help="Maximum age of the saved state."
+)
+@click.option("--duration", type=DurationType(), help="Stop after this time.  [default: at the end of the source]")
+@click.option("--expect-name", metavar="NAME", help="Refuse models with another name, whoever signed them.")
+@click.option("--allow-downgrade", is_flag=True, help="Accept a model with a lower version than the previous one.")
 @click.option("--stale-after", type=DurationType(),
-              help="Nothing may come for so long before the stream counts as dead: an event, MQTT goes offline.  "
-              "[default: ten times the usual pause, at least 10s]")  # fmt: skip
+              help="Time without readings after which the stream is stale: an event is sent and MQTT goes offline.  "
+              "[default: ten times the usual interval, at least 10s]")  # fmt: skip
 @click.option("--on-stale", type=click.Choice(["restart", "exit", "wait"]), default="restart", show_default=True,
-              help="Then: let systemd's watchdog start it again, end with an error, or wait on.")  # fmt: skip
+              help="When stale: have systemd's watchdog restart the service, exit with an error, or wait.")  # fmt: skip
 @detector_options
 def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
-    """Watch a stream of readings: results and alarms out, for as long as it lasts.
+    """Score a stream of readings as they arrive, and send results and alarms to sinks.
 
-    Runs until the source ends, Ctrl-C or SIGTERM; what was read is scored and written first. SIGHUP or a new model
-    file loads the model again without losing the window. docs/running.md describes sources and sinks,
-    docs/alarms.md alarms, docs/adaptation.md what may adapt.
+    Runs until the source ends, Ctrl-C or SIGTERM; everything already read is scored and written first. SIGHUP or a new
+    model file reloads the model without losing the window. See docs/how-to/running.md for sources and sinks,
+    docs/how-to/alarms.md for alarms, and docs/concepts/adaptation.md for adaptation.
 
     \b
     Examples:
@@ -103,7 +105,7 @@ def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]
     return ModelSettings(
         model,
         lambda content: load_detector(model, **chosen, content=content),
-        # An accelerator is this process's own: no other can open it for a trial.
+        # An accelerator belongs to this process: no other can open it for a trial.
         None if chosen["accelerator"] else trial,
         None if state is None else state.with_name(f"{state.name}.model"),
         options["expect_name"],

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("recording", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("-o", "--output", type=click.Path(path_type=Path, allow_dash=True), required=True,
-              help="CSV to write, - for standard output.")  # fmt: skip
-@rows_option("Readings to give results for; those before them fill the first window.")
+              help="CSV file to write; - is standard output.")  # fmt: skip
+@rows_option("Readings to score; earlier ones fill the first window.")
 @label_option
 @on_missing_option
 @click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
-@only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
+@only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
 @alarm_options
 @adaptation_options
 @detector_options
@@ -63,9 +63,9 @@ def score(
 ) -> None:
     """Score a recording: one row per window with score, anomaly and alarm.
 
-    Works with the base install, without tensorflow. Prints how many alarms there are, per hour, day and week where
-    the recording has time; where it has labels also F1, false-alarm rate (FAR) and missed-alarm rate (MAR).
-    docs/alarms.md describes alarms, docs/adaptation.md what may adapt.
+    Works with the base install, without tensorflow. Prints the number of alarms, per hour, day and week if the
+    recording has a time column, and F1, false-alarm rate (FAR) and missed-alarm rate (MAR) if it has labels. See
+    docs/how-to/alarms.md for alarms and docs/concepts/adaptation.md for adaptation.
 
     \b
     Examples:

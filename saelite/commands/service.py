@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-# No root: a user made for the service, and nothing it could write to but its own folder and where its sinks write.
-# `run` answers the watchdog; a start that fails is tried again for ever. A new model's trial run counts towards
-# MemoryMax as well: it is ended, and the service goes on.
+# No root: a user created for the service, which can write only to its own folder and to its sinks' folders.
+# `run` feeds the watchdog; a failed start is retried indefinitely. A new model's trial run counts towards MemoryMax
+# too: if it exceeds it, the trial is killed and the service continues.
 _UNIT = """\
 [Unit]
 Description=saelite watches {name}
@@ -79,14 +79,14 @@ _HOMES = ("/home/", "/root/", "/run/user/")
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--source", required=True, metavar="SPEC", help="As for `saelite run`.")
+@click.option("--source", required=True, metavar="SPEC", help="Source of the readings, as in `saelite run`.")
 @click.option("--sink", "sinks", multiple=True, metavar="SPEC", default=("jsonl:-",), show_default=True,
-              help="As for `saelite run`; standard output is the journal.")  # fmt: skip
-@click.option("--name", metavar="NAME", help="Of the service.  [default: that of the model file]")
+              help="Destination of the results, as in `saelite run`; standard output goes to the journal.")  # fmt: skip
+@click.option("--name", metavar="NAME", help="Name of the service.  [default: the model file's name]")
 @click.option("--trusted-key", "keys", type=click.Path(path_type=Path), multiple=True, default=(),
-              help="Public key that must have signed every model file; may be given several times.")  # fmt: skip
-@click.option("--expect-name", metavar="NAME", help="Name that every model must have, whoever signed it.")
-@click.option("--print", "print_it", is_flag=True, required=True, help="Print the unit; nothing is installed.")
+              help="Public key that must have signed every model file; repeatable.")  # fmt: skip
+@click.option("--expect-name", metavar="NAME", help="Refuse models with another name, whoever signed them.")
+@click.option("--print", "print_it", is_flag=True, required=True, help="Print the unit without installing it.")
 def service(
     model: Path,
     source: str,
@@ -96,10 +96,10 @@ def service(
     expect_name: str | None,
     print_it: bool,
 ) -> None:
-    """Write a systemd unit that runs a model for ever: sandboxed, watched, started again, without root.
+    """Write a systemd unit that keeps `saelite run` going: sandboxed, watched, restarted, without root.
 
-    A sink with a relative path writes into /var/lib/saelite-NAME, beside the state; one with an absolute path into its
-    folder, which must exist.
+    A sink with a relative path writes to /var/lib/saelite-NAME, beside the state. The folder of a sink with an absolute
+    path must exist.
 
     \b
     Example:
@@ -124,7 +124,7 @@ def unit(model: Path, source: str, sinks: tuple[str, ...], name: str, options: I
     Raises
     ------
     UsageError
-        If a word holds what no unit file can: a line end, or another control character.
+        If a word holds a control character, such as a line end, which a unit file cannot hold.
     """
     found = shutil.which("saelite")
     program = [found] if found else [sys.executable, "-m", "saelite"]
@@ -147,12 +147,12 @@ def unit(model: Path, source: str, sinks: tuple[str, ...], name: str, options: I
 
 
 def quoted(word: str) -> str:
-    r"""Return a word as a unit file has it: quoted by systemd's rules, not the shell's, and taken literally.
+    r"""Return a word for a unit file, quoted by systemd's rules rather than the shell's, and taken literally.
 
     Raises
     ------
     UsageError
-        If it holds a control character: a line end would begin a setting of its own.
+        If it holds a control character: a line end would start a new setting.
 
     Examples
     --------

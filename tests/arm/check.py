@@ -200,8 +200,8 @@ def run_tests(interpreter: Path, models: Path) -> str:
 
 def report(agreements: dict[tuple[str, str], Agreement]) -> None:
     """Print the table; raise CheckError if anything differs by more than it may."""
-    head = ("board", "runtime", "windows", "alarms", "other in a stream", "many at once",
-            "max steps, one by one", "many at once", "equal",
+    head = ("board", "runtime", "windows", "alarms", "differ in a stream", "differ in a batch",
+            "max steps, single", "max steps, batch", "equal",
             "max score difference, stream")  # fmt: skip
     rows = [head] + [
         (board, runtime, str(it.n_windows), str(it.n_alarms), str(it.stream_alarms),

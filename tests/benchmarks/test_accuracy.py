@@ -34,7 +34,7 @@ flags = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=5
 @pytest.fixture
 def few_epochs(monkeypatch):
     """The product's defaults, learnt for a moment only."""
-    quick = replace(DEFAULTS, training=replace(DEFAULTS.training, epochs=3))
+    quick = replace(DEFAULTS, epochs=3)
     monkeypatch.setattr(methods, "with_seed", lambda seed: with_seed(seed, quick))
 
 
@@ -152,7 +152,7 @@ def test_no_window_reaches_over_missing_time(spec):
 def test_the_untrained_network_is_the_one_that_training_starts_from():
     rows = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
     recording = Recording("rows", ("a", "b", "c"), rows)
-    settings = with_seed(7, replace(DEFAULTS, training=replace(DEFAULTS.training, epochs=2)))
+    settings = with_seed(7, replace(DEFAULTS, epochs=2))
     trained, random = train(recording, settings), train(recording, untrained(settings))
     again = train(recording, untrained(settings))
     kernels = [run.folder.network.encoder[0].kernel for run in (trained, random, again)]

@@ -4,7 +4,7 @@ from generate_benchmarks import PAGE, PLOT, committed, page
 
 
 def test_page_says_what_the_figures_say():
-    assert PAGE.read_text(encoding="utf-8") == page(committed()), "write it anew with: make docs"
+    assert PAGE.read_text(encoding="utf-8") == page(committed()), "write it again with: make docs"
 
 
 def test_page_shows_every_row_and_the_machine():

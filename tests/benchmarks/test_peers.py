@@ -50,10 +50,9 @@ def test_components_give_the_reconstruction_error_of_scikit_learn():
 def test_other_runtimes_give_the_full_models_scores(trained, tmp_path, key, module):
     pytest.importorskip(module)
     from benchmarks.onnx_files import write_detector
-    from training.pipeline import save_run
 
     run = trained.folder
-    save_run(trained, tmp_path / "run")
+    trained.save(tmp_path / "run")
     if module == "onnxruntime":
         pytest.importorskip("onnx")
         write_detector(run, peer_head(run), tmp_path)

@@ -178,7 +178,7 @@ def test_verdict_answers_first(page: str) -> None:
     text = page.replace("\N{NO-BREAK SPACE}", " ")
     assert "The detector alarmed in 11 of 12 labelled faults, with a median delay of 8 s." in text
     assert (
-        "One window takes 7.1 µs; the fastest other way, tf.function (traced beforehand), takes 56.6× that time."
+        "One window takes 7.1 µs; the fastest alternative, tf.function (traced beforehand), takes 56.6× that time."
         in text
     )
 

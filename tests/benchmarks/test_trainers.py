@@ -15,7 +15,7 @@ from benchmarks.trainers.trainer_result import (
     TrainerComparison,
 )
 from training import SparseAutoencoder
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def windows():
 
 def fitted(contender, windows, **settings):
     model = SparseAutoencoder(6, 8, (7,), seed=0)
-    settings = TrainingSettings(batch_size=32, **settings)
+    settings = DetectorSettings(batch_size=32, **settings)
     return model, FITS[contender](model, windows[:100], windows[100:], settings)
 
 

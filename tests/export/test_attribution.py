@@ -17,10 +17,11 @@ from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_coun
 from export.fitting.fit_heads import fit_head
 from export.inference_graph import build_detector_graph
 from export.runtime_check import InstalledRuntime, run_graph
-from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing
+from training.fit_preprocessing import fit_preprocessing
 from training.recordings import Recording
 from training.recordings.windows import split
 from training.run_folder import DenseLayer, Network
+from training.settings import DetectorSettings
 
 RUNTIMES = installed_runtimes()
 SENSORS = 20
@@ -44,7 +45,7 @@ def gaussian(sensors, causes, noise, seed):
 def prepared(rows, window, features, scaling="standard"):
     recording = Recording("r", tuple(f"s{number}" for number in range(rows.shape[1])), rows.astype(np.float32))
     whole, _ = split(recording, window, 1, 0.0)
-    settings = PreprocessingSettings(scaling, features, 2)
+    settings = DetectorSettings(scaling=scaling, features=features, bands=2)
     return fit_preprocessing(whole, settings, np.random.default_rng(0), 1.0)
 
 

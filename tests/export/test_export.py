@@ -20,7 +20,6 @@ from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
 from export.fitting.outliers import usual_windows
 from export.runtime_check import InstalledRuntime, run_in
-from training.pipeline import save_run
 from training.run_folder import read_run_folder
 
 INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",
@@ -151,7 +150,7 @@ def test_same_run_gives_the_same_bytes(trained, exported):
 
 
 def test_run_folder_comes_back_as_it_was_written(trained, tmp_path):
-    save_run(trained, tmp_path / "run")
+    trained.save(tmp_path / "run")
     again = read_run_folder(tmp_path / "run")
     assert again.spec == trained.folder.spec
     assert again.is_series == trained.folder.is_series
@@ -161,7 +160,7 @@ def test_run_folder_comes_back_as_it_was_written(trained, tmp_path):
 
 
 def test_full_model_in_the_run_folder_loads_without_custom_objects(trained, held_out, tmp_path):
-    save_run(trained, tmp_path / "run")
+    trained.save(tmp_path / "run")
     loaded = keras.saving.load_model(tmp_path / "run" / "model.keras")
     inputs = trained.folder.spec.preprocessing.transform(held_out)
     np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), trained.model.predict(inputs, verbose=0))

@@ -24,10 +24,10 @@ from export.inference_graph import build_detector_graph
 from export.labelled import Labelled
 from export.runtime_check import InstalledRuntime, run_in
 from export.targets import LADDER, TARGETS, find_target
-from training.pipeline import DetectorSettings, save_run, train
+from training.pipeline import train
 from training.recordings import Recording
 from training.run_folder import DenseLayer, Network
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 RUNTIMES = installed_runtimes()
 NO_LIMITS = ParityLimits(alarm_agreement=0.0, auc_loss=1.0)
@@ -49,7 +49,7 @@ def twins():
     rows = np.stack([first, first + near[0], 0.5 * first**2 + near[1]], axis=1).astype(np.float32)
     settings = DetectorSettings(
         window=1, code_size=4, hidden=(), rho=0.01, alpha=1.0, head="t2", smoothing_span=1, mean_rate=0.0,
-        training=TrainingSettings(epochs=20, seed=1),
+        epochs=20, seed=1,
     )  # fmt: skip
     return train(Recording("twins", ("a", "b", "c"), rows), settings).folder
 
@@ -127,12 +127,12 @@ def test_every_scheme_that_is_asked_for_is_written_and_run(trained, target, sche
 
 
 def test_graph_that_is_not_the_model_is_never_written(trained):
-    with pytest.raises(ParityError, match="rebuilt float32 graph is not the full model: codes differ by"):
+    with pytest.raises(ParityError, match="rebuilt float32 graph does not match the full model: codes differ by"):
         export_run(with_other_weights(trained.folder), ExportSettings(limits=NO_LIMITS))
 
 
 def test_refused_export_leaves_no_file(trained, saelite, tmp_path):
-    save_run(trained, tmp_path / "run")
+    trained.save(tmp_path / "run")
     with np.load(tmp_path / "run" / "windows.npz") as arrays:
         np.savez(tmp_path / "run" / "windows.npz", windows=arrays["windows"], codes=1 - arrays["codes"])
     refused = saelite("export", "run", "-o", "pump.tflite")
@@ -228,7 +228,7 @@ def test_verify_fails_where_other_windows_alarm(exported, tmp_path, saelite):
     replace(exported, arrays=wrong).write(tmp_path / "wrong.tflite")
     shown = saelite("verify", "wrong.tflite")
     assert shown.returncode == 1
-    assert "does not do here what it did at export" in shown.stderr
+    assert "does not detect here as it did at export" in shown.stderr
     assert "alarms agree on" in shown.stderr
 
 

@@ -140,7 +140,7 @@ def skipping():
         (lambda: sequential(layers.Reshape((8, 1)), layers.Conv1D(4, 3, name="folded"), layers.Flatten(),
                             layers.Dense(8)), "layer 'folded' holds the op Conv2D"),
         (lambda: sequential(layers.Dense(3, activation="gelu", name="odd"), layers.Dense(8)), "layer 'odd'"),
-        (lambda: sequential(layers.Dense(3, activation="relu"), layers.Dense(5)), "is no autoencoder"),
+        (lambda: sequential(layers.Dense(3, activation="relu"), layers.Dense(5)), "is not an autoencoder"),
         (skipping, "layer 'short_cut' holds the op AddV2 that joins two paths"),
         (lambda: sequential(layers.Dense(3), layers.Dense(8, activation="relu"), layers.BatchNormalization(name="z")),
          "layer 'z' holds a normalisation after the last activation"),

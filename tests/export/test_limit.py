@@ -126,7 +126,7 @@ def test_what_cannot_be_promised_says_how_much_more_to_record():
     threshold = threshold_of(SHORT, FalseAlarmBudget(1, "week"), window_s=60.0)
     # 1 in 100,000 needs 10,000 independent scores, of ten windows each: 99,000 minutes more.
     assert threshold.more_s == pytest.approx(99_000 * 60)
-    assert "cannot promise 1/week: the recording holds 100 independent scores of 1000 windows" in doubt(threshold)
+    assert "1000 windows amount to only 100 independent scores" in doubt(threshold)
     assert "Record 9.8 weeks more" in doubt(threshold)
 
 

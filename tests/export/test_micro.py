@@ -16,7 +16,6 @@ from edge_runtime.signal.windows import sliding_windows
 from export.export_run import ExportSettings, export_run
 from export.micro import c_sources, output_widths, write_c_sources
 from export.runtime_check import InstalledRuntime, run_graph
-from training.fit_preprocessing import PreprocessingSettings
 
 # Windows and the graph's outputs in, inputs and smoothed scores out; all as binary float32 or int8.
 HARNESS = """
@@ -127,7 +126,7 @@ def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, 
 @pytest.mark.parametrize("features", [("mean", "std"), ("values", "min", "max", "slope")])
 def test_c_header_computes_features(train_again, tmp_path, features):
     windows = np.ascontiguousarray(sliding_windows(faulty_rows(), 4))
-    run = train_again("inputs", window=4, preprocessing=PreprocessingSettings(features=features)).folder
+    run = train_again("inputs", window=4, features=features).folder
     check_c_header(run, "float32", windows, tmp_path)
 
 

@@ -84,8 +84,8 @@ def test_all_said_by_hand(runtime, windows, tmp_path):
     assert results[0] is None
     np.testing.assert_allclose([result.score for result in results[1:]], scores[:2], rtol=1e-3)
     assert results[1].threshold == 1.0
-    assert "given by hand: 9" in detector.manifest.threshold.method
-    with pytest.raises(ModelFileError, match="gives no codes"):
+    assert "set by hand: 9" in detector.manifest.threshold.method
+    with pytest.raises(ModelFileError, match="has no output codes"):
         detector.encode(windows)
 
 
@@ -246,4 +246,4 @@ def test_command_attaches_and_the_file_is_scored_watched_and_inspected_in_every_
     assert "network alone" in saelite("inspect", "pump.tflite").stdout
     refused = saelite("attach", "theirs.tflite", "--center", "1,x", "--threshold", "1", "-o", "again.tflite")
     assert refused.returncode == 2
-    assert "expected numbers with commas" in refused.stderr
+    assert "expected numbers separated by commas" in refused.stderr

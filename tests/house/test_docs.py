@@ -22,7 +22,16 @@ from saelite.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(ROOT.glob("examples/**/*.md"))]
+TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
+# These run from top to bottom: each step has the files of those before it.
+RUN_WHOLE = {document.relative_to(ROOT).as_posix(): document for document in (README, TUTORIAL)}
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("examples/**/*.md")),
+    *sorted(ROOT.glob("tests/**/*.md")),
+]
+CLI_PAGE = PAGE.relative_to(ROOT).as_posix()
 CONTEXTS = {context.command_path: context for context in walk(main)}
 STEP_TIMEOUT_S = 300
 
@@ -36,8 +45,9 @@ _COMMAND = re.compile(r"^(?:\w+=\S+ )*(?P<program>saelite|make|python3?|pip3?)(?
 
 @dataclass(frozen=True)
 class Step:
-    """A command line, or a whole Python block, of the README."""
+    """A command line, or a whole Python block, of a page."""
 
+    page: str
     line: int
     program: str
     text: str
@@ -46,12 +56,12 @@ class Step:
 
     @property
     def where(self):
-        return f"README.md:{self.line}: {self.text}"
+        return f"{self.page}:{self.line}: {self.text}"
 
 
-def readme_steps():
-    """Return the README's commands and Python blocks, from top to bottom."""
-    text = README.read_text(encoding="utf-8")
+def steps_in(document):
+    """Return a page's commands and Python blocks, from top to bottom."""
+    text, name = document.read_text(encoding="utf-8"), document.relative_to(ROOT).as_posix()
     steps = []
     for block in _FENCE.finditer(text):
         line = text.count("\n", 0, block.start()) + 2
@@ -59,9 +69,9 @@ def readme_steps():
         seconds = mark and mark["stop_after_s"]
         how = (mark is not None and seconds is None, int(seconds) if seconds else None)
         if block["language"] == "python":
-            steps.append(Step(line, "python block", block["body"], *how))
+            steps.append(Step(name, line, "python block", block["body"], *how))
         elif block["language"] in ("console", "sh", "bash"):
-            steps += [Step(line + at, program, command, *how) for at, program, command in commands(block["body"])]
+            steps += [Step(name, line + at, program, text, *how) for at, program, text in commands(block["body"])]
     return steps
 
 
@@ -75,7 +85,10 @@ def commands(body):
 
 
 def steps_of(*programs):
-    return [step for step in readme_steps() if step.program in programs]
+    """Return the steps of all pages that call these programs."""
+    steps = [step for document in PAGES for step in steps_in(document) if step.program in programs]
+    assert steps
+    return steps
 
 
 def words(command):
@@ -111,7 +124,7 @@ def assert_parses(command):
 
 
 def test_page_of_commands_says_what_the_commands_say():
-    assert PAGE.read_text(encoding="utf-8") == page(main), "write it anew with: make docs"
+    assert PAGE.read_text(encoding="utf-8") == page(main), "write it again with: make docs"
 
 
 @pytest.mark.parametrize("path", CONTEXTS)
@@ -133,31 +146,31 @@ def test_help_has_an_example_that_parses(path):
         assert_parses(example)
 
 
-def test_readme_calls_saelite_as_it_is():
-    steps = steps_of("saelite")
-    assert steps
-    for step in steps:
+def test_pages_call_saelite_as_it_is():
+    for step in steps_of("saelite"):
+        if step.page == CLI_PAGE:  # its usage lines are not calls, and its examples are tested above
+            continue
         try:
             assert_parses(step.text)
         except (AssertionError, KeyError, click.ClickException) as error:
             pytest.fail(f"{step.where}: {error}")
 
 
-def test_readme_names_make_targets_that_exist():
+def test_pages_name_make_targets_that_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for step in steps_of("make"):
         asked = {word for word in words(step.text)[1:] if "=" not in word and not word.startswith("-")}
         assert asked <= targets, step.where
 
 
-def test_readme_names_extras_that_exist():
+def test_pages_name_extras_that_exist():
     extras = set(importlib.metadata.metadata("saelite").get_all("Provides-Extra"))
     for step in steps_of("pip", "pip3", "python", "python3"):
         for named in re.findall(r"(?:saelite|\.)\[([\w,-]+)\]", step.text):
             assert set(named.split(",")) <= extras, step.where
 
 
-def test_readme_names_scripts_and_modules_that_exist():
+def test_pages_name_scripts_and_modules_that_exist():
     for step in steps_of("python", "python3"):
         first, *rest = [*words(step.text)[1:], ""]
         if first.endswith(".py"):
@@ -166,9 +179,19 @@ def test_readme_names_scripts_and_modules_that_exist():
             assert importlib.util.find_spec(rest[0]) is not None, step.where
 
 
-def test_readme_python_blocks_compile():
+def test_python_blocks_of_pages_compile():
     for step in steps_of("python block"):
-        compile(step.text, f"README.md:{step.line}", "exec")
+        compile(step.text, f"{step.page}:{step.line}", "exec")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [step for step in steps_of("python block") if not step.skip and step.page not in RUN_WHOLE],
+    ids=lambda step: f"{step.page}:{step.line}",
+)
+def test_python_block_of_a_guide_runs(step, tmp_path):
+    code, output = run([sys.executable, "-c", step.text], tmp_path, None)
+    assert code == 0, f"{step.where}\n{output}"
 
 
 @pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
@@ -178,10 +201,11 @@ def test_links_lead_somewhere(document):
         assert re.match(r"https?:", target) or (document.parent / target).exists(), target
 
 
-def test_readme_works_from_top_to_bottom(tmp_path):
+@pytest.mark.parametrize("document", RUN_WHOLE.values(), ids=RUN_WHOLE)
+def test_page_works_from_top_to_bottom(document, tmp_path):
     write_recordings(tmp_path)
-    for step in steps_of("saelite", "python block"):
-        if step.skip:
+    for step in steps_in(document):
+        if step.skip or step.program not in ("saelite", "python block"):
             continue
         # Without pipefail, as a reader types it: `| head` may close the pipe on a command that is still writing.
         arguments = ["bash", "-c", step.text]

@@ -100,4 +100,4 @@ def test_coral_stick_that_is_not_there(model_path, tmp_path):
         env=os.environ | {"PYTHONPATH": str(EXAMPLES.parent)},
     )
     assert len(result.stdout.splitlines()) == 8
-    assert "Going on on the processor" in result.stderr
+    assert "Continuing on the CPU" in result.stderr

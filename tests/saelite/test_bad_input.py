@@ -101,7 +101,7 @@ def test_cells_without_a_number_are_left_out_and_named_or_refused(saelite, model
         (["--rows", "100:200"], ["no readings in rows 100:200"], 1),
         (["--rows", "20:10"], ["START before STOP"], 2),
         (["--rows", "x"], ["START:STOP"], 2),
-        (["--rho", "2"], ["rho", "between 0 and 1"], 2),
+        (["--rho", "2"], ["--rho", "not in the range 0<x<1"], 2),
         (["--hidden", "a"], ["--hidden", "whole numbers"], 2),
         (["--head", "x"], ["--head"], 2),
     ],

@@ -16,13 +16,13 @@ def test_promise_that_cannot_be_made_says_how_much_longer_to_record():
     short = KEPT._replace(promised=152.0, promised_upper=628.0, more_s=3.2 * 86_400)
     assert false_alarms(short) == "152 a week, at most 628 with 95 % confidence"
     assert doubt(short) == (
-        "cannot promise 1/week: the recording holds 180 independent scores of 5000 windows. "
-        "Record 3.2 days more of normal work to promise that."
+        "cannot promise 1/week: the recording's 5000 windows amount to only 180 independent scores. "
+        "Record 3.2 days more of normal work."
     )
 
 
 def test_bound_that_says_nothing_is_not_printed():
-    assert "too short to say how many at most" in false_alarms(KEPT._replace(promised_upper=5000.0))
+    assert "too short for an upper bound" in false_alarms(KEPT._replace(promised_upper=5000.0))
 
 
 def test_recording_without_time_promises_shares_of_windows():
@@ -32,5 +32,5 @@ def test_recording_without_time_promises_shares_of_windows():
 
 def test_budget_at_which_hardly_any_fault_is_found_is_told():
     assert blindness((HeadTried("inputs", 0.5), HeadTried("deep", 0.02))) is None
-    assert "finds 2% of the synthetic faults" in blindness((HeadTried("deep", 0.02),))
+    assert "finds only 2% of the synthetic faults" in blindness((HeadTried("deep", 0.02),))
     assert blindness(()) is None

@@ -65,7 +65,7 @@ def test_standard_output_on_a_full_disk_is_one_line_of_error(model_path, tmp_pat
 
 
 def test_recording_of_this_machine_is_a_recording(saelite, tmp_path):
-    made = saelite("record", "--source", "host", "--rate", "20", "--duration", "1s", "-o", "host.csv")
+    made = saelite("record", "--source", "host?rate=20", "--duration", "1s", "-o", "host.csv")
     assert made.returncode == 0, made.stderr
     with (tmp_path / "host.csv").open() as file:
         rows = list(csv.DictReader(file))

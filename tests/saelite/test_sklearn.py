@@ -10,6 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
 from saelite.sklearn import SparseAutoencoderDetector
+from training.settings import DetectorSettings
 
 SMALL = {"code_size": 6, "epochs": 3, "random_state": 0}
 
@@ -53,6 +54,16 @@ def test_exported_file_ranks_as_the_estimator_does_and_alarms_above_one(rows, tm
     assert np.mean(scores[: len(normal)] > 1) == pytest.approx(0.1, abs=0.05)
     assert np.mean(scores[len(normal) :] > 1) > 0.9
     assert device.manifest.threshold.budget == "0.1/reading"
+
+
+def test_parameters_are_the_options_of_training_with_their_defaults():
+    parameters = SparseAutoencoderDetector().get_params()
+    shared = {name: value for name, value in parameters.items() if name not in ("contamination", "random_state")}
+    assert shared == {name: getattr(DetectorSettings, name) for name in shared}
+    assert {"code_size", "hidden", "rho", "alpha", "penalty", "decay", "head", "epochs"} <= set(shared)
+    assert "learning_rate : float" in SparseAutoencoderDetector.__doc__
+    with pytest.raises(TypeError, match="unknown parameters: window"):
+        SparseAutoencoderDetector(window=4)
 
 
 @pytest.mark.parametrize("wrong", [{"head": "best"}, {"contamination": 0.0}])

@@ -36,11 +36,18 @@ def write_csv(path, rows, header=SENSORS, **columns):
 
 def train_pump(head="t2x", **options):
     """Return a detector of windows of three readings, trained for a second."""
-    from training.pipeline import DetectorSettings, train
+    from training.pipeline import train
     from training.recordings import Recording
-    from training.trainer import TrainingSettings
+    from training.settings import DetectorSettings
 
     recording = Recording("pump", SENSORS, pump_rows(2000))
-    small = {"window": 3, "code_size": 12, "hidden": (16,), "smoothing_span": 5, "mean_rate": 0.0}
-    training = TrainingSettings(epochs=20, seed=1)
-    return train(recording, DetectorSettings(head=head, training=training, **{**small, **options}))
+    small = {
+        "window": 3,
+        "code_size": 12,
+        "hidden": (16,),
+        "smoothing_span": 5,
+        "mean_rate": 0.0,
+        "epochs": 20,
+        "seed": 1,
+    }
+    return train(recording, DetectorSettings(head=head, **{**small, **options}))

@@ -16,11 +16,10 @@ def rows_of(n, sensors=8, seed=0):
 def write_model(path, window=1, sensors=EIGHT):
     """Train for a second and write an int8 model file."""
     from export.export_run import ExportSettings, export_run
-    from training.pipeline import DetectorSettings, train
+    from training.pipeline import train
     from training.recordings import Recording
-    from training.trainer import TrainingSettings
+    from training.settings import DetectorSettings
 
     recording = Recording("eight", sensors, rows_of(4000, len(sensors)), None, (), 0, "0" * 64)
-    training = TrainingSettings(epochs=10, seed=1)
-    settings = DetectorSettings(window=window, code_size=8, hidden=(16,), training=training)
+    settings = DetectorSettings(window=window, code_size=8, hidden=(16,), epochs=10, seed=1)
     export_run(train(recording, settings).folder, ExportSettings("int8")).write(path)

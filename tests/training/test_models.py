@@ -21,7 +21,8 @@ from training.autoencoder import plain_network
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph
 from training.plain_scoring import plain_parts
-from training.trainer import TrainingSettings, fit
+from training.settings import DetectorSettings
+from training.trainer import fit
 
 OPTIONS = [
     {},
@@ -41,8 +42,8 @@ def windows():
 
 
 def trained(windows, epochs=5, seed=0, on_epoch=lambda _: None, checkpoint=None, **options):
-    model = SparseAutoencoder(windows.shape[1], 8, **options, seed=seed)
-    settings = TrainingSettings(epochs=epochs, batch_size=32, seed=seed)
+    model = SparseAutoencoder(windows.shape[1], 8, **{"hidden": (), **options}, seed=seed)
+    settings = DetectorSettings(epochs=epochs, batch_size=32, seed=seed)
     return model, fit(model, windows[:200], windows[200:], settings, on_epoch, checkpoint)
 
 
@@ -127,8 +128,8 @@ def test_tied_decoder_has_no_kernels_of_its_own(windows):
 @pytest.mark.parametrize("options", [*OPTIONS[:-1], {"tied": True, "penalty": "l1"}, {"hidden": (7, 5)}], ids=str)
 @pytest.mark.parametrize("weight_decay", [0.0, 1.0])
 def test_the_compiled_epoch_is_adam_on_the_gradients_keras_finds(options, weight_decay, windows):
-    model, twin = (SparseAutoencoder(6, 8, **options, seed=1) for _ in range(2))
-    settings = TrainingSettings(epochs=3, batch_size=len(windows), learning_rate=0.01, weight_decay=weight_decay)
+    model, twin = (SparseAutoencoder(6, 8, **{"hidden": (), "alpha": 0.1, **options}, seed=1) for _ in range(2))
+    settings = DetectorSettings(epochs=3, batch_size=len(windows), learning_rate=0.01, weight_decay=weight_decay)
     # The best weights are those of the last epoch, as the loss falls from each to the next.
     history = fit(model, windows, windows, settings)
     assert np.all(np.diff([epoch.validation_loss for epoch in history]) < 0)
@@ -152,17 +153,17 @@ def test_the_compiled_epoch_is_adam_on_the_gradients_keras_finds(options, weight
 def test_models_of_one_structure_share_a_graph(windows):
     epoch_graph.cache_clear()
     for seed, rows in ((0, 300), (1, 200), (2, 100)):
-        fit(SparseAutoencoder(6, 8, (7,), seed=seed), windows[:rows], windows, TrainingSettings(epochs=2))
+        fit(SparseAutoencoder(6, 8, (7,), seed=seed), windows[:rows], windows, DetectorSettings(epochs=2))
     assert epoch_graph.cache_info().misses == 1
 
 
 def test_training_leaves_the_models_that_share_a_graph_apart(windows):
     first, second = (SparseAutoencoder(6, 8, (7,), momentum=0.5, noise=0.1, seed=seed) for seed in (0, 1))
     before = [weights.copy() for weights in second.get_weights()]
-    fit(first, windows, windows, TrainingSettings(epochs=2))
+    fit(first, windows, windows, DetectorSettings(epochs=2))
     for one, other in zip(second.get_weights(), before, strict=True):
         np.testing.assert_array_equal(one, other)
-    fit(second, windows, windows, TrainingSettings(epochs=2))
+    fit(second, windows, windows, DetectorSettings(epochs=2))
     assert not any(np.array_equal(*both) for both in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
@@ -236,7 +237,7 @@ def test_weights_that_are_no_numbers_are_never_kept(windows):
 def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     windows = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
     model = SparseAutoencoder(20, 128, (128,), seed=0)
-    fit(model, windows, windows, TrainingSettings(epochs=3))
+    fit(model, windows, windows, DetectorSettings(epochs=3))
     parts = plain_parts(plain_network(model), windows)
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)

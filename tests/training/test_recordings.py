@@ -16,13 +16,13 @@ from machines import SENSORS, pump_rows, write_csv
 from edge_runtime.errors import ModelFileError, RecordingError
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.time_text import seconds
-from training.pipeline import DetectorSettings, save_run, train
+from training.pipeline import train
 from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module
-from training.recordings.findings import Findings, SensorPolicy, apply, find
+from training.recordings.findings import Findings, apply, find
 from training.recordings.store import RowStore, blocks_of
 from training.recordings.windows import split
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 ROWS = pump_rows(300)
 
@@ -129,7 +129,7 @@ def test_sound_of_two_rates_is_refused(tmp_path):
 
 
 def test_empty_folder_is_no_recording(tmp_path):
-    with pytest.raises(RecordingError, match="holds no recording"):
+    with pytest.raises(RecordingError, match="holds no recordings"):
         read_recording(tmp_path)
 
 
@@ -226,8 +226,8 @@ def test_no_window_reaches_over_a_gap_or_a_step_back(tmp_path):
     times = [*range(100), *range(1000, 1050), *range(900, 950), *range(950, 1050)]
     recording = read_recording(with_times(tmp_path / "r.csv", times))
     assert recording.breaks == (100, 150)
-    assert "1 gap in time: no window reaches over it" in recording.notes[0]
-    assert "1 step back in time: no window reaches over it" in recording.notes[1]
+    assert "1 gap in time: no window spans it" in recording.notes[0]
+    assert "1 step back in time: no window spans it" in recording.notes[1]
     train, held_out = split(recording, 60, 1, 0.25)
     assert (len(train), len(held_out)) == (41 + 16, 16)
 
@@ -241,7 +241,7 @@ def test_rows_in_disorder_are_refused(tmp_path):
 def test_repeated_times_are_kept_and_told(tmp_path):
     recording = read_recording(with_times(tmp_path / "r.csv", np.arange(300) // 2))
     assert len(recording.values) == 300
-    assert recording.notes == ("150 rows with the time of the row before: kept",)
+    assert recording.notes == ("150 rows repeat the time of the row before: kept",)
 
 
 @pytest.mark.parametrize(
@@ -328,13 +328,13 @@ def test_drift_is_the_ratio_of_block_means_to_rows(spoilt):
 
 def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
     findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert apply(spoilt, findings, SensorPolicy()).sensors == ("good", "wanders")
-    assert apply(spoilt, findings, SensorPolicy("drop", "keep")).sensors == ("good", "again", "wanders")
-    assert apply(spoilt, findings, SensorPolicy("drop", "drop", "drop")).sensors == ("good",)
+    assert apply(spoilt, findings, DetectorSettings()).sensors == ("good", "wanders")
+    assert apply(spoilt, findings, DetectorSettings(duplicate_policy="keep")).sensors == ("good", "again", "wanders")
+    assert apply(spoilt, findings, DetectorSettings(drift_policy="drop")).sensors == ("good",)
     for policy, words in (
-        (SensorPolicy("error"), "still.*--constant-policy drop"),
-        (SensorPolicy("drop", "error"), "again.*--duplicate-policy drop"),
-        (SensorPolicy("drop", "keep", "error"), "wanders.*--drift-policy drop"),
+        (DetectorSettings(constant_policy="error"), "still.*--constant-policy drop"),
+        (DetectorSettings(duplicate_policy="error"), "again.*--duplicate-policy drop"),
+        (DetectorSettings(duplicate_policy="keep", drift_policy="error"), "wanders.*--drift-policy drop"),
     ):
         with pytest.raises(RecordingError, match=words):
             apply(spoilt, findings, policy)
@@ -342,12 +342,12 @@ def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
 
 def test_findings_say_what_was_done():
     findings = Findings(("still",), {"again": "good"}, {"wanders": 812.3})
-    assert findings.lines(SensorPolicy()) == [
+    assert findings.lines(DetectorSettings()) == [
         "constant, dropped: still",
         "duplicate, dropped: again (of good)",
         "drifting, kept: wanders; export allows for drift",
     ]
-    assert findings.lines(SensorPolicy("drop", "keep", "drop"))[1:] == [
+    assert findings.lines(DetectorSettings(duplicate_policy="keep", drift_policy="drop"))[1:] == [
         "duplicate, kept: again (of good)",
         "drifting, dropped: wanders",
     ]
@@ -371,15 +371,15 @@ def test_scoring_takes_the_formats_that_training_takes(saelite, model_path, tmp_
 def test_weights_that_are_no_numbers_are_never_saved(trained, tmp_path):
     first, *others = trained.folder.network.encoder
     network = replace(trained.folder.network, encoder=(replace(first, bias=first.bias * np.float32(np.nan)), *others))
-    with pytest.raises(ModelFileError, match=r"no finite numbers: encoder_0_bias. Nothing was saved"):
-        save_run(replace(trained, folder=replace(trained.folder, network=network)), tmp_path / "run")
+    with pytest.raises(ModelFileError, match=r"not finite: encoder_0_bias. Nothing was saved"):
+        replace(trained, folder=replace(trained.folder, network=network)).save(tmp_path / "run")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("columns", [1, 2000])
 def test_one_sensor_and_two_thousand_are_learnt(columns, tmp_path):
     rows = np.random.default_rng(0).normal(size=(300, columns)).astype(np.float32)
-    settings = DetectorSettings(code_size=4, head="t2", training=TrainingSettings(epochs=1))
+    settings = DetectorSettings(code_size=4, head="t2", epochs=1)
     assert len(train(Recording("r", tuple(map(str, range(columns))), rows), settings).folder.spec.sensors) == columns
 
 

@@ -1,4 +1,4 @@
-"""Sensors that spoil a detector: they never move, say the same as another, or drift."""
+"""Sensors that spoil a detector: they never change, repeat another, or drift."""
 
 from __future__ import annotations
 
@@ -12,21 +12,11 @@ from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from training.recordings.recording import Recording
 from training.recordings.windows import Stretches
+from training.settings import DetectorSettings
 
 Floats = npt.NDArray[np.float64]
 DRIFT_BLOCK_ROWS = 50
 DRIFT_LIMIT = 20.0
-CONSTANT_POLICIES = ("error", "drop")
-POLICIES = ("keep", "drop", "error")
-
-
-@dataclass(frozen=True)
-class SensorPolicy:
-    """What to do with such sensors: ``keep``, ``drop`` or ``error``; one that never moves cannot be kept."""
-
-    constant: str = "drop"
-    duplicate: str = "drop"
-    drift: str = "keep"
 
 
 @dataclass(frozen=True)
@@ -36,11 +26,11 @@ class Findings:
     Parameters
     ----------
     constant : tuple of str
-        Sensors that never move, beyond what float32 rounds off.
+        Sensors whose range is within float32's rounding.
     duplicate : mapping of str to str
-        Sensors with the very values of an earlier one, and that one.
+        Sensors with exactly the values of an earlier one, and the name of that one.
     drift : mapping of str to float
-        Sensors that drift, and how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
+        Sensors that drift, and by how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
         independent readings and grows with slow movement; from 20 on a sensor counts as drifting.
     """
 
@@ -48,12 +38,12 @@ class Findings:
     duplicate: dict[str, str]
     drift: dict[str, float]
 
-    def lines(self, policy: SensorPolicy) -> list[str]:
+    def lines(self, settings: DetectorSettings) -> list[str]:
         """Return what to tell people, one line per kind."""
         found = (
-            (policy.constant, "constant", self.constant, ""),
-            (policy.duplicate, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
-            (policy.drift, "drifting", self.drift, "; export allows for drift"),
+            (settings.constant_policy, "constant", self.constant, ""),
+            (settings.duplicate_policy, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
+            (settings.drift_policy, "drifting", self.drift, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
         return [
@@ -64,7 +54,7 @@ class Findings:
 
 
 def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
-    """Look at the training rows, in one pass and bounded memory; labels are not needed."""
+    """Examine the training rows, in one pass and in bounded memory, without labels."""
     seen = _Seen(len(sensors))
     for block in train.blocks():
         seen.add(block)
@@ -82,19 +72,19 @@ def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
     )
 
 
-def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Recording:
+def apply(recording: Recording, findings: Findings, settings: DetectorSettings) -> Recording:
     """Return the recording without the sensors that are to be dropped.
 
     Raises
     ------
     RecordingError
-        If there are sensors that are refused, or none is left.
+        If the policy refuses a sensor, or no sensor is left.
     """
     dropped: list[str] = []
     for what, names, kind, why in (
-        (policy.constant, findings.constant, "constant", "never move"),
-        (policy.duplicate, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
-        (policy.drift, tuple(findings.drift), "drift", "drift"),
+        (settings.constant_policy, findings.constant, "constant", "never move"),
+        (settings.duplicate_policy, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
+        (settings.drift_policy, tuple(findings.drift), "drift", "drift"),
     ):
         if what == "error" and names:
             raise RecordingError(
@@ -106,7 +96,7 @@ def apply(recording: Recording, findings: Findings, policy: SensorPolicy) -> Rec
 
 
 class _Seen:
-    """Sums over all rows so far, one per sensor, in float64 around the first row."""
+    """Running sums per sensor, in float64, relative to the first row."""
 
     def __init__(self, sensors: int) -> None:
         self._hashes = [hashlib.blake2b(digest_size=16) for _ in range(sensors)]

@@ -1,4 +1,4 @@
-"""What kind of recording it is: rows that follow each other in time, or a table of rows that do not."""
+"""Whether a recording is a time series or a table of independent rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Nature:
     is_series : bool
         Whether a row resembles the row before it, or has a time.
     autocorrelation : float
-        Of successive rows: the upper quartile over the sensors.
+        Autocorrelation of successive rows: the upper quartile over the sensors.
     """
 
     is_series: bool
@@ -34,7 +34,7 @@ class Nature:
 
 
 def nature_of(recording: Recording) -> Nature:
-    """Look at how successive rows hang together, in the recording's first rows."""
+    """Measure how much successive rows resemble each other, in the recording's first rows."""
     rows = np.asarray(recording.values[:_ROWS], np.float64)
     correlations = np.abs(autocorrelations(rows[:, np.ptp(rows, axis=0) > 0]))
     found = float(np.quantile(correlations, _QUANTILE)) if len(correlations) else 0.0
@@ -43,7 +43,7 @@ def nature_of(recording: Recording) -> Nature:
 
 
 def autocorrelations(rows: Floats) -> Floats:
-    """Return the correlation of each column with itself a row later, shape (columns,); 0 of one that never moves."""
+    """Return each column's autocorrelation at a lag of one row, shape (columns,); 0 for a constant column."""
     centered = rows - rows.mean(axis=0)
     power = np.square(centered).sum(axis=0)
     products = (centered[:-1] * centered[1:]).sum(axis=0)

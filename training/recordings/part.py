@@ -18,7 +18,7 @@ from edge_runtime.tables.table import Table, is_anomalous
 from edge_runtime.tables.table_readings import ReadingsBlock, table_readings
 from training.recordings.store import RowStore
 
-# A recording with more steps back than this is not in order of time at all.
+# A recording with more backward steps than this is not sorted by time.
 _MAX_BACKWARD_SHARE = 0.01
 
 
@@ -44,7 +44,7 @@ class FilePart:
     ----------
     labels : list of ndarray
     breaks : list of int
-        Rows of the store that no window may reach over.
+        Rows of the store that no window may span.
     counters : Counters
     complaint : str
         What is wrong with the first cell or line that is not as expected; empty where all are.
@@ -82,7 +82,7 @@ class FilePart:
         return self.table.period_s or (self.clock.usual_s if self.table.header.time_column else float("nan"))
 
     def read(self, rows: slice) -> None:
-        """Add the file's rows to the store, and what its other columns say to the part.
+        """Add the file's rows to the store, and its other columns to this part.
 
         Raises
         ------

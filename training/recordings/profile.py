@@ -1,4 +1,4 @@
-"""The quality of a recording, sensor by sensor: what may spoil a detector, with a grade and what is done about it."""
+"""The quality of a recording, sensor by sensor: a grade, what may spoil a detector, and what is done about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 _ROWS = 100_000
 _DAY_S, _FEWEST_DAYS, _HOURS = 86_400.0, 2.0, 24
 _CYCLIC = 0.3
-# Robust standard deviations beyond which a reading is far out, and the share of them that is too much.
+# Robust standard deviations beyond which a reading is extreme, and the share of such readings that is too high.
 _FAR_OUT, _MANY_FAR_OUT = 6.0, 0.01
 _MAD_TO_SIGMA = 1.4826
 _SHORT_ROWS = 500
@@ -36,11 +36,11 @@ class SensorProfile:
     far_out : float
         Share of readings more than six robust standard deviations from the median.
     daily : float
-        Share of the variance that the hour of the day explains; 0 where the recording is shorter than two days.
+        Share of the variance that the hour of the day explains; 0 if the recording is shorter than two days.
     grade : str
         ``A`` good, ``B`` handled, ``C`` doubtful, ``D`` not used.
     note : str
-        Why it is not an A, and what is done about it; empty for an A.
+        Why the grade is not A, and what is done about it; empty for an A.
     """
 
     name: str
@@ -62,10 +62,10 @@ class Profile:
     Parameters
     ----------
     facts : tuple of (str, str)
-        What is known of it as a whole.
+        Name and value of facts about the whole recording.
     sensors : tuple of SensorProfile
     advice : tuple of str
-        What would make a better recording; empty where nothing is missing.
+        How to make a better recording; empty if nothing is missing.
     """
 
     facts: tuple[tuple[str, str], ...]
@@ -74,19 +74,19 @@ class Profile:
 
     @property
     def grade(self) -> str:
-        """The recording's own: the middle one of its sensors' that are used, lowered by one where advice is given."""
+        """The recording's grade: the median of the grades of the sensors used, lowered by one if there is advice."""
         used = sorted(one.grade for one in self.sensors if one.grade != "D") or ["D"]
         middle = used[len(used) // 2]
         return min(chr(ord(middle) + 1), "C") if self.advice and middle < "C" else middle
 
 
 def profile(recording: Recording, findings: Findings, nature: Nature) -> Profile:
-    """Look at every sensor of a recording, in its rows or evenly spread ones of very many.
+    """Examine every sensor of a recording; of very many rows, evenly spread ones.
 
     Parameters
     ----------
     recording : Recording
-        With all of its sensors, also those that training leaves out.
+        With all of its sensors, including those that training leaves out.
     findings : Findings
     nature : Nature
     """
@@ -126,11 +126,11 @@ def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tupl
     if name in findings.duplicate:
         return "D", f"same values as {findings.duplicate[name]}: not used"
     if far_out > _MANY_FAR_OUT:
-        return "C", f"{far_out:.1%} of the readings are far out: a fault in the recording, or rare work"
+        return "C", f"{far_out:.1%} of the readings are extreme: a fault in the recording, or rare work"
     if daily > _CYCLIC:
         return "B", f"follows the time of day ({daily:.0%} of its variance): record several days"
     if name in findings.drift:
-        return "B", "drifts: its drift is allowed for and followed on the device"
+        return "B", "drifts: export allows for it, and the device follows it"
     return "A", ""
 
 
@@ -150,11 +150,11 @@ def _advice(recording: Recording) -> tuple[str, ...]:
     rows, rate = len(recording.values), recording.rate_hz
     advice = []
     if rows < _SHORT_ROWS:
-        advice.append(f"{counted(rows, 'row')} say little of what is normal: record more.")
+        advice.append(f"{counted(rows, 'row')} say little about what is normal. Record more.")
     if not rate:
-        advice.append("Without a time column false alarms cannot be promised per week: record the time as well.")
+        advice.append("Without a time column, no weekly false-alarm rate can be promised. Record the time as well.")
     elif rows / rate < _FEWEST_DAYS * _DAY_S:
-        advice.append("Less than two days: what changes with the time of day was not seen.")
+        advice.append("Less than two days: changes with the time of day were not seen.")
     return tuple(advice)
 
 

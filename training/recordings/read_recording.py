@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.counted import counted
-from edge_runtime.errors import RecordingError
+from edge_runtime.errors import RecordingError, UsageError
 from edge_runtime.signal.only_when import condition_of
 from edge_runtime.tables.array_table import ArrayTable
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.row_range import RowRange
 from edge_runtime.tables.table import Table
+from training.recordings.column_table import ColumnTable, InMemory
 from training.recordings.part import FilePart
 from training.recordings.recording import Columns, Recording, choose_sensors
 from training.recordings.store import RowStore, blocks_of
 
-# Every machine has a file of such a name: by itself it tells none from another.
+# Every machine has a file with such a name; it does not identify the machine.
 _COMMON_NAMES = frozenset(
     ("normal", "train", "training", "data", "recording", "log", "logs", "readings", "good", "healthy", "test", "all")
 )
@@ -29,16 +32,16 @@ SUFFIXES = frozenset({".csv", ".tsv", ".txt", ".gz", ".parquet", ".npy", ".npz",
 
 
 def read_recording(
-    path: Path,
+    source: str | Path | InMemory,
     columns: Columns | None = None,
     *,
     rows: slice | RowRange = slice(None),
     on_missing: str = "skip",
     only_when: str = "",
 ) -> Recording:
-    """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these.
+    """Read CSV or TSV (plain or gzip), Parquet, NPY, NPZ, WAV, or a folder of these; a data frame or an array.
 
-    Of a folder all files are read in the order of their names; the first one's sensors must be in each. Rows
+    All files of a folder are read in the order of their names; each must have the first one's sensors. Rows
     beyond 128 MB are kept on disk (`training.recordings.store`).
 
     Parameters
@@ -48,58 +51,74 @@ def read_recording(
     on_missing : str
         See `edge_runtime.signal.missing.Repair`.
     only_when : str
-        Keep only these rows, see `edge_runtime.signal.only_when`; no window reaches over those left out.
+        Keep only these rows, see `edge_runtime.signal.only_when`; no window spans rows that are left out.
 
     Raises
     ------
     RecordingError
-        If a file cannot be read, a column is missing, a cell is no number, no row is left, time is in
-        disorder, or the files' sampling rates differ.
+        If a file cannot be read, a column is missing, a cell is not a number, no row is left, the rows are not
+        sorted by time, or the files' sampling rates differ.
     """
     columns = columns or Columns()
-    files = recording_files(Path(path))
+    files = _opened_later(source)
     parts: list[FilePart] = []
     for file in files:
-        with open_table(file) as table:
+        with file() as table:
             sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
             condition = condition_of(only_when, sensors)
-            wanted = rows if isinstance(rows, slice) else rows.rows(str(file))
+            wanted = rows if isinstance(rows, slice) else _wanted(rows, table)
             mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
             label = columns.label or table.header.label_column
             part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
             if mapped is None:
                 part.read(wanted)
             parts.append(part)
-    recording = _recording(Path(path), files, parts, parts[0].store.array() if mapped is None else mapped)
+    recording = _recording(source, parts, parts[0].store.array() if mapped is None else mapped)
     return replace(recording, only_when=only_when.strip(), off=sum(part.counters.off for part in parts))
 
 
+def _opened_later(source: str | Path | InMemory) -> list[Callable[[], Table]]:
+    if isinstance(source, (str, Path)):
+        return [partial(open_table, file) for file in recording_files(Path(source))]
+    return [partial(ColumnTable, source)]
+
+
+def _wanted(rows: RowRange, table: Table) -> slice:
+    if not isinstance(table, ColumnTable):
+        return rows.rows(table.name)
+    bounds = []
+    for bound in (rows.start, rows.stop):
+        if bound is not None and bound.kind not in ("row", "share"):
+            raise UsageError("rows: expected rows (0:400) or per cent (25%:75%) of a frame. Cut it by time yourself.")
+        bounds.append(bound and int(bound.value if bound.kind == "row" else round(bound.value * table.rows)))
+    return slice(*bounds)
+
+
 def recording_files(path: Path) -> list[Path]:
-    """Return the files of a recording: itself, or what a folder holds, in the order of their names.
+    """Return the files of a recording: the file itself, or those of a folder in the order of their names.
 
     Raises
     ------
     RecordingError
-        If a folder holds no recording, or the recording is standard input.
+        If a folder holds no recordings, or the recording is standard input.
     """
     if str(path) == "-":
         raise RecordingError(
-            "training reads its recording more than once, which standard input does not allow. "
-            "Expected a file or a folder. Save the rows into a file first."
+            "training reads its recording more than once. Expected a file or a folder. Save the rows into a file first."
         )
     if not path.is_dir():
         return [path]
     files = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file()]
     files = [file for file in files if not file.name.startswith(".")]
     if not files:
-        raise RecordingError(f"{path} holds no recording. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
+        raise RecordingError(f"{path} holds no recordings. Expected files ending in {', '.join(sorted(SUFFIXES))}.")
     return sorted(files, key=_natural)
 
 
 def recording_name(path: Path) -> str:
-    """Return what a model of a recording is called: by its file, and by its folder where the file's name says little.
+    """Return the name of a recording's model: the file's name, with the folder's if the file's name says little.
 
     >>> recording_name(Path("/plant/pump3/normal.csv")), recording_name(Path("/plant/pump3.csv.gz"))
     ('pump3-normal', 'pump3')
@@ -115,7 +134,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def _mapped(table: Table, sensors: tuple[str, ...], rows: slice) -> FloatArray | None:
-    """Return the rows of an NPY file as they lie on disk, where nothing has to be done to them."""
+    """Return the rows of an NPY file as a map of the file, if they need no processing."""
     values = table.mapped(sensors) if isinstance(table, ArrayTable) else None
     if values is None or not all(np.isfinite(block).all() for block in blocks_of(values)):
         return None
@@ -146,12 +165,12 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     repeated, unreadable = (sum(getattr(part.clock, what) for part in parts) for what in ("repeated", "unreadable"))
     complaints = [part.complaint for part in parts if part.complaint]
     found = (
-        (gaps, f"{counted(gaps, 'gap')} in time: no window reaches over {'it' if gaps == 1 else 'them'}"),
+        (gaps, f"{counted(gaps, 'gap')} in time: no window spans {'it' if gaps == 1 else 'them'}"),
         (
             backward,
-            f"{counted(backward, 'step')} back in time: no window reaches over {'it' if backward == 1 else 'them'}",
+            f"{counted(backward, 'step')} back in time: no window spans {'it' if backward == 1 else 'them'}",
         ),
-        (repeated, f"{counted(repeated, 'row')} with the time of the row before: kept"),
+        (repeated, f"{counted(repeated, 'row')} repeat the time of the row before: kept"),
         (unreadable, f"{counted(unreadable, 'time')} unreadable: taken for the time of the row before"),
         (lost, f"{counted(lost, 'line')} that {'is' if lost == 1 else 'are'} not a row: left out"),
     )
@@ -161,18 +180,18 @@ def _notes(parts: list[FilePart]) -> tuple[str, ...]:
     return (*complaints[:1], *(text for count, text in (*found, (uneven, rates)) if count))
 
 
-def _recording(path: Path, files: list[Path], parts: list[FilePart], values: FloatArray) -> Recording:
+def _recording(source: str | Path | InMemory, parts: list[FilePart], values: FloatArray) -> Recording:
     labelled = all(part.label for part in parts)
     names = dict.fromkeys(name for part in parts for name in part.table.header.names)
     return Recording(
-        name=recording_name(path),
+        name=recording_name(Path(source)) if isinstance(source, (str, Path)) else "recording",
         sensors=parts[0].sensors,
         values=values,
         labels=np.concatenate([block for part in parts for block in part.labels]) if labelled else None,
         kept_out=tuple(name for name in names if name not in parts[0].sensors),
         repaired=sum(part.counters.held + part.counters.interpolated for part in parts),
         skipped=sum(part.counters.skipped for part in parts),
-        sha256=_sha256(files),
+        sha256=_sha256([part.table for part in parts]),
         starts=tuple(part.start for part in parts),
         breaks=tuple(row for part in parts for row in part.breaks),
         notes=_notes(parts),
@@ -180,8 +199,8 @@ def _recording(path: Path, files: list[Path], parts: list[FilePart], values: Flo
     )
 
 
-def _sha256(files: list[Path]) -> str:
-    digests = [_file_sha256(file) for file in files]
+def _sha256(tables: list[Table]) -> str:
+    digests = [one.sha256 if isinstance(one, ColumnTable) else _file_sha256(Path(one.name)) for one in tables]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 

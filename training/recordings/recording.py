@@ -1,12 +1,15 @@
-"""What training learns from: rows over time, and which columns they are."""
+"""What training learns from: rows over time and the meaning of their columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
+from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.tables.table import Header
 from training.recordings.store import select_columns
@@ -21,7 +24,7 @@ class Columns:
     sensors : tuple of str
         The sensors, in order; empty takes all columns that are not time, label, annotation or excluded.
     exclude : tuple of str
-        Columns that are no sensors.
+        Columns that are not sensors.
     label : str, optional
         Column that says whether a row is anomalous; never trained on. Default: one called ``anomaly``,
         ``label`` …
@@ -46,7 +49,7 @@ class Recording:
     labels : ndarray of shape (n,), bool, or None
         True where a row is anomalous.
     kept_out : tuple of str
-        Columns that were there and are no sensors.
+        Columns of the file that are not sensors.
     repaired, skipped : int
         Rows in which a missing value was repaired, rows left out for one.
     sha256 : str
@@ -54,15 +57,15 @@ class Recording:
     starts : tuple of int
         First row of each file, in order.
     breaks : tuple of int
-        Other rows that no window may reach over: before them time is missing or goes back.
+        Other rows that no window may span: before them there is a gap, or time goes backwards.
     notes : tuple of str
-        What was found odd about the rows, for people.
+        Remarks about irregularities of the rows.
     rate_hz : float
         Rows per second, as the file says or its time column in seconds; 0 where unknown.
     only_when : str
         Which rows were kept, see `edge_runtime.signal.only_when`; empty for all.
     off : int
-        Rows left out by it.
+        Rows left out by the condition.
     """
 
     name: str
@@ -94,8 +97,8 @@ class Recording:
         if needed:
             raise RecordingError(
                 f"--only-when {self.only_when!r} needs {', '.join(needed)}, which would be left out of the model: it "
-                "never moves while the machine works, or repeats another sensor. Expected a sensor that stays, as the "
-                "device decides by it too."
+                "never changes while the machine works, or repeats another sensor. Expected a sensor that the model "
+                "keeps, because the device needs it too."
             )
         kept = [number for number, name in enumerate(self.sensors) if name not in sensors]
         if not kept:
@@ -107,6 +110,28 @@ class Recording:
             kept_out=(*self.kept_out, *sensors),
         )
 
+    def windows(self, spec: DetectorSpec) -> FloatArray:
+        """Return the windows that a detector takes, shape (n, window, sensors); none reaches over a gap.
+
+        Parameters
+        ----------
+        spec : DetectorSpec
+            The detector's, ``detector.spec``: says window, stride and the order of the sensors.
+
+        Raises
+        ------
+        RecordingError
+            If a sensor is not there, or there are fewer than two windows.
+        """
+        from training.recordings.windows import split
+
+        missing = [name for name in spec.sensor_names if name not in self.sensors]
+        if missing:
+            raise RecordingError(f"{self.name} lacks {', '.join(missing)}. Sensors there: {', '.join(self.sensors)}.")
+        chosen = [self.sensors.index(name) for name in spec.sensor_names]
+        stretches, _ = split(self, spec.preprocessing.window, spec.preprocessing.stride, 0.0)
+        return np.ascontiguousarray(stretches.take(np.arange(len(stretches)))[:, :, chosen])
+
 
 def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ...]:
     """Return the sensor columns.
@@ -114,7 +139,7 @@ def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ..
     Raises
     ------
     RecordingError
-        If a named column is not there, or none is left.
+        If a named column does not exist, or none is left.
     """
     named = {*columns.sensors, *columns.exclude, *([columns.label] if columns.label else [])}
     unknown = sorted(named - set(header.names))

@@ -1,4 +1,4 @@
-"""Rows by the hundred million: in memory while they are few, in an unnamed file on disk when they are many."""
+"""Storage for up to hundreds of millions of rows: in memory while they are few, then in an unnamed file on disk."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _BLOCK_BYTES = 2**24
 
 
 class RowStore:
-    """Takes blocks of rows, gives one array.
+    """Collects blocks of rows into one array.
 
-    Beyond 128 MB the rows go to a temporary file without a name, in the folder TMPDIR says, and the array is a
-    map of it: it goes away with the array, even when the process is killed.
+    Beyond 128 MB the rows go to an unnamed temporary file in the folder TMPDIR, and the array maps that file. The
+    file disappears with the array, even if the process is killed.
 
     Parameters
     ----------
     sensors : int
     memory_bytes : int
-        Rows are kept in memory up to so many.
+        Maximum number of bytes kept in memory.
     """
 
     def __init__(self, sensors: int, memory_bytes: int = _MEMORY_BYTES) -> None:
@@ -74,7 +74,7 @@ class RowStore:
 
 
 def blocks_of(values: FloatArray, start: int = 0, stop: int | None = None) -> Iterator[FloatArray]:
-    """Yield consecutive rows in blocks of 16 MB; those on disk leave memory again once they are used."""
+    """Yield consecutive rows in blocks of 16 MB; rows on disk leave memory after use."""
     rows = max(1, _BLOCK_BYTES // (4 * values.shape[1]))
     stop = len(values) if stop is None else stop
     for first in range(start, stop, rows):
@@ -83,7 +83,7 @@ def blocks_of(values: FloatArray, start: int = 0, stop: int | None = None) -> It
 
 
 def forget(values: FloatArray) -> None:
-    """Let the pages of rows on disk leave memory; the next use reads them again."""
+    """Release the memory pages of rows on disk; the next use reads them again."""
     base: object = values
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base

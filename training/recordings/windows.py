@@ -1,4 +1,4 @@
-"""Which windows there are, without making them: they are cut out of the rows a few at a time."""
+"""The windows of a recording, without storing them: they are cut from the rows a few at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Stretches:
     bounds : ndarray of shape (stretches, 2), int64
         First row of each stretch, and the row after its last.
     window, stride : int
-        Readings in a window, readings between the starts of two.
+        Readings per window, and from the start of one window to the start of the next.
     """
 
     values: FloatArray
@@ -50,7 +50,7 @@ class Stretches:
             yield from blocks_of(self.values, start, stop)
 
     def take(self, numbers: IntArray) -> FloatArray:
-        """Return some windows, counted over all stretches, shape (len(numbers), window, sensors)."""
+        """Return the windows with these numbers, counted over all stretches, shape (len(numbers), window, sensors)."""
         before = np.concatenate([[0], np.cumsum(self._counts())])
         stretch = np.searchsorted(before, numbers, side="right") - 1
         starts = self.bounds[stretch, 0] + (numbers - before[stretch]) * self.stride
@@ -63,14 +63,14 @@ class Stretches:
         return taken
 
     def sample(self, limit: int, rng: np.random.Generator) -> FloatArray:
-        """Return all windows, or `limit` of them in order of time: one, by chance, of each equal part."""
+        """Return all windows, or `limit` of them in time order: one, drawn at random, from each equal part."""
         total = len(self)
         if total <= limit:
             return self.take(np.arange(total))
         return self.take(((np.arange(limit) + rng.random(limit)) * (total / limit)).astype(np.int64))
 
     def runs(self, limit: int) -> FloatArray:
-        """Return all windows, or about `limit` of them: runs of successive ones, spread over all the time."""
+        """Return all windows, or about `limit` of them: runs of successive windows, spread over the recording."""
         total = len(self)
         if total <= limit:
             return self.take(np.arange(total))
@@ -84,11 +84,11 @@ class Stretches:
 
 
 def split(recording: Recording, window: int, stride: int, fraction: float) -> tuple[Stretches, Stretches]:
-    """Cut each file of a recording in time: the first part to learn from, the last `fraction` to check with.
+    """Split each file of a recording in time: the first part for training, the last `fraction` for validation.
 
-    With a fraction of 0 both parts are the whole.
+    With a fraction of 0, both parts are the whole recording.
 
-    No window reaches over the cut, from one file into the next, or over a gap.
+    No window spans the split, two files, or a gap.
 
     Raises
     ------

@@ -112,7 +112,7 @@ def _per_row(zero_points: IntArray) -> IntArray:
 
 
 def _hybrid(operator: Operator, weights: Tensor, values: Array) -> Run:
-    """Quantise the inputs to int8 per row as they come; the scales turn the sums back into floats."""
+    """Quantise the inputs to int8 row by row; the scales turn the sums back into floats."""
     _check_scales(weights)
     bound = bounded(*limits(operator, _ACTIVATION))
     quantize = _asymmetric if operator.option(_ASYMMETRIC, "B") else _symmetric

@@ -14,7 +14,7 @@ from edge_runtime.inference.numpy_executor.kernel import Run
 from edge_runtime.inference.numpy_executor.kernels import KERNELS
 from edge_runtime.inference.numpy_executor.tflite_reader import Graph, Operator, read_graph
 
-# What a graph that does not fit together makes numpy raise.
+# Exceptions that numpy raises on inconsistent graphs.
 _MISFITS = (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, MemoryError, AttributeError)
 
 
@@ -31,7 +31,7 @@ class Interpreter:
     Raises
     ------
     ModelFileError
-        If the flatbuffer is damaged, or holds an op or type that is not here.
+        If the flatbuffer is damaged, or holds an unsupported op or type.
     """
 
     def __init__(self, model_content: bytes, *, dense_rounding: Rounding = Rounding.ONCE) -> None:

@@ -1,1 +1,1 @@
-"""What a model file may say: its graph checked byte by byte and its manifest for meaning, before anything runs."""
+"""Checks of a model file before anything runs: the graph byte by byte, the manifest's values for plausibility."""

@@ -1,4 +1,4 @@
-"""Arrays of a file held against its manifest and each other: head, attribution, reference windows."""
+"""Checks of a file's arrays against its manifest and each other: head, attribution, reference windows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Arrays = dict[str, FloatArray]
 
 
 def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
-    """Check what every file may carry: numbers that are finite, and reference windows with what was found for them.
+    """Check the arrays of any file: numbers are finite, and reference windows have their results.
 
     Raises
     ------
     ModelFileError
-        With the first array that does not fit.
+        With the first array that does not match.
     """
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -27,17 +27,17 @@ def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
 
 
 def check_head(arrays: Arrays, manifest: Manifest, width: int | None) -> None:
-    """Check the head, and the attribution where there is one, of a file whose host scores.
+    """Check the head, and the attribution if there is one, of a file whose host scores.
 
     Parameters
     ----------
     width : int or None
-        Values the head takes; None where the graph leaves it open.
+        Values the head takes; None if the graph leaves it open.
 
     Raises
     ------
     ModelFileError
-        With the first array that does not fit.
+        With the first array that does not match.
     """
     if not {"head_mean", "head_whitening"} <= set(arrays):
         raise unlike("a head's mean and whitening", sorted(arrays))
@@ -62,7 +62,7 @@ def _check_attribution(arrays: Arrays, manifest: Manifest, centers: int) -> None
         raise unlike(", ".join(names), sorted(arrays))
     mean, blame, level, bias = (arrays[name] for name in names)
     d = preprocessing.inputs
-    # With several modes the head's nearest centre says which.
+    # With several modes, the head's nearest centre selects one.
     if mean.ndim != 2 or len(mean) not in (1, centers) or mean.shape[1] != d:
         raise unlike(f"an attribution's mean for 1 or {centers} modes of {d} inputs", mean.shape)
     modes = len(mean)
@@ -87,8 +87,8 @@ def _check_reference(arrays: Arrays, manifest: Manifest) -> None:
 
 
 def unlike(expected: str, received: object) -> ModelFileError:
-    """Return the error for a file whose parts are not of one detector."""
+    """Return the error for a file whose parts belong to different detectors."""
     return ModelFileError(
-        f"graph and manifest do not go together: expected {expected}. Received: {received!s:.200}. "
+        f"graph and manifest do not match: expected {expected}. Received: {received!s:.200}. "
         "Export the file again, and do not use this one."
     )

@@ -1,4 +1,4 @@
-"""Every number and text of a record, wherever it stands: finite, and of a sane size."""
+"""Checks that every number and text in a record is finite and of a sane size."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LARGEST_INTEGER = 2**63
 
 
 def check_leaves(value: Any) -> None:
-    """Check a dataclass, a named tuple, or what they hold.
+    """Check a dataclass, a named tuple, or a value in one.
 
     Raises
     ------
     DecodeError
-        With the path of the first value that cannot be meant.
+        With the path of the first invalid value.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def between(lowest: int, highest: int, value: int, path: str) -> None:
 
 
 def _all_finite(values: Any) -> bool:
-    """Return whether these are nothing but finite numbers: of thousands of scales, one look."""
+    """Return whether all of these are finite numbers; one pass over thousands of scales."""
     return type(values) is tuple and set(map(type, values)) == {float} and all(map(math.isfinite, values))
 
 

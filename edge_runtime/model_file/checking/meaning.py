@@ -1,7 +1,7 @@
-"""A manifest's meaning: every number finite, within bounds, and of a length that fits the others.
+"""Checks of a manifest's values: finite, within bounds, and of consistent lengths.
 
-Types are `edge_runtime.model_file.json_codec`'s business. A threshold of infinity or a stride of 10⁹ has the right
-type, and nothing would ever alarm.
+`edge_runtime.model_file.json_codec` checks types. But an infinite threshold or a stride of 10⁹ has the right type, and
+nothing would ever alarm.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def check_manifest(manifest: Manifest) -> None:
     Raises
     ------
     ModelFileError
-        With the first field that cannot be meant.
+        With the first invalid field.
     """
     try:
         check_leaves(manifest)
@@ -46,7 +46,7 @@ def check_manifest(manifest: Manifest) -> None:
         _check_drift(manifest)
     except DecodeError as error:
         raise ModelFileError(
-            f"the manifest cannot be meant ({error}). Export the file again, and do not use this one."
+            f"the manifest is invalid ({error}). Export the file again, and do not use this one."
         ) from error
 
 
@@ -116,7 +116,7 @@ def _check_threshold(manifest: Manifest) -> None:
 
 
 def _check_found(manifest: Manifest) -> None:
-    """Check what export says of its choice, and of each sensor."""
+    """Check export's findings about its choice and about each sensor."""
     for number, tried in enumerate(manifest.tried):
         share = tried.detection
         expect("a share from 0 to 1", share, f"tried[{number}].detection", when=0 <= share <= 1)

@@ -1,7 +1,7 @@
-"""How much memory a graph takes: shapes followed op by op, as a runtime will, whatever the file declares.
+"""The memory a graph needs: shapes are inferred op by op, as a runtime does, whatever the file declares.
 
-A runtime works the shapes out anew. A file whose tensors are small on paper can so take gigabytes: two vectors that are
-added across each other, a constant that says how often to repeat.
+A runtime infers shapes itself. A file with small declared tensors can therefore need gigabytes: two vectors broadcast
+against each other, or a constant repeat count.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _LIMIT = "SAELITE_MAX_TENSORS_MB"
 
 
 def check_memory(graph: CheckedGraph) -> None:
-    """Follow the shapes through the graph, at the batch size it declares.
+    """Infer the shapes through the graph, at the batch size it declares.
 
     Raises
     ------
     ModelFileError
-        If an op gives another number of values than the file declares, or all tensors together are too large.
+        If an op yields another number of values than the file declares, or all tensors together are too large.
     """
     shapes = [_Followed(tensor.shape, exact=True) for tensor in graph.tensors]
     for op in graph.ops:
@@ -46,7 +46,7 @@ def check_memory(graph: CheckedGraph) -> None:
 
 
 class _Followed(NamedTuple):
-    """A shape as a runtime will find it, where it is exact; it has at most so many values in any case."""
+    """A shape as a runtime infers it, if exact, and in any case an upper bound of its number of values."""
 
     shape: Shape
     exact: bool
@@ -64,7 +64,7 @@ def _follow(op: GraphOp, graph: CheckedGraph, shapes: list[_Followed]) -> None:
         if count == most:
             shapes[number] = _Followed(tensor.shape, exact)
         elif tensor.is_open and count < most:
-            # What stands in the file is of some batch: the runtime puts in what it finds.
+            # The declared shape is for some batch; the runtime replaces it.
             shapes[number] = _Followed(_broadcast(inputs) if op.code in _ACROSS else (most,), is_count)
         elif count > most or is_count:
             raise damaged(
@@ -88,7 +88,7 @@ def _across(shapes: list[Shape], _: list[GraphTensor]) -> int:
 
 
 def _broadcast(shapes: list[Shape]) -> Shape:
-    """Return the shape that goes across all; where they do not go together, one that holds what any of them does."""
+    """Return the broadcast shape; for incompatible shapes, an upper bound."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     return tuple(max(sizes) if min(sizes) else 0 for sizes in zip(*padded, strict=True))
@@ -105,7 +105,7 @@ def _matrices(shapes: list[Shape], _: list[GraphTensor]) -> int:
     left, right = shapes
     if min(len(left), len(right)) < 2:
         return math.prod(left) * math.prod(right)
-    # Whichever way they are turned: no side of the product is longer than a side of theirs.
+    # However they are transposed, no side of the product is longer than one of theirs.
     return math.prod(_broadcast([left[:-2], right[:-2]])) * max(left[-2:]) * max(right[-2:])
 
 
@@ -145,7 +145,7 @@ def _gathered(shapes: list[Shape], _: list[GraphTensor]) -> int:
 
 def _constant(tensor: GraphTensor) -> list[int]:
     if tensor.data is None or tensor.kind not in (_INT32, _INT64):
-        raise damaged(f"the size in {tensor.name!r:.80} is no constant")
+        raise damaged(f"the size in {tensor.name!r:.80} is not a constant")
     numbers = [int(number) for number in tensor.data.view("<i4" if tensor.kind == _INT32 else "<i8")]
     if min(numbers, default=0) < 0:
         raise damaged(f"the size in {tensor.name!r:.80} is {numbers!r:.80}")

@@ -1,6 +1,6 @@
-"""Ops a graph may hold: those that compute, with how many tensors each takes.
+"""The ops that a graph may hold, and the number of tensors each takes.
 
-Not among them: control flow, variables, hash tables, random numbers, texts, and custom ops but the Edge TPU's. The
+Excluded are control flow, variables, hash tables, random numbers, texts, and custom ops other than the Edge TPU's. The
 runtimes trust an op to have as many inputs as it needs.
 """
 
@@ -13,7 +13,7 @@ EDGETPU_OP = "edgetpu-custom-op"
 
 
 class Arity(NamedTuple):
-    """What an op takes and gives.
+    """Number of inputs and outputs of an op.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ class Arity(NamedTuple):
     fewest, most : int
         Inputs.
     outputs : int
-        Exactly so many; 0 is any number from 1.
+        Exact number of outputs; 0 means any number from 1.
     optional : tuple of int
         Inputs that may be absent, written as -1.
     """
@@ -72,7 +72,7 @@ ARITIES: dict[int, Arity] = {
     123: Arity("SELECT_V2", 3, 3),
     CUSTOM: Arity(EDGETPU_OP, 1, _MANY, 0),
 }
-# Options that divide something, zero by default: op to the fields that must be above zero.
+# Options used as divisors, zero by default: op to the fields that must be above zero.
 DIVISORS = {1: (1, 2), 3: (1, 2), 4: (1, 2), 5: (0,), 12: (1, 2), 17: (1, 2), 26: (0,), 67: (1, 2)}
 # Options that hold a vector: op to field and the `struct` letter of its numbers. All others hold numbers alone.
 OPTION_VECTORS = {22: (0, "i"), 43: (0, "i")}

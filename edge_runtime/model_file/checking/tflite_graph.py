@@ -1,7 +1,7 @@
 """A flatbuffer verified as a TFLite graph: every offset, type, size, op and tensor number, before a runtime sees it.
 
-tflite-runtime has no verifier, and a third of random changes of one byte crash it. What is refused here are also things
-that no detector needs: several subgraphs, variables, sparse tensors, texts, ops that do not compute.
+tflite-runtime has no verifier, and a third of random changes of one byte crash it. Things that
+no detector needs are refused too: several subgraphs, variables, sparse tensors, texts, ops that do not compute.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class GraphTensor(NamedTuple):
     data : ndarray of uint8, or None
         The bytes of a constant.
     is_open : bool
-        Whether a size, or the whole shape, is the runtime's to find out.
+        Whether a size, or the whole shape, is left to the runtime.
     """
 
     name: str
@@ -66,7 +66,7 @@ class GraphOp(NamedTuple):
 
 
 class CheckedGraph(NamedTuple):
-    """What a verified flatbuffer holds."""
+    """The contents of a verified flatbuffer."""
 
     tensors: tuple[GraphTensor, ...]
     ops: tuple[GraphOp, ...]
@@ -79,15 +79,15 @@ class CheckedGraph(NamedTuple):
 
 
 def read_checked_graph(flatbuffer: bytes) -> CheckedGraph:
-    """Verify a flatbuffer, and return what it holds.
+    """Verify a flatbuffer and return its contents.
 
     Raises
     ------
     ModelFileError
-        With the first thing that does not fit.
+        With the first problem.
     """
     if flatbuffer[4:8] != b"TFL3":
-        raise damaged("it does not say TFL3")
+        raise damaged("its identifier is not TFL3")
     model = Wire(flatbuffer).root()
     model.known_fields(8)
     if model.number(0, "I") != 3:
@@ -106,7 +106,7 @@ def read_checked_graph(flatbuffer: bytes) -> CheckedGraph:
 def _buffer(table: VerifiedTable, content: bytes) -> npt.NDArray[np.uint8]:
     table.known_fields(3)
     if table.number(1, "Q") > 1:
-        raise damaged("a constant lies behind the flatbuffer, where no file of 256 MB has one")
+        raise damaged("a constant lies outside the flatbuffer, which only files over 256 MB need")
     start, length = table.extent(0)
     if length >= 4 and start % 4:
         raise damaged("a constant is not aligned")
@@ -119,7 +119,7 @@ def _op_code(table: VerifiedTable) -> int:
     code = max(int(table.number(0, "b")), int(table.number(3, "i")))
     name = table.text(1)
     if code not in ARITIES or (code == CUSTOM and name != EDGETPU_OP):
-        raise damaged(f"it holds the op {name or code}, which is none of those that a detector may hold")
+        raise damaged(f"it holds the op {name or code}, which a detector may not hold")
     version = int(table.number(2, "i", 1))
     if not 1 <= version <= 1000:
         raise damaged(f"op {code} is of version {version}")
@@ -140,14 +140,14 @@ def _subgraph(table: VerifiedTable, buffers: list[npt.NDArray[np.uint8]], codes:
 
 
 def _check_order(graph: CheckedGraph) -> None:
-    """Check that every tensor is there before it is used, and made once."""
+    """Check that every tensor is computed before it is used, and only once."""
     there = {number for number, tensor in enumerate(graph.tensors) if tensor.data is not None}
     if there & set(graph.inputs):
         raise damaged("an input is a constant")
     there |= {-1, *graph.inputs}
     for op in graph.ops:
         if not there.issuperset(op.inputs) or not there.isdisjoint(op.outputs):
-            raise damaged(f"op {ARITIES[op.code].name} takes what is not there yet, or gives what is")
+            raise damaged(f"op {ARITIES[op.code].name} uses a tensor that is not computed yet, or computes one twice")
         there.update(op.outputs)
     if not there.issuperset(graph.outputs):
         raise damaged("an output is never computed")
@@ -192,15 +192,15 @@ def _check_quantization(table: VerifiedTable | None, tensor: GraphTensor) -> Non
         and bool((np.isfinite(scales) & (scales >= _SMALLEST_SCALE) & (scales <= _LARGEST_SCALE)).all())
         and bool(((zero_points >= -_most_zero(tensor.kind) - 1) & (zero_points <= _most_zero(tensor.kind))).all())
         and all(len(extreme) <= max(1, len(scales), math.prod(tensor.shape)) for extreme in extremes)
-        # Of as many channels as scales: a runtime that trusts it reads beyond their end.
+        # There must be as many channels as scales, or a trusting runtime reads beyond their end.
         and (len(scales) <= 1 or (0 <= axis < len(tensor.shape) and tensor.shape[axis] == len(scales)))
     )
     if not sane:
-        raise damaged(f"tensor {tensor.name!r:.80} is quantised in a way that cannot be meant")
+        raise damaged(f"tensor {tensor.name!r:.80} has an invalid quantisation")
 
 
 def _most_zero(kind: int) -> int:
-    """Return the highest zero point of a type; that of the lowest is as far from zero, and one more."""
+    """Return the highest zero point of a type; the lowest is one farther from zero."""
     return {INT8: 127, UINT8: 255, 17: 7}.get(kind, 32767)
 
 
@@ -253,14 +253,14 @@ def _numbers(table: VerifiedTable, field: int, n_tensors: int, lowest: int = 0) 
 
 
 def _check_rest(model: VerifiedTable, n_buffers: int, n_tensors: int) -> None:
-    """Check metadata and signatures: nothing computes with them, but the runtimes read them."""
+    """Check metadata and signatures, which do not affect the computation but are read by runtimes."""
     numbers = list(model.numbers(5, "i", _MOST_TENSORS))
     for metadata in model.tables(6, _MOST_TENSORS):
         metadata.known_fields(2)
         metadata.text(0)
         numbers.append(metadata.number(1, "I"))
     if any(not 0 <= number < n_buffers for number in numbers):
-        raise damaged("its metadata lie in a buffer that is not there")
+        raise damaged("its metadata refer to a missing buffer")
     for signature in model.tables(7, _MOST_DIMENSIONS):
         signature.known_fields(5)
         signature.text(2)
@@ -268,4 +268,4 @@ def _check_rest(model: VerifiedTable, n_buffers: int, n_tensors: int) -> None:
         for end in ends:
             end.text(0)
         if signature.number(4, "I") or any(not 0 <= end.number(1, "I") < n_tensors for end in ends):
-            raise damaged("a signature names what is not there")
+            raise damaged("a signature refers to a missing tensor")

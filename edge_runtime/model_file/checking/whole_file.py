@@ -1,4 +1,4 @@
-"""Manifest, graph and arrays of one file held against each other."""
+"""Checks of a file's manifest, graph and arrays against each other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_flatbuffer(flatbuffer: bytes) -> CheckedGraph:
     Raises
     ------
     ModelFileError
-        With the first thing that does not fit.
+        With the first problem.
     """
     graph = read_checked_graph(flatbuffer)
     check_memory(graph)
@@ -34,12 +34,12 @@ def check_flatbuffer(flatbuffer: bytes) -> CheckedGraph:
 
 
 def check_model(flatbuffer: bytes, manifest: Manifest, arrays: dict[str, FloatArray]) -> None:
-    """Check a model file's contents, each by itself and against the others.
+    """Check a model file's contents, individually and against each other.
 
     Raises
     ------
     ModelFileError
-        With the first thing that does not fit.
+        With the first problem.
     """
     check_manifest(manifest)
     graph = check_flatbuffer(flatbuffer)
@@ -88,7 +88,7 @@ def _check_network(graph: CheckedGraph, manifest: Manifest) -> None:
 
 
 def _head_width(graph: CheckedGraph, manifest: Manifest) -> int | None:
-    """Return how many values the head takes, None where the graph leaves the width of an output open."""
+    """Return the number of values the head takes; None if the graph leaves the width of an output open."""
     tensors, inputs = graph.named(graph.outputs), manifest.spec.preprocessing.inputs
     outputs = {output.name: tensors[output.tensor or output.name] for output in manifest.outputs}
     widths = {name: None if tensor.is_open else math.prod(tensor.shape[1:]) for name, tensor in outputs.items()}
@@ -115,6 +115,6 @@ def _expect_kind(tensor: GraphTensor, *kinds: int) -> None:
 
 def _expect_width(tensor: GraphTensor, width: int) -> None:
     found = math.prod(tensor.shape[1:])
-    # A converter may leave the shape of an output open; what is run is what counts then.
+    # A converter may leave the shape of an output open; the actual run decides then.
     if found != width and not (tensor.is_open and not tensor.shape):
         raise unlike(f"{tensor.name!r:.80} of {width} values a window", found)

@@ -1,4 +1,4 @@
-"""The FlatBuffers wire format, verified: what this accepts, no reader of any language leaves the file for.
+"""Verification of the FlatBuffers wire format: in an accepted file, no reader of any language leaves the file.
 
 The C++ readers inside the TFLite runtimes check nothing. A table is accepted if its vtable and all of it lie inside the
 file and each field inside the table; a vector or string if all of it does.
@@ -24,7 +24,7 @@ MOST_TABLES = 200_000
 
 
 class Wire:
-    """A flatbuffer's bytes, and how many tables were visited: many may point to one, and the work must end."""
+    """A flatbuffer's bytes and the number of tables visited, which is limited because many may point to one."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -44,7 +44,7 @@ class Wire:
         return _FORMATS[kind].unpack_from(self.content, position)[0]
 
     def expect(self, position: int, size: int, alignment: int = 1) -> None:
-        """Raise unless `size` bytes at `position` are inside the file, and aligned as a processor may demand."""
+        """Raise unless `size` bytes at `position` are inside the file, and aligned as a processor may require."""
         if position < 0 or position + size > len(self.content) or position % alignment:
             raise damaged(f"it points to {size} bytes at {position} of {len(self.content)}")
 
@@ -79,7 +79,7 @@ class VerifiedTable:
         return self._find(field, 1) is not None
 
     def known_fields(self, count: int) -> None:
-        """Raise if a field beyond the first `count` is given: a runtime might read what nobody verified."""
+        """Raise if a field beyond the first `count` is given: a runtime might read it unverified."""
         if any(self._offsets[count:]):
             raise damaged("a table has a field that this saelite does not know; a newer one may")
 
@@ -90,12 +90,12 @@ class VerifiedTable:
                 self._find(field, 1)
 
     def table(self, field: int) -> VerifiedTable | None:
-        """Return a table, or None where it is absent."""
+        """Return a table, or None if it is absent."""
         position = self._find(field, 4)
         return None if position is None else VerifiedTable(self._wire, self._wire.target(position))
 
     def tables(self, field: int, most: int) -> list[VerifiedTable]:
-        """Return a vector of at most so many tables."""
+        """Return a vector of at most `most` tables."""
         start, length = self._vector(field, 4, most)
         return [VerifiedTable(self._wire, self._wire.target(start + 4 * number)) for number in range(length)]
 
@@ -105,7 +105,7 @@ class VerifiedTable:
         return np.frombuffer(self._wire.content, f"<{kind}", length, start) if length else np.empty(0, f"<{kind}")
 
     def extent(self, field: int) -> tuple[int, int]:
-        """Return where a vector of bytes begins, and its length."""
+        """Return the start and length of a vector of bytes."""
         return self._vector(field, 1, len(self._wire.content))
 
     def text(self, field: int) -> str:
@@ -145,5 +145,5 @@ class VerifiedTable:
 
 
 def damaged(what: str) -> ModelFileError:
-    """Return the error for a graph that no runtime may see."""
+    """Return the error for a damaged graph."""
     return ModelFileError(f"the graph is damaged: {what}. Copy or export the file again, and do not use this one.")

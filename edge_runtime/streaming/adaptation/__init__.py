@@ -1,1 +1,1 @@
-"""What a detector learns on the device while it runs."""
+"""What a detector adapts on the device while it runs."""

@@ -1,9 +1,9 @@
 """The drift meter: whether the model still fits the machine.
 
-The training penalty holds each code's mean activation near ρ. Export strips the penalty; here it comes back
+The training penalty holds each code's mean activation near ρ. Export strips the penalty; here it returns
 as a measure: ``sum_j KL(rho_train_j || rho_live_j)``, with ``rho_live`` the mean activation of code j over the
-last windows. It is near zero while the codes are used as they were in training, and grows when the machine
-works in a way the model has not seen, whether or not single scores stand out.
+last windows. It is near zero while the codes are used as in training, and grows when the machine works in a
+way that the model has not seen, whether or not single scores stand out.
 
 References
 ----------
@@ -53,18 +53,18 @@ def _divergences(train: npt.NDArray[np.float64], live: npt.NDArray[np.float64]) 
 def fit_drift_limit(codes: FloatArray) -> DriftLimit | None:
     """Return the width of the sliding window and the limit that normal codes keep to.
 
-    The codes are cut into successive blocks; each block's drift is measured against the mean of all the
-    others, which is what a live window against the training data is.
+    The codes are cut into successive blocks; each block's drift is measured against the mean of all others,
+    just as a live window is measured against the training data.
 
     Parameters
     ----------
     codes : ndarray of shape (n, units)
-        Of successive normal windows, as the exported file gives them.
+        The exported file's codes of successive normal windows.
 
     Returns
     -------
     DriftLimit or None
-        None where there are too few windows to tell.
+        None if there are too few windows.
     """
     window = min(_LONGEST, len(codes) // _BLOCKS)
     if window < _SHORTEST:
@@ -90,7 +90,7 @@ class DriftState:
     count : int
         Windows in it.
     value : float or None
-        The present drift.
+        The current drift.
     """
 
     bins: tuple[tuple[float, ...], ...] = ()
@@ -165,7 +165,7 @@ class DriftMeter:
 
     @property
     def state(self) -> DriftState:
-        """What is remembered; setting it goes on from there."""
+        """What is remembered; setting it resumes from there."""
         bins = tuple(tuple(row) for row in self._bins.tolist())
         return DriftState(
             bins, tuple(self._partial.tolist()), self._count, None if self.value != self.value else self.value

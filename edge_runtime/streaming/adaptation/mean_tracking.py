@@ -1,4 +1,4 @@
-"""Following slow drift: the inputs' mean moves along while the detector is quiet."""
+"""Following slow drift: the input mean moves with the readings while the detector is quiet."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import DetectorSpec
 
 CEILING = 3.0
-"""The mean goes at most so many scales from where it was in training, unless told otherwise."""
+"""Default for the maximum distance of the mean from the training mean, in scales."""
 
 
 class MeanTracker:
-    """Mean of the inputs that follows quiet readings and stands still during an alarm.
+    """Input mean that follows quiet readings and stands still during an alarm.
 
     The drift is ``mean - center``, at first zero. Windows are shifted by it before they go into the graph,
-    ``window - drift``, so that what was learnt around `center` holds around the new mean. After a window is
+    ``window - drift``, so that the model, fitted around `center`, applies around the new mean. After a window is
     scored, ``mean += rate * (reading - mean)`` if its smoothed score was under the threshold. An alarm freezes
-    the mean, or a lasting fault would become the new normal; once the score is back under the threshold the
-    mean follows again. That is the whole re-arming: no state besides the mean.
+    the mean, or a lasting fault would become the new normal; once the score is back under the threshold, the
+    mean moves again. There is no state besides the mean.
 
     Parameters
     ----------
     center : array-like of shape (sensors,)
         Mean the detector was trained around, in raw sensor units (`Preprocessing.center`).
     rate : float
-        Share of the way to the reading that the mean goes each time, in [0, 1); 0 never moves it. A rate of
-        1/100 follows a drift over minutes of readings per second and lets a step be seen for as long.
+        Fraction by which the mean moves towards each quiet reading, in [0, 1); 0 never moves it. With one reading
+        per second, 1/100 follows a drift over minutes, and a step stays visible for as long.
     ceiling : array-like of shape (sensors,)
-        The drift's largest size, in raw sensor units.
+        Maximum size of the drift, in raw sensor units.
 
     Raises
     ------
     UsageError
-        If rate or ceiling cannot be meant.
+        If rate or ceiling is invalid.
 
     Examples
     --------
@@ -77,7 +77,7 @@ class MeanTracker:
         Parameters
         ----------
         out : ndarray of the same shape, float32, optional
-            Where to write them; without it a new array is made.
+            Output array; by default a new one.
         """
         return np.subtract(windows, self._drift, out=out, dtype=np.float32, casting="same_kind")
 
@@ -99,9 +99,9 @@ class MeanTracker:
         np.clip(self._drift, -self._ceiling, self._ceiling, out=self._drift)
 
     def drifts(self, readings: FloatArray, *, quiet: bool) -> npt.NDArray[np.float64]:
-        """Return the drift at each of some readings to come, shape (n, sensors), if all of them are so quiet.
+        """Return the drift at each of some future readings, shape (n, sensors), assuming whether all of them are quiet.
 
-        Nothing is followed by it.
+        The mean does not move.
         """
         ahead, before = np.empty(readings.shape), self._drift.copy()
         for row, reading in zip(ahead, readings, strict=True):
@@ -111,12 +111,12 @@ class MeanTracker:
         return ahead
 
     def reset(self) -> None:
-        """Go back to the mean the detector was trained around."""
+        """Return to the training mean."""
         self._drift[:] = 0.0
 
 
 def tracker_of(spec: DetectorSpec, rate: float | None = None, ceiling: float = CEILING) -> MeanTracker | None:
-    """Return a detector's tracker, None where its mean stands still.
+    """Return a detector's tracker; None if its mean is fixed.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The generalised Pareto distribution, fitted to how far values exceed a level.
+"""The generalised Pareto distribution, fitted to the amounts by which values exceed a level.
 
 References
 ----------
@@ -47,9 +47,9 @@ class Pareto:
 
 
 def fit_pareto(excesses: npt.NDArray[np.float64]) -> Pareto:
-    """Return the distribution of greatest likelihood, with a shape of at least -0.5.
+    """Return the maximum-likelihood distribution with a shape of at least -0.5.
 
-    Both parameters hang on ``theta = shape / scale`` alone (Grimshaw), so one line is searched.
+    Both parameters depend on ``theta = shape / scale`` alone (Grimshaw), so the search is one-dimensional.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
 """A threshold that holds a false-alarm rate: streaming peaks over threshold, SPOT and DSPOT.
 
 Scores above a high level (the 98 % quantile) exceed it by amounts that follow a generalised Pareto
-distribution; its quantile gives the threshold that a normal score passes with the wanted probability. Each
+distribution; its quantile gives the threshold that a normal score exceeds with the wanted probability. Each
 new peak refines the fit. DSPOT does so for scores relative to their moving average.
 
-The paper leaves every score above the threshold out of the fit. That cuts the tail off, the next threshold
-is lower, and the rate ends several times above the wanted one. Here the first score of a run above the
-threshold is learnt from like any other. The rest of it waits for the run's end: a short run, as smoothed
-scores make of one high reading, is learnt from whole; of a longer one, a fault, nothing more is.
+The paper leaves every score above the threshold out of the fit. That cuts off the tail, lowers the next
+threshold, and makes the rate several times too high. Here the first score of a run above the threshold is
+included like any other. The rest waits until the run ends: a short run, which a single high reading causes in
+smoothed scores, is then included whole; of a longer one, a fault, nothing more is.
 
-The threshold never leaves a band around the model file's own, and forgetting the state brings that back.
+The threshold stays within a band around the model file's own; deleting the state restores that.
 
 References
 ----------
@@ -37,7 +37,7 @@ _FIRST_SCORES = 1000
 
 @dataclass(frozen=True)
 class SpotSettings:
-    """How the threshold follows the scores.
+    """How the threshold adapts to the scores.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class SpotSettings:
     depth : int
         Scores in DSPOT's moving average; 0 is SPOT.
     lowest, highest : float
-        The threshold stays between so many times the model file's.
+        Bounds of the threshold, in multiples of the model file's threshold.
 
     Raises
     ------
     UsageError
-        If a value cannot be meant.
+        If a value is invalid.
     """
 
     target_far: float = 1e-3
@@ -73,7 +73,7 @@ class SpotState:
     Parameters
     ----------
     first : tuple of float
-        Scores seen so far while waiting for enough of them to begin.
+        Scores seen so far, until there are enough to begin.
     peaks : tuple of float
         Excesses over the level, the newest last.
     level : float
@@ -83,7 +83,7 @@ class SpotState:
     recent : tuple of float
         Scores of DSPOT's moving average.
     run : tuple of float
-        Scores of the present run above the threshold, as far as they may be learnt from.
+        Scores of the current run above the threshold that may still be included.
     """
 
     first: tuple[float, ...] = ()
@@ -102,9 +102,9 @@ class Spot:
     ----------
     settings : SpotSettings
     fitted : float
-        The model file's threshold: it holds until 1,000 normal scores were seen, and bounds what follows.
+        The model file's threshold, which applies until 1,000 normal scores were seen and bounds later ones.
     longest_run : int
-        Scores above the threshold in a row that may be false alarms; the scores' smoothing span is enough.
+        Length of a run above the threshold that may still be a false alarm: the smoothing span.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Spot:
         self.state = SpotState()
 
     def update_many(self, scores: FloatArray) -> FloatArray:
-        """Return the threshold each score is held against, shape (n,), float32, then learn from it.
+        """Return the threshold for each score, shape (n,), float32, and learn from the score afterwards.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Spot:
         return thresholds
 
     def _take(self, score: float, *, above: bool) -> None:
-        """Learn from a score now, later or never."""
+        """Include a score now, later or never."""
         if not above and self._run:
             waiting = self._run[1:] if len(self._run) <= self._longest_run else []
             self._run.clear()
@@ -155,7 +155,7 @@ class Spot:
     def text(self) -> str:
         """Return the measured share of scores above the streaming threshold beside the nominal one.
 
-        Scores that were held against the model file's threshold, before there was another, do not count.
+        Scores from before the streaming threshold was available do not count.
         """
         nominal = f"nominal {self.settings.target_far:.3%}"
         if not self._n_judged:
@@ -165,7 +165,7 @@ class Spot:
 
     @property
     def threshold(self) -> float:
-        """The present threshold."""
+        """The current threshold."""
         if self._excess is None:
             return self._fitted
         value = self._base() + self._level + self._excess
@@ -202,14 +202,14 @@ class Spot:
         above = relative[relative > self._level] - self._level
         self._first.clear()
         if len(above) < _FEWEST_PEAKS:
-            # Scores that hardly differ have no tail to fit; wait for others.
+            # Scores that hardly differ have no tail to fit; wait for more.
             return
         self._peaks.extend(above.tolist())
         self._n_scores, self._n_peaks = len(relative), len(above)
         self._fit()
 
     def _relative(self, scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return scores less the moving average before each, leaving out those that only fill it."""
+        """Return scores minus the moving average before each, without those that only fill it."""
         depth = self.settings.depth
         if not depth:
             return scores
@@ -225,7 +225,7 @@ class Spot:
 
     @property
     def state(self) -> SpotState:
-        """What is remembered; setting it goes on from there, and an empty one starts anew."""
+        """What is remembered; setting it resumes from there, and an empty one starts afresh."""
         return SpotState(
             tuple(self._first),
             tuple(self._peaks),

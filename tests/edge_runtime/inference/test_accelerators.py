@@ -90,7 +90,7 @@ def test_library_of_another_version_is_told_apart(model_path, tmp_path):
 def test_library_that_is_no_delegate_is_told_apart(model_path, tmp_path):
     source = tmp_path / "plain.c"
     source.write_text("int nothing;")
-    with pytest.raises(AcceleratorError, match=r"no external delegate: expected .*tflite_plugin_create_delegate"):
+    with pytest.raises(AcceleratorError, match=r"not an external delegate: expected .*tflite_plugin_create_delegate"):
         load(model_path, compiled(tmp_path / "libplain.so", source))
 
 
@@ -184,7 +184,7 @@ def test_stream_falls_back_to_the_cpu_and_says_so_once_however_often_it_reloads(
     said = []
     for touched_ns in (1, 2):
         os.utime(model_path, ns=(touched_ns, touched_ns))
-        said += iter(process.stderr.readline, f"saelite: {model_path} is loaded; the window goes on\n".encode())
+        said += iter(process.stderr.readline, f"saelite: {model_path} is loaded; the window is kept\n".encode())
     assert len([message for message in said if b"took no op" in message]) == 1
     process.stdin.write(timed_line(3, pump_rows(1)[0]))
     assert next_score(process) > 0

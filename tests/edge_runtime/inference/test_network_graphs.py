@@ -74,7 +74,7 @@ def test_no_windows_have_no_scores(load):
     detector = load(int8_graph())
     outputs = detector.outputs_many(np.empty((0, WINDOW, 4), np.float32), ("score", "codes"))
     assert {name: values.shape for name, values in outputs.items()} == {"score": (0,), "codes": (0, UNITS)}
-    with pytest.raises(ModelFileError, match="gives no contributions"):
+    with pytest.raises(ModelFileError, match="has no output contributions"):
         detector.outputs_many(ROWS[None, :2], ("contributions",))
 
 

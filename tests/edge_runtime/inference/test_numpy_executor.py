@@ -349,18 +349,15 @@ def test_one_rounding_is_the_exact_product_rounded():
 )  # fmt: skip
 def test_every_kind_of_detector_scores_and_explains_as_in_the_runtime(tmp_path, changes):
     from export.export_run import ExportSettings, export_run
-    from training.pipeline import DetectorSettings, PreprocessingSettings, train
+    from training.pipeline import train
     from training.recordings import Recording
-    from training.trainer import TrainingSettings
+    from training.settings import DetectorSettings
 
     # One epoch leaves which codes are largest to chance.
     scheme = changes.get("scheme", "float32" if "penalty" in changes else "int8")
     changes = {"head": "t2x", "features": ("values",), **changes}
-    prepared = PreprocessingSettings(features=changes.pop("features"), bands=3)
     changes.pop("scheme", None)
-    settings_ = DetectorSettings(
-        window=8, code_size=6, preprocessing=prepared, training=TrainingSettings(epochs=1), **changes
-    )
+    settings_ = DetectorSettings(window=8, code_size=6, bands=3, epochs=1, **changes)
     rows = pump_rows(800)
     rows[:, 0] += 60 * (np.arange(800) // 40 % 2)  # two ways of working
     path = tmp_path / "pump.tflite"

@@ -178,9 +178,9 @@ def test_full_disk_leaves_no_key_in_the_way(tmp_path, monkeypatch):
 
 def test_what_is_no_key_is_named(signed, small_model, keys, tmp_path):
     (tmp_path / "text.pem").write_text("not a key")
-    with pytest.raises(UsageError, match="is no public key"):
+    with pytest.raises(UsageError, match="is not a public key"):
         read_model_file(signed, trusted_key=tmp_path / "text.pem")
-    with pytest.raises(UsageError, match="is no private key"):
+    with pytest.raises(UsageError, match="is not a private key"):
         small_model.signed(keys[1])
     with pytest.raises(UsageError, match="cannot read the public key"):
         read_model_file(signed, trusted_key=tmp_path / "absent.pem")
@@ -210,7 +210,7 @@ def test_stream_starts_and_goes_on_with_none_but_files_of_the_trusted_key(export
     assert next_score(process) > 0
     exported.write(path)
     message = process.stderr.readline()
-    assert b"refused, the old one goes on" in message
+    assert b"refused; the old one stays in use" in message
     assert b"is not signed" in message
     process.stdin.write(timed_line(3, pump_rows(1)[0]))
     assert next_score(process) > 0

@@ -213,7 +213,7 @@ def test_head_and_attribution_of_modes_fit_each_other(host_scored, shapes):
 )
 def test_head_and_attribution_that_do_not_fit_are_refused(host_scored, shapes):
     arrays = host_scored.arrays | reshaped(host_scored, shapes)
-    with pytest.raises(ModelFileError, match="do not go together"):
+    with pytest.raises(ModelFileError, match="do not match"):
         check_model(
             host_scored.flatbuffer, host_scored.manifest, {name: a for name, a in arrays.items() if a is not None}
         )
@@ -266,7 +266,7 @@ def graph(*ops, inputs=((1, 4),), outputs=1, constants=()):
 
 def test_ops_that_do_not_compute_are_refused():
     for name in ("CALL_ONCE", "WHILE", "VAR_HANDLE", "CUSTOM", "RANDOM_UNIFORM", "HASHTABLE", "DELEGATE"):
-        with pytest.raises(ModelFileError, match="none of those that a detector may hold"):
+        with pytest.raises(ModelFileError, match="a detector may not hold"):
             check_flatbuffer(graph((name, [0], (1, 4))))
     check_flatbuffer(graph(("TANH", [0], (1, 4))))
 
@@ -276,8 +276,8 @@ def test_ops_that_do_not_compute_are_refused():
     [
         ([("ADD", [0], (1, 4))], "op ADD takes the tensors"),
         ([("ADD", [0, -1], (1, 4))], "op ADD takes the tensors"),
-        ([("TANH", [2], (1, 4)), ("TANH", [0], (1, 4))], "not there yet"),
-        ([("TANH", [1], (1, 4))], "not there yet"),
+        ([("TANH", [2], (1, 4)), ("TANH", [0], (1, 4))], "not computed yet"),
+        ([("TANH", [1], (1, 4))], "not computed yet"),
         ([("FULLY_CONNECTED", [0, 0], (1, 4))], "says"),
     ],
 )

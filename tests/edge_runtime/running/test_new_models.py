@@ -104,10 +104,10 @@ def test_file_that_crashes_the_runtime_does_not_end_the_stream(begin, model_path
         "    os.kill(os.getpid(), signal.SIGSEGV)\n"
     )
     model_path.write_bytes(content)
-    told_after_hangup(process, b"ended by signal 11")
+    told_after_hangup(process, b"killed by signal 11")
     goes_on(process)
     process_environment.unlink()
-    told_after_hangup(process, b"is loaded; the window goes on")
+    told_after_hangup(process, b"is loaded; the window is kept")
     goes_on(process)
 
 
@@ -121,7 +121,7 @@ def test_last_good_file_is_used_after_a_restart_with_a_bad_one(begin, model_path
     result = saelite("run", model_path, "--source", "csv:log.csv", "--state", "s.json")
     assert result.returncode == 0, result.stderr
     assert "not a TFLite file" in result.stderr
-    assert "Going on with the last good file, s.json.model" in result.stderr
+    assert "Continuing with the last good file, s.json.model" in result.stderr
     assert "5 read" in result.stderr
 
 
@@ -186,7 +186,7 @@ def test_older_version_is_refused_after_a_restart_too(settings, exported):
     told = []
     keeper = ModelKeeper(settings, told.append)
     assert keeper.start().manifest.version == 3
-    assert "Going on with the last good file" in told[0]
+    assert "Continuing with the last good file" in told[0]
 
 
 def test_command_line_expects_a_name(saelite, model_path, tmp_path):

@@ -61,7 +61,7 @@ def test_signal_ends_it_with_nothing_lost(live, tmp_path, number):
 
 def test_changed_model_file_is_loaded_and_keeps_the_window(live, model_path):
     model_path.touch()
-    assert b"is loaded; the window goes on" in live.stderr.readline()
+    assert b"is loaded; the window is kept" in live.stderr.readline()
     live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
 
@@ -70,7 +70,7 @@ def test_bad_new_model_is_refused_and_the_old_one_goes_on(live, model_path):
     model_path.write_bytes(b"no model")
     live.send_signal(signal.SIGHUP)
     message = live.stderr.readline()
-    assert b"refused, the old one goes on" in message
+    assert b"refused; the old one stays in use" in message
     assert b"not a TFLite file" in message
     live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
@@ -80,11 +80,11 @@ def test_bad_new_model_is_refused_and_the_old_one_goes_on(live, model_path):
 def test_model_file_that_is_copied_half_is_refused_until_it_is_whole(live, model_path, share):
     whole = model_path.read_bytes()
     model_path.write_bytes(whole[: int(share * len(whole))])
-    assert b"refused, the old one goes on" in live.stderr.readline()
+    assert b"refused; the old one stays in use" in live.stderr.readline()
     live.stdin.write(timed_line(10, pump_rows(1)[0]))
     assert next_score(live) > 0
     model_path.write_bytes(whole)
-    assert b"is loaded; the window goes on" in live.stderr.readline()
+    assert b"is loaded; the window is kept" in live.stderr.readline()
 
 
 def test_first_reading_without_a_value_is_named(saelite, model_path, tmp_path):
@@ -178,7 +178,7 @@ def test_sink_that_fails_does_not_stop_the_others(saelite, model_path, tmp_path)
     (tmp_path / "mine.py").write_text("def fail(result):\n    raise KeyError('oops')\n")
     result = saelite("run", model_path, "--source", "csv:log.csv", "--sink", "mine:fail", "--sink", "jsonl:a.jsonl")
     assert result.returncode == 0
-    assert "mine:fail does not take results (KeyError: 'oops')" in result.stderr
+    assert "mine:fail is failing (KeyError: 'oops')" in result.stderr
     assert (tmp_path / "a.jsonl").read_text().count('"drift"') == 48
 
 
@@ -190,8 +190,8 @@ def test_full_disk_leaves_whole_lines_and_what_it_did_not_take_is_counted(model_
     limited = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (50_000, 50_000))
     result = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, preexec_fn=limited)
     assert result.returncode == 1
-    assert "1998 results were taken by no sink" in result.stderr
-    assert result.stderr.count("a.jsonl does not take results (OSError: [Errno 27] File too large); going on") == 1
+    assert "1998 results reached no sink" in result.stderr
+    assert result.stderr.count("a.jsonl is failing (OSError: [Errno 27] File too large); the others continue") == 1
     assert "3996 undelivered" in result.stderr
     for name, header in (("a.jsonl", ""), ("b.csv", "time,score")):
         assert (tmp_path / name).read_text().startswith(header)
@@ -221,7 +221,7 @@ def test_source_that_dies_is_opened_again(saelite, model_path, tmp_path):
     )
     result = saelite("run", model_path, "--source", "mine:readings")
     assert result.returncode == 0, result.stderr
-    assert "mine:readings is lost (OSError: unplugged); trying again" in result.stderr
+    assert "mine:readings is lost (OSError: unplugged); retrying" in result.stderr
     assert "15 read" in result.stderr
     assert "2 reconnects" in result.stderr
 

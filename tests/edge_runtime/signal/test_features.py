@@ -20,12 +20,12 @@ from export import flatbuffer
 from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_detector_graph
 from export.runtime_check import InstalledRuntime, run_graph, run_in
-from training.fit_preprocessing import PreprocessingSettings, fit_preprocessing, fit_scaling
-from training.pipeline import DetectorSettings, train
+from training.fit_preprocessing import fit_preprocessing, fit_scaling
+from training.pipeline import train
 from training.recordings import Recording
 from training.recordings.windows import split
 from training.run_folder import DenseLayer, Network
-from training.trainer import TrainingSettings
+from training.settings import DetectorSettings
 
 ROWS = pump_rows(600)
 BANDS = 5
@@ -34,7 +34,7 @@ BANDS = 5
 def fitted(window=16, features=FEATURES, rows=ROWS, scaling="standard", rate_hz=100.0):
     recording = Recording("r", tuple("abcd"[: rows.shape[1]]), rows)
     part, _ = split(recording, window, 1, 0.25)
-    settings = PreprocessingSettings(scaling, tuple(features), BANDS)
+    settings = DetectorSettings(scaling=scaling, features=tuple(features), bands=BANDS)
     return fit_preprocessing(part, settings, np.random.default_rng(0), rate_hz)
 
 
@@ -111,9 +111,7 @@ def shaken():
     rattle = hum[:32].copy()
     rattle[:, 1] += 1.5 * (-1.0) ** time[:32]
     recording = Recording("hum", ("left", "right"), hum.astype(np.float32))
-    preprocessing = PreprocessingSettings(features=("std", "slope", "spectrum"), bands=8)
-    training = TrainingSettings(epochs=15)
-    detector = DetectorSettings(window=32, stride=4, preprocessing=preprocessing, training=training)
+    detector = DetectorSettings(window=32, stride=4, features=("std", "slope", "spectrum"), bands=8, epochs=15)
     return train(recording, detector), rattle.astype(np.float32)
 
 

@@ -76,7 +76,7 @@ def test_stuck_sink_holds_up_no_other(small_queue):
             sinks.give_up()
         sinks.write(results(10 * number, 10))
         until(lambda count=10 * number + 10: len(well.scores) == count)
-    assert told == ["stuck is too slow: its oldest results are dropped, events stay (counted as undelivered)"]
+    assert told == ["stuck is too slow: its oldest results are dropped, events are kept (counted as undelivered)"]
     stuck.may_go.set()
     sinks.close()
     assert stuck.scores[-1] == 499, "the newest state wins"
@@ -129,7 +129,7 @@ def test_sink_that_never_finishes_is_left_behind_at_the_deadline():
     assert time.monotonic() - started_s < PATIENCE_S / 2
     assert told == ["stuck did not finish in time"]
     assert sinks.undelivered == 4
-    with pytest.raises(OutputError, match="4 results were taken by no sink"):
+    with pytest.raises(OutputError, match="4 results reached no sink"):
         sinks.raise_lost()
     stuck.may_go.set()
 
@@ -291,7 +291,7 @@ def test_silent_source_is_told_and_ends_the_stream_where_asked_to(model_path, tm
     process = start(model_path, "--source", "-", *options, cwd=tmp_path)
     process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(5))))
     assert process.wait(timeout=PATIENCE_S) == 1
-    assert b"nothing has come for 1 s" in process.stderr.read()
+    assert b"no readings for 1 s" in process.stderr.read()
     events = [json.loads(text) for text in (tmp_path / "a.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events if "stream" in event.get("event", "")] == ["stream_stale"]
     for pipe in (process.stdin, process.stdout, process.stderr):
@@ -308,7 +308,7 @@ def test_watchdog_gets_nothing_while_nothing_comes(model_path, tmp_path):
         process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(5))))
         while notified.recv(100) != b"WATCHDOG=1":
             pass
-        assert b"nothing is watched" in process.stderr.readline()
+        assert b"the stream is stale" in process.stderr.readline()
         notified.settimeout(0.0)
         with suppress(BlockingIOError):
             while True:

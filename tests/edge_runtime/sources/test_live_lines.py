@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from edge_runtime.sources.reading import Reading
-from edge_runtime.sources.recorder import record_to_csv
 from edge_runtime.tables.csv_decoder import CsvDecoder
 
 SENSORS = ("flow", "heat", "level")
@@ -37,9 +35,3 @@ def test_decimal_comma_may_show_after_the_first_reading_of_a_file():
 
 def test_two_columns_are_no_reading_of_one_sensor():
     assert decoded(["1,2", "3"], sensors=("flow",)) == ([[3]], 1)
-
-
-def test_sensor_that_goes_while_it_is_recorded_leaves_empty_cells(tmp_path):
-    readings = [Reading(0.0, {"flow": 1.0, "heat": 2.0}), Reading(1.0, {"flow": 1.5})]
-    assert record_to_csv(readings, tmp_path / "log.csv") == 2
-    assert (tmp_path / "log.csv").read_text().splitlines()[2] == "1970-01-01T00:00:01.000Z,1.5,"

@@ -227,8 +227,8 @@ def test_what_is_wrong_is_told_once(detector, rows):
     Monitor(detector, MonitorSettings(stuck_after=100), told.append).push(readings(values))
     assert len(told) == len(set(told))
     text = "\n".join(told)
-    assert "'current' gave no finite number" in text
-    assert "'flow' has not moved for 100 readings" in text
+    assert "'current' has no finite value" in text
+    assert "'flow' has not changed for 100 readings" in text
     assert "'vibration' is out of the range" in text
 
 

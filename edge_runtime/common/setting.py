@@ -1,0 +1,216 @@
+"""Settings that say all about themselves: frozen dataclasses whose fields carry range, choices and help.
+
+The command line, the docstrings and the checks of a call from Python are made from these fields, so an option is
+added in one place.
+
+>>> @documented
+... @dataclass(frozen=True)
+... class Brew:
+...     '''How to brew.'''
+...     cups: int = setting(2, "Cups of coffee.", within=Range(1))
+...     def __post_init__(self) -> None:
+...         conform(self)
+>>> Brew(cups=0)
+Traceback (most recent call last):
+edge_runtime.errors.UsageError: cups: expected a whole number of at least 1. Received: 0
+>>> [one.name for one in settings_of(Brew)]
+['cups']
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields
+from functools import cache
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from edge_runtime.errors import UsageError
+
+T = TypeVar("T")
+_META = "saelite"
+_NUMBERS: dict[type, tuple[type, str]] = {int: (numbers.Integral, "whole number"), float: (numbers.Real, "number")}
+_NAMES: dict[type, str] = {str: "text", Path: "path"}
+_WORDS: dict[type, str] = {bool: "True or False", str: "a text"}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, without the ends that are open.
+
+    >>> 0.0 in Range(0, 1), 0.0 in Range(0, 1, low_open=True), str(Range(0, 1, low_open=True, high_open=True))
+    (True, False, 'above 0 and below 1')
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.low_open else value >= self.low
+        return above and (value < self.high if self.high_open else value <= self.high)
+
+    def __str__(self) -> str:
+        ends = []
+        if self.low > -math.inf:
+            ends.append(f"{'above' if self.low_open else 'of at least'} {self.low:g}")
+        if self.high < math.inf:
+            ends.append(f"{'below' if self.high_open else 'of at most'} {self.high:g}")
+        return " and ".join(ends)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One field.
+
+    Parameters
+    ----------
+    name : str
+    kind : type
+        ``bool``, ``int``, ``float``, ``str`` or ``tuple``.
+    item : type
+        Of a tuple's items; otherwise `kind`.
+    is_optional : bool
+        Whether None leaves the choice to saelite.
+    default : object
+    text : str
+        Help: a noun phrase or an imperative.
+    within : Range or None
+    choices : tuple of str
+        Empty where any text will do.
+    group : str
+        What it belongs to.
+    search : Range or tuple or None
+        Where `saelite tune` looks: a range, on a logarithmic scale, or some values; None if it does not.
+    form : str
+        Name of a special form of the option on the command line.
+    metavar : str
+        What the help calls the value; empty for its type.
+    """
+
+    name: str
+    kind: type
+    item: type
+    is_optional: bool
+    default: Any
+    text: str
+    within: Range | None = None
+    choices: tuple[str, ...] = ()
+    group: str = ""
+    search: Range | tuple[Any, ...] | None = None
+    form: str = ""
+    metavar: str = ""
+
+    def conformed(self, value: Any) -> Any:
+        """Return a value as its own type.
+
+        Raises
+        ------
+        UsageError
+            If it is not of that type, or outside range or choices.
+        """
+        if value is None and self.is_optional:
+            return None
+        if self.kind is not tuple:
+            return self._item(value)
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise self._refusal(value)
+        return tuple(self._item(one) for one in value)
+
+    def _item(self, value: Any) -> Any:
+        number = _NUMBERS.get(self.item)
+        right = isinstance(value, number[0] if number else self.item)
+        if not right or (number and isinstance(value, bool)):
+            raise self._refusal(value)
+        if (self.within is not None and value not in self.within) or (self.choices and value not in self.choices):
+            raise self._refusal(value)
+        # A numpy number would not survive JSON.
+        return self.item(value) if number else value
+
+    def _refusal(self, value: Any) -> UsageError:
+        return UsageError(f"{self.name}: expected {self.expected}. Received: {value!r}")
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        number, within = _NUMBERS.get(self.item), f" {self.within}" if self.within else ""
+        if self.kind is tuple:
+            return f"a list of {number[1] if number else _NAMES[self.item]}s{within}"
+        return f"a {number[1]}{within}" if number else _WORDS.get(self.item, self.item.__name__)
+
+
+def setting(  # noqa: PLR0913 - all that is known of an option
+    default: Any,
+    text: str,
+    *,
+    within: Range | None = None,
+    choices: Iterable[str] = (),
+    group: str = "",
+    search: Range | tuple[Any, ...] | None = None,
+    form: str = "",
+    metavar: str = "",
+) -> Any:
+    """Return a dataclass field; see `Setting`."""
+    known = {"within": within, "choices": tuple(choices), "group": group, "search": search}
+    return field(default=default, metadata={_META: {"text": text, "form": form, "metavar": metavar, **known}})
+
+
+def settings_of(cls: Callable[..., object]) -> tuple[Setting, ...]:
+    """Return what a dataclass's fields made by `setting` say, in order."""
+    return _settings_of(cls)
+
+
+@cache
+def _settings_of(cls: Any) -> tuple[Setting, ...]:
+    hints = get_type_hints(cls)
+    found = []
+    for one in fields(cls):
+        if _META in one.metadata:
+            hint, is_optional = _without_none(hints[one.name])
+            kind = get_origin(hint) or hint
+            item = get_args(hint)[0] if kind is tuple else kind
+            found.append(Setting(one.name, kind, item, is_optional, one.default, **one.metadata[_META]))
+    return tuple(found)
+
+
+def conform(instance: Any) -> None:
+    """Bring every field of a frozen dataclass to its own type; for ``__post_init__``.
+
+    Raises
+    ------
+    UsageError
+        If a value is not of that type, or outside range or choices.
+    """
+    for one in settings_of(type(instance)):
+        object.__setattr__(instance, one.name, one.conformed(getattr(instance, one.name)))
+
+
+def documented(cls: type[T]) -> type[T]:
+    """Add the fields' help to a dataclass's docstring, as numpydoc writes parameters."""
+    cls.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n{_section(settings_of(cls))}"
+    return cls
+
+
+def parameter_lines(settings: Iterable[Setting]) -> list[str]:
+    """Return the lines of a numpydoc section on some settings."""
+    lines = []
+    for one in settings:
+        kind = f"tuple of {one.item.__name__}" if one.kind is tuple else one.kind.__name__
+        lines += [f"{one.name} : {kind}, default {one.default!r}", f"    {one.text}"]
+    return lines
+
+
+def _section(settings: Iterable[Setting]) -> str:
+    return "".join(f"    {line}\n" for line in ("Parameters", "----------", *parameter_lines(settings)))
+
+
+def _without_none(hint: Any) -> tuple[Any, bool]:
+    kept = [one for one in get_args(hint) if one is not NoneType]
+    is_optional = len(kept) == 1 and len(get_args(hint)) == 2
+    return (kept[0], True) if is_optional else (hint, False)

@@ -1,0 +1,164 @@
+"""From a trained run to a model file: what `saelite.export` and the command of that name do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import Manifest
+from saelite.export_summary import summary
+from saelite.false_alarms import blindness, doubt
+from saelite.workstation import require_workstation
+
+if TYPE_CHECKING:
+    from training.run_folder import RunFolder
+    from training.trained_run import TrainedRun
+
+_EDGETPU = "edgetpu"
+
+
+@dataclass(frozen=True, repr=False)
+class Exported:
+    """A model file that was written; printed, it says what was chosen and what to expect.
+
+    Parameters
+    ----------
+    path : Path
+    model : ModelFile
+        Its contents.
+    sources : tuple of Path
+        C sources beside it, for the target ``micro``.
+    needs_compiling : bool
+        Whether edgetpu_compiler was not there and the file has still to go through it.
+    """
+
+    path: Path
+    model: ModelFile
+    sources: tuple[Path, ...] = ()
+    needs_compiling: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        """All that was chosen: head, smoothing, threshold and its promise, quantisation, parity."""
+        return self.model.manifest
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the file cannot promise."""
+        return tuple(filter(None, (doubt(self.manifest.threshold), blindness(self.manifest.tried))))
+
+    def __repr__(self) -> str:
+        return "\n".join([summary(self.model, self.path), *self.warnings])
+
+
+def export(
+    run: TrainedRun | RunFolder | str | Path,
+    path: str | Path,
+    *,
+    target: str = "cpu",
+    quantize: str | None = None,
+    false_alarms: str = "1/week",
+    representative: str | Path | None = None,
+    encoder_output: str | None = None,
+    labelled: str | Path | None = None,
+    runtime_python: Iterable[str | Path] = (),
+    model_version: int = 0,
+    sign: str | Path | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Turn a trained run, or any Keras autoencoder of dense layers, into one quantised, verified model file.
+
+    Scoring head, smoothing and threshold are chosen and fitted on what the quantised network gives for normal windows
+    and for synthetic faults. The file is run in every installed runtime of its target; a scheme that loses detection
+    is passed over for a wider one.
+
+    Parameters
+    ----------
+    run : TrainedRun, RunFolder, str or Path
+        What `saelite.train` returned, or a run folder or Keras model on disk.
+    path : str or Path
+        Model file to write (.tflite).
+    target : str
+        Where the file will run: ``cpu`` (both ``litert`` and ``tflite-runtime``), ``edgetpu`` or ``micro``.
+    quantize : str, optional
+        Numbers the network computes in: int8, mixed, int16x8, float32, dynamic or float16. By default the first of
+        int8, mixed, int16x8, float32 that detects as float32 does.
+    false_alarms : str
+        False alarms to fit the threshold for, per hour, day, week, month or reading: ``1/week``.
+    representative : str or Path, optional
+        Normal data for a Keras model: .csv, .npy or .npz, unscaled.
+    encoder_output : str, optional
+        Code layer of a Keras model; by default the narrowest dense one.
+    labelled : str or Path, optional
+        Labelled recording on which ROC-AUC must not fall either.
+    runtime_python : iterable of str or Path
+        Pythons of other environments whose runtimes shall run the file too.
+    model_version : int
+        Number that grows with each release; a running stream takes no lower one.
+    sign : str or Path, optional
+        Private key to sign the file with.
+    on_step : callable
+        Told what is being done.
+
+    Returns
+    -------
+    Exported
+        Prints what was chosen; `Exported.manifest` has the figures.
+
+    Raises
+    ------
+    ModelFileError
+        If a layer cannot be exported, or an installed runtime refuses the file.
+    ParityError
+        If the float32 graph is not the full model.
+    MissingExtraError
+        If the workstation extra is not installed.
+    """
+    require_workstation("export")
+    from export.export_run import ExportSettings, export_run
+    from export.fitting.budget import FalseAlarmBudget
+    from export.labelled import read_labelled
+
+    pythons = tuple(Path(one) for one in runtime_python)
+    settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms))
+    on_step("reading the model")
+    folder = _folder_of(run, representative, encoder_output)
+    windows = read_labelled(Path(labelled), folder.spec) if labelled else None
+    model = export_run(folder, settings, on_step, windows)
+    return _written(model, Path(path), model_version, sign, on_step)
+
+
+def _folder_of(
+    run: TrainedRun | RunFolder | str | Path, representative: str | Path | None, encoder_output: str | None
+) -> RunFolder:
+    from export.keras_source import read_source
+    from training.run_folder import RunFolder
+
+    if isinstance(run, (str, Path)):
+        return read_source(Path(run), Path(representative) if representative else None, encoder_output)
+    return run if isinstance(run, RunFolder) else run.folder
+
+
+def _written(
+    model: ModelFile, path: Path, version: int, key: str | Path | None, on_step: Callable[[str], None]
+) -> Exported:
+    """Compile, number, check, sign and write a file's contents."""
+    from edge_runtime.model_file.checking.whole_file import check_model
+    from export.edgetpu import compile_model
+    from export.micro import write_c_sources
+
+    compiled = None
+    if model.manifest.target == _EDGETPU:
+        on_step("compiling for the Edge TPU")
+        compiled = compile_model(model)
+        model = compiled or model
+    model = replace(model, manifest=replace(model.manifest, version=version))
+    check_model(model.flatbuffer, model.manifest, model.arrays)
+    if key is not None:
+        model = model.signed(Path(key))
+    sources = write_c_sources(model, path) if model.manifest.target == "micro" else []
+    model.write(path)
+    return Exported(path, model, tuple(sources), model.manifest.target == _EDGETPU and compiled is None)

@@ -1,0 +1,53 @@
+"""From a recording to a trained run: what `saelite.train` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saelite.reading import read_recording
+from saelite.signatures import takes_all
+from saelite.workstation import require_workstation
+from training.settings import DetectorSettings
+
+if TYPE_CHECKING:
+    from training.recordings import Recording
+    from training.recordings.column_table import InMemory
+    from training.trained_run import TrainedRun
+
+
+@takes_all(DetectorSettings)
+def train(recording: str | Path | Recording | InMemory, **settings: Any) -> TrainedRun:
+    """Learn what normal looks like; every row is taken as normal, labels are never used.
+
+    Nothing has to be said: what the recording is like decides on window, features and epochs. Head, smoothing and
+    threshold are fitted on export.
+
+    Parameters
+    ----------
+    recording : str, Path, Recording, data frame or array-like of shape (n, sensors)
+        See `saelite.read_recording`, which also chooses rows and columns.
+    **settings
+        Options of `saelite train`.
+
+    Returns
+    -------
+    TrainedRun
+        Prints what was learnt; `TrainedRun.save` writes a run folder, `saelite.export` a model file.
+
+    Raises
+    ------
+    RecordingError
+        If the recording cannot be read, is too short, or has sensors that are refused.
+    UsageError
+        If a setting is invalid.
+    MissingExtraError
+        If the workstation extra is not installed.
+    """
+    chosen = DetectorSettings(**settings)
+    require_workstation("train")
+    from training.pipeline import train as learn
+    from training.recordings import Recording
+
+    normal = recording if isinstance(recording, Recording) else read_recording(recording)
+    return learn(normal, chosen)
