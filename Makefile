@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm dist requirements bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -54,6 +54,13 @@ wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environme
 test-arm: $(VENV)/.dev ## run the device's part in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
+dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them, and write dist/ with bills of materials
+	@$(BIN)/python tests/release/write_dist.py
+
+requirements: $(VENV)/.dev ## write the device's requirements files from constraints.txt, with hashes
+	$(call compile,requirements-device.txt)
+	$(call compile,requirements-device-extras.txt,host mqtt prometheus serial signing)
+
 bench: $(VENV)/.workstation ## measure, and report what became slower than in docs/benchmarks/speed.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench
 	@$(BIN)/saelite bench .bench/digits.tflite --full .bench/run --compare docs/benchmarks/benchmark.json $(BENCH_FLAGS)
@@ -76,6 +83,11 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 
 $(VENV)/.peers: $(VENV)/.dev
 	$(call install,workstation,dev$(comma)peers)
+
+define compile
+@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-annotate --no-config \
+	--custom-compile-command 'make requirements' -c constraints.txt $(addprefix --extra ,$(2)) -o $(1) pyproject.toml
+endef
 
 define install
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \

@@ -82,7 +82,19 @@ saelite bench peers --json peers.json
 ```
 
 The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes
-half a second per row. A row that cannot be measured says why; the others continue.
+half a second per row. A row that cannot be measured says why; the others continue. This page is
+made of such files:
+
+<!-- test: skip, takes minutes -->
+```console
+saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
+saelite bench peers --json docs/benchmarks/peers.json
+saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
+python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
+    --json docs/benchmarks/trainers.json
+python tests/arm/check.py --json docs/benchmarks/arm.json
+make docs
+```
 
 On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
 board's own and marked as another machine's:
@@ -114,8 +126,6 @@ This page is generated from these files:
 saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
 saelite bench peers --json docs/benchmarks/peers.json
 saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
-python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
-    --json docs/benchmarks/trainers.json
 python tests/arm/check.py --json docs/benchmarks/arm.json
 make docs
 ```

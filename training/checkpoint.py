@@ -1,4 +1,4 @@
-"""The state of a training between two epochs, written to disk atomically."""
+"""The state of a training between two epochs, written to disk completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GROUPS = ("weights", "best_weights", "optimizer")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Everything needed to resume.
+    """What a training needs to resume.
 
     Parameters
     ----------
@@ -45,9 +45,9 @@ class CheckpointFile:
     ----------
     path : Path
     fingerprint : str
-        Fingerprint of data and settings: a different training does not resume from the file.
+        Identifies data and settings: only the same training resumes from the file.
     interval_s : float
-        Minimum time between two writes, and so the work that a crash can cost.
+        Minimum time between two writes, and what a crash costs at most.
     """
 
     def __init__(self, path: Path, fingerprint: str = "", interval_s: float = 2.0) -> None:
@@ -55,7 +55,7 @@ class CheckpointFile:
         self._written = -np.inf
 
     def is_due(self) -> bool:
-        """Return whether the interval since the last write has passed."""
+        """Return whether the interval since the last write is over."""
         return time.monotonic() - self._written >= self._interval_s
 
     def write(self, checkpoint: Checkpoint) -> None:
@@ -89,8 +89,8 @@ class CheckpointFile:
             raise ModelFileError(f"{self.path} is damaged ({error}). Delete it to start the training again.") from error
         if found != self._fingerprint:
             raise UsageError(
-                f"{self.path} is the state of a training on other data or with other options. Expected the same as "
-                "when it stopped. Repeat the options of that time, or leave out --resume to start again."
+                f"{self.path} is the state of a training on other data or with other options. Expected the data and "
+                "options it was started with. Repeat those options, or omit --resume to start again."
             )
         return checkpoint
 

@@ -50,8 +50,8 @@ def fit(  # noqa: PLR0913 - model, data, settings, and two ways to follow the tr
     on_epoch : callable
         Called after each epoch, for progress. A KeyboardInterrupt ends the training with the best epoch.
     checkpoint : CheckpointFile, optional
-        File that stores the training's state, and to resume from if it exists: the weights are then the same as
-        without an interruption. It is deleted when training ends.
+        Where to keep the training state. An existing one is resumed and gives the same weights as an uninterrupted
+        training. The file is removed when the training is over.
 
     Raises
     ------
@@ -124,7 +124,7 @@ class _Fitting:
             self.best = self._learnt()
 
     def state(self) -> Checkpoint:
-        """Return everything that another process needs to resume."""
+        """Return all that another process needs to resume."""
         moments = (moment.numpy() for moment in chain(*self._moments))
         return Checkpoint(
             tuple(tuple(vars(epoch).values()) for epoch in self.history),
@@ -134,7 +134,7 @@ class _Fitting:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Resume from `state`."""
+        """Resume from what `state` returned."""
         self.history = [Epoch(int(row[0]), *row[1:]) for row in checkpoint.history]
         losses = [epoch.validation_loss for epoch in self.history]
         best = int(np.nanargmin(losses))

@@ -6,6 +6,9 @@ import os
 import socket
 from contextlib import suppress
 
+_PATIENCE_S = 0.5
+"""A supervisor that takes nothing, its queue of some ten messages full, must not stop the stream."""
+
 
 def notify(message: str) -> None:
     """Send ``READY=1``, ``WATCHDOG=1``, ``STATUS=…`` or the like (see ``man sd_notify``)."""
@@ -15,6 +18,7 @@ def notify(message: str) -> None:
     # An address that starts with @ is abstract: not a file, but a name after a null byte.
     address = "\0" + path[1:] if path.startswith("@") else path
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+        connection.settimeout(_PATIENCE_S)
         connection.sendto(message.encode(), address)
 
 

@@ -17,6 +17,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
+from edge_runtime.sinks.special_file import SpecialFile, is_special
 from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
 from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Results, time_texts
@@ -152,11 +153,13 @@ class TextSink:
         self.name = "standard output" if path == "-" else path
         self._form, self._tells_health = form, tells_health
         try:
-            self._file = (
-                StandardOutput(header.encode())
-                if path == "-"
-                else RotatedFile(Path(path), header.encode(), max_bytes, keep)
-            )
+            self._file: StandardOutput | SpecialFile | RotatedFile
+            if path == "-":
+                self._file = StandardOutput(header.encode())
+            elif is_special(Path(path)):
+                self._file = SpecialFile(Path(path), header.encode())
+            else:
+                self._file = RotatedFile(Path(path), header.encode(), max_bytes, keep)
         except OSError as error:
             raise unwritable(Path(path), error) from error
 

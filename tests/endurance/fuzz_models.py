@@ -1,10 +1,10 @@
-"""Damaged model files through loading and scoring in every runtime, each in processes of its own.
+"""Damaged model files through loading and scoring in every runtime, and through commands, in processes of their own.
 
     PYTHONPATH=.:tests/support python tests/endurance/fuzz_models.py [FILES] [SEED]
 
 Prints how many were opened, the slowest, and the memory of the largest process; every file that ended its process is
-named by its number, to be made again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s or
-500 MB.
+named by its number, to be made again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s of the
+processor or 500 MB. The commands, which run every runtime, get a tenth of the files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from mutate import COMMANDS
+
 RUNTIMES = ("tflite-runtime", "ai-edge-litert", "numpy")
 MOST_S, MOST_MB = 2.0, 500
 _MUTATE = Path(__file__).with_name("mutate.py")
@@ -23,7 +25,7 @@ _MUTATE = Path(__file__).with_name("mutate.py")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the files in one runtime; `ended` are the numbers of those that ended a process."""
+    """What came of the files in one runtime or command; `ended` are the numbers of those that ended a process."""
 
     opened: int
     slowest_s: float
@@ -63,11 +65,11 @@ def main(files: int, seed: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "pump.tflite"
         export_run(train_pump().folder, ExportSettings("int8")).write(model)
-        for runtime in RUNTIMES:
-            outcome = fuzz(model, seed, files, runtime)
+        for runtime, count in (*((name, files) for name in RUNTIMES), *((name, files // 10) for name in COMMANDS)):
+            outcome = fuzz(model, seed, count, runtime)
             good = good and outcome.good
             print(
-                f"{runtime}: {files:,} files, {outcome.opened:,} opened, slowest {outcome.slowest_s:.2f} s, "
+                f"{runtime}: {count:,} files, {outcome.opened:,} opened, slowest {outcome.slowest_s:.2f} s, "
                 f"{outcome.peak_mb} MB; ended by: {outcome.ended or 'none'}",
                 flush=True,
             )

@@ -8,22 +8,26 @@ which one ended it. `fuzz_models.py` starts it.
 
 from __future__ import annotations
 
+import csv
 import json
 import struct
 import sys
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
 from edge_runtime.model_file.zip_tail import join, pack, split
 
+COMMANDS = ("verify", "score", "inspect")
 _BYTES = (0, 1, 2, 4, 0x7F, 0x80, 0xFE, 0xFF)
 _INTEGERS = (0, 1, -1, 2, 127, 255, 4096, 65_535, 2**24, 2**31 - 1, -(2**31))
 _VALUES = ("NaN", "1e999", "-1", "0", "1000000000", "1e39", '""', "[]", "null", "[[[]]]", '"x"', "1" * 400, "true")
@@ -80,18 +84,52 @@ def _with_zip(model: ModelFile, rng: np.random.Generator) -> bytes:
 def main(path: Path, seed: int, first: int, count: int, runtime: str) -> None:
     """Load and score; any error but ours ends the process."""
     model, opened, slowest_s = read_model_file(path), 0, 0.0
-    windows = model.arrays["reference_windows"]
+    use = partial(_command, runtime) if runtime in COMMANDS else partial(_score, runtime)
     for number in range(first, first + count):
         print(number, flush=True)
         content = damaged(model, 1_000_003 * seed + number)
-        started_s = time.perf_counter()
-        with suppress(SaeliteError):
-            detector = Detector(parse_model_file(content, Path("damaged.tflite")), find_runtime(runtime))
-            detector.score(windows[0])
-            detector.score_many(np.repeat(windows, 40, axis=0))
-            opened += 1
-        slowest_s = max(slowest_s, time.perf_counter() - started_s)
+        started_s = time.process_time()
+        opened += use(content, model.arrays["reference_windows"])
+        slowest_s = max(slowest_s, time.process_time() - started_s)
     print("done", opened, f"{slowest_s:.3f}", _peak_mb())
+
+
+def _score(runtime: str, content: bytes, windows: FloatArray) -> bool:
+    """Return whether the file is opened and scores."""
+    with suppress(SaeliteError):
+        detector = Detector(parse_model_file(content, Path("damaged.tflite")), find_runtime(runtime))
+        detector.score(windows[0])
+        detector.score_many(np.repeat(windows, 40, axis=0))
+        return True
+    return False
+
+
+def _command(name: str, content: bytes, windows: FloatArray) -> bool:
+    """Return whether a command takes the file: it has no process beside its own to try a file out in."""
+    from click.testing import CliRunner
+
+    from saelite.cli import main as saelite
+
+    with CliRunner().isolated_filesystem():
+        Path("damaged.tflite").write_bytes(content)
+        arguments = [name, "damaged.tflite"]
+        if name == "score":
+            _write_recording(Path("rows.csv"), content, windows)
+            arguments += ["rows.csv", "-o", "scores.csv"]
+        result = CliRunner().invoke(saelite, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code == 0
+
+
+def _write_recording(path: Path, content: bytes, windows: FloatArray) -> None:
+    """Write readings for a file whose sensors nobody knows."""
+    try:
+        sensors = parse_model_file(content, path).manifest.spec.sensor_names
+    except SaeliteError:
+        sensors = tuple(f"sensor {number}" for number in range(windows.shape[2]))
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([sensors, *np.resize(windows, (100, len(sensors))).tolist()])
 
 
 def _peak_mb() -> int:

@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
 NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
+REQUIREMENTS = ROOT / "requirements-device.txt"
+EXTRAS, WITH_EXTRAS = "host,mqtt,prometheus,serial,signing", ROOT / "requirements-device-extras.txt"
 BUNDLED = ("pip", "saelite", "setuptools")  # in every environment, so not worth naming
 TIMEOUT_S = 900
 RELATIVE_TOLERANCE = 1e-4  # a batch and single windows round differently in float32
@@ -130,12 +132,14 @@ def find_python(version: str) -> str | None:
 
 
 def check_install(wheel: Path, python: str, folder: Path, model: Path, recording: Path) -> None:
-    """Install the wheel alone into an empty environment, look at it and score with it there."""
+    """Install the pinned requirements and the wheel into an empty environment, look at it and score with it there."""
     folder.mkdir()
     run([python, "-m", "venv", "environment"], folder)
     here = folder / "environment/bin"
     pip = [str(here / "python"), "-m", "pip", "-qq", "install", "--disable-pip-version-check"]
-    run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], folder)
+    run([*pip, "--require-hashes", "-r", str(REQUIREMENTS)], folder)
+    # Whatever the wheel needed besides would not be found.
+    run([*pip, "--no-index", str(wheel)], folder)
     run([str(here / "saelite"), "doctor"], folder)
     run([str(here / "saelite"), "score", str(model), str(recording), "-o", "scores.csv"], folder)
     streamed = json.loads(run([str(here / "python"), "-c", STREAM, str(model), str(recording)], folder))
@@ -146,6 +150,8 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     shown = ", ".join(f"{name} {version}" for name, version in sorted(packages.items()) if name not in BUNDLED)
     run([*pip, "-c", str(ROOT / "constraints.txt"), *TEST_PACKAGES], folder)
     tests = run([str(here / "python"), *pytest_command()], folder, SAELITE_TEST_MODEL=str(model)).splitlines()[-1]
+    run([*pip, "--require-hashes", "-r", str(WITH_EXTRAS)], folder)
+    run([*pip, "--no-index", f"{wheel}[{EXTRAS}]"], folder)
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown}); {tests}")
 
 

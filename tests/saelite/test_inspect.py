@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tflite_graphs import GraphBuilder
 
 from export.export_run import ExportSettings, export_run
 from export.inspection import inspect_flatbuffer
@@ -25,6 +26,17 @@ def test_multiplications_and_scales_are_those_of_the_layers(exported):
 def test_channel_scales_are_told_from_tensor_scales(trained):
     found = inspect_flatbuffer(export_run(trained.folder, ExportSettings(target="litert")).flatbuffer)
     assert "channel" in {tensor.granularity for tensor in found.tensors}
+
+
+def test_scales_without_zero_points_are_shown():
+    builder = GraphBuilder()
+    values = builder.tensor((1, 4), "int8", scales=(0.5,), name="in")
+    builder.op("RELU", [values], builder.tensor((1, 4), "int8", scales=(0.25,), zero_points=(3,), name="out"))
+    content = builder.build([values], [1])
+    assert [(tensor.name, tensor.scale) for tensor in inspect_flatbuffer(content).tensors] == [
+        ("in", 0.5),
+        ("out", 0.25),
+    ]
 
 
 @pytest.mark.parametrize("target", ["cpu", "edgetpu", "micro"])

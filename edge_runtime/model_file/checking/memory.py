@@ -24,8 +24,13 @@ _MOST_DIMENSIONS = 8
 _LIMIT = "SAELITE_MAX_TENSORS_MB"
 
 
-def check_memory(graph: CheckedGraph) -> None:
+def check_memory(graph: CheckedGraph) -> list[Shape]:
     """Infer the shapes through the graph, at the batch size it declares.
+
+    Returns
+    -------
+    list of tuple of int
+        The shape of each tensor as a runtime infers it; an upper bound where it is not known exactly.
 
     Raises
     ------
@@ -43,6 +48,7 @@ def check_memory(graph: CheckedGraph) -> None:
         raise ModelFileError(
             f"the graph's tensors take {n_bytes / 1e6:.0f} MB. Expected at most {most} MB. {raised_by(_LIMIT)}"
         )
+    return [one.shape for one in shapes]
 
 
 class _Followed(NamedTuple):

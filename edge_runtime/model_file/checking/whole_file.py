@@ -17,11 +17,12 @@ from edge_runtime.model_file.checking.tflite_graph import (
     GraphTensor,
     read_checked_graph,
 )
+from edge_runtime.model_file.checking.work import check_work
 from edge_runtime.model_file.manifest import Manifest
 
 
 def check_flatbuffer(flatbuffer: bytes) -> CheckedGraph:
-    """Return a flatbuffer's graph, verified, its memory within the limit.
+    """Return a flatbuffer's graph, verified, its memory and its work within the limits.
 
     Raises
     ------
@@ -29,7 +30,7 @@ def check_flatbuffer(flatbuffer: bytes) -> CheckedGraph:
         With the first problem.
     """
     graph = read_checked_graph(flatbuffer)
-    check_memory(graph)
+    check_work(graph, check_memory(graph))
     return graph
 
 

@@ -18,6 +18,7 @@ from edge_runtime.inference.runtimes import Runtime, installed_runtimes
 from edge_runtime.model_file.checking.memory import check_memory
 from edge_runtime.model_file.checking.tflite_graph import read_checked_graph
 from edge_runtime.model_file.checking.whole_file import check_flatbuffer, check_model
+from edge_runtime.model_file.checking.work import check_work
 from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
 from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.model_file.npy import read_npy
@@ -259,9 +260,16 @@ def graph(*ops, inputs=((1, 4),), outputs=1, constants=()):
     first = [builder.tensor(shape, name=f"in{number}") for number, shape in enumerate(inputs)]
     for constant in constants:
         builder.constant(constant)
-    for name, takes, shape in ops:
-        builder.op(name, takes, builder.tensor(shape))
+    for name, takes, shape, *options in ops:
+        builder.op(name, takes, builder.tensor(shape), *options)
     return builder.build(first, [len(builder.tensors) - 1 - number for number in range(outputs)])
+
+
+def strided(name):
+    """Return options of a convolution, which has a stride."""
+    options = getattr(schema, f"{name}OptionsT")()
+    options.strideW = options.strideH = 1
+    return options
 
 
 def test_ops_that_do_not_compute_are_refused():
@@ -308,6 +316,33 @@ def test_tensor_numbers_beyond_the_end_are_refused():
 def test_graphs_that_would_take_gigabytes_are_refused(content):
     with pytest.raises(ModelFileError, match=r"gives \d+ values|Expected at most 128 MB"):
         check_memory(read_checked_graph(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        graph(("ADD", [0, 1], (3000, 3000)), ("BATCH_MATMUL", [2, 2], (3000, 3000)), inputs=((3000, 1), (1, 3000))),
+        graph(("FULLY_CONNECTED", [0, 1, -1], (3000, 3000)), inputs=((3000, 3000), (3000, 3000))),
+        graph(("CONV_2D", [0, 1], (1, 100, 100, 512), strided("Conv2D")), inputs=((1, 100, 100, 64), (512, 3, 3, 64))),
+        graph(
+            ("TRANSPOSE_CONV", [2, 1, 0], (1, 100, 100, 512), strided("TransposeConv")),
+            inputs=((1, 100, 100, 64), (512, 3, 3, 64)),
+            constants=[np.array([1, 100, 100, 512], np.int32)],
+        ),
+    ],
+)
+def test_graphs_that_would_take_minutes_are_refused(content):
+    shapes = check_memory(read_checked_graph(content))
+    with pytest.raises(ModelFileError, match=r"takes \d{4,5} million multiplications a window. Expected at most 2000"):
+        check_work(read_checked_graph(content), shapes)
+
+
+def test_limit_of_work_can_be_raised(monkeypatch):
+    content = graph(("FULLY_CONNECTED", [0, 1, -1], (1, 3000)), inputs=((1, 3000), (3000, 3000)))
+    check_flatbuffer(content)
+    monkeypatch.setenv("SAELITE_MAX_MEGAOPS", "8")
+    with pytest.raises(ModelFileError, match=r"takes 9 million.*Set SAELITE_MAX_MEGAOPS to raise"):
+        check_flatbuffer(content)
 
 
 @pytest.mark.parametrize("runtime", [*installed_runtimes(), Runtime("numpy")], ids=lambda runtime: runtime.name)

@@ -1,6 +1,7 @@
 """Sinks that are slow, stuck or gone: they hold up nobody, lose the oldest results first and events last."""
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -19,12 +20,14 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.common.notices import Notices
 from edge_runtime.errors import OutputError
+from edge_runtime.running.sd_notify import notify
 from edge_runtime.sinks import mqtt_sink as mqtt
 from edge_runtime.sinks import outlet
 from edge_runtime.sinks.metrics_server import MOST_CLIENTS, MetricsServer
 from edge_runtime.sinks.prometheus import PrometheusSink
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.sinks.special_file import SpecialFile
 from edge_runtime.streaming.alarm import AlarmStarted
 from edge_runtime.streaming.health import Health, HealthWatch, StreamStale
 from edge_runtime.streaming.results import Results
@@ -155,6 +158,32 @@ def test_blocked_standard_output_holds_up_neither_file_nor_state_nor_the_end(mod
     for pipe in (process.stdin, process.stdout, process.stderr):
         with suppress(BrokenPipeError):
             pipe.close()
+
+
+def test_fifo_that_nobody_reads_holds_up_no_other_sink(model_path, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    sinks = ("--sink", "csv:fifo", "--sink", "csv:all.csv")
+    process = start(model_path, "--source", "-", *sinks, cwd=tmp_path)
+    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, pump_rows(200))))
+    process.stdin.close()
+    assert process.wait(timeout=PATIENCE_S) == 0
+    assert (tmp_path / "all.csv").read_bytes().count(b"\n") == 199
+    assert b"fifo did not finish in time" in process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_fifo_has_its_header_once_for_each_reader(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    file = SpecialFile(tmp_path / "fifo", b"score\n")
+    for first in (1, 3):
+        reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        file.write(b"%d\n" % first)
+        file.write(b"%d\n" % (first + 1))
+        assert os.read(reader, 100) == b"score\n%d\n%d\n" % (first, first + 1)
+        os.close(reader)
+        with pytest.raises(BrokenPipeError):
+            file.write(b"lost\n")
 
 
 @pytest.fixture
@@ -321,6 +350,25 @@ def test_watchdog_gets_nothing_while_nothing_comes(model_path, tmp_path):
         assert notified.recv(100) == b"WATCHDOG=1"
         process.kill()
         process.communicate()
+
+
+def test_supervisor_that_takes_nothing_holds_nothing_up(tmp_path, monkeypatch):
+    path = tmp_path / "notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
+        notified.bind(str(path))
+        filler = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        filler.setblocking(False)
+        with closing(filler), suppress(BlockingIOError):
+            while True:
+                filler.sendto(b"x", str(path))
+        notify("WATCHDOG=1")
+        notified.setblocking(False)
+        heard = []
+        with suppress(BlockingIOError):
+            while True:
+                heard.append(notified.recv(100))
+    assert set(heard) == {b"x"}
 
 
 @pytest.fixture
