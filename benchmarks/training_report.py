@@ -16,8 +16,8 @@ from edge_runtime.signal.smoothing import Smoother
 from export.fitting.budget import FalseAlarmBudget
 from export.fitting.file_outputs import Parts, faults_in, file_outputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
+from export.inference_graph import network_parts
 from export.promise import threshold_of, window_s_of
-from training.plain_scoring import plain_parts
 from training.run_folder import RunFolder, read_run_folder
 
 
@@ -54,7 +54,7 @@ def _scored(run: RunFolder) -> tuple[FloatArray, FittedScoring]:
     preprocessing, windows = run.spec.preprocessing, run.windows.windows
 
     def parts(rows: FloatArray) -> Parts:
-        found = plain_parts(run.network, preprocessing.transform(rows))
+        found = network_parts(run.network, preprocessing.transform(rows))
         return {name: values.astype(np.float32) for name, values in found.items()}
 
     faults = faults_in(windows, windows.std(axis=(0, 1)))
@@ -84,7 +84,7 @@ def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
 
 def _learnt(run: RunFolder) -> Learnt:
     preprocessing = run.spec.preprocessing
-    parts = plain_parts(run.network, preprocessing.transform(run.windows.windows))
+    parts = network_parts(run.network, preprocessing.transform(run.windows.windows))
     squares = (parts["residual"] ** 2).mean(axis=0)
     # What the network sees of a sensor are some of its inputs; sensors vary fastest.
     by_sensor = np.sqrt(squares.reshape(-1, preprocessing.sensors).mean(axis=0))

@@ -6,23 +6,20 @@ layer large enough to show what the machine can do.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from benchmarks.contenders import PEAK_UNITS, Contender
 from edge_runtime.arrays import FloatArray
-from edge_runtime.common.silence import silent_stderr
 from edge_runtime.inference.runtimes import installed_runtimes
-from export.inference_graph import ACTIVATIONS
+from export.flatbuffer import parse
+from export.inference_graph import build_network_graph
 from export.quantization import SCHEMES, quantize
 from export.targets import TARGETS
-from training.run_folder import DenseLayer, RunFolder
+from training.run_folder import DenseLayer, Network, RunFolder
 
 _CODES = "scaled window to codes"
 _PEAK_ROWS = 256
@@ -35,14 +32,16 @@ def variants(run: RunFolder, folder: Path) -> list[Contender]:
         -1, run.spec.preprocessing.inputs
     )
     encoder, whole = run.network.encoder, (*run.network.encoder, *run.network.decoder)
-    full = _write(folder / "full_float32.tflite", _float_graph(whole, windows.shape[1]))
+    full = _write(folder / "full_float32.tflite", build_network_graph(Network(whole)))
     found = [Contender(
         f"full_float32:{name}", f"full model, float32 TFLite, {name}", "graph", str(full), name,
         "scaled window to reconstruction", macs(whole), n_bytes=full.stat().st_size,
     ) for name in _runtimes()]  # fmt: skip
-    encoder_graph = _float_graph(encoder, windows.shape[1])
+    encoder_graph = parse(build_network_graph(Network(encoder)))
     for scheme in SCHEMES:
-        path = _write(folder / f"encoder_{scheme}.tflite", quantize(encoder_graph, scheme, TARGETS["cpu"], windows))
+        path = _write(
+            folder / f"encoder_{scheme}.tflite", quantize(encoder_graph, scheme, TARGETS["cpu"], windows).content
+        )
         found.append(Contender(
             f"encoder_{scheme}", f"encoder only, {scheme}", "graph", str(path), "auto", _CODES, macs(encoder),
             "int8" if scheme == "int8" else "float32", path.stat().st_size,
@@ -56,8 +55,8 @@ def peak_layer(folder: Path) -> Contender:
     kernel = rng.normal(size=(PEAK_UNITS, PEAK_UNITS)).astype(np.float32)
     layer = DenseLayer(kernel, np.zeros(PEAK_UNITS, np.float32), "linear")
     rows = rng.normal(size=(_PEAK_ROWS, PEAK_UNITS)).astype(np.float32)
-    graph = quantize(_float_graph((layer,), PEAK_UNITS, _PEAK_ROWS), "int8", TARGETS["cpu"], rows)
-    path = _write(folder / "peak_int8.tflite", graph)
+    graph = parse(build_network_graph(Network((layer,)), batch=_PEAK_ROWS))
+    path = _write(folder / "peak_int8.tflite", quantize(graph, "int8", TARGETS["cpu"], rows).content)
     return Contender("peak_int8", "int8 matrix peak", "graph", str(path), macs=macs((layer,)) * _PEAK_ROWS,
                      numbers="int8")  # fmt: skip
 
@@ -69,22 +68,6 @@ def macs(layers: tuple[DenseLayer, ...]) -> int:
 
 def _runtimes() -> list[str]:
     return [runtime.name for runtime in installed_runtimes()]
-
-
-def _float_graph(layers: tuple[DenseLayer, ...], inputs: int, batch: int = 1) -> bytes:
-    module = tf.Module()
-
-    def apply(window: Any) -> dict[str, Any]:
-        for layer in layers:
-            window = ACTIVATIONS[layer.activation](tf.matmul(window, layer.kernel) + layer.bias)
-        return {"output": window}
-
-    signature = [tf.TensorSpec([batch, inputs], tf.float32, name="window")]
-    module.apply = tf.function(apply, input_signature=signature)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={"serving_default": module.apply})
-        with silent_stderr():
-            return bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
 
 
 def _onnx_variants(layers: tuple[DenseLayer, ...], windows: FloatArray, folder: Path) -> list[Contender]:

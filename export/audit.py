@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelFileError
-from export import flatbuffer
+from export.flatbuffer import ParsedFlatbuffer
 from export.targets import NETWORK, Target
 
 _VARIABLE_OPS = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
@@ -18,19 +16,18 @@ _BYTES = {
 }  # fmt: skip
 
 
-def audit(content: bytes, target: Target, scheme: str) -> None:
+def audit(parsed: ParsedFlatbuffer, target: Target, scheme: str) -> None:
     """Raise ModelFileError, listing every problem, unless the flatbuffer fits its target.
 
     Checks: one subgraph with one named signature; only ops and versions that the target supports; no
     variable, custom or training op; every dense layer's weights in the file; the rank of every tensor; and for
     network graphs a batch of 1 and the scheme's type at inputs and outputs.
     """
-    model = flatbuffer.parse(content)
-    if len(model.subgraphs) != 1:
-        raise ModelFileError(f"the finished graph has {len(model.subgraphs)} subgraphs. Expected one.")
-    problems = [*_signature(model), *_ops(content, target), *_weights(model), *_shapes(model, target)]
+    if len(parsed.tree.subgraphs) != 1:
+        raise ModelFileError(f"the finished graph has {len(parsed.tree.subgraphs)} subgraphs. Expected one.")
+    problems = [*_signature(parsed), *_ops(parsed, target), *_weights(parsed), *_shapes(parsed, target)]
     if target.graph == NETWORK:
-        problems += _ends(model, scheme)
+        problems += _ends(parsed, scheme)
     if problems:
         raise ModelFileError(
             f"the finished graph does not fit target {target.name}: {'; '.join(problems)}. "
@@ -38,9 +35,8 @@ def audit(content: bytes, target: Target, scheme: str) -> None:
         )
 
 
-def _signature(model: Any) -> list[str]:
-    (graph,) = model.subgraphs
-    signatures = model.signatureDefs or []
+def _signature(parsed: ParsedFlatbuffer) -> list[str]:
+    graph, signatures = parsed.subgraph, parsed.tree.signatureDefs or []
     if len(signatures) != 1 or not signatures[0].signatureKey:
         return [f"it has {len(signatures)} signatures (expected one with a name)"]
     pairs = ((signatures[0].inputs, graph.inputs), (signatures[0].outputs, graph.outputs))
@@ -52,9 +48,9 @@ def _signature(model: Any) -> list[str]:
     ]
 
 
-def _ops(content: bytes, target: Target) -> list[str]:
+def _ops(parsed: ParsedFlatbuffer, target: Target) -> list[str]:
     problems = []
-    for op in flatbuffer.ops(content):
+    for op in parsed.ops:
         if op.name in _VARIABLE_OPS:
             problems.append(f"its weights are not in the file ({op.name})")
         elif op.name not in target.ops:
@@ -64,34 +60,33 @@ def _ops(content: bytes, target: Target) -> list[str]:
     return problems
 
 
-def _weights(model: Any) -> list[str]:
-    (graph,) = model.subgraphs
+def _weights(parsed: ParsedFlatbuffer) -> list[str]:
+    graph = parsed.subgraph
     makers = {index: op for op in graph.operators for index in op.outputs}
     problems = []
     for operator in graph.operators:
-        if flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex]) != "FULLY_CONNECTED":
+        if parsed.op_name(operator) != "FULLY_CONNECTED":
             continue
         for index in (index for index in operator.inputs[1:] if index >= 0):
             # Float16 weights are widened by a DEQUANTIZE before their layer.
             tensor = graph.tensors[makers[index].inputs[0] if index in makers else index]
-            data = model.buffers[tensor.buffer].data
+            data = parsed.tree.buffers[tensor.buffer].data
             wanted = int(np.prod(tensor.shape)) * _BYTES.get(tensor.type, 0)
             if data is None or len(data) != wanted:
                 problems.append(f"the weights {tensor.name.decode()} are not in the file")
     return problems
 
 
-def _shapes(model: Any, target: Target) -> list[str]:
-    (graph,) = model.subgraphs
+def _shapes(parsed: ParsedFlatbuffer, target: Target) -> list[str]:
     return [
         f"tensor {tensor.name.decode()} has {len(tensor.shape)} dimensions (at most {target.max_rank})"
-        for tensor in graph.tensors
+        for tensor in parsed.subgraph.tensors
         if tensor.shape is not None and len(tensor.shape) > target.max_rank
     ]
 
 
-def _ends(model: Any, scheme: str) -> list[str]:
-    (graph,) = model.subgraphs
+def _ends(parsed: ParsedFlatbuffer, scheme: str) -> list[str]:
+    graph = parsed.subgraph
     wanted = schema.TensorType.INT8 if scheme == "int8" else schema.TensorType.FLOAT32
     problems = []
     for index in [*graph.inputs, *graph.outputs]:

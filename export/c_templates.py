@@ -61,7 +61,7 @@ value = -INFINITY;
       for (int t = 0; t < @N@_WINDOW; ++t) value = fmaxf(value, @n@_value(window, t, sensor));""",
     "slope": """\
 for (int t = 0; t < @N@_WINDOW; ++t)
-        value += (t - (@N@_WINDOW - 1) / 2.0f) * {slope_factor} * @n@_value(window, t, sensor);""",
+        value += @n@_slope[t] * @n@_value(window, t, sensor);""",
 }
 
 MODEL_H = """\
@@ -96,13 +96,14 @@ const unsigned int @n@_model_size = {size};
 DETECTOR_H = """\
 // Scaling, quantisation, scoring head and threshold of "{title}" in plain C. Written by saelite.
 //
-// For each reading: while @n@_is_on() says 0 there is no score and no alarm, and a new window starts after it.
-// For each window: @n@_inputs() fills the graph's input; the interpreter runs it; @n@_score() turns its
-// outputs into a score (higher is more anomalous); @n@_smooth() averages successive scores;
-// @n@_is_anomaly() compares with the threshold.
+// For each reading: while @n@_is_on() says 0 there is no score and no alarm, and the window starts again after it.
+// For each window: @n@_shift() takes the drift of the mean off it; @n@_inputs() fills the graph's input; the
+// interpreter runs it; @n@_score() turns its outputs into a score (higher is more anomalous); @n@_smooth()
+// averages successive scores; @n@_is_anomaly() compares with the threshold; @n@_follow() moves the mean.
 #ifndef @N@_DETECTOR_H_
 #define @N@_DETECTOR_H_
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 
@@ -122,6 +123,7 @@ extern "C" {{
 #define @N@_INPUT_ZERO_POINT {input_zero_point}
 #define @N@_THRESHOLD {threshold}
 #define @N@_SMOOTHING {smoothing}
+#define @N@_MEAN_RATE {mean_rate}
 
 // Sensors, in the order of a reading: {sensor_names}
 static const float @n@_center[{sensors}] = {{
@@ -129,6 +131,13 @@ static const float @n@_center[{sensors}] = {{
 }};
 static const float @n@_gain[{sensors}] = {{
 {gain}
+}};
+// Mean of each sensor in training, and how far from it @n@_follow() goes.
+static const double @n@_mean_start[{sensors}] = {{
+{mean_start}
+}};
+static const double @n@_mean_ceiling[{sensors}] = {{
+{mean_ceiling}
 }};
 static const float @n@_head_mean[{variables}] = {{
 {head_mean}
@@ -144,6 +153,10 @@ static const float @n@_input_center[{inputs}] = {{
 }};
 static const float @n@_input_gain[{inputs}] = {{
 {feature_gain}
+}};
+
+static const float @n@_slope[{window}] = {{
+{slope}
 }};
 
 // One scaled reading. The window holds its readings one after the other.
@@ -189,12 +202,28 @@ static inline float @n@_score(const float *window, {parameters}) {{
 {whiten}
 }}
 
-// Start with level = the first score; then level = @n@_smooth(level, score).
-static inline float @n@_smooth(float level, float score) {{
-  return level + @N@_SMOOTHING * (score - level);
+// Start with level = NAN; then level = @n@_smooth(level, score). A score that overflowed counts as the largest number
+// there is: infinity or NAN would stay in the level for ever. Leave windows out that @n@_score() found incomplete.
+static inline double @n@_smooth(double level, float score) {{
+  const double counted = score <= FLT_MAX ? score : FLT_MAX;
+  return isnan(level) ? counted : (1.0 - @N@_SMOOTHING) * level + @N@_SMOOTHING * counted;
 }}
 
-static inline int @n@_is_anomaly(float smoothed) {{ return smoothed > @N@_THRESHOLD; }}
+static inline int @n@_is_anomaly(double smoothed) {{ return (float)smoothed > @N@_THRESHOLD; }}
+
+// The window as it would have been without the drift of the mean, which starts as zeros.
+static inline void @n@_shift(const double *drift, const float *window, float *shifted) {{
+  for (int i = 0; i < @N@_WINDOW * @N@_SENSORS; ++i) shifted[i] = (float)(window[i] - drift[i % @N@_SENSORS]);
+}}
+
+// After each window: moves the mean towards its last reading, as it was read, unless the window is an anomaly.
+static inline void @n@_follow(double *drift, const float *reading, int is_anomaly) {{
+  for (int s = 0; s < @N@_SENSORS && !is_anomaly; ++s) {{
+    if (!isfinite(reading[s])) continue;
+    const double moved = drift[s] + @N@_MEAN_RATE * (reading[s] - @n@_mean_start[s] - drift[s]);
+    drift[s] = fmin(fmax(moved, -@n@_mean_ceiling[s]), @n@_mean_ceiling[s]);
+  }}
+}}
 
 #ifdef __cplusplus
 }}

@@ -13,12 +13,12 @@ import subprocess
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import NotRun, OpPlace
 from export import flatbuffer
+from export.flatbuffer import ParsedFlatbuffer
 from export.targets import EDGETPU_OPS
 
 COMPILER = "edgetpu_compiler"
@@ -29,16 +29,14 @@ _LOG_LINE = re.compile(r"^(\w+)\s+(\d+)\s+(\S.*)$", re.MULTILINE)
 _VERSION = re.compile(r"^Edge TPU Compiler version (\S+)", re.MULTILINE)
 
 
-def expected_places(content: bytes) -> tuple[OpPlace, ...]:
+def expected_places(parsed: ParsedFlatbuffer) -> tuple[OpPlace, ...]:
     """Return where each op of an uncompiled graph is expected to run, in the graph's order.
 
     The compiler maps one sequence of ops from the start; everything after the first unsupported op stays on the CPU.
     """
-    model = flatbuffer.parse(content)
-    (graph,) = model.subgraphs
     places, stopped_at = [], ""
-    for operator in graph.operators:
-        name = flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex])
+    for operator in parsed.subgraph.operators:
+        name = parsed.op_name(operator)
         if not stopped_at and name not in EDGETPU_OPS:
             stopped_at = name
         if not stopped_at:
@@ -108,34 +106,31 @@ def attach(model: ModelFile, compiled: bytes, log: str = "") -> ModelFile:
         If the graph holds no part for the Edge TPU, or its inputs and outputs are not the model's.
     """
     # The compiler writes nothing after the flatbuffer; a ZIP found there is not part of it.
-    ops = flatbuffer.ops(compiled)
-    if CUSTOM_OP not in {op.name for op in ops}:
-        raise ModelFileError(
-            f"the compiled file holds no edgetpu-custom-op: nothing of it would run on the Edge TPU. "
-            f"Received ops: {', '.join(op.name for op in ops)}."
-        )
-    if _ends(compiled) != _ends(model.flatbuffer):
-        raise ModelFileError(
-            f"the compiled file was not made from this model: expected inputs and outputs {_ends(model.flatbuffer)}. "
-            f"Received: {_ends(compiled)}."
-        )
+    parsed = flatbuffer.parse(compiled)
+    _check_compiled(parsed, model)
     version = _VERSION.search(log)
     packages = dict(model.manifest.provenance.packages) | ({COMPILER: version[1]} if version else {})
-    whole = ModelFile(compiled, model.manifest, model.arrays)
     manifest = replace(
         model.manifest,
-        flatbuffer_sha256=whole.sha256,
-        ops=ops,
+        flatbuffer_sha256=parsed.sha256,
+        ops=parsed.ops,
         op_places=read_log(log) or model.manifest.op_places,
         not_run=(NotRun("edgetpu", "no Edge TPU: scores and parity are those of the graph before compilation"),),
         provenance=model.manifest.provenance._replace(packages=packages),
     )
-    return replace(whole, manifest=manifest)
+    return ModelFile(compiled, manifest, model.arrays)
 
 
-def _ends(content: bytes) -> list[tuple[Any, ...]]:
-    (graph, *_) = flatbuffer.parse(content).subgraphs
-    tensors = [graph.tensors[index] for index in [*graph.inputs, *graph.outputs]]
-    return [
-        (tensor.name.decode(), list(map(int, tensor.shape)), *(flatbuffer.scale_of(tensor) or ())) for tensor in tensors
-    ]
+def _check_compiled(compiled: ParsedFlatbuffer, model: ModelFile) -> None:
+    names = [op.name for op in compiled.ops]
+    if CUSTOM_OP not in names:
+        raise ModelFileError(
+            f"the compiled file holds no edgetpu-custom-op: nothing of it would run on the Edge TPU. "
+            f"Received ops: {', '.join(names)}."
+        )
+    expected = flatbuffer.parse(model.flatbuffer).ends
+    if compiled.ends != expected:
+        raise ModelFileError(
+            f"the compiled file was not made from this model: expected inputs and outputs {expected}. "
+            f"Received: {compiled.ends}."
+        )

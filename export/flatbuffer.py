@@ -1,8 +1,11 @@
-"""Reading a TFLite flatbuffer: ops, tensors, names."""
+"""Reading a TFLite flatbuffer as it stands, once: ops, tensors, names."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import flatbuffers
@@ -17,8 +20,92 @@ _TYPE_NAMES = {value: name.lower() for name, value in vars(schema.TensorType).it
 _FILE_IDENTIFIER = b"TFL3"
 
 
-def parse(flatbuffer: bytes) -> Any:
-    """Return the flatbuffer as the schema's object tree.
+@dataclass(frozen=True)
+class ParsedFlatbuffer:
+    """A flatbuffer and what is in it.
+
+    Parameters
+    ----------
+    content : bytes
+    tree : ModelT
+        The schema's object tree; read it, and change it only to serialise it as another flatbuffer.
+    """
+
+    content: bytes
+    tree: Any
+
+    @property
+    def subgraph(self) -> Any:
+        """The first subgraph; our own files have no other."""
+        return self.tree.subgraphs[0]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the bytes, hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def ops(self) -> tuple[Op, ...]:
+        """The kinds of op with their versions and how often each stands in the flatbuffer."""
+        counts = Counter(operator.opcodeIndex for graph in self.tree.subgraphs for operator in graph.operators)
+        codes = self.tree.operatorCodes
+        return tuple(Op(_code_name(codes[code]), int(codes[code].version), n) for code, n in sorted(counts.items()))
+
+    @property
+    def signature_inputs(self) -> list[str]:
+        """Names of the inputs in the only signature."""
+        (signature,) = self.tree.signatureDefs
+        return [entry.name.decode() for entry in signature.inputs]
+
+    @property
+    def quantized_input(self) -> tuple[float, int] | None:
+        """Scale and zero point of the network's quantised input; None where it takes float32."""
+        graph = self.subgraph
+        entry = scale_of(graph.tensors[graph.inputs[0]])
+        if entry is not None:
+            return entry
+        for operator in graph.operators:
+            if self.op_name(operator) == "QUANTIZE":
+                return scale_of(graph.tensors[operator.outputs[0]])
+        return None
+
+    @property
+    def outputs(self) -> tuple[QuantizedTensor, ...]:
+        """Name, scale and zero point of every output."""
+        tensors = [self.subgraph.tensors[index] for index in self.subgraph.outputs]
+        return tuple(QuantizedTensor(tensor.name.decode(), *(scale_of(tensor) or ())) for tensor in tensors)
+
+    @property
+    def output_widths(self) -> list[int]:
+        """Number of values of every output, in the same order."""
+        return [int(np.prod(self.subgraph.tensors[index].shape)) for index in self.subgraph.outputs]
+
+    @property
+    def ends(self) -> list[tuple[Any, ...]]:
+        """Name, shape, scale and zero point of every input and output: what a host needs to know."""
+        graph = self.subgraph
+        tensors = [graph.tensors[index] for index in [*graph.inputs, *graph.outputs]]
+        return [(one.name.decode(), list(map(int, one.shape)), *(scale_of(one) or ())) for one in tensors]
+
+    def op_name(self, operator: Any) -> str:
+        """Return the name of an operator's op; custom ops by their own name."""
+        return _code_name(self.tree.operatorCodes[operator.opcodeIndex])
+
+    def sole_inputs_of(self, name: str) -> list[str]:
+        """Return the names of the tensors that go into an op called `name` and nowhere else."""
+        names = []
+        for graph in self.tree.subgraphs:
+            uses = Counter([*(index for op in graph.operators for index in op.inputs), *graph.outputs])
+            names += [
+                graph.tensors[operator.inputs[0]].name.decode()
+                for operator in graph.operators
+                if self.op_name(operator) == name and uses[operator.inputs[0]] == 1
+            ]
+        return names
+
+
+def parse(flatbuffer: bytes) -> ParsedFlatbuffer:
+    """Return the flatbuffer with its object tree.
 
     Raises
     ------
@@ -26,7 +113,8 @@ def parse(flatbuffer: bytes) -> Any:
         If it is not a TFLite flatbuffer.
     """
     try:
-        return _with_buffers_inside(schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0)), flatbuffer)
+        tree = schema.ModelT.InitFromObj(schema.Model.GetRootAs(flatbuffer, 0))
+        return ParsedFlatbuffer(flatbuffer, _with_buffers_inside(tree, flatbuffer))
     except Exception as error:  # the generated reader raises arbitrary errors on random bytes
         raise ModelFileError(
             f"not a readable TFLite flatbuffer, it is truncated or damaged ({type(error).__name__}: {error}). "
@@ -53,34 +141,23 @@ def serialize(model: Any) -> bytes:
     return bytes(builder.Output())
 
 
-def ops(flatbuffer: bytes) -> tuple[Op, ...]:
-    """Return the kinds of op in a flatbuffer with versions and counts."""
-    model = parse(flatbuffer)
-    counts = Counter(operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators)
-    return tuple(
-        Op(op_name(model.operatorCodes[code]), int(model.operatorCodes[code].version), count)
-        for code, count in sorted(counts.items())
-    )
-
-
-def op_name(code: Any) -> str:
-    """Return the name of an operator code; custom ops by their own name."""
+def _code_name(code: Any) -> str:
     # Old files keep small codes in the deprecated field only; the larger of the two is the real one.
     builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _OP_NAMES.get(builtin, f"BUILTIN_{builtin}")
     return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
 
 
-def name_tensors(flatbuffer: bytes, float_graph: bytes) -> bytes:
+def name_tensors(flatbuffer: bytes, float_graph: ParsedFlatbuffer) -> ParsedFlatbuffer:
     """Return the flatbuffer with its inputs and outputs named as in the float graph's signature.
 
     Any host then finds ``window``, ``codes``, ``score`` and ``contributions`` by name, with or without
-    support for signatures. The quantiser keeps the order of inputs and outputs, but its signature points to tensors
-    that are no longer outputs; this is corrected too.
+    support for signatures. The quantiser keeps the order of inputs and outputs but leaves the signature
+    pointing at tensors that are not outputs any more, so it is set right as well.
     """
-    original, model = parse(float_graph), parse(flatbuffer)
-    (signature,), (before,) = original.signatureDefs, original.subgraphs
-    (renewed,), (graph,) = model.signatureDefs, model.subgraphs
+    tree = parse(flatbuffer).tree
+    (signature,), before = float_graph.tree.signatureDefs, float_graph.subgraph
+    (renewed,), (graph,) = tree.signatureDefs, tree.subgraphs
     for entries, old, new in (
         (renewed.inputs, before.inputs, graph.inputs),
         (renewed.outputs, before.outputs, graph.outputs),
@@ -90,47 +167,8 @@ def name_tensors(flatbuffer: bytes, float_graph: bytes) -> bytes:
         for entry in entries:
             entry.tensorIndex = int(new[place[entry.name]])
             graph.tensors[entry.tensorIndex].name = entry.name
-    return serialize(model)
-
-
-def signature_inputs(flatbuffer: bytes) -> list[str]:
-    """Return the names of the inputs in the signature."""
-    (signature,) = parse(flatbuffer).signatureDefs
-    return [entry.name.decode() for entry in signature.inputs]
-
-
-def sole_inputs_of(flatbuffer: bytes, name: str) -> list[str]:
-    """Return the names of the tensors that feed only ops called `name`."""
-    model = parse(flatbuffer)
-    names = []
-    for graph in model.subgraphs:
-        uses = Counter([*(index for op in graph.operators for index in op.inputs), *graph.outputs])
-        names += [
-            graph.tensors[operator.inputs[0]].name.decode()
-            for operator in graph.operators
-            if op_name(model.operatorCodes[operator.opcodeIndex]) == name and uses[operator.inputs[0]] == 1
-        ]
-    return names
-
-
-def quantized_input(flatbuffer: bytes) -> tuple[float, int] | None:
-    """Return scale and zero point of the network's quantised input; None if it takes float32."""
-    model = parse(flatbuffer)
-    (graph, *_) = model.subgraphs
-    entry = scale_of(graph.tensors[graph.inputs[0]])
-    if entry is not None:
-        return entry
-    for operator in graph.operators:
-        if op_name(model.operatorCodes[operator.opcodeIndex]) == "QUANTIZE":
-            return scale_of(graph.tensors[operator.outputs[0]])
-    return None
-
-
-def network_outputs(flatbuffer: bytes) -> tuple[QuantizedTensor, ...]:
-    """Return name, scale and zero point of every output."""
-    (graph, *_) = parse(flatbuffer).subgraphs
-    tensors = [graph.tensors[index] for index in graph.outputs]
-    return tuple(QuantizedTensor(tensor.name.decode(), *(scale_of(tensor) or ())) for tensor in tensors)
+    # Read again: what is audited and described is what the bytes say.
+    return parse(serialize(tree))
 
 
 def scale_of(tensor: Any) -> tuple[float, int] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from edge_runtime.arrays import FloatArray
@@ -73,14 +74,30 @@ def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
     return _convert(run, _window_spec(preprocessing))
 
 
-def build_network_graph(network: Network, heads: tuple[str, ...]) -> bytes:
-    """Return the network alone: ``inputs`` (1, inputs) → ``codes``.
+def build_network_graph(network: Network, heads: tuple[str, ...] = (), batch: int = 1) -> bytes:
+    """Return the network alone: ``inputs`` (batch, inputs) → ``codes``.
 
     If one of the heads needs them, ``reconstruction`` and ``hidden_0`` … are outputs too. For targets whose host scales
-    and scores. The batch is 1, because the Edge TPU supports fixed shapes only.
+    and scores. The batch is fixed: the Edge TPU supports fixed shapes only.
     """
-    entry = tf.TensorSpec([1, len(network.encoder[0].kernel)], tf.float32, name="inputs")
+    entry = tf.TensorSpec([batch, len(network.encoder[0].kernel)], tf.float32, name="inputs")
     return _convert(lambda inputs: _network_outputs(inputs, network, heads), entry)
+
+
+def network_parts(network: Network, inputs: FloatArray) -> dict[str, npt.NDArray[np.float64]]:
+    """Return what heads are made of, each of shape (n, width): the graph's own formulas, run in float64.
+
+    Parameters
+    ----------
+    inputs : ndarray of shape (n, inputs), float32
+        Scaled.
+    """
+    x = tf.constant(inputs, tf.float64)
+    hidden, codes = _encode(x, network)
+    parts = {"inputs": x, "hidden": tf.concat([x[:, :0], *hidden], axis=1), "codes": codes}
+    if network.decoder:
+        parts["residual"] = x - _layers(codes, network.decoder, "decoder")[-1]
+    return {name: part.numpy() for name, part in parts.items()}
 
 
 def _network_outputs(inputs: tf.Tensor, network: Network, heads: tuple[str, ...]) -> dict[str, tf.Tensor]:
@@ -202,7 +219,7 @@ def _encode(inputs: tf.Tensor, network: Network) -> tuple[list[tf.Tensor], tf.Te
     """Return the outputs of the hidden layers, and the codes."""
     *hidden, codes = _layers(inputs, network.encoder, "encoder")
     if network.kept:
-        codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], tf.float32)
+        codes *= tf.cast(codes >= tf.math.top_k(codes, network.kept).values[:, -1:], codes.dtype)
     return hidden, codes
 
 
@@ -212,7 +229,8 @@ def _layers(x: tf.Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[tf.
     for number, layer in enumerate(layers):
         activation = _activation(layer.activation, f"{part} layer {number}")
         with tf.name_scope(f"{part}_{number}/"):
-            x = activation(tf.matmul(x, layer.kernel) + layer.bias)
+            kernel, bias = (values.astype(x.dtype.as_numpy_dtype) for values in (layer.kernel, layer.bias))
+            x = activation(tf.matmul(x, kernel) + bias)
         outputs.append(x)
     return outputs
 

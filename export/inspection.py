@@ -58,14 +58,15 @@ def inspect_flatbuffer(content: bytes) -> Inspection:
     ModelFileError
         If it is not a TFLite flatbuffer.
     """
-    model = flatbuffer.parse(content)
+    parsed = flatbuffer.parse(content)
+    model = parsed.tree
     signatures = tuple(f"{one.signatureKey.decode()}({_names(one.inputs)}) -> {_names(one.outputs)}"
                        for one in model.signatureDefs or [])  # fmt: skip
     return Inspection(
         len(content),
         model.description.decode() if model.description else "",
         signatures,
-        tuple(_op(model, graph, operator) for graph in model.subgraphs for operator in graph.operators),
+        tuple(_op(parsed, graph, operator) for graph in model.subgraphs for operator in graph.operators),
         tuple(_tensor(model, tensor) for graph in model.subgraphs for tensor in graph.tensors),
     )
 
@@ -74,9 +75,8 @@ def _names(entries: Any) -> str:
     return ", ".join(entry.name.decode() for entry in entries)
 
 
-def _op(model: Any, graph: Any, operator: Any) -> OpRow:
-    code = model.operatorCodes[operator.opcodeIndex]
-    name = flatbuffer.op_name(code)
+def _op(parsed: flatbuffer.ParsedFlatbuffer, graph: Any, operator: Any) -> OpRow:
+    code, name = parsed.tree.operatorCodes[operator.opcodeIndex], parsed.op_name(operator)
     types = [flatbuffer.type_name(graph.tensors[index]) for index in operator.inputs if index >= 0]
     outputs = [graph.tensors[index] for index in operator.outputs]
     return OpRow(

@@ -18,9 +18,10 @@ from edge_runtime.errors import UsageError
 from edge_runtime.inference.heads import PARTS, Head, hidden_outputs
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DetectorSpec, QuantizedTensor
-from edge_runtime.signal.features import rows_of
+from edge_runtime.signal.features import rows_of, slope_weights
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
+from edge_runtime.streaming.adaptation.mean_tracking import CEILING
 from export import flatbuffer
 from export.c_templates import (
     DETECTOR_H,
@@ -33,7 +34,7 @@ from export.c_templates import (
     QUANTIZE,
 )
 
-_BYTES_PER_LINE, _FLOATS_PER_LINE = 16, 6
+_BYTES_PER_LINE, _FLOATS_PER_LINE, _DOUBLES_PER_LINE = 16, 6, 4
 
 
 def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
@@ -83,13 +84,16 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "inputs": preprocessing.inputs, "variables": len(mean), "limit": _float(preprocessing.limit),
         "input_scale": _float(manifest.quantization.input_scale or 1.0),
         "input_zero_point": manifest.quantization.input_zero_point,
-        "threshold": _float(manifest.threshold.value), "smoothing": _float(2 / (scoring.smoothing_span + 1)),
+        "threshold": _float(manifest.threshold.value), "smoothing": _double(2 / (scoring.smoothing_span + 1)),
+        "mean_rate": _double(scoring.mean_rate), "mean_start": _doubles(preprocessing.center),
+        "mean_ceiling": _doubles(CEILING * np.array(preprocessing.scale)),
         "sensor_names": ", ".join(_comment(name) for name in manifest.spec.sensor_names),
         "center": _floats(preprocessing.center), "gain": _floats(gain(preprocessing.scale)),
         "head_mean": _floats(mean), "head_whitening": _floats(whitening.ravel()), "whitening_size": whitening.size,
         "whitened": width, "n_centers": len(centers), "centers_size": centers.size,
         "head_centers": _floats(centers.ravel()), "features": "\n".join(_features(preprocessing)),
         "feature_center": _floats(preprocessing.feature_center or (0.0,) * preprocessing.inputs),
+        "slope": _floats(slope_weights(preprocessing.window).ravel()),
         "feature_gain": _floats(gain(preprocessing.feature_scale or (1.0,) * preprocessing.inputs)),
         "only_when": f": {_comment(manifest.spec.only_when)}" if manifest.spec.only_when else ": all do",
         "is_on": _is_on(manifest.spec), "type": kind,
@@ -112,11 +116,10 @@ def _is_on(spec: DetectorSpec) -> str:
 
 def _features(preprocessing: Preprocessing) -> Iterable[str]:
     """Yield the code of each feature, after the condition on the input rows that hold it."""
-    row, time = 0, np.arange(preprocessing.window) - (preprocessing.window - 1) / 2
-    slope_factor = (preprocessing.window - 1) / max(float(np.square(time).sum()), 1e-30)
+    row = 0
     for feature in preprocessing.features:
         last = row + rows_of(feature, preprocessing.window, preprocessing.bands)
-        code = FEATURES[feature].format(first=row, slope_factor=_float(slope_factor))
+        code = FEATURES[feature].format(first=row)
         yield f"  if (row >= {row} && row < {last}) {{\n      {code}\n  }}"
         row = last
 
@@ -125,7 +128,8 @@ def _gather(model: ModelFile) -> Iterable[str]:
     """Yield the loops that assemble ``z - mean``, in the head's order."""
     outputs = {output.name: output for output in model.manifest.outputs}
     preprocessing = model.manifest.spec.preprocessing
-    shapes = {output.name: width for output, width in zip(model.manifest.outputs, output_widths(model), strict=True)}
+    widths = flatbuffer.parse(model.flatbuffer).output_widths
+    shapes = {output.name: width for output, width in zip(model.manifest.outputs, widths, strict=True)}
     for part in PARTS[model.manifest.spec.scoring.head]:
         if part == "inputs":
             yield _loop(preprocessing.inputs, "@n@_scaled(window, i)")
@@ -135,12 +139,6 @@ def _gather(model: ModelFile) -> Iterable[str]:
         else:
             for name in [part] if part == "codes" else hidden_outputs(outputs):
                 yield _loop(shapes[name], _value(outputs[name]))
-
-
-def output_widths(model: ModelFile) -> list[int]:
-    """Return the number of values of each output, in the order of `Manifest.outputs`."""
-    (graph,) = flatbuffer.parse(model.flatbuffer).subgraphs
-    return [int(np.prod(graph.tensors[index].shape)) for index in graph.outputs]
 
 
 def _loop(count: int, value: str) -> str:
@@ -166,6 +164,15 @@ def _float(value: float) -> str:
     """Return a float32 as a C literal; nine digits distinguish any two values."""
     text = f"{np.float32(value):.9g}"
     return f"{text if any(mark in text for mark in '.e') else f'{text}.0'}f"
+
+
+def _doubles(values: Iterable[float]) -> str:
+    return _lines([f"{_double(value)}," for value in values], _DOUBLES_PER_LINE)
+
+
+def _double(value: float) -> str:
+    """Return a float64 as C writes it."""
+    return repr(float(value))
 
 
 def _lines(cells: list[str], per_line: int) -> str:

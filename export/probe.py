@@ -12,6 +12,7 @@ from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.manifest import Quantization
 from export import flatbuffer
 from export.fitting.file_outputs import Fault, FileOutputs, Parts, faults_in, file_outputs
+from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_network_graph, build_probe_graph
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
@@ -29,7 +30,7 @@ class Probe:
     ----------
     run : RunFolder
     target : Target
-    float_graph : bytes
+    float_graph : ParsedFlatbuffer
     sample : ndarray
         Representative inputs, from which the ranges of its tensors are found.
     faults : tuple of Fault
@@ -37,7 +38,7 @@ class Probe:
 
     run: RunFolder
     target: Target
-    float_graph: bytes
+    float_graph: ParsedFlatbuffer
     sample: FloatArray
     faults: tuple[Fault, ...]
 
@@ -49,11 +50,12 @@ class Probe:
             graph = build_probe_graph(run.network, preprocessing)
         else:
             graph = build_network_graph(run.network, heads_for(run.network))
-        return cls(run, target, graph, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
+        parsed = flatbuffer.parse(graph)
+        return cls(run, target, parsed, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
 
     def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
         """Return the network's outputs under a quantisation scheme."""
-        graph = flatbuffer.name_tensors(quantize(self.float_graph, scheme, self.target, self.sample), self.float_graph)
+        graph = quantize(self.float_graph, scheme, self.target, self.sample)
         return file_outputs(
             lambda windows: self._run(graph, runtime, windows),
             self.run.windows.windows,
@@ -61,13 +63,13 @@ class Probe:
             is_series=self.run.is_series,
         )
 
-    def _run(self, graph: bytes, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
+    def _run(self, graph: ParsedFlatbuffer, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
         if self.target.graph == DETECTOR:
-            return parts_of(run_graph(runtime, graph, windows)[0])
-        scale, zero_point = flatbuffer.quantized_input(graph) or (0.0, 0)
+            return parts_of(run_graph(runtime, graph.content, windows)[0])
+        scale, zero_point = graph.quantized_input or (0.0, 0)
         quantization = Quantization("", input_scale=scale, input_zero_point=zero_point)
-        host = HostScoring(self.run.spec.preprocessing, None, quantization, flatbuffer.network_outputs(graph))
-        outputs, _ = run_graph(runtime, graph, host.inputs(windows))
+        host = HostScoring(self.run.spec.preprocessing, None, quantization, graph.outputs)
+        outputs, _ = run_graph(runtime, graph.content, host.inputs(windows))
         return host.parts(windows, outputs)
 
 

@@ -10,7 +10,7 @@ from ai_edge_quantizer import qtyping, quantizer
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
-from export import flatbuffer
+from export.flatbuffer import ParsedFlatbuffer, name_tensors
 from export.inference_graph import FLOAT_SCOPES
 from export.targets import NETWORK, Target
 
@@ -38,12 +38,14 @@ _FLOAT16 = qtyping.OpQuantizationConfig(
 )
 
 
-def quantize(float_graph: bytes, scheme: str, target: Target, representative: FloatArray) -> bytes:
-    """Return the graph with its network quantised.
+def quantize(
+    float_graph: ParsedFlatbuffer, scheme: str, target: Target, representative: FloatArray
+) -> ParsedFlatbuffer:
+    """Return the graph with its network quantised, and inputs and outputs called as in its signature.
 
     Parameters
     ----------
-    float_graph : bytes
+    float_graph : ParsedFlatbuffer
         From `export.inference_graph`.
     scheme : str
         A key of `SCHEMES`.
@@ -54,8 +56,8 @@ def quantize(float_graph: bytes, scheme: str, target: Target, representative: Fl
         Inputs of the graph, see `representative_dataset`.
     """
     if scheme == "float32":
-        return float_graph
-    tool = quantizer.Quantizer(float_graph)
+        return name_tensors(float_graph.content, float_graph)
+    tool = quantizer.Quantizer(float_graph.content)
     granularity = _GRANULARITY[target.granularity]
     if scheme == "dynamic":
         tool.add_dynamic_config(_NETWORK_OPS, _OP.FULLY_CONNECTED, 8, granularity=granularity)
@@ -72,19 +74,19 @@ def quantize(float_graph: bytes, scheme: str, target: Target, representative: Fl
         warnings.simplefilter("ignore")
         ranges = _ranges(tool, float_graph, representative) if tool.need_calibration else None
         result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return bytes(result.quantized_model)
+    return name_tensors(bytes(result.quantized_model), float_graph)
 
 
 def _ranges(
-    tool: quantizer.Quantizer, float_graph: bytes, representative: FloatArray
+    tool: quantizer.Quantizer, float_graph: ParsedFlatbuffer, representative: FloatArray
 ) -> dict[str, dict[str, FloatArray]]:
     """Return the range of each tensor over the representative dataset."""
-    (name,) = flatbuffer.signature_inputs(float_graph)
+    (name,) = float_graph.signature_inputs
     # All windows as one sample: over several samples the tool would average the ranges instead of taking the widest.
     ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({_SIGNATURE: [{name: representative}]}, num_threads=1)
     # Int8 steps over a range of ± 40 would be 0.3 wide, too coarse to separate codes. Values that feed only a
     # sigmoid need no range beyond the one in which the sigmoid changes.
-    for tensor in flatbuffer.sole_inputs_of(float_graph, "LOGISTIC"):
+    for tensor in float_graph.sole_inputs_of("LOGISTIC"):
         ranges[tensor]["min"] = np.maximum(ranges[tensor]["min"], -_SIGMOID_REACH)
         ranges[tensor]["max"] = np.minimum(ranges[tensor]["max"], _SIGMOID_REACH)
     return ranges

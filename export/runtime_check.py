@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError, RuntimeUnavailableError, UsageError
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import RUNTIMES, Runtime, installed_runtimes
-from edge_runtime.model_file.container import ModelFile
 from export import runtime_worker
-from export.targets import DETECTOR, Target
+from export.targets import Target
 
 _TIMEOUT_S = 300
+OnStep = Callable[[str], None]
+"""What is told of each step before it is taken."""
 # Only the standard library, so that it runs with any Python.
 _PROBE = """
 import importlib.metadata as metadata, json, sys
@@ -103,11 +104,16 @@ def runtimes_for(target: Target, pythons: Sequence[Path] = ()) -> list[Installed
     )
 
 
-def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -> RuntimeOutputs:
+def run_in(
+    installed: InstalledRuntime, flatbuffer: bytes, host: HostScoring | None, windows: FloatArray
+) -> RuntimeOutputs:
     """Return a runtime's outputs for every window, one interpreter call each, as on the device.
 
     Parameters
     ----------
+    flatbuffer : bytes
+    host : HostScoring or None
+        What the host does around a network alone; None for a whole detector.
     windows : ndarray of shape (n, window, sensors), float32
         Raw sensor values.
 
@@ -116,10 +122,9 @@ def run_in(installed: InstalledRuntime, model: ModelFile, windows: FloatArray) -
     ModelFileError
         If the runtime refuses the graph, with the runtime's message, or if it scores a missing value as a number.
     """
-    if model.manifest.graph == DETECTOR:
-        return _run_detector(installed, model.flatbuffer, windows)
-    host = HostScoring.of(model)
-    outputs, machine = run_graph(installed, model.flatbuffer, host.inputs(windows))
+    if host is None:
+        return _run_detector(installed, flatbuffer, windows)
+    outputs, machine = run_graph(installed, flatbuffer, host.inputs(windows))
     return RuntimeOutputs(installed, machine, host.codes(outputs), host.score(windows, outputs))
 
 

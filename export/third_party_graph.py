@@ -10,7 +10,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.model_file.manifest import Quantization, QuantizedTensor
-from export import flatbuffer
+from export.flatbuffer import ParsedFlatbuffer, scale_of, type_name
 
 _FLOAT32, _INT8 = schema.TensorType.FLOAT32, schema.TensorType.INT8
 
@@ -43,7 +43,7 @@ class GraphEnds:
         return name in {output.name for output in self.outputs}
 
 
-def read_ends(content: bytes, reconstruction: str = "", codes: str = "") -> GraphEnds:
+def read_ends(parsed: ParsedFlatbuffer, reconstruction: str = "", codes: str = "") -> GraphEnds:
     """Return a graph's inputs and outputs.
 
     Parameters
@@ -58,7 +58,7 @@ def read_ends(content: bytes, reconstruction: str = "", codes: str = "") -> Grap
     UsageError
         If it has several outputs and none is named, or none has that name.
     """
-    (graph, *_) = flatbuffer.parse(content).subgraphs
+    graph = parsed.subgraph
     entries = [graph.tensors[index] for index in graph.inputs]
     tensors = {graph.tensors[index].name.decode(): graph.tensors[index] for index in graph.outputs}
     for tensor in [*entries, *tensors.values()]:
@@ -73,17 +73,17 @@ def read_ends(content: bytes, reconstruction: str = "", codes: str = "") -> Grap
     shape = tuple(int(size) for size in entry.shape[1:])
     named = _named(tensors, reconstruction, codes, int(np.prod(shape)))
     outputs = tuple(_output(meaning, name, tensors[name]) for meaning, name in named.items())
-    scale, zero_point = flatbuffer.scale_of(entry) or (0.0, 0)
+    scale, zero_point = scale_of(entry) or (0.0, 0)
     quantization = Quantization("int8" if scale else "as converted", "tensor", scale, zero_point)
     return GraphEnds(shape, quantization, outputs)
 
 
 def _check_type(tensor: Any) -> None:
-    is_int8 = tensor.type == _INT8 and flatbuffer.scale_of(tensor) is not None
+    is_int8 = tensor.type == _INT8 and scale_of(tensor) is not None
     if tensor.type != _FLOAT32 and not is_int8:
         raise ModelFileError(
             f"expected a graph that takes and gives float32, or int8 with a scale. Received: "
-            f"{flatbuffer.type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again."
+            f"{type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again with such ends."
         )
 
 
@@ -107,7 +107,7 @@ def _named(tensors: dict[str, Any], reconstruction: str, codes: str, inputs: int
 
 
 def _output(meaning: str, name: str, tensor: Any) -> QuantizedTensor:
-    scale, zero_point = flatbuffer.scale_of(tensor) or (0.0, 0)
+    scale, zero_point = scale_of(tensor) or (0.0, 0)
     return QuantizedTensor(meaning, scale, zero_point, "" if name == meaning else name)
 
 

@@ -124,8 +124,8 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     def _train(self, rows: Array, settings: DetectorSettings) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
         from export.fitting.fit_heads import fit_head
+        from export.inference_graph import network_parts
         from training.autoencoder import SparseAutoencoder, plain_network
-        from training.plain_scoring import plain_parts
         from training.trainer import fit
 
         preprocessing = _preprocessing(rows)
@@ -134,7 +134,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         model = SparseAutoencoder(inputs.shape[1], **settings.network(), seed=settings.seed)
         fit(model, inputs, inputs, settings)
         network = plain_network(model)
-        parts = plain_parts(network, inputs)
+        parts = network_parts(network, inputs)
         self.head_: Head = fit_head(settings.head, parts)
         return RunFolder(
             name=type(self).__name__,
@@ -153,10 +153,10 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         return tuple(Sensor(str(name)) for name in names)
 
     def _scores(self, rows: Array) -> Array:
-        from training.plain_scoring import plain_scores
+        from export.inference_graph import network_parts
 
         inputs = self.run_.spec.preprocessing.transform(rows[:, None])
-        return -plain_scores(self.run_.network, self.head_, inputs)
+        return -self.head_.score(network_parts(self.run_.network, inputs))
 
 
 def _preprocessing(rows: Array) -> Preprocessing:

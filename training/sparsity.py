@@ -201,7 +201,8 @@ class SparseLoss(keras.losses.Loss):  # type: ignore[misc] # Keras has no types
         y_pred = ops.convert_to_tensor(y_pred)
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)
         error = ops.mean(ops.square(y_true - y_pred), axis=-1)
-        return error + self.alpha * ops.sum(kl_divergence(self.rho, ops.clip(ops.mean(y_pred, axis=0), 0.0, 1.0)))
+        rho_hat = ops.clip(ops.mean(y_pred, axis=0), 0.0, 1.0)
+        return error + penalty_of("kl", self.rho, self.alpha, y_pred, rho_hat)
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""

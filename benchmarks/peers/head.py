@@ -6,13 +6,13 @@ import numpy as np
 
 from edge_runtime.inference.heads import Head
 from export.fitting.fit_heads import fit_head
-from training.plain_scoring import plain_parts
+from export.inference_graph import network_parts
 from training.run_folder import RunFolder
 
 KIND = "t2x"
 
 
 def peer_head(run: RunFolder) -> Head:
-    """Return T² of inputs and codes, fitted on the full model's outputs for the run's windows."""
-    parts = plain_parts(run.network, run.spec.preprocessing.transform(run.windows.windows))
+    """Return T² of inputs and codes, fitted on what the full model gives for the run's windows."""
+    parts = network_parts(run.network, run.spec.preprocessing.transform(run.windows.windows))
     return fit_head(KIND, {name: values.astype(np.float32) for name, values in parts.items()})

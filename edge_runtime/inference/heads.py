@@ -105,16 +105,16 @@ class Head:
         z = self.z(parts)
         whitened = z * self.whitening if self.whitening.ndim == 1 else z @ self.whitening
         if self.centers is None:
-            return np.asarray(np.square(whitened).sum(axis=-1, keepdims=True, dtype=np.float32))
+            return np.asarray(np.square(whitened).sum(axis=-1, keepdims=True))
         if self.whitening.ndim == 3:
-            return np.asarray(np.square(whitened - self.centers[:, None]).sum(axis=-1, dtype=np.float32).T)
+            return np.asarray(np.square(whitened - self.centers[:, None]).sum(axis=-1).T)
         # |y - c|² written out: one product instead of n * K differences.
         squares = np.square(whitened).sum(axis=1, keepdims=True) - 2 * whitened @ self.centers.T
-        return np.asarray(np.maximum(squares + np.square(self.centers).sum(axis=1), 0.0), np.float32)
+        return np.asarray(np.maximum(squares + np.square(self.centers).sum(axis=1), 0.0))
 
     def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
-        """Return one score per window, shape (n,); higher is more anomalous."""
-        return np.asarray(self.distances(parts).min(axis=1), np.float32)
+        """Return one score per window, shape (n,); higher is more anomalous; of the parts' type."""
+        return np.asarray(self.distances(parts).min(axis=1))
 
     def scaled(self, factor: float) -> Head:
         """Return a head whose scores are `factor` times this one's."""

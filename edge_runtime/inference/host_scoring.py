@@ -124,8 +124,13 @@ def quantize(values: FloatArray, scale: float, zero_point: int) -> npt.NDArray[n
     >>> quantize(np.float32([-9, 0.0, 0.6, 99]), scale=0.5, zero_point=10)
     array([ -8,  10,  11, 127], dtype=int8)
     """
+    return np.clip(steps_of(values, scale, zero_point), -128, 127).astype(np.int8)
+
+
+def steps_of(values: FloatArray, scale: float, zero_point: int) -> FloatArray:
+    """Return values in steps of a quantised type, whatever that holds."""
     steps: FloatArray = np.rint(values / np.float32(scale)) + zero_point
-    return np.clip(steps, -128, 127).astype(np.int8)
+    return steps
 
 
 def dequantize(values: Array, scale: float, zero_point: int) -> FloatArray:

@@ -7,7 +7,7 @@ scores wander pays with a higher limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,9 @@ from export.fitting.fit_heads import fit_head
 from export.fitting.limit import Limit, fit_limit
 
 Floats = npt.NDArray[np.float64]
-SPANS = (1, 5, 10, 30)
+SPANS = (1, 5, 10, 30, 100)
+# With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
+_SPANS_TO_FIT_ON = 10
 # A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
 _TIE = 0.05
 _LEAST_WINDOWS = 20
@@ -40,16 +42,23 @@ class Candidate:
         See `export.fitting.fit_heads.fit_head`.
     span : int
         Smoothing span.
+    modes : int
+        Modes of operation of the head ``modes``, counted once on all normal windows.
     """
 
     head: str
     allow_drift: bool = False
     span: int = 1
+    modes: int = 1
 
     @property
     def name(self) -> str:
         """The candidate in words."""
         return f"{self.head}{', drift allowed' if self.allow_drift else ''}, span {self.span}"
+
+    def fit(self, parts: Parts) -> Head:
+        """Return the head, fitted on normal windows."""
+        return fit_head(self.head, parts, allow_drift=self.allow_drift, modes=self.modes)
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,17 @@ class Tried:
     roc_auc: float
 
 
+def spans_for(windows: int) -> tuple[int, ...]:
+    """Return the smoothing spans to try on so many normal windows.
+
+    >>> spans_for(500), spans_for(5)
+    ((1, 5, 10, 30), (1,))
+    """
+    return tuple(span for span in SPANS if span == 1 or span * _SPANS_TO_FIT_ON <= windows)
+
+
 def score_left_out(
-    outputs: FileOutputs, faults: tuple[Fault, ...], head: str, *, allow_drift: bool, guard: int
+    outputs: FileOutputs, faults: tuple[Fault, ...], candidate: Candidate, guard: int
 ) -> tuple[Floats, list[Floats]]:
     """Return raw scores of all normal windows and of each fault's windows, by heads fitted without their block.
 
@@ -88,8 +106,8 @@ def score_left_out(
     left_out, faulty = np.empty(n), [np.empty(0)] * len(faults)
     for number, (start, stop) in enumerate(block_bounds(n)):
         kept = without_block(n, start, stop, guard) & outputs.usual
-        fitted = fit_head(head, _rows(normal, head, kept), allow_drift=allow_drift)
-        left_out[start:stop] = fitted.score(_rows(normal, head, slice(start, stop)))
+        fitted = candidate.fit(_rows(normal, candidate.head, kept))
+        left_out[start:stop] = fitted.score(_rows(normal, candidate.head, slice(start, stop)))
         for index, fault in enumerate(faults):
             if fault.block == number:
                 faulty[index] = fitted.score(outputs.faulty[index]).astype(np.float64)
@@ -104,13 +122,11 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
     scores: tuple[Floats, list[Floats]],
     faults: tuple[Fault, ...],
     usual: BoolArray,
-    head: str,
+    candidate: Candidate,
     spans: tuple[int, ...],
     alarms_per_window: float | None,
-    *,
-    allow_drift: bool = False,
 ) -> list[Tried]:
-    """Evaluate one head with several smoothing spans; limits are fitted on the `usual` windows, shape (n,), bool."""
+    """Judge a candidate with several smoothing spans, its limits fitted on the `usual` windows, shape (n,), bool."""
     normal, faulty = scores
     tried, roc_auc = [], _roc_auc(normal, faulty)
     for span in spans:
@@ -121,7 +137,7 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
             after = smooth(raw, span, level=float(smoothed[max(fault.start - 1, 0)]))
             by_fault.setdefault(fault.name, []).append(float((after > limit.value).mean()))
         detection = float(np.mean([np.mean(shares) for shares in by_fault.values()])) if by_fault else 0.0
-        tried.append(Tried(Candidate(head, allow_drift, span), detection, limit, roc_auc))
+        tried.append(Tried(replace(candidate, span=span), detection, limit, roc_auc))
     return tried
 
 
@@ -152,7 +168,7 @@ def _cost(head: str) -> int:
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:
     """Fit the candidate's head on all normal windows."""
-    return fit_head(candidate.head, outputs.to_fit_on, allow_drift=candidate.allow_drift)
+    return candidate.fit(outputs.to_fit_on)
 
 
 def can_leave_out(n: int) -> bool:

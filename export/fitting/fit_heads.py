@@ -15,7 +15,7 @@ from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
 Floats = npt.NDArray[np.float64]
 # A variable that is constant on normal windows (a dead unit) would cause a division by zero. This floor, relative
-# to the mean variance, bounds its influence to that of an ordinary variable.
+# to the mean variance, bounds its influence to that of a variable with a hundredth of the others' deviation.
 _VARIANCE_FLOOR = 1e-4
 _MOST_SHRINKAGE = 1e-3
 _PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
@@ -31,7 +31,9 @@ _SHORTEST_STAY = 10
 DRIFTING, _DRIFT_ALLOWANCE = 0.4, 3.0
 
 
-def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = False) -> Head:
+def fit_head(
+    kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = False, modes: int | None = None
+) -> Head:
     """Fit a head on normal windows.
 
     Parameters
@@ -43,6 +45,8 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = 
     allow_drift : bool
         Whether variables that drift through the recording count less: three times the variance of their block means is
         added to their variance.
+    modes : int, optional
+        Of the head ``modes``; by default as many as `mode_count` finds, which takes far longer than the fit.
 
     Notes
     -----
@@ -53,16 +57,20 @@ def fit_head(kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = 
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
     if kind == "spe":
-        width = z.shape[1]
-        return Head(kind, np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
+        return spe_head(z.shape[1])
     if kind == "modes":
-        return _modes(z)
+        return _modes(z, mode_count(z) if modes is None else modes)
     whitening = _whitening(z, allow_drift=allow_drift)
     mean = z.mean(axis=0)
     if kind == "codebook":
         whitening, centers = _codebook(z - mean, whitening, parts["inputs"].shape[1])
         return Head(kind, _float32(mean), _float32(whitening), _float32(centers))
     return Head(kind, _float32(mean), _float32(whitening))
+
+
+def spe_head(width: int) -> Head:
+    """Return the mean of the squared residual, which has nothing to fit."""
+    return Head("spe", np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
 
 
 def _whitening(z: Floats, *, allow_drift: bool = False) -> Floats:
@@ -83,7 +91,10 @@ def _deviation(z: Floats) -> Floats:
 
 def _shrunk(standard: Floats) -> Floats:
     shrinkage = min(ledoit_wolf_shrinkage(standard, assume_centered=True), _MOST_SHRINKAGE)
-    return np.asarray(shrunk_covariance(standard.T @ standard / len(standard), shrinkage))
+    correlation = standard.T @ standard / len(standard)
+    # Of a variable at the variance floor the product is less, and its inverse would weigh it a thousand times.
+    np.fill_diagonal(correlation, 1.0)
+    return np.asarray(shrunk_covariance(correlation, shrinkage))
 
 
 def _inverse_root(matrix: Floats) -> Floats:
@@ -105,9 +116,8 @@ def _clusters(points: Floats, count: int) -> KMeans:
     return KMeans(min(count, distinct), n_init=1, random_state=0).fit(points)
 
 
-def _modes(x: Floats) -> Head:
-    """Fit one centre and one whitening per mode; blocked likelihood decides the number of modes."""
-    count = mode_count(x)
+def _modes(x: Floats, count: int) -> Head:
+    """Fit one centre and one whitening per mode."""
     mean, mixture = x.mean(axis=0), _Mixture(x, count)
     whitenings = np.array([_inverse_root_of(covariance) for covariance in mixture.covariances])
     centers = np.einsum("kd,kdm->km", mixture.means - mean, whitenings)
@@ -118,16 +128,17 @@ def mode_count(x: Floats) -> int:
     """Return the number of modes under which held-out blocks are most likely; 1 if more do not help.
 
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
-    that is seen only once is a drift.
+    that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian.
 
     Parameters
     ----------
     x : ndarray of shape (n, inputs), float64
         Scaled inputs of normal windows, in time order.
     """
-    bounds = block_bounds(len(x))
-    likelihood = dict.fromkeys((1, *(count for count in _MODES if _stays(x, count))), 0.0)
-    for start, stop in bounds:
+    if not any(_stays(x, count) for count in _MODES):
+        return 1
+    likelihood = dict.fromkeys((1, *_MODES), 0.0)
+    for start, stop in block_bounds(len(x)):
         rest = np.concatenate([x[:start], x[stop:]])
         for count in likelihood:
             if count == 1 or len(rest) >= _WINDOWS_PER_PROTOTYPE * count * 2:

@@ -12,7 +12,16 @@ from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.fitting.blocks import block_variance
-from export.fitting.choice import SPANS, Candidate, Tried, best, can_leave_out, fit_on_all, score_left_out, try_spans
+from export.fitting.choice import (
+    Candidate,
+    Tried,
+    best,
+    can_leave_out,
+    fit_on_all,
+    score_left_out,
+    spans_for,
+    try_spans,
+)
 from export.fitting.file_outputs import Fault, FileOutputs
 from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
 from export.fitting.fit_heads import DRIFTING, mode_count
@@ -85,13 +94,13 @@ class Fitting:
     def choose(self, outputs: FileOutputs) -> FittedScoring:
         """Choose and fit on a file's outputs."""
         wish = self.spec.scoring
-        asks_for_modes = self.is_series and wish.head in (CHOSEN_ON_EXPORT.head, "modes")
+        asks_for_modes = wish.head == "modes" or (self.is_series and wish.head == CHOSEN_ON_EXPORT.head)
         modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if asks_for_modes else 1
-        spans = (wish.smoothing_span,) if wish.smoothing_span else SPANS if self.is_series else (1,)
+        spans = self._spans(len(outputs.normal["inputs"]))
         tried = [
             one
-            for head, allow_drift in _candidates(outputs, wish, modes, is_series=self.is_series)
-            for one in self._try(outputs, head, spans, allow_drift=allow_drift)
+            for candidate in _candidates(outputs, wish, modes, is_series=self.is_series)
+            for one in self._try(outputs, candidate, spans)
         ]
         chosen = best(tried)
         rate = _mean_rate(wish, chosen.candidate, modes, is_series=self.is_series)
@@ -101,16 +110,19 @@ class Fitting:
     def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
         """Fit an earlier choice on other outputs."""
         candidate = like.candidate
-        tried = self._try(outputs, candidate.head, (candidate.span,), allow_drift=candidate.allow_drift)
+        tried = self._try(outputs, candidate, (candidate.span,))
         return self._fit(outputs, tried[0], like.scoring.mean_rate, tried)
 
-    def _try(self, outputs: FileOutputs, head: str, spans: tuple[int, ...], *, allow_drift: bool) -> list[Tried]:
+    def _spans(self, windows: int) -> tuple[int, ...]:
+        if self.spec.scoring.smoothing_span:
+            return (self.spec.scoring.smoothing_span,)
+        return spans_for(windows) if self.is_series else (1,)
+
+    def _try(self, outputs: FileOutputs, candidate: Candidate, spans: tuple[int, ...]) -> list[Tried]:
         preprocessing = self.spec.preprocessing
         guard = -(-preprocessing.window // preprocessing.stride) - 1
-        scores = _left_out(outputs, self.faults, head, allow_drift=allow_drift, guard=guard)
-        return try_spans(
-            scores, self.faults, outputs.usual, head, spans, self.alarms_per_window, allow_drift=allow_drift
-        )
+        scores = _left_out(outputs, self.faults, candidate, guard)
+        return try_spans(scores, self.faults, outputs.usual, candidate, spans, self.alarms_per_window)
 
     def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
@@ -129,28 +141,28 @@ class Fitting:
         )
 
 
-def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: bool) -> list[tuple[str, bool]]:
-    """Return the heads to try and whether each allows drift."""
+def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: bool) -> list[Candidate]:
+    """Return what to try, each with any span."""
     if wish.head != CHOSEN_ON_EXPORT.head:
-        return [(wish.head, False)]
+        return [Candidate(wish.head, modes=modes)]
     if not is_series:
-        return [(_TABLE_HEAD, False)]
+        return [Candidate(_TABLE_HEAD)]
     inputs = outputs.normal["inputs"]
     # A single number per window has no structure for a network to learn.
-    heads = [(head, False) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
+    heads = [Candidate(head) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
     if modes > 1:
-        return [*heads, ("modes", False)]
+        return [*heads, Candidate("modes", modes=modes)]
     drifts = block_variance(inputs / np.maximum(inputs.std(axis=0), 1e-9)) > DRIFTING
-    return [*heads, ("inputs", True)] if drifts.any() else heads
+    return [*heads, Candidate("inputs", allow_drift=True)] if drifts.any() else heads
 
 
 def _left_out(
-    outputs: FileOutputs, faults: tuple[Fault, ...], head: str, *, allow_drift: bool, guard: int
+    outputs: FileOutputs, faults: tuple[Fault, ...], candidate: Candidate, guard: int
 ) -> tuple[Floats, list[Floats]]:
     if can_leave_out(len(outputs.normal["inputs"])):
-        return score_left_out(outputs, faults, head, allow_drift=allow_drift, guard=guard)
+        return score_left_out(outputs, faults, candidate, guard)
     # Too few windows to hold any out: only their own scores are available, and the t-limit is correspondingly wide.
-    fitted = fit_on_all(outputs, Candidate(head, allow_drift))
+    fitted = fit_on_all(outputs, candidate)
     return fitted.score(outputs.normal).astype(np.float64), [
         fitted.score(one).astype(np.float64) for one in outputs.faulty
     ]

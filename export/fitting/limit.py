@@ -11,6 +11,9 @@ that; the higher limit is taken. ``p`` is the share
 of windows above the limit that the budget allows: an alarm is a run of windows above it, whose length is read off the
 runs above the 0.9 quantile. Runs above a higher level are shorter, of a Gaussian process in proportion to 1 / level.
 
+Neither rule sees bursts, far higher than all else and in fewer than a tenth of the windows. So the recording itself is
+asked: no limit leaves more alarms in it than the budget makes likely, by the 0.95 quantile of a Poisson distribution.
+
 References
 ----------
 Hahn and Meeker (1991), Statistical intervals, chapter 4: prediction and tolerance limits of a normal sample.
@@ -34,6 +37,8 @@ _MOST_SHARE = 0.2
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
+# Bursts are often all of one height: at that height, rounding would decide whether the next one alarms.
+_MARGIN = 0.02
 # A sensor that hardly ever changes scores zero; in units of such a limit everything would be infinite.
 _SMALLEST_LOG, _LARGEST_LOG = -7.0, 80.0
 # With fewer degrees of freedom, Student's t is so wide that nothing would ever alarm.
@@ -123,7 +128,8 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     share = min(max(wanted, floor), _MOST_SHARE)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
     factor = float(stats.t.isf(share, max(n - 1.0, _LEAST_FREEDOM))) * np.sqrt(1.0 + 1.0 / n)
-    value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share))
+    expected = share * len(logs) / run_length
+    value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share), _alarms_limit(logs, expected))
     return Limit(
         float(np.exp(min(max(value, _SMALLEST_LOG), _LARGEST_LOG))),
         len(logs),
@@ -152,6 +158,28 @@ def _tail_limit(logs: Floats, n: float, share: float) -> float:
         return -np.inf
     start = float(np.quantile(logs, 1.0 - _TAIL))
     return start + float((logs[logs >= start] - start).mean()) * float(np.log(_TAIL / share))
+
+
+def _alarms_limit(logs: Floats, expected: float) -> float:
+    """Return the lowest level that, with all above it, has no more runs above it than `expected` make likely."""
+    levels, runs = runs_above(logs)
+    too_many = np.flatnonzero(runs > stats.poisson.ppf(_CONFIDENCE, expected))
+    return float(levels[too_many[-1] + 1]) + _MARGIN if len(too_many) else -np.inf
+
+
+def runs_above(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return the distinct values, ascending, and how many runs of successive values lie above each.
+
+    A value begins a run for all levels below it that the value before it does not exceed.
+
+    >>> runs_above(np.array([0.0, 2.0, 1.0, 2.0, 0.0]))
+    (array([0., 1., 2.]), array([1, 2, 0]))
+    """
+    before = np.concatenate([[-np.inf], values[:-1]])
+    rises = values > before
+    levels = np.unique(values)
+    begun, over = (np.searchsorted(np.sort(ends[rises]), levels, side="right") for ends in (before, values))
+    return levels, np.asarray(begun - over, np.int64)
 
 
 def _upper_share(factor: float, n: float) -> float:

@@ -11,6 +11,8 @@ from export.fitting.blocks import BLOCKS, block_bounds
 from export.fitting.fit_heads import fit_head
 
 _ROUNDS = 3
+# An accident happens once or twice. Far-out windows this close to each other, as a share of the recording, are one.
+_EPISODES, _EPISODE_GAP = 3, 0.02
 _FAR_OUT = 6.0
 _MOST = 0.1
 _MAD_TO_SIGMA = 1.4826
@@ -22,8 +24,8 @@ _TINY = 1e-12
 def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
     """Return which windows to fit on, shape (n,): all but the extreme ones, at most a tenth.
 
-    Extreme means six robust standard deviations of the logarithm of T², beyond any heavy tail of normal work. A
-    state that is extreme repeatedly, in most parts of the recording, is a mode of the machine and stays.
+    Extreme means six robust standard deviations of the logarithm of T², beyond any heavy tail of normal work. What is
+    extreme three times or more, or in most parts of the recording, is a mode of the machine and stays.
 
     The bulk is found by fitting T² of the inputs on the nearer windows and looking again, a few times, as the minimum
     covariance determinant does (Rousseeuw and Van Driessen, 1999, A fast algorithm for the minimum covariance
@@ -44,4 +46,7 @@ def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
 
 
 def _recurs(far_out: BoolArray) -> bool:
-    return sum(bool(far_out[start:stop].any()) for start, stop in block_bounds(len(far_out))) > BLOCKS // 2
+    gaps = np.diff(np.flatnonzero(far_out))
+    episodes = 1 + int((gaps > _EPISODE_GAP * len(far_out)).sum())
+    blocks = sum(bool(far_out[start:stop].any()) for start, stop in block_bounds(len(far_out)))
+    return episodes >= _EPISODES or blocks > BLOCKS // 2

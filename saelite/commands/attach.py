@@ -96,7 +96,8 @@ def _compiled(model: Path, compiled: Path, log: Path | None) -> ModelFile:
 def _described(model: Path, name: str, by_hand: dict[str, Any]) -> ModelFile:
     from edge_runtime.model_file.checking.whole_file import check_flatbuffer
     from edge_runtime.model_file.container import read_content
-    from export.third_party import ByHand, describe_graph
+    from export.by_hand import ByHand
+    from export.third_party import describe_graph
 
     normal, content = by_hand.pop("normal"), read_content(model)
     check_flatbuffer(content)

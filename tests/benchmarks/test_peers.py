@@ -13,7 +13,7 @@ from benchmarks.peers.head import peer_head
 from benchmarks.peers.peer_worker import LEARNERS, RUNNERS
 from benchmarks.peers.sizes import installed_bytes
 from benchmarks.peers.task import make_task, read_task
-from training.plain_scoring import plain_scores
+from export.inference_graph import network_parts
 from training.recordings import Recording
 
 NEEDS = {"pyod_autoencoder": "pyod", "pyod_knn": "pyod", "pyod_ecod": "pyod", "half_space_trees": "river"}
@@ -57,7 +57,7 @@ def test_other_runtimes_give_the_full_models_scores(trained, tmp_path, key, modu
         pytest.importorskip("onnx")
         write_detector(run, peer_head(run), tmp_path)
     windows = run.windows.windows[:200]
-    expected = plain_scores(run.network, peer_head(run), run.spec.preprocessing.transform(windows))
+    expected = peer_head(run).score(network_parts(run.network, run.spec.preprocessing.transform(windows)))
     np.testing.assert_allclose(RUNNERS[key](tmp_path).many(windows), expected, rtol=1e-2)
 
 

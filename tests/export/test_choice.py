@@ -92,7 +92,7 @@ def test_outputs_of_faults_are_those_of_their_own_windows(windows, faults):
 
 def test_each_block_is_scored_by_a_head_that_saw_neither_it_nor_a_reading_of_it(windows, faults):
     outputs = file_outputs(seen_by("inputs"), windows, faults, is_series=True)
-    normal, faulty = score_left_out(outputs, faults, "inputs", allow_drift=False, guard=WINDOW - 1)
+    normal, faulty = score_left_out(outputs, faults, Candidate("inputs"), guard=WINDOW - 1)
     inputs = windows.reshape(len(windows), -1)
     for number, (start, stop) in enumerate(block_bounds(len(windows))):
         rest = np.concatenate([inputs[: max(0, start - 1)], inputs[stop + 1 :]])
@@ -109,7 +109,7 @@ def test_detection_is_the_share_of_faulty_windows_above_the_limit_of_the_smoothe
     n = faults[-1].stop
     normal = np.exp(rng.normal(size=n))
     faulty = [np.exp(rng.normal(size=fault.stop - fault.start) + 1.5) for fault in faults]
-    tried = try_spans((normal, faulty), faults, np.ones(len(normal), bool), "inputs", (1, 5), 0.01)
+    tried = try_spans((normal, faulty), faults, np.ones(len(normal), bool), Candidate("inputs"), (1, 5), 0.01)
     for one, span in zip(tried, (1, 5), strict=True):
         smoothed, shares = ewma(normal, span), {}
         limit = fit_limit(smoothed, 0.01)
@@ -175,7 +175,7 @@ def test_scores_are_scaled_so_that_the_limit_is_one(windows, faults):
     np.testing.assert_allclose(
         fitted.head.score(outputs.normal) * fitted.limit.value, raw.score(outputs.normal), rtol=1e-4
     )
-    left_out, _ = score_left_out(outputs, faults, "inputs", allow_drift=False, guard=WINDOW - 1)
+    left_out, _ = score_left_out(outputs, faults, Candidate("inputs"), guard=WINDOW - 1)
     assert fitted.limit.value == pytest.approx(fit_limit(ewma(left_out, 5), 0.01).value, rel=1e-4)
     smoothed = Smoother(5).update_many(fitted.head.score(outputs.normal))
     assert 0 < np.mean(smoothed > 1.0) < 3 * fitted.limit.share

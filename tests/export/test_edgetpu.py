@@ -59,14 +59,14 @@ def compiler(tmp_path, monkeypatch):
 
 
 def test_every_op_of_the_graph_is_expected_on_the_tpu(uncompiled):
-    places = expected_places(uncompiled.flatbuffer)
+    places = expected_places(flatbuffer.parse(uncompiled.flatbuffer))
     assert [place.op for place in places] == ["FULLY_CONNECTED", "FULLY_CONNECTED", "LOGISTIC"]
     assert {place.place for place in places} == {"Edge TPU"}
     assert uncompiled.manifest.op_places == places
 
 
 def test_ops_after_one_the_tpu_lacks_are_expected_on_the_cpu(exported):
-    places = expected_places(exported.flatbuffer)
+    places = expected_places(flatbuffer.parse(exported.flatbuffer))
     first = next(number for number, place in enumerate(places) if place.place == "CPU")
     assert {place.place for place in places[first:]} == {"CPU"}
     assert any("comes after" in place.reason for place in places)
@@ -113,7 +113,7 @@ def test_graph_without_a_part_for_the_tpu_is_refused(uncompiled):
 
 def test_graph_of_another_model_is_refused(uncompiled, compiler):
     compiled = compile_model(uncompiled).flatbuffer
-    model = flatbuffer.parse(uncompiled.flatbuffer)
+    model = flatbuffer.parse(uncompiled.flatbuffer).tree
     entry = model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]]
     entry.quantization.scale = entry.quantization.scale * 2
     with pytest.raises(ModelFileError, match="not made from this model"):

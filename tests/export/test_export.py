@@ -7,6 +7,7 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+from model_runs import run_model
 
 from edge_runtime import Detector
 from edge_runtime.inference.runtimes import installed_runtimes
@@ -14,12 +15,12 @@ from edge_runtime.model_file.zip_tail import MANIFEST_NAME
 from edge_runtime.signal.smoothing import Smoother
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
-from export.fitting.choice import score_left_out
+from export.fitting.choice import Candidate, score_left_out
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_heads import fit_head
 from export.fitting.limit import fit_limit
 from export.fitting.outliers import usual_windows
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from training.run_folder import read_run_folder
 
 INFERENCE_OPS = {"SUB", "MUL", "ADD", "RESHAPE", "QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED", "LOGISTIC", "SQUARE",
@@ -42,7 +43,7 @@ def codes_in(model, windows):
 
 
 def in_first_runtime(model, windows):
-    return run_in(InstalledRuntime.here(installed_runtimes()[0]), model, windows)
+    return run_model(InstalledRuntime.here(installed_runtimes()[0]), model, windows)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts
     np.testing.assert_allclose(outputs.codes, keras_parts["codes"], atol=1e-5)
     usual = usual_windows(keras_parts)
     reference = FileOutputs(keras_parts, (), usual)
-    left_out, _ = score_left_out(reference, (), "t2x", allow_drift=False, guard=2)
+    left_out, _ = score_left_out(reference, (), Candidate("t2x"), guard=2)
     limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32))[usual], None).value
     np.testing.assert_allclose(
         outputs.scores, fit_head("t2x", reference.to_fit_on).score(keras_parts) / limit, rtol=5e-3
@@ -65,15 +66,15 @@ def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts
 
 
 def test_graph_holds_inference_ops_only(exported):
-    assert {op.name for op in flatbuffer.ops(exported.flatbuffer)} <= INFERENCE_OPS
+    assert {op.name for op in flatbuffer.parse(exported.flatbuffer).ops} <= INFERENCE_OPS
 
 
 def test_network_is_quantised_and_the_rest_is_float(exported):
     model = flatbuffer.parse(exported.flatbuffer)
-    (graph,) = model.subgraphs
+    graph = model.subgraph
     kinds = {}
     for operator in graph.operators:
-        name = flatbuffer.op_name(model.operatorCodes[operator.opcodeIndex])
+        name = model.op_name(operator)
         kinds.setdefault(name, []).append(graph.tensors[operator.outputs[0]].type)
     float32, int8 = 0, 9
     assert kinds["LOGISTIC"] == [int8]
@@ -84,7 +85,7 @@ def test_network_is_quantised_and_the_rest_is_float(exported):
 
 def test_inputs_and_outputs_have_plain_names(exported):
     model = flatbuffer.parse(exported.flatbuffer)
-    (graph,) = model.subgraphs
+    graph = model.subgraph
     assert [graph.tensors[index].name for index in graph.inputs] == [b"window"]
     assert {graph.tensors[index].name for index in graph.outputs} == {
         b"codes", b"score", b"contributions", b"expected",
@@ -94,7 +95,7 @@ def test_inputs_and_outputs_have_plain_names(exported):
 @pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
 def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
     first = in_first_runtime(exported, held_out)
-    here = run_in(InstalledRuntime.here(runtime), exported, held_out)
+    here = run_model(InstalledRuntime.here(runtime), exported, held_out)
     # The runtimes' kernels may round a sigmoid's input to neighbouring steps of 16/255.
     np.testing.assert_allclose(here.codes, first.codes, atol=16 / 255 / 4 + 1 / 256)
     assert np.isclose(here.scores, first.scores, rtol=1e-3).mean() > 0.8
@@ -173,6 +174,6 @@ def test_same_seed_gives_the_same_weights(trained, train_again):
 
 def test_detector_scores_as_the_runtime_does(exported, model_path, held_out):
     detector = Detector.load(model_path)
-    outputs = run_in(InstalledRuntime.here(detector.runtime), exported, held_out)
+    outputs = run_model(InstalledRuntime.here(detector.runtime), exported, held_out)
     np.testing.assert_allclose(detector.score_many(held_out), outputs.scores, rtol=1e-4)
     np.testing.assert_allclose([detector.score(window) for window in held_out], outputs.scores, rtol=1e-6)

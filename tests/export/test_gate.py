@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from model_runs import run_model
 from sklearn.metrics import roc_auc_score
 
 from edge_runtime.errors import ModelFileError, ParityError
@@ -22,7 +23,7 @@ from export.audit import audit
 from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_detector_graph
 from export.labelled import Labelled
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from export.targets import LADDER, TARGETS, find_target
 from training.pipeline import train
 from training.recordings import Recording
@@ -154,7 +155,7 @@ def test_auc_is_measured_where_labels_exist(trained):
     odd[:, :, 2] += 5
     windows, labels = np.concatenate([normal, odd]), np.repeat([False, True], 100)
     model = export_run(trained.folder, ExportSettings("int8"), labelled=Labelled(windows, labels))
-    scores = run_in(InstalledRuntime.here(RUNTIMES[0]), model, windows).scores
+    scores = run_model(InstalledRuntime.here(RUNTIMES[0]), model, windows).scores
     assert model.manifest.parity.labelled_roc_auc == pytest.approx(roc_auc_score(labels, scores))
     assert model.manifest.parity.labelled_roc_auc_full == pytest.approx(roc_auc_score(labels, scores), abs=0.01)
 
@@ -167,7 +168,7 @@ def test_labelled_windows_that_a_scheme_ranks_worse_are_a_shortfall(exported):
 
 
 def test_audit_finds_what_must_not_be_there(exported):
-    content, target = exported.flatbuffer, TARGETS["cpu"]
+    content, target = flatbuffer.parse(exported.flatbuffer), TARGETS["cpu"]
     audit(content, target, "int8")
     with pytest.raises(ModelFileError, match="it holds CONCATENATION, which cpu does not run"):
         audit(content, replace(target, ops={name: 9 for name in target.ops if name != "CONCATENATION"}), "int8")
@@ -185,23 +186,23 @@ def test_audit_lets_every_feature_pass(feature):
     layer = DenseLayer(np.ones((n, 3), np.float32), np.ones(3, np.float32), "sigmoid")
     head = Head("t2", np.zeros(3, np.float32), np.ones(3, np.float32))
     graph = build_detector_graph(Network((layer,)), preprocessing, head, None)
-    audit(flatbuffer.name_tensors(graph, graph), TARGETS["cpu"], "float32")
+    audit(flatbuffer.name_tensors(graph, flatbuffer.parse(graph)), TARGETS["cpu"], "float32")
 
 
 def test_audit_finds_weights_that_are_not_in_the_file(exported):
-    model = flatbuffer.parse(exported.flatbuffer)
+    model = flatbuffer.parse(exported.flatbuffer).tree
     (graph,) = model.subgraphs
     dense = next(op for op in graph.operators if len(op.inputs) == 3)
     model.buffers[graph.tensors[dense.inputs[1]].buffer].data = None
     with pytest.raises(ModelFileError, match="are not in the file"):
-        audit(flatbuffer.serialize(model), TARGETS["cpu"], "int8")
+        audit(flatbuffer.parse(flatbuffer.serialize(model)), TARGETS["cpu"], "int8")
 
 
 def test_audit_finds_a_missing_signature(exported):
-    model = flatbuffer.parse(exported.flatbuffer)
+    model = flatbuffer.parse(exported.flatbuffer).tree
     model.signatureDefs = []
     with pytest.raises(ModelFileError, match="0 signatures"):
-        audit(flatbuffer.serialize(model), TARGETS["cpu"], "int8")
+        audit(flatbuffer.parse(flatbuffer.serialize(model)), TARGETS["cpu"], "int8")
 
 
 def test_verify_repeats_what_export_saw_on_normal_and_faulty_windows(exported):

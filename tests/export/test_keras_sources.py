@@ -7,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
+from model_runs import run_model
 
 from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.inference.detector import Detector
@@ -15,7 +16,7 @@ from export.dense_layers import read_network
 from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_network_graph
 from export.keras_source import read_source, run_from_keras
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from export.traced_graph import trace_model
 from training.sparsity import SparseLayer, sparse_loss
 
@@ -177,7 +178,7 @@ def test_seed_model_is_a_file_of_less_than_a_third(seed_model, seed_run):
     int8, float32 = (export_run(seed_run, ExportSettings(scheme)) for scheme in ("int8", "float32"))
     assert len(int8.to_bytes()) < 0.3 * len(float32.to_bytes())
     encoder = keras.Model(seed_model.inputs, seed_model.layers[1].output)
-    outputs = run_in(InstalledRuntime.here(installed_runtimes()[0]), float32, IMAGES[:, None])
+    outputs = run_model(InstalledRuntime.here(installed_runtimes()[0]), float32, IMAGES[:, None])
     np.testing.assert_allclose(outputs.codes, encoder.predict(IMAGES, verbose=0), atol=1e-5)
     residual = IMAGES - seed_model.predict(IMAGES, verbose=0)
     errors = (residual**2).mean(axis=1)

@@ -9,7 +9,7 @@ from scipy import stats
 from edge_runtime.errors import UsageError
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.budget import UNITS_S, FalseAlarmBudget
-from export.fitting.limit import Limit, effective_size, fit_limit
+from export.fitting.limit import Limit, effective_size, fit_limit, runs_above
 from export.promise import threshold_of, window_s_of
 from saelite.false_alarms import doubt, false_alarms
 
@@ -52,6 +52,29 @@ def test_promised_share_is_kept_on_unseen_scores_of_the_same_process(phi, share)
     assert np.mean(promised) / 6 < np.mean(unseen) < 3 * np.mean(promised)
     # With 95 % confidence: of 20 fits one may be beyond, and chance may make it two more.
     assert np.sum(np.array(unseen) > upper) <= 3
+
+
+def test_rare_bursts_do_not_alarm_more_often_than_the_budget_allows():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.1 * rng.normal(size=4_000))
+    scores[::100] = 50.0
+    limit = fit_limit(scores[:2_000], 1 / 2_000)
+    assert (scores[2_000:] > limit.value).mean() < 1e-3
+
+
+def test_a_single_burst_within_the_budget_does_not_decide():
+    scores = np.exp(0.1 * np.random.default_rng(0).normal(size=2_000))
+    quiet = fit_limit(scores, 1 / 2_000).value
+    scores[700:710] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=50))
+def test_runs_above_each_level_are_those_one_counts(values):
+    levels, runs = runs_above(np.array(values, np.float64))
+    for level, count in zip(levels, runs, strict=True):
+        above = [value > level for value in values]
+        assert count == sum(now and not before for before, now in zip([False, *above], above, strict=False))
 
 
 def test_limit_is_the_t_prediction_limit_of_the_log_scores():

@@ -28,6 +28,18 @@ def test_what_comes_again_and_again_is_a_way_of_working(inputs):
     assert usual_windows({"inputs": inputs}).all()
 
 
+def test_bursts_that_come_three_times_are_a_way_of_working(inputs):
+    for start in (100, 300, 500):
+        inputs[start : start + 20] += 40
+    assert usual_windows({"inputs": inputs}).all()
+
+
+def test_an_accident_that_happens_twice_is_left_out(inputs):
+    for start in (100, 300):
+        inputs[start : start + 20] += 40
+    assert not usual_windows({"inputs": inputs})[[110, 310]].any()
+
+
 def test_more_than_a_tenth_is_never_left_out(inputs):
     inputs[:600] += 40
     assert usual_windows({"inputs": inputs}).mean() >= 0.9

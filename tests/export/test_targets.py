@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from model_runs import run_model
 
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.host_scoring import HostScoring
@@ -9,7 +10,7 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.container import read_model_file
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
-from export.runtime_check import InstalledRuntime, run_in
+from export.runtime_check import InstalledRuntime
 from export.targets import TARGETS
 
 RUNTIMES = installed_runtimes()
@@ -21,7 +22,7 @@ def edgetpu(trained):
 
 
 def test_edgetpu_graph_is_int8_from_end_to_end_with_a_batch_of_one(edgetpu):
-    (graph,) = flatbuffer.parse(edgetpu.flatbuffer).subgraphs
+    graph = flatbuffer.parse(edgetpu.flatbuffer).subgraph
     ends = [graph.tensors[index] for index in [*graph.inputs, *graph.outputs]]
     assert {tensor.type for tensor in ends} == {9}
     assert [tensor.name for tensor in ends] == [b"inputs", b"codes"]
@@ -45,8 +46,8 @@ def test_manifest_says_how_the_host_fills_and_reads_the_graph(edgetpu, tmp_path)
 def test_host_scores_are_those_of_the_whole_detector_graph(trained, exported, target):
     windows = trained.folder.windows.windows[-200:]
     model = export_run(trained.folder, ExportSettings(target=target))
-    host = run_in(InstalledRuntime.here(RUNTIMES[0]), model, windows)
-    whole = run_in(InstalledRuntime.here(RUNTIMES[0]), exported, windows)
+    host = run_model(InstalledRuntime.here(RUNTIMES[0]), model, windows)
+    whole = run_model(InstalledRuntime.here(RUNTIMES[0]), exported, windows)
     # Two int8 graphs of one network: their codes are at most a step of the sigmoid's input apart.
     np.testing.assert_allclose(host.codes, whole.codes, atol=16 / 255 / 4 + 1 / 256)
     assert np.corrcoef(host.scores, whole.scores)[0, 1] > 0.99

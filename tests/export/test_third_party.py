@@ -13,7 +13,8 @@ from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.signal.windows import sliding_windows
-from export.third_party import HEADS, ByHand, describe_graph
+from export.by_hand import HEADS, ByHand
+from export.third_party import describe_graph
 
 WINDOW = 2
 NORMAL = pump_rows(1200, seed=4)
@@ -188,7 +189,7 @@ def outputs_of(graph):
     """Return the names of a graph's outputs by their width."""
     from export import flatbuffer
 
-    (inside,) = flatbuffer.parse(graph).subgraphs
+    inside = flatbuffer.parse(graph).subgraph
     tensors = [inside.tensors[index] for index in inside.outputs]
     return {int(tensor.shape[-1]): tensor.name.decode() for tensor in tensors}
 

@@ -12,6 +12,7 @@ _TYPES = {
     "int32": schema.TensorType.INT32,
     "int8": schema.TensorType.INT8,
     "int16": schema.TensorType.INT16,
+    "int64": schema.TensorType.INT64,
     "uint8": schema.TensorType.UINT8,
     "bool": schema.TensorType.BOOL,
 }

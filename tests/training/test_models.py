@@ -10,9 +10,9 @@ from edge_runtime.errors import ModelFileError, RecordingError, UsageError
 from edge_runtime.inference.heads import Head
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.preprocessing import Preprocessing
+from export import flatbuffer
 from export.fitting.fit_heads import fit_head
-from export.flatbuffer import name_tensors
-from export.inference_graph import build_detector_graph
+from export.inference_graph import build_detector_graph, network_parts
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
 from export.targets import TARGETS
@@ -20,7 +20,6 @@ from training import SparseAutoencoder, SparseLayer
 from training.autoencoder import plain_network
 from training.checkpoint import Checkpoint, CheckpointFile
 from training.epoch_graph import epoch_graph
-from training.plain_scoring import plain_parts
 from training.settings import DetectorSettings
 from training.trainer import fit
 
@@ -63,7 +62,7 @@ def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
     preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     runtime = InstalledRuntime.here(installed_runtimes()[0])
-    outputs, _ = run_graph(runtime, name_tensors(graph, graph), windows[:50, None])
+    outputs, _ = run_graph(runtime, flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content, windows[:50, None])
     np.testing.assert_allclose(outputs["codes"], np.asarray(model.encoder(windows[:50])), atol=1e-5)
 
 
@@ -169,7 +168,7 @@ def test_training_leaves_the_models_that_share_a_graph_apart(windows):
 
 def test_hidden_layers_are_a_part_for_the_heads(windows):
     model, _ = trained(windows, hidden=(7, 5))
-    parts = plain_parts(plain_network(model), windows)
+    parts = network_parts(plain_network(model), windows)
     assert {name: part.shape[1] for name, part in parts.items()} == {
         "inputs": 6,
         "hidden": 12,
@@ -238,10 +237,10 @@ def test_a_head_of_many_variables_is_quantised_to_the_same_scores():
     windows = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
     model = SparseAutoencoder(20, 128, (128,), seed=0)
     fit(model, windows, windows, DetectorSettings(epochs=3))
-    parts = plain_parts(plain_network(model), windows)
+    parts = network_parts(plain_network(model), windows)
     head, preprocessing = fit_head("deep", parts), Preprocessing("standard", (0.0,) * 20, (1.0,) * 20)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     representative = representative_dataset(windows[:, None], preprocessing)
-    file = name_tensors(quantize(graph, "int8", TARGETS["cpu"], representative), graph)
-    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), file, windows[:, None])
+    file = quantize(flatbuffer.parse(graph), "int8", TARGETS["cpu"], representative)
+    outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), file.content, windows[:, None])
     assert np.corrcoef(outputs["score"], head.score(parts))[0, 1] > 0.95

@@ -19,6 +19,9 @@ from edge_runtime.inference.numpy_executor.tflite_reader import Graph, Operator,
 
 _ACTIVATION, _KEEP_DIMS, _ASYMMETRIC = 0, 2, 3
 _EXACT_FLOAT32 = 1 << 24
+_INTEGER_LAYERS = [
+    (np.dtype(x), np.dtype(weights)) for x, weights in ((np.int8, np.int8), (np.uint8, np.uint8), (np.int16, np.int8))
+]
 
 
 def fully_connected(operator: Operator, graph: Graph) -> Run:
@@ -66,12 +69,13 @@ def _float(operator: Operator) -> Run:
 
 def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -> Run:
     x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
-    if x.dtype not in (np.int8, np.uint8) or weights.dtype != x.dtype:
+    if (x.dtype, weights.dtype) not in _INTEGER_LAYERS or output.dtype != x.dtype:
         raise ModelFileError(
-            f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} is not in the numpy executor. Export with --quantize "
-            "int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
+            f"FULLY_CONNECTED of {x.dtype} and {weights.dtype} to {output.dtype} is not in the numpy executor. Export "
+            "with --quantize int8 or float32, or install a TFLite runtime (`saelite doctor` says which)."
         )
-    multiplier = Multiplier.of(_factors(x, weights, output, graph.dense_rounding), graph.dense_rounding)
+    factors = _factors(x, weights, output, graph.dense_rounding)
+    multiplier = Multiplier.of(factors, _rounding(operator, x, graph.dense_rounding))
     low, high = quantized_limits(output, *limits(operator, _ACTIVATION))
     # Widened before the zero point is subtracted: int8 would wrap around.
     matrix = (values.astype(np.int64) - _per_row(weights.zero_points)).T
@@ -86,6 +90,14 @@ def _integer(operator: Operator, graph: Graph, weights: Tensor, values: Array) -
     return run
 
 
+def _rounding(operator: Operator, x: Tensor, rounding: Rounding) -> Rounding:
+    """Return how sums are rounded: those of int16 layers may be wider, and then round in a third way."""
+    if rounding is Rounding.ONCE or x.dtype != np.int16:
+        return rounding
+    has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    return Rounding.HALF_FRACTION if has_bias or rounding is Rounding.MICRO else rounding
+
+
 def _exact_dtype(x: Tensor, matrix: IntArray) -> type[Any]:
     reach = 2 * int(np.iinfo(x.dtype).max) + 1
     largest_sum = reach * int(np.abs(matrix).sum(axis=0).max(initial=0))
@@ -96,7 +108,7 @@ def _factors(x: Tensor, weights: Tensor, output: Tensor, rounding: Rounding) -> 
     _check_scales(weights)
     if not output.scale:
         raise ModelFileError(f"tensor {output.name!r} has the scale 0.")
-    # The kernels that round twice multiply in float32 where there is one scale; all others in float64.
+    # tflite-runtime's kernels multiply in float32 where there is one scale; all others in float64.
     dtype = np.float32 if rounding is Rounding.TWICE and len(weights.scales) == 1 else np.float64
     product: Array = weights.scales.astype(dtype) * np.asarray(x.scale, dtype)
     return product.astype(np.float64) / float(output.scale)

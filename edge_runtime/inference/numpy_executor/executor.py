@@ -26,7 +26,7 @@ class Interpreter:
     model_content : bytes
         The flatbuffer.
     dense_rounding : Rounding
-        Whose int8 dense layers to follow, bit for bit: LiteRT's, or those of tflite-runtime.
+        Whose dense layers to follow, bit for bit: LiteRT's, tflite-runtime's or TensorFlow Lite Micro's.
 
     Raises
     ------

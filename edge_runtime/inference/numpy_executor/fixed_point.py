@@ -18,6 +18,8 @@ import numpy.typing as npt
 from edge_runtime.arrays import IntArray
 
 Array = npt.NDArray[Any]
+# Fractions from here on would round to a half fraction of 16 bits.
+_FULL_HALF = 0x7FFF0000
 
 
 class Rounding(enum.Enum):
@@ -25,11 +27,15 @@ class Rounding(enum.Enum):
 
     TFLite's reference kernels round twice: the high half of the doubled product, and the shifted value again,
     half away from zero. The dense layers of LiteRT's reference kernels, and XNNPACK, round once, at the end: one
-    result in two thousand is then one step apart.
+    result in two thousand is then one step apart. Where TFLite rounds twice, it multiplies the 48-bit sums of int16
+    layers by the upper half of the fraction alone, and rounds once. TensorFlow Lite Micro differs from tflite-runtime
+    in two details: it multiplies the scales of a layer in float64, and takes all sums of int16 layers for wide ones.
     """
 
     ONCE = "once"
     TWICE = "twice"
+    MICRO = "twice, as TensorFlow Lite Micro"
+    HALF_FRACTION = "half fraction"
 
 
 @dataclass(frozen=True)
@@ -66,17 +72,31 @@ class Multiplier:
         return cls(fraction, np.maximum(shift, 0), np.maximum(-shift, 0), rounding)
 
     def apply(self, values: Array) -> Array:
-        """Return int32 values times the factors, rounded to integers."""
+        """Return values times the factors, rounded to integers; of 32 bits, or 47 where they are rounded once."""
         if self.rounding is Rounding.ONCE:
-            total = 31 - self.left + self.right
-            rounded: Array = (values * self.fraction + (np.int64(1) << (total - 1))) >> total
-            return rounded
+            return _scaled(values, self.fraction, 31 - self.left + self.right)
+        if self.rounding is Rounding.HALF_FRACTION:
+            half = np.where(self.fraction < _FULL_HALF, (self.fraction + (1 << 15)) >> 16, (1 << 15) - 1)
+            return _scaled(values, half, 15 - self.left + self.right)
         shifted = (values << self.left).astype(np.int32).astype(np.int64) if self.left.any() else values
         # Truncation after adding a nudge of the product's sign is the same as this floor.
         high = (shifted * self.fraction + (1 << 30)) >> 31
         half = (np.int64(1) << self.right) >> 1
         twice: Array = (high + half - ((high < 0) & (half > 0))) >> self.right
         return twice
+
+
+def _scaled(values: Array, fraction: IntArray, shift: IntArray) -> Array:
+    """Return ``values * fraction / 2**shift``, rounded half up.
+
+    >>> _scaled(np.array([2**46 + 1, -3]), np.array([2**30]), np.array([31])).tolist()
+    [35184372088833, -1]
+    """
+    # The upper and the lower bits apart: the product of 47 bits and 31 does not fit 64.
+    low_bits = np.minimum(shift, 15)
+    lower = (values & ((1 << low_bits) - 1)) * fraction + (np.int64(1) << (shift - 1))
+    result: Array = ((values >> low_bits) * fraction + (lower >> low_bits)) >> (shift - low_bits)
+    return result
 
 
 def _fraction_and_shift(factor: float) -> tuple[int, int]:

@@ -23,16 +23,23 @@ from edge_runtime.inference.numpy_executor.tflite_reader import Graph, Operator,
 _ADD_LEFT_SHIFT = 20
 
 
-def unary(function: Callable[[Array], Array], for_table: Callable[[Array], Array]) -> Prepare:
+def unary(
+    function: Callable[[Array], Array],
+    for_table: Callable[[Array], Array],
+    on_int16: Callable[[Tensor, Tensor], Callable[[Array], Array]] | None = None,
+) -> Prepare:
     """Return the kernel of a float function; on int8 it looks its 256 values up, as the reference does.
 
-    `for_table` is the function rounded as C's libm rounds: numpy's own may be a unit in the last place off.
+    `for_table` is the function rounded as C's libm rounds: numpy's own may be a unit in the last place off. `on_int16`
+    makes the kernel on int16 of input and output, where there is one.
     """
 
     def prepare(operator: Operator, graph: Graph) -> Run:
         x, output = tensor(graph, operator, 0), graph.tensors[operator.output]
         if x.dtype == np.float32:
             return function
+        if x.dtype == np.int16 and on_int16 is not None:
+            return on_int16(x, output)
         if x.dtype != np.int8:
             raise ModelFileError(f"op {operator.code} on {x.dtype}: the numpy executor has it for float32 and int8.")
         table = _lookup_table(for_table, x, output)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import reference_maths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist, mahalanobis
@@ -87,6 +88,16 @@ def test_as_many_modes_are_found_as_the_machine_has(three_modes):
     assert mode_count(inputs[way == 1].astype(np.float64)) == 1
 
 
+def test_a_mode_that_is_no_ellipse_takes_several_clusters():
+    rng = np.random.default_rng(0)
+    angle = rng.uniform(0, np.pi, 3000)
+    bent = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    far = np.full((3000, 2), 6.0)
+    is_far = np.arange(3000) // 100 % 2 == 1
+    readings = np.where(is_far[:, None], far, 3 * bent) + 0.1 * rng.normal(size=(3000, 2))
+    assert mode_count(readings) > 3
+
+
 def test_a_reading_between_two_modes_is_nearer_to_the_pooled_mean_than_to_a_mode(three_modes):
     inputs, way = three_modes
     between = {"inputs": (inputs[way == 0].mean(axis=0) + inputs[way == 1].mean(axis=0))[None] / 2}
@@ -142,10 +153,9 @@ def test_dead_unit_does_not_make_scores_infinite(parts):
     head = fit_head("t2", {"codes": codes})
     moved = head.score({"codes": codes + np.float32([0] * 6 + [0.5])})
     assert np.isfinite(moved).all()
-    # Its deviation is taken as a hundredth of the root mean square of all, and its correlation with itself, which
-    # should be 1, as what the shrinking leaves: 1/1000 of the mean of six ones and a zero.
+    # It counts as a variable whose deviation is a hundredth of the root mean square of all.
     floor = 1e-2 * np.sqrt(codes.astype(np.float64).var(axis=0).mean())
-    expected = (0.5 / floor) ** 2 / (1e-3 * 6 / 7)
+    expected = (0.5 / floor) ** 2
     np.testing.assert_allclose(moved - head.score({"codes": codes}), expected, rtol=0.01)
 
 
@@ -170,26 +180,11 @@ def heads(draw):
     return Head(kind, *(None if array is None else array.astype(np.float32) for array in arrays)), parts
 
 
-def slow_scores(head, parts):
-    """The formula, one window and one centre at a time, in float64."""
-    z = np.concatenate([parts[name] for name in PARTS[head.kind]], axis=1).astype(np.float64) - head.mean
-    scores = []
-    for row in z:
-        squares = []
-        for k in range(1 if head.centers is None else len(head.centers)):
-            whitening = head.whitening[k] if head.whitening.ndim == 3 else head.whitening
-            matrix = np.diag(whitening) if whitening.ndim == 1 else whitening
-            center = 0.0 if head.centers is None else head.centers[k]
-            squares.append(np.sum((row @ matrix.astype(np.float64) - center) ** 2))
-        scores.append(min(squares))
-    return np.array(scores)
-
-
 @settings(max_examples=200, deadline=None)
 @given(heads())
 def test_every_form_scores_by_the_one_formula(head_and_parts):
     head, parts = head_and_parts
-    np.testing.assert_allclose(head.score(parts), slow_scores(head, parts), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(head.score(parts), reference_maths.scores(head, parts), rtol=1e-4, atol=1e-3)
     assert (head.distances(parts) >= 0).all()
 
 
@@ -198,7 +193,9 @@ def test_every_form_scores_by_the_one_formula(head_and_parts):
 def test_scaled_head_scores_by_the_factor_and_has_the_same_nearest_centre(head_and_parts, factor):
     head, parts = head_and_parts
     scaled = head.scaled(factor)
-    np.testing.assert_allclose(scaled.score(parts), factor * slow_scores(head, parts), rtol=1e-4, atol=1e-3 * factor)
+    np.testing.assert_allclose(
+        scaled.score(parts), factor * reference_maths.scores(head, parts), rtol=1e-4, atol=1e-3 * factor
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -212,3 +209,10 @@ def test_head_comes_back_from_its_arrays(head_and_parts):
 def test_file_that_lacks_an_array_of_the_head_says_which():
     with pytest.raises(ModelFileError, match="lacks the head's mean and whitening"):
         Head.from_arrays("t2", {"head_centers": np.zeros((1, 1), np.float32)})
+
+
+def test_modes_are_not_counted_again_where_their_number_is_known(three_modes):
+    inputs, _ = three_modes
+    assert [len(fit_head("modes", {"inputs": inputs}, modes=count).whitening) for count in (1, 2, 3)] == [1, 2, 3]
+    known, counted = (fit_head("modes", {"inputs": inputs}, modes=count) for count in (3, None))
+    np.testing.assert_array_equal(known.whitening, counted.whitening)

@@ -1,17 +1,18 @@
 """The numpy executor against the runtimes it stands in for."""
 
 import contextlib
-import pickle
 import subprocess
 import sys
 
-import interpreter_worker
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from kernel_sweep import sweep
 from machines import SENSORS, pump_rows
+from random_kernels import KERNELS as SWEPT
+from reference_kernels import Reference, ours
 from tflite_graphs import GraphBuilder
 
 from edge_runtime import Detector
@@ -20,31 +21,11 @@ from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.numpy_executor import Interpreter
 from edge_runtime.inference.numpy_executor.fixed_point import Multiplier, Rounding
 from edge_runtime.inference.numpy_executor.kernels import KERNELS
-from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, find_runtime, installed_runtimes
+from edge_runtime.inference.runtimes import NUMPY, find_runtime, installed_runtimes
 from edge_runtime.signal.windows import sliding_windows
 
-ROUNDING = {"ai-edge-litert": Rounding.ONCE, "tflite-runtime": Rounding.TWICE}
 NO_ACTIVATION, RELU, RELU6 = 0, 1, 3
 BIT_EXACT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Reference:
-    """The reference kernels of an installed runtime."""
-
-    def __init__(self, name):
-        command = [sys.executable, interpreter_worker.__file__, RUNTIMES[name]]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.rounding = ROUNDING[name]
-
-    def run(self, flatbuffer, values, resolver="BUILTIN_REF"):
-        pickle.dump((flatbuffer, values, resolver), self._process.stdin)
-        self._process.stdin.flush()
-        return pickle.load(self._process.stdout)  # noqa: S301 - written by our own worker
-
-    def close(self):
-        self._process.communicate()
 
 
 @pytest.fixture(scope="module", params=[runtime.name for runtime in installed_runtimes()])
@@ -52,14 +33,6 @@ def reference(request):
     process = Reference(request.param)
     yield process
     process.close()
-
-
-def ours(flatbuffer, values, rounding=Rounding.ONCE):
-    interpreter = Interpreter(flatbuffer, dense_rounding=rounding)
-    interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], values)
-    interpreter.invoke()
-    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
 
 
 scales = st.floats(2**-12, 2.0, width=32)
@@ -266,6 +239,17 @@ def test_layers_with_int8_weights_alone_agree_closely(reference, asymmetric):
     np.testing.assert_allclose(ours(flatbuffer, values), reference.run(flatbuffer, values), rtol=2e-5, atol=1e-5)
 
 
+def test_file_of_16_bits_gives_the_codes_and_scores_of_the_runtime(trained, tmp_path):
+    from export.export_run import ExportSettings, export_run
+
+    path, windows = tmp_path / "pump.tflite", sliding_windows(pump_rows(500, seed=9), 3)
+    export_run(trained.folder, ExportSettings("int16x8")).write(path)
+    fast, plain = (Detector.load(path, runtime=name) for name in ("ai-edge-litert", "numpy"))
+    # LiteRT's optimised sigmoid is a few steps of 2**-15 from that of its reference kernels, which we follow.
+    np.testing.assert_allclose(plain.encode(windows), fast.encode(windows), rtol=0, atol=16 / 32768)
+    np.testing.assert_allclose(plain.score_many(windows), fast.score_many(windows), rtol=0.01)
+
+
 def test_exported_detector_gives_the_scores_of_the_runtime(model_path):
     windows = sliding_windows(pump_rows(500, seed=9), 3)
     fast, plain = (Detector.load(model_path, runtime=name) for name in ("ai-edge-litert", "numpy"))
@@ -302,13 +286,36 @@ def test_numpy_executor_needs_numpy_alone(model_path):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "True\n"
 
 
-def test_int16_layers_are_refused_with_what_to_do():
+@pytest.mark.parametrize("kernel", SWEPT)
+def test_integer_kernels_are_those_of_the_reference_for_random_scales(reference, kernel):
+    found, _ = sweep(reference, kernel, values=10_000, seed=7)
+    assert found["compared"] >= 10_000
+    assert not found["differ"]
+
+
+def test_layers_of_types_that_are_not_here_are_refused_with_what_to_do():
     builder = GraphBuilder()
     x, y = builder.tensor((1, 2), "int16", [0.1], [0]), builder.tensor((1, 3), "int16", [0.1], [0])
-    weights = builder.constant(np.ones((3, 2), np.int8), [0.1], [0])
+    weights = builder.constant(np.ones((3, 2), np.int16), [0.1], [0])
     builder.op("FULLY_CONNECTED", [x, weights], y, schema.FullyConnectedOptionsT())
-    with pytest.raises(ModelFileError, match=r"int16 and int8 is not in .* --quantize int8"):
+    with pytest.raises(ModelFileError, match=r"int16 and int16 to int16 is not in .* --quantize int8"):
         Interpreter(builder.build([x], [y]))
+
+
+@pytest.mark.parametrize("name", ["LOGISTIC", "TANH"])
+def test_int16_activations_of_other_scales_than_the_kernels_demand_are_refused(name):
+    builder = GraphBuilder()
+    x, y = builder.tensor((1, 2), "int16", [0.1], [0]), builder.tensor((1, 2), "int16", [0.1], [0])
+    builder.op(name, [x], y)
+    with pytest.raises(ModelFileError, match=r"expected zero points of 0 .* scale 2\*\*-15"):
+        Interpreter(builder.build([x], [y]))
+
+
+def test_wide_sums_are_multiplied_without_overflow():
+    values = np.array([2**46 - 1, -(2**46), 2**40 + 12345])
+    fraction, shift = 1_717_986_918, 34  # 0.1 * 2**34, rounded
+    exact = [(int(value) * fraction + 2 ** (shift - 1)) // 2**shift for value in values]
+    assert Multiplier.of(0.1, Rounding.ONCE).apply(values).tolist() == exact
 
 
 def test_op_numbers_are_those_of_the_schema():

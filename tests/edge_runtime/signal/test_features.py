@@ -1,30 +1,28 @@
-"""Scaling and features: against independent references, streamed as in a batch, in the graph as in numpy."""
+"""Scaling and features: against independent references, streamed as in a batch."""
 
 import json
 
 import numpy as np
 import pytest
+import reference_maths
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import pump_rows
+from model_runs import run_model
 
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
-from edge_runtime.inference.heads import Head
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.signal.features import FEATURES, band_matrix, dft_matrix
 from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.signal.windows import WindowBuffer, sliding_windows
-from export import flatbuffer
 from export.export_run import ExportSettings, export_run
-from export.inference_graph import build_detector_graph
-from export.runtime_check import InstalledRuntime, run_graph, run_in
+from export.runtime_check import InstalledRuntime
 from training.fit_preprocessing import fit_preprocessing, fit_scaling
 from training.pipeline import train
 from training.recordings import Recording
 from training.recordings.windows import split
-from training.run_folder import DenseLayer, Network
 from training.settings import DetectorSettings
 
 ROWS = pump_rows(600)
@@ -38,25 +36,13 @@ def fitted(window=16, features=FEATURES, rows=ROWS, scaling="standard", rate_hz=
     return fit_preprocessing(part, settings, np.random.default_rng(0), rate_hz)
 
 
-def reference(name, x):
-    """One feature of one scaled window (window, sensors), the slow way."""
-    if name == "values":
-        return x
-    if name in ("mean", "std", "min", "max"):
-        return getattr(x, name)(axis=0)[None]
-    if name == "slope":
-        return np.polyfit(np.arange(len(x)), x, 1)[:1] * (len(x) - 1)
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(len(x)) + 0.5) / len(x))
-    power = np.abs(np.fft.rfft(x * (hann / np.sqrt(np.sum(hann**2)))[:, None], axis=0)) ** 2
-    return np.log(band_matrix(name, len(x), BANDS, 100.0) @ power + 1e-6)
-
-
 @pytest.mark.parametrize("feature", FEATURES)
 def test_features_are_those_of_the_slow_reference(feature):
     preprocessing = fitted(features=[feature])
     windows = sliding_windows(ROWS, 16)
     center, scale = np.array(preprocessing.center), np.array(preprocessing.scale)
-    expected = [reference(feature, np.clip((window - center) / scale, -8, 8)).ravel() for window in windows[::40]]
+    scaled = [reference_maths.limited(window, center, scale, 8) for window in windows[::40]]
+    expected = [reference_maths.feature(feature, window, BANDS, 100.0).ravel() for window in scaled]
     np.testing.assert_allclose(preprocessing.raw_features(windows[::40]), expected, atol=2e-3, rtol=1e-3)
 
 
@@ -82,24 +68,6 @@ def test_streamed_inputs_are_the_batch_inputs(window, stride, features):
     batch = preprocessing.transform(sliding_windows(ROWS[:100], window, stride))
     # numpy's matrix product sums in another order for one window than for many.
     np.testing.assert_allclose(np.concatenate(streamed), batch, atol=1e-4)
-
-
-def network_that_passes_on(inputs):
-    return Network((DenseLayer(np.eye(inputs, dtype=np.float32), np.zeros(inputs, np.float32), "linear"),))
-
-
-@pytest.mark.parametrize("runtime", installed_runtimes(), ids=lambda runtime: runtime.name)
-@pytest.mark.parametrize("features", [["values"], FEATURES])
-def test_graph_gives_the_inputs_of_numpy(runtime, features):
-
-    preprocessing = fitted(features=features)
-    inputs = preprocessing.inputs
-    head = Head("t2", np.zeros(inputs, np.float32), np.ones(inputs, np.float32))
-    graph = build_detector_graph(network_that_passes_on(inputs), preprocessing, head, None)
-
-    windows = np.ascontiguousarray(sliding_windows(ROWS, 16)[::20])
-    outputs, _ = run_graph(InstalledRuntime.here(runtime), flatbuffer.name_tensors(graph, graph), windows)
-    np.testing.assert_allclose(outputs["codes"], preprocessing.transform(windows), atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +99,7 @@ def test_host_of_a_bare_network_makes_the_same_features(shaken):
     whole, bare = (export_run(run.folder, ExportSettings(target=target)) for target in ("cpu", "edgetpu"))
     windows = np.concatenate([run.folder.windows.windows[-50:], rattle[None]])
     runtime = InstalledRuntime.here(installed_runtimes()[0])
-    one, other = (run_in(runtime, model, windows) for model in (whole, bare))
+    one, other = (run_model(runtime, model, windows) for model in (whole, bare))
     assert np.corrcoef(one.scores, other.scores)[0, 1] > 0.99
     np.testing.assert_allclose(one.codes, other.codes, atol=16 / 255 / 4 + 1 / 256)
 

@@ -1,7 +1,6 @@
-"""The moving average of scores: stream and batch agree with each other and with pandas' formula."""
+"""The moving average of scores: stream and batch agree. Its cases: tests/export/test_one_arithmetic.py."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
@@ -40,15 +39,3 @@ def test_reset_forgets():
     smoother.update(100.0)
     smoother.reset()
     assert smoother.update(1.0) == 1.0
-
-
-@pytest.mark.parametrize("span", [1, 8])
-@pytest.mark.parametrize("overflow", [np.inf, np.nan])
-def test_score_that_overflowed_is_the_largest_and_passes(span, overflow):
-    scores = np.array([1.0, overflow, *[1.0] * 600], np.float32)
-    stream, batch = Smoother(span), Smoother(span)
-    smoothed = batch.update_many(scores)
-    np.testing.assert_allclose(smoothed, [stream.update(float(score)) for score in scores], rtol=1e-4)
-    assert smoothed[0] == 1.0
-    assert smoothed[1] > 1e37
-    assert smoothed[-1] == pytest.approx(1.0)

@@ -1,0 +1,151 @@
+"""One scheme of a run, made into a finished graph with all that scores by it, and run in real runtimes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.errors import ParityError
+from edge_runtime.inference.host_scoring import HostScoring, steps_of
+from edge_runtime.model_file.manifest import Quantization
+from edge_runtime.verification.parity import FLOAT32_CODES_LIMIT
+from export import flatbuffer
+from export.audit import audit
+from export.fitting.budget import FalseAlarmBudget
+from export.fitting.file_outputs import FileOutputs
+from export.fitting.fit_scoring import FittedScoring, Fitting
+from export.flatbuffer import ParsedFlatbuffer
+from export.inference_graph import build_detector_graph, build_network_graph
+from export.probe import Probe
+from export.promise import window_s_of
+from export.quantization import quantize
+from export.runtime_check import InstalledRuntime, OnStep, RuntimeOutputs, run_in
+from export.targets import DETECTOR, Target
+from training.run_folder import RunFolder
+
+_FLOAT32 = "float32"
+# Number of normal and of faulty windows that the finished file is run on in every runtime.
+_CHECKED_WINDOWS = 2000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A finished graph and what it gave.
+
+    Parameters
+    ----------
+    graph : ParsedFlatbuffer
+    scoring : FittedScoring
+    outputs : FileOutputs
+        What the quantised network gives for the normal windows.
+    quantization : Quantization
+    host : HostScoring or None
+        What the host does around a network alone.
+    runs : tuple of RuntimeOutputs
+        For the checked windows, the first runtime's first.
+    """
+
+    graph: ParsedFlatbuffer
+    scoring: FittedScoring
+    outputs: FileOutputs
+    quantization: Quantization
+    host: HostScoring | None
+    runs: tuple[RuntimeOutputs, ...] = ()
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """What a file keeps beside the graph so that its host can score."""
+        return {} if self.host is None else {**self.scoring.head.arrays(), **self.scoring.attribution.arrays()}
+
+    def run_in(self, runtimes: list[InstalledRuntime], windows: FloatArray, on_step: OnStep) -> Attempt:
+        """Return the attempt with what runtimes gave for some windows."""
+        runs = []
+        for installed in runtimes:
+            on_step(f"running the file in {installed.title}")
+            runs.append(run_in(installed, self.graph.content, self.host, windows))
+        return replace(self, runs=tuple(runs))
+
+
+class Attempts:
+    """Makes one attempt per scheme of the same run, and the float32 detector each is compared with."""
+
+    def __init__(
+        self,
+        run: RunFolder,
+        target: Target,
+        budget: FalseAlarmBudget,
+        runtimes: list[InstalledRuntime],
+        on_step: OnStep,
+    ) -> None:
+        self._run, self._target, self._runtimes, self._on_step = run, target, runtimes, on_step
+        on_step("building the inference graph")
+        self._probe = Probe.of(run, target)
+        self.windows, self.is_faulty = _checked_windows(self._probe)
+        per_window = budget.per_window(window_s_of(run.spec.preprocessing))
+        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
+        on_step("running the float32 network")
+        self._float_outputs = self._probe.outputs(_FLOAT32, runtimes[0])
+        _check_rebuilt(run, self._float_outputs)
+
+    def make(self, scheme: str) -> Attempt:
+        """Return the audited graph of a scheme, run in every runtime."""
+        self._on_step(f"running the network in {scheme}")
+        outputs = self._float_outputs if scheme == _FLOAT32 else self._probe.outputs(scheme, self._runtimes[0])
+        self._on_step("trying heads on synthetic faults")
+        attempt = self._finished(scheme, self._fitting.choose(outputs), outputs)
+        audit(attempt.graph, self._target, scheme)
+        return attempt.run_in(self._runtimes, self.windows, self._on_step)
+
+    def in_float32(self, like: Attempt) -> Attempt:
+        """Return the float32 detector that scores as `like` does; `like` itself if it is one."""
+        if like.quantization.scheme == _FLOAT32:
+            return like
+        scoring = self._fitting.refit(self._float_outputs, like.scoring)
+        attempt = self._finished(_FLOAT32, scoring, self._float_outputs)
+        return attempt.run_in(self._runtimes[:1], self.windows, self._on_step)
+
+    def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
+        run, target = self._run, self._target
+        if target.graph == DETECTOR:
+            content = build_detector_graph(run.network, run.spec.preprocessing, scoring.head, scoring.attribution)
+        else:
+            content = build_network_graph(run.network, (scoring.scoring.head,))
+        graph = quantize(flatbuffer.parse(content), scheme, target, self._probe.sample)
+        quantization, host = _quantization(graph, scheme, target, outputs.normal["inputs"]), None
+        if target.graph != DETECTOR:
+            host = HostScoring(run.spec.preprocessing, scoring.head, quantization, graph.outputs, scoring.attribution)
+        return Attempt(graph, scoring, outputs, quantization, host)
+
+
+def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
+    """Return normal and faulty windows, and which ones are faulty."""
+    normal = probe.run.windows.windows
+    normal = normal[:: -(-len(normal) // _CHECKED_WINDOWS)]
+    faulty = np.concatenate([normal[:0], *(fault.windows for fault in probe.faults)])
+    faulty = faulty[:: -(-len(faulty) // _CHECKED_WINDOWS)] if len(faulty) else faulty
+    return np.concatenate([normal, faulty]), np.repeat([False, True], [len(normal), len(faulty)])
+
+
+def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
+    """Raise ParityError if the float32 graph does not match the model; no option relaxes this check."""
+    codes = run.windows.codes
+    reach = max(1.0, float(np.abs(codes).max(initial=0.0)))
+    difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
+    if difference > FLOAT32_CODES_LIMIT:
+        raise ParityError(
+            f"the rebuilt float32 graph does not match the full model: codes differ by {difference:.3g}, "
+            f"expected at most {FLOAT32_CODES_LIMIT:g}. Nothing is written."
+        )
+
+
+def _quantization(graph: ParsedFlatbuffer, scheme: str, target: Target, inputs: FloatArray) -> Quantization:
+    """Read scale and zero point from the finished graph, and measure what they clip."""
+    if graph.quantized_input is None:
+        return Quantization(scheme, target.granularity)
+    scale, zero_point = graph.quantized_input
+    reach = 2 ** (15 if scheme == "int16x8" else 7)
+    steps = steps_of(inputs, scale, zero_point)
+    saturation = float(((steps < -reach) | (steps > reach - 1)).mean())
+    return Quantization(scheme, target.granularity, scale, zero_point, saturation)
