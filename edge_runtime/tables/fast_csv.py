@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from edge_runtime.tables.csv_format import CsvFormat
 from edge_runtime.tables.csv_lines import NO_VALUE
 from edge_runtime.tables.table import Block
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _BLOCK_ROWS = 65_536
 
 
 def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Iterator[Block]:
     """Yield blocks of a file's rows, up to the first block with a line that is not plain: `CsvLines` reads that one."""
+    import polars as pl
+
     try:
         for batch in _scan(path, form, names, texts).collect_batches(chunk_size=_BLOCK_ROWS, maintain_order=True):
             # polars fills short and blank lines with nulls, so the last column shows whether a line was complete.
@@ -29,6 +34,8 @@ def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequen
 
 
 def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> pl.LazyFrame:
+    import polars as pl
+
     header = form.header.names
     wanted = dict.fromkeys([*names, *texts, header[-1]])
     return pl.scan_csv(
