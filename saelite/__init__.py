@@ -5,15 +5,15 @@
 >>> saelite.export(run, "pump.tflite")  # doctest: +SKIP
 >>> detector = saelite.Detector.load("pump.tflite")  # doctest: +SKIP
 
-Every name is imported when it is first used: on a device that has neither tensorflow nor scikit-learn, `Detector` and
-what belongs to it are there all the same.
+Every name is imported when it is first used, so `Detector` and `Stream` work on a device without tensorflow or
+scikit-learn.
 """
 
 from __future__ import annotations
 
 import importlib
 
-# Type checkers take it for true; `typing` itself would cost a device more than all the rest of this import.
+# Type checkers treat it as true; importing `typing` would cost a device more than the rest of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError, Stream
@@ -53,7 +53,7 @@ _HOMES = {
     "train": "saelite.learning",
 }
 
-if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
+if not TYPE_CHECKING:  # otherwise every misspelt name would pass type checks
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:

@@ -33,15 +33,15 @@ _ALARM = (
 )  # fmt: skip
 _ADAPTATION = (
     click.option("--mean-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
-                 help="Fraction by which the input mean moves towards each quiet reading; 0 keeps it where it was in "
-                 "training.  [default: the model file's]"),
+                 help="Fraction by which the input mean moves towards each quiet reading; 0 turns it off.  "
+                 "[default: the model file's]"),
     click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
-                 help="Maximum distance of the mean from where it was in training."),
+                 help="Maximum distance of the mean from the training mean."),
     click.option("--adapt", type=click.Choice(["spot", "dspot"]),
-                 help="Let the threshold follow the scores (spot), or the scores less their moving average (dspot). "
-                 "[default: the threshold stays]"),
+                 help="Adapt the threshold to the scores (spot), or to scores relative to their moving average "
+                 "(dspot). [default: fixed threshold]"),
     click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
-                 help="False-alarm rate per window for spot and dspot; the measured one is printed."),
+                 help="False-alarm rate per window for spot and dspot; the measured rate is printed."),
 )  # fmt: skip
 
 

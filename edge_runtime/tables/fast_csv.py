@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from edge_runtime.tables.csv_format import CsvFormat
 from edge_runtime.tables.csv_lines import NO_VALUE
 from edge_runtime.tables.table import Block
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _BLOCK_ROWS = 65_536
 
@@ -33,7 +30,7 @@ def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequen
         return
 
 
-def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> pl.LazyFrame:
+def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Any:
     import polars as pl
 
     header = form.header.names
