@@ -4,6 +4,7 @@
 >>> run = saelite.train("normal.csv")  # doctest: +SKIP
 >>> saelite.export(run, "pump.tflite")  # doctest: +SKIP
 >>> detector = saelite.Detector.load("pump.tflite")  # doctest: +SKIP
+>>> saelite.score(detector, "log.csv")  # doctest: +SKIP
 
 Every name is imported when it is first used, so `Detector` and `Stream` work on a device without tensorflow or
 scikit-learn.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from saelite.exporting import export
     from saelite.learning import train
     from saelite.reading import read_recording
+    from saelite.scoring import score
     from saelite.sklearn import SparseAutoencoderDetector
     from saelite.version import __version__
     from training import SparseAutoencoder, SparseLayer, sparse_loss
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "export",
     "read_recording",
+    "score",
     "sparse_loss",
     "train",
 ]
@@ -49,6 +52,7 @@ _HOMES = {
     "__version__": "saelite.version",
     "export": "saelite.exporting",
     "read_recording": "saelite.reading",
+    "score": "saelite.scoring",
     "sparse_loss": "training",
     "train": "saelite.learning",
 }

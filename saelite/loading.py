@@ -24,16 +24,20 @@ class Opening:
     runtime: str = setting("auto", "Runtime: auto, ai-edge-litert, tflite-runtime or numpy.")
     threads: int = setting(1, "Threads of the interpreter; one is fastest for small networks.", within=Range(1))
     accelerator: str | None = setting(
-        None, "Accelerator: edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or an external delegate's library with "
-        "options: libx.so;key=value. [default: the CPU]", metavar="NAME",
-    )  # fmt: skip
+        None,
+        "Accelerator: edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or an external delegate's library with "
+        "options: libx.so;key=value. [default: the CPU]",
+        metavar="NAME",
+    )
     accelerator_fallback: str | None = setting(
         None, "Fallback if the accelerator is unavailable.  [default: none, fail]", choices=("cpu",)
     )
     trusted_key: tuple[Path, ...] = setting(
-        (), "Public key that must have signed the file; other files are refused. Repeatable, while one key replaces "
-        "another.", form="paths",
-    )  # fmt: skip
+        (),
+        "Public key that must have signed the file; other files are refused. Repeatable, while one key "
+        "replaces another.",
+        form="paths",
+    )
 
     def __post_init__(self) -> None:
         conform(self)

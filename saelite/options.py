@@ -29,7 +29,7 @@ _ALARM = (
     click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
                  help="An alarm starts when N of the last M scores are above the threshold."),
     click.option("--min-duration", type=DurationType(), help="Minimum duration of an alarm."),
-    click.option("--cool-down", type=DurationType(), help="Minimum time from the end of an alarm to the next."),
+    click.option("--cool-down", type=DurationType(), help="Time after an alarm in which no other starts."),
 )  # fmt: skip
 _ADAPTATION = (
     click.option("--mean-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",

@@ -46,41 +46,56 @@ class DetectorSettings:
     """
 
     constant_policy: str = setting(
-        "drop", "Sensors that never change in the training rows: leave out, or refuse.",
-        choices=("drop", "error"), group=SENSORS,
-    )  # fmt: skip
+        "drop",
+        "Sensors that never change in the training rows: leave out, or refuse.",
+        choices=("drop", "error"),
+        group=SENSORS,
+    )
     duplicate_policy: str = setting(
-        "drop", "Sensors with exactly the values of an earlier one: leave out, keep, or refuse.",
-        choices=("drop", "keep", "error"), group=SENSORS,
-    )  # fmt: skip
+        "drop",
+        "Sensors with exactly the values of an earlier one: leave out, keep, or refuse.",
+        choices=("drop", "keep", "error"),
+        group=SENSORS,
+    )
     drift_policy: str = setting(
-        "keep", "Sensors that drift in the training rows (50 * Var(means of 50 rows) / Var >= 20): keep, leave out, "
-        "refuse.",
-        choices=("keep", "drop", "error"), group=SENSORS,
-    )  # fmt: skip
+        "keep",
+        "Sensors that drift in the training rows (50 * Var(means of 50 rows) / Var >= 20): keep, leave out, refuse.",
+        choices=("keep", "drop", "error"),
+        group=SENSORS,
+    )
     scaling: str = setting(
-        "standard", "Scale by mean and standard deviation, or by median and interquartile range.",
-        choices=("standard", "robust"), group=INPUT,
-    )  # fmt: skip
+        "standard",
+        "Scale by mean and standard deviation, or by median and interquartile range.",
+        choices=("standard", "robust"),
+        group=INPUT,
+    )
     features: tuple[str, ...] | None = setting(
-        None, "Inputs computed from each window: values, mean, std, min, max, slope, spectrum, logmel, or several. "
-        "[default: mean,std for a series with enough rows, otherwise values]", group=INPUT,
-    )  # fmt: skip
+        None,
+        "Inputs computed from each window: values, mean, std, min, max, slope, spectrum, logmel, or several. "
+        "[default: mean,std for a series with enough rows, otherwise values]",
+        group=INPUT,
+    )
     bands: int = setting(16, "Number of bands per spectrum.", within=Range(1), group=INPUT)
     window: int | None = setting(
-        None, "Readings per window.  [default: 4 for a series with enough rows, otherwise 1]",
-        within=Range(1), search=(None, 1, 2, 3, 5, 8), group=INPUT,
-    )  # fmt: skip
+        None,
+        "Readings per window.  [default: 4 for a series with enough rows, otherwise 1]",
+        within=Range(1),
+        search=(None, 1, 2, 3, 5, 8),
+        group=INPUT,
+    )
     stride: int = setting(1, "Readings from one window to the next.", within=Range(1), group=INPUT)
     preset: str | None = setting(
-        None, "Layer sizes for 1,000, 10,000 or 100,000 multiply-accumulates, instead of --hidden and --code-size.",
+        None,
+        "Layer sizes for 1,000, 10,000 or 100,000 multiply-accumulates, instead of --hidden and --code-size.",
         choices=("tiny", "small", "medium"),
-    )  # fmt: skip
+    )
     code_size: int = setting(32, "Number of codes.", within=Range(1), search=(8, 16, 32, 64, 128), group=NETWORK)
     hidden: tuple[int, ...] = setting(
-        (128,), "Sizes of the hidden layers, such as 128,64; '' for none. The decoder mirrors them.",
-        within=Range(1), group=NETWORK,
-    )  # fmt: skip
+        (128,),
+        "Sizes of the hidden layers, such as 128,64; '' for none.",
+        within=Range(1),
+        group=NETWORK,
+    )
     rho: float = setting(
         0.05, "Target mean activation of each code.", within=_INSIDE, search=Range(0.01, 0.3), group=NETWORK
     )
@@ -88,30 +103,42 @@ class DetectorSettings:
         0.02, "Weight of the sparsity penalty.", within=Range(0), search=Range(0.001, 1.0), group=NETWORK
     )
     penalty: str = setting(
-        "kl", "Sparsity penalty: KL divergence from --rho, mean absolute value, only the largest codes kept, or none.",
-        choices=("kl", "l1", "topk", "none"), group=NETWORK,
-    )  # fmt: skip
+        "kl",
+        "Sparsity penalty: KL divergence from --rho, mean absolute value, only the largest codes kept, or none.",
+        choices=("kl", "l1", "topk", "none"),
+        group=NETWORK,
+    )
     momentum: float = setting(
         0.0, "Momentum of the codes' mean activation across batches.", within=_SHARE, group=NETWORK
     )
     code_activation: str = setting("sigmoid", "Activation of the codes; kl needs sigmoid.", group=NETWORK)
     tied: bool = setting(False, "Decode with the encoder's weights, transposed.", group=NETWORK)  # noqa: FBT003
     noise: float = setting(
-        0.0, "Standard deviation of Gaussian noise on the scaled inputs during training.",
-        within=Range(0), group=NETWORK,
-    )  # fmt: skip
+        0.0,
+        "Gaussian noise on the scaled inputs during training, as a standard deviation.",
+        within=Range(0),
+        group=NETWORK,
+    )
     head: str = setting(
-        CHOSEN_ON_EXPORT.head, "Scoring head, see docs/concepts/scoring.md; auto lets export choose by synthetic "
-        "faults.", choices=(CHOSEN_ON_EXPORT.head, *PARTS), group=SCORE,
-    )  # fmt: skip
+        CHOSEN_ON_EXPORT.head,
+        "Scoring head, see docs/concepts/scoring.md; auto lets export choose by synthetic faults.",
+        choices=(CHOSEN_ON_EXPORT.head, *PARTS),
+        group=SCORE,
+    )
     smoothing_span: int | None = setting(
-        None, "Span of the scores' moving average; 1 turns it off.  [default: chosen on export]",
-        within=Range(1), group=SCORE,
-    )  # fmt: skip
+        None,
+        "Span of the scores' moving average; 1 turns it off.  [default: chosen on export]",
+        within=Range(1),
+        group=SCORE,
+    )
     mean_rate: float | None = setting(
-        None, "Fraction by which the input mean moves towards each quiet reading on the device; 0 turns it off. "
-        "[default: chosen on export]", within=_SHARE, group=SCORE, metavar="SHARE",
-    )  # fmt: skip
+        None,
+        "Fraction by which the input mean moves towards each quiet reading on the device; 0 turns it off. "
+        "[default: chosen on export]",
+        within=_SHARE,
+        group=SCORE,
+        metavar="SHARE",
+    )
     batch_size: int = setting(64, "Windows per training step.", within=Range(1), group=FIT)
     learning_rate: float = setting(4e-3, "Initial learning rate of Adam.", within=_POSITIVE, group=FIT)
     decay: bool = setting(
@@ -121,20 +148,26 @@ class DetectorSettings:
     )
     weight_decay: float = setting(0.0, "Weight decay of the kernels.", within=Range(0), group=FIT)
     epochs: int | None = setting(
-        None, "Maximum number of epochs; 0 leaves the network untrained.  [default: about 5,000 steps]",
-        within=Range(0), group=FIT,
-    )  # fmt: skip
+        None,
+        "Maximum number of epochs; 0 leaves the network untrained.  [default: about 5,000 steps]",
+        within=Range(0),
+        group=FIT,
+    )
     patience: int = setting(
         40, "Epochs without a better validation loss after which training stops.", within=Range(1), group=HELD_OUT
     )
     validation_fraction: float = setting(
-        0.25, "Share of each file, its last part in time, held out to decide when training stops; 0 holds out none.",
-        within=_SHARE, group=HELD_OUT,
-    )  # fmt: skip
+        0.25,
+        "Share of each file, its last part in time, held out to decide when training stops; 0 holds out nothing.",
+        within=_SHARE,
+        group=HELD_OUT,
+    )
     max_windows: int = setting(
-        200_000, "Maximum number of windows to learn from, spread evenly over time; at most 128 MB of them.",
-        within=Range(2), group=HELD_OUT,
-    )  # fmt: skip
+        200_000,
+        "Maximum number of windows to learn from, spread evenly over time, and at most 128 MB.",
+        within=Range(2),
+        group=HELD_OUT,
+    )
     seed: int = setting(0, "Random seed of weights and batch order.", within=Range(0))
 
     def __post_init__(self) -> None:
@@ -179,23 +212,30 @@ class Selection:
     """
 
     rows: str = setting(
-        ":", "Readings to learn from, all of them normal. START:STOP in rows (0:400), per cent (25%:75%) or "
-        "time (0h:2h), or START..STOP in dates and times.", form="rows",
-    )  # fmt: skip
+        ":",
+        "Readings to learn from, all of them normal. START:STOP in rows (0:400), per cent (25%:75%) or "
+        "time (0h:2h), or START..STOP in dates and times.",
+        form="rows",
+    )
     sensors: tuple[str, ...] = setting((), "Columns to use.  [default: all sensors]")
     exclude: tuple[str, ...] = setting((), "Columns that are not sensors.")
     label: str | None = setting(
-        None, "Label column: whether a row is anomalous. Used for figures only. "
-        "[default: a column named anomaly, is_anomaly, label or attack]", metavar="COLUMN",
-    )  # fmt: skip
+        None,
+        "Label column: whether a row is anomalous. Used for figures only. "
+        "[default: a column named anomaly, is_anomaly, label or attack]",
+        metavar="COLUMN",
+    )
     on_missing: str = setting(
-        "skip", "Readings with a missing value: stop with an error, leave out, repeat the sensor's last value, or "
-        "interpolate to its next one.", choices=POLICIES,
-    )  # fmt: skip
+        "skip",
+        "Readings with a missing value: end with an error, leave out, repeat the sensor's last value, or draw "
+        "a line to its next one.",
+        choices=POLICIES,
+    )
     only_when: str | None = setting(
-        None, "Learn only from rows that meet this condition, such as 'current > 2'; the device applies it too.",
+        None,
+        "Learn only from rows that meet this condition, such as 'current > 2'; the device applies it too.",
         metavar="CONDITION",
-    )  # fmt: skip
+    )
 
     def __post_init__(self) -> None:
         conform(self)

@@ -37,8 +37,8 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
 ) -> list[Trial]:
     """Try settings until there are `trials` of them; return all of them, best first.
 
-    What is sought is what `judge` gives for a trained run. The first trial takes the defaults. Each trial is stored
-    when it ends, so an interrupted search resumes from the same file.
+    `judge` gives the value to maximise. The first trial takes the defaults. Each trial is stored when it ends, so an
+    interrupted search resumes from the same file.
 
     Parameters
     ----------

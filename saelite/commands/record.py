@@ -18,12 +18,14 @@ from saelite.plain import plain
 )
 @click.option("--sensors", type=NamesType(), default=(), help="Sensors to record; also names values that have none.  "
               "[default: those of the first reading]")  # fmt: skip
-@click.option("--duration", type=DurationType(), help="Length, such as 90s, 25m, 2h.  [default: until Ctrl-C]")
+@click.option(
+    "--duration", type=DurationType(), help="Length of the recording, such as 90s, 25m, 2h.  [default: until Ctrl-C]"
+)
 def record(source: str, output: Path, sensors: tuple[str, ...], duration: float | None) -> None:
     """Record readings from any source of `saelite run`.
 
-    Rows reach the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets its time
-    of arrival. See docs/how-to/running.md for sources.
+    Rows reach the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
+    its arrival. docs/how-to/running.md describes sources.
 
     \b
     Examples: record 25 minutes of this machine's normal work; record a topic

@@ -35,7 +35,7 @@ _REPAIRS = {"hold": "last value repeated", "interpolate": "drawn on a line"}
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
-@click.option("--name", metavar="NAME", help="Name of the model.  [default: by file and folder]")
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: from file and folder]")
 @click.option("--overwrite", is_flag=True, help="Replace an existing run folder.")
 def train(
     recording: Path,
