@@ -24,13 +24,13 @@ from edge_runtime.tables.csv_format import CsvFormat, sniff_csv
 from edge_runtime.tables.csv_lines import Cells, CsvLines
 from edge_runtime.tables.table import Block, Table
 
-_BLOCK_LINES, _LARGE_BLOCK_LINES = 8192, 65_536
+_BLOCK_LINES, _LARGE_BLOCK_LINES = 8192, 16_384
 _SNIFF_LINES = 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _LINE_LIMIT, _UNPACKING_LIMIT = "SAELITE_MAX_LINE_KB", "SAELITE_MAX_UNPACKING"
 _ALWAYS_UNPACKED = 100_000_000
 _LINES_AT_ONCE = 64
-_LARGE_FILE_BYTES = 4_000_000
+_LARGE_FILE_BYTES = 32_000_000
 
 
 class CsvTable(Table):
