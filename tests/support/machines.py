@@ -11,7 +11,7 @@ def pump_rows(n, seed=0, *, jumps=True):
     At the end of its range a cause jumps back to the other end, or without jumps turns round.
     """
     rng = np.random.default_rng(seed)
-    walk = np.cumsum(rng.normal(size=(2, n)), axis=1) * 0.02
+    walk = np.cumsum(rng.normal(size=(2, n)), axis=1) * 0.1
     load, speed = walk % 2.0 if jumps else np.abs(walk % 4.0 - 2.0)
     noise = rng.normal(size=(4, n))
     columns = [
