@@ -112,6 +112,10 @@ class DetectorSettings:
         None, "Fraction by which the input mean moves towards each quiet reading on the device; 0 for none. "
         "[default: chosen on export]", within=_SHARE, group=SCORE, metavar="SHARE",
     )  # fmt: skip
+    scale_rate: float | None = setting(
+        None, "Fraction by which the variance of the inputs moves towards each reading's square on the device, never "
+        "below training's; 0 for none.  [default: chosen on export]", within=_SHARE, group=SCORE, metavar="SHARE",
+    )  # fmt: skip
     batch_size: int = setting(64, "Windows per step.", within=Range(1), group=FIT)
     learning_rate: float = setting(4e-3, "Learning rate of Adam at the start.", within=_POSITIVE, group=FIT)
     decay: bool = setting(
