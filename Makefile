@@ -46,7 +46,7 @@ docs-check: $(VENV)/.dev ## check that these pages match the commands and the fi
 	@$(BIN)/python docs/generate_benchmarks.py --check
 
 site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # --quiet would hide the warnings from --strict as well
 
 wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environments
 	@$(BIN)/python tests/house/wheel_check.py 3.11 3.13

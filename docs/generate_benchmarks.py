@@ -82,19 +82,7 @@ saelite bench peers --json peers.json
 ```
 
 The second command takes about four minutes, most of them for 1,000 calls of Keras `predict`; with `--quick` it takes
-half a second per row. A row that cannot be measured says why; the others continue. This page is
-made of such files:
-
-<!-- test: skip, takes minutes -->
-```console
-saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
-saelite bench peers --json docs/benchmarks/peers.json
-saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
-python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
-    --json docs/benchmarks/trainers.json
-python tests/arm/check.py --json docs/benchmarks/arm.json
-make docs
-```
+half a second per row. A row that cannot be measured says why; the others continue.
 
 On your own board (`pip install saelite`), with the same model file; the workstation's figures are shown beside the
 board's own and marked as another machine's:
@@ -126,6 +114,8 @@ This page is generated from these files:
 saelite bench digits/digits.tflite --full digits/run --json docs/benchmarks/benchmark.json
 saelite bench peers --json docs/benchmarks/peers.json
 saelite bench accuracy --adbench ADBench/datasets/Classical --fit-times --json docs/benchmarks/fits.json
+python -m benchmarks.trainers.trainer_comparison --adbench ADBench/datasets/Classical \\
+    --json docs/benchmarks/trainers.json
 python tests/arm/check.py --json docs/benchmarks/arm.json
 make docs
 ```
@@ -166,7 +156,7 @@ def page(figures: Figures) -> str:
         f"## Figures\n\n![Latency of one window]({PLOT.name})\n\n" + "\n\n".join(map(_section, tables)),
         "## Peers\n\n" + _peers(figures.peers),
         "## Learning\n\n" + _fits(figures.fits),
-        "### Our trainer beside Keras' `fit`\n\n" + _trainers(figures.trainers),
+        "### saelite's trainer beside Keras's `fit`\n\n" + _trainers(figures.trainers),
         "## On ARM\n\n" + _boards(figures.boards),
         _REPEAT,
     ]
@@ -233,17 +223,17 @@ def _fits(fits: Fits) -> str:
 
 def _trainers(trainers: TrainerComparison) -> str:
     text = (
-        "Processor seconds (user and system) of fitting alone, one thread; medians over runs. All contenders take the "
-        "same batches, learning rates and early stopping, so they differ by rounding only. "
+        "CPU seconds (user and system) of fitting only, one thread; medians over runs. `ours` is saelite's trainer. "
+        "All contenders use the same batches, learning rates and early stopping, so they differ only by rounding. "
         f"`{KERAS_EPOCHS}` is `model.fit` with a whole epoch per execution; without `epochs` it executes single steps; "
-        "`jit` compiles with XLA. `Keras parts, own loop` is Keras' model and Adam in a graph of a whole epoch, traced "
-        "for each model. The first fit of a process also loads and traces what later ones find. "
+        "`jit` compiles with XLA. `Keras parts, own loop` is Keras's model and Adam in a graph of a whole epoch, "
+        "traced for each model. The first fit of a process also pays for loading and tracing that later ones reuse. "
         + _noise(trainers.load, trainers.machine.cores)
     )
     cpu, quality = ([*table] for table in (trainers.cpu_table(), trainers.quality_table()))
     after = (
         "With the first seed, means over the recordings of the lowest validation loss and of the exported file's ROC "
-        "AUC, where it was exported:"
+        "AUC, if it was exported:"
     )
     return f"{text}\n\n{_markdown(cpu[0], cpu[1:])}\n\n{after}\n\n{_markdown(quality[0], quality[1:])}"
 

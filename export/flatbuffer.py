@@ -59,7 +59,7 @@ class ParsedFlatbuffer:
 
     @property
     def quantized_input(self) -> tuple[float, int] | None:
-        """Scale and zero point of the network's quantised input; None where it takes float32."""
+        """Scale and zero point of the network's quantised input; None if it takes float32."""
         graph = self.subgraph
         entry = scale_of(graph.tensors[graph.inputs[0]])
         if entry is not None:
@@ -92,7 +92,7 @@ class ParsedFlatbuffer:
         return _code_name(self.tree.operatorCodes[operator.opcodeIndex])
 
     def sole_inputs_of(self, name: str) -> list[str]:
-        """Return the names of the tensors that go into an op called `name` and nowhere else."""
+        """Return the names of the tensors that feed only ops called `name`."""
         names = []
         for graph in self.tree.subgraphs:
             uses = Counter([*(index for op in graph.operators for index in op.inputs), *graph.outputs])

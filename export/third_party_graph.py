@@ -83,7 +83,7 @@ def _check_type(tensor: Any) -> None:
     if tensor.type != _FLOAT32 and not is_int8:
         raise ModelFileError(
             f"expected a graph that takes and gives float32, or int8 with a scale. Received: "
-            f"{type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again with such ends."
+            f"{type_name(tensor)} in {tensor.name.decode()!r}. Convert the model again."
         )
 
 

@@ -4,22 +4,24 @@
 >>> run = saelite.train("normal.csv")  # doctest: +SKIP
 >>> saelite.export(run, "pump.tflite")  # doctest: +SKIP
 >>> detector = saelite.Detector.load("pump.tflite")  # doctest: +SKIP
+>>> saelite.score(detector, "log.csv")  # doctest: +SKIP
 
-Every name is imported when it is first used: on a device that has neither tensorflow nor scikit-learn, `Detector` and
-what belongs to it are there all the same.
+Every name is imported when it is first used, so `Detector` and `Stream` work on a device without tensorflow or
+scikit-learn.
 """
 
 from __future__ import annotations
 
 import importlib
 
-# Type checkers take it for true; `typing` itself would cost a device more than all the rest of this import.
+# Type checkers treat it as true; importing `typing` would cost a device more than the rest of this import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError, Stream
     from saelite.exporting import export
     from saelite.learning import train
     from saelite.reading import read_recording
+    from saelite.scoring import score
     from saelite.sklearn import SparseAutoencoderDetector
     from saelite.version import __version__
     from training import SparseAutoencoder, SparseLayer, sparse_loss
@@ -35,6 +37,7 @@ __all__ = [
     "__version__",
     "export",
     "read_recording",
+    "score",
     "sparse_loss",
     "train",
 ]
@@ -49,11 +52,12 @@ _HOMES = {
     "__version__": "saelite.version",
     "export": "saelite.exporting",
     "read_recording": "saelite.reading",
+    "score": "saelite.scoring",
     "sparse_loss": "training",
     "train": "saelite.learning",
 }
 
-if not TYPE_CHECKING:  # else every misspelt name would pass for one of ours
+if not TYPE_CHECKING:  # otherwise every misspelt name would pass type checks
 
     def __getattr__(name: str) -> object:
         if name not in _HOMES:

@@ -1,4 +1,4 @@
-"""What an export came to, for people."""
+"""The result of an export as text."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def summary(model: ModelFile, output: Path) -> str:
 
 
 def scoring_lines(manifest: Manifest) -> list[str]:
-    """Return how the file scores, and what it was chosen from."""
+    """Return how the file scores, and the candidates it was chosen from."""
     scoring = manifest.spec.scoring
     smoothing = "no smoothing" if scoring.smoothing_span == 1 else f"smoothing span {scoring.smoothing_span}"
     mean = f", mean tracking at rate {scoring.mean_rate:g}" if scoring.mean_rate else ""
@@ -50,7 +50,7 @@ def scoring_lines(manifest: Manifest) -> list[str]:
 
 
 def parity_table(rebuilt: Parity, parity: Parity, scheme: str) -> str:
-    """Return the float32 and the finished file beside each other, each against the full model."""
+    """Return the float32 and the finished file side by side, each compared with the full model."""
     sides = (rebuilt, parity)
     rows = [("compared with the detector in float32", "float32 file", f"{scheme} file")]
     for name, title, form in (

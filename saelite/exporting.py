@@ -22,7 +22,7 @@ _EDGETPU = "edgetpu"
 
 @dataclass(frozen=True, repr=False)
 class Exported:
-    """A model file that was written; printed, it says what was chosen and what to expect.
+    """A model file that was written; its printed form shows what was chosen and what to expect.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Exported:
     sources : tuple of Path
         C sources beside it, for the target ``micro``.
     needs_compiling : bool
-        Whether edgetpu_compiler was not there and the file has still to go through it.
+        Whether the file must still be compiled because edgetpu_compiler was not found.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Exported:
 
     @property
     def manifest(self) -> Manifest:
-        """All that was chosen: head, smoothing, threshold and its promise, quantisation, parity."""
+        """Everything that was chosen: head, smoothing, threshold and its promise, quantisation, parity."""
         return self.model.manifest
 
     @property
@@ -71,49 +71,49 @@ def export(
 ) -> Exported:
     """Turn a trained run, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
-    Scoring head, smoothing and threshold are chosen and fitted on what the quantised network gives for normal windows
-    and for synthetic faults. The file is run in every installed runtime of its target; a scheme that loses detection
-    is passed over for a wider one.
+    Scoring head, smoothing and threshold are chosen and fitted on the quantised network's outputs for normal windows
+    and synthetic faults. The file is run in every installed runtime of its target. A number format that detects worse
+    than float32 is passed over for a wider one.
 
     Parameters
     ----------
     run : TrainedRun, RunFolder, str or Path
-        What `saelite.train` returned, or a run folder or Keras model on disk.
+        The result of `saelite.train`, or a run folder or Keras model on disk.
     path : str or Path
         Model file to write (.tflite).
     target : str
         Where the file will run: ``cpu`` (both ``litert`` and ``tflite-runtime``), ``edgetpu`` or ``micro``.
     quantize : str, optional
-        Numbers the network computes in: int8, mixed, int16x8, float32, dynamic or float16. By default the first of
-        int8, mixed, int16x8, float32 that detects as float32 does.
+        Number format of the network: int8, mixed, int16x8, float32, dynamic or float16. By default the first of
+        int8, mixed, int16x8, float32 that detects as well as float32.
     false_alarms : str
-        False alarms to fit the threshold for, per hour, day, week, month or reading: ``1/week``.
+        Alarm budget for the threshold, per hour, day, week, month or reading, such as ``1/week``.
     representative : str or Path, optional
-        Normal data for a Keras model: .csv, .npy or .npz, unscaled.
+        Unscaled normal data for a Keras model: .csv, .npy or .npz.
     encoder_output : str, optional
-        Code layer of a Keras model; by default the narrowest dense one.
+        Code layer of a Keras model; by default the narrowest dense layer.
     labelled : str or Path, optional
-        Labelled recording on which ROC-AUC must not fall either.
+        Labelled recording on which ROC-AUC must not fall, in addition to the synthetic faults.
     runtime_python : iterable of str or Path
-        Pythons of other environments whose runtimes shall run the file too.
+        Pythons of other environments, whose runtimes must run the file too.
     model_version : int
-        Number that grows with each release; a running stream takes no lower one.
+        Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
         Private key to sign the file with.
     on_step : callable
-        Told what is being done.
+        Called with the name of each step.
 
     Returns
     -------
     Exported
-        Prints what was chosen; `Exported.manifest` has the figures.
+        Its printed form shows what was chosen; `Exported.manifest` has the figures.
 
     Raises
     ------
     ModelFileError
         If a layer cannot be exported, or an installed runtime refuses the file.
     ParityError
-        If the float32 graph is not the full model.
+        If the float32 graph does not match the full model.
     MissingExtraError
         If the workstation extra is not installed.
     """

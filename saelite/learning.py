@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @takes_all(DetectorSettings)
 def train(recording: str | Path | Recording | InMemory, **settings: Any) -> TrainedRun:
-    """Learn what normal looks like; every row is taken as normal, labels are never used.
+    """Learn what normal looks like. Every row counts as normal; labels are never used.
 
-    Nothing has to be said: what the recording is like decides on window, features and epochs. Head, smoothing and
-    threshold are fitted on export.
+    No setting is required: window, features and epochs are chosen from the recording. Head, smoothing and threshold are
+    fitted on export.
 
     Parameters
     ----------
@@ -33,12 +33,12 @@ def train(recording: str | Path | Recording | InMemory, **settings: Any) -> Trai
     Returns
     -------
     TrainedRun
-        Prints what was learnt; `TrainedRun.save` writes a run folder, `saelite.export` a model file.
+        Its printed form shows what was learnt; `TrainedRun.save` writes a run folder, `saelite.export` a model file.
 
     Raises
     ------
     RecordingError
-        If the recording cannot be read, is too short, or has sensors that are refused.
+        If the recording cannot be read, is too short, or has sensors that a policy refuses.
     UsageError
         If a setting is invalid.
     MissingExtraError

@@ -21,25 +21,29 @@ if TYPE_CHECKING:  # loaded when a command runs
 class Opening:
     """How to open a model file."""
 
-    runtime: str = setting("auto", "auto, ai-edge-litert, tflite-runtime or numpy.")
+    runtime: str = setting("auto", "Runtime: auto, ai-edge-litert, tflite-runtime or numpy.")
     threads: int = setting(1, "Threads of the interpreter; one is fastest for small networks.", within=Range(1))
     accelerator: str | None = setting(
-        None, "edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or the library of an external delegate with options: "
-        "libx.so;key=value. [default: the CPU]", metavar="NAME",
-    )  # fmt: skip
+        None,
+        "Accelerator: edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or an external delegate's library with "
+        "options: libx.so;key=value. [default: the CPU]",
+        metavar="NAME",
+    )
     accelerator_fallback: str | None = setting(
         None, "Fallback if the accelerator is unavailable.  [default: none, fail]", choices=("cpu",)
     )
     trusted_key: tuple[Path, ...] = setting(
-        (), "Public key that must have signed the file; any other file is refused. May be repeated while one key "
-        "replaces another.", form="paths",
-    )  # fmt: skip
+        (),
+        "Public key that must have signed the file; other files are refused. Repeatable, while one key "
+        "replaces another.",
+        form="paths",
+    )
 
     def __post_init__(self) -> None:
         conform(self)
 
     def open(self, model: Path, content: bytes | None = None) -> Detector:
-        """Return the detector; on the CPU where the accelerator fails and the fallback allows it, told once.
+        """Return the detector; on the CPU if the accelerator fails and the fallback allows it, reported once.
 
         Parameters
         ----------
@@ -59,7 +63,7 @@ class Opening:
         except AcceleratorError as error:
             if self.accelerator_fallback is None:
                 raise
-            _tell_once(f"going on on the CPU: {error}")
+            _tell_once(f"continuing on the CPU: {error}")
             return Detector(file, chosen, Options(self.threads))
 
 
@@ -78,5 +82,5 @@ def _accelerator(text: str | None) -> Accelerator | None:
 
 @cache
 def _tell_once(message: str) -> None:
-    """Print a message on stderr, once in a process: `saelite run` loads a model again and again."""
+    """Print a message on stderr, once per process: `saelite run` may load a model many times."""
     click.echo(message, err=True)

@@ -72,7 +72,7 @@ class NumbersType(click.ParamType):  # type: ignore[type-arg] # generic only fro
         try:
             return tuple(float(number) for number in value.split(","))
         except ValueError:
-            self.fail(f"expected numbers with commas between them. Received: {value!r}", param, ctx)
+            self.fail(f"expected numbers separated by commas. Received: {value!r}", param, ctx)
 
 
 class UnitsType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on

@@ -29,22 +29,22 @@ _ALARM = (
     click.option("--debounce", type=DebounceType(), default="1/1", show_default=True,
                  help="An alarm starts when N of the last M scores are above the threshold."),
     click.option("--min-duration", type=DurationType(), help="Minimum duration of an alarm."),
-    click.option("--cool-down", type=DurationType(), help="Minimum time from the end of an alarm to the next."),
+    click.option("--cool-down", type=DurationType(), help="Time after an alarm in which no other starts."),
 )  # fmt: skip
 _ADAPTATION = (
     click.option("--mean-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
-                 help="Fraction by which the input mean moves towards each quiet reading; 0 keeps it where it was in "
-                 "training.  [default: the model file's]"),
+                 help="Fraction by which the input mean moves towards each quiet reading; 0 turns it off.  "
+                 "[default: the model file's]"),
     click.option("--scale-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
-                 help="Fraction by which the variance of the inputs moves towards each reading's square, never below "
-                 "training's; 0 keeps it.  [default: the model file's]"),
+                 help="Fraction by which each sensor's variance moves towards the square of each reading, never below "
+                 "training's; 0 turns it off.  [default: the model file's]"),
     click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
-                 help="Maximum distance of the mean from where it was in training."),
+                 help="Maximum distance of the mean from the training mean."),
     click.option("--adapt", type=click.Choice(["spot", "dspot"]),
-                 help="Let the threshold follow the scores (spot), or the scores less their moving average (dspot). "
-                 "[default: the threshold stays]"),
+                 help="Adapt the threshold to the scores (spot), or to scores relative to their moving average "
+                 "(dspot). [default: fixed threshold]"),
     click.option("--target-far", default=0.001, show_default=True, metavar="SHARE",
-                 help="False-alarm rate per window for spot and dspot; the measured one is printed."),
+                 help="False-alarm rate per window for spot and dspot; the measured rate is printed."),
 )  # fmt: skip
 
 

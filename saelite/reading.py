@@ -26,7 +26,7 @@ def read_recording(
     only_when: str | None = None,
     name: str | None = None,
 ) -> Recording:
-    """Read a recording: rows over time, with what the columns mean.
+    """Read a recording: rows over time, and the meaning of its columns.
 
     Parameters
     ----------
@@ -38,19 +38,19 @@ def read_recording(
         Part to read: START:STOP in rows (``0:400``), per cent (``25%:75%``) or time (``0h:2h``), or START..STOP in
         dates and times.
     sensors : str or iterable of str
-        Columns to use; by default all that are neither time, label nor annotation.
+        Columns to use; by default all except time, label and annotations.
     exclude : str or iterable of str
         Columns that are not sensors.
     label : str, optional
-        Column that says whether a row is anomalous, used for figures only; by default one called anomaly, is_anomaly,
-        label or attack.
+        Label column: whether a row is anomalous. Used for figures only; by default one named anomaly, is_anomaly, label
+        or attack.
     on_missing : str
         Readings with a missing value: ``error`` refuses them, ``skip`` leaves them out, ``hold`` repeats the sensor's
         last value, ``interpolate`` draws a line to its next one.
     only_when : str, optional
-        Keep only rows in which this holds, such as ``current > 2``; the model file follows it as well.
+        Keep only rows that meet this condition, such as ``current > 2``; the device applies it too.
     name : str, optional
-        Name of the model learnt from it; by default by file and folder.
+        Name of the model learnt from it; by default from file and folder.
 
     Returns
     -------

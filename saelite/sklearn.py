@@ -43,13 +43,13 @@ _HEAD = "t2x"
 class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn has no types
     """Sparse autoencoder with a scoring head, under scikit-learn's conventions: lower scores are more anomalous.
 
-    Every row is a window of one reading. In saelite itself higher scores are more anomalous; the sign turns
-    here and nowhere else. Its other parameters are those of `training.settings.DetectorSettings`, with their defaults.
+    Every row is a window of one reading. In saelite itself higher scores are more anomalous; the sign is
+    reversed only here. Its other parameters are those of `training.settings.DetectorSettings`, with their defaults.
 
     Parameters
     ----------
     contamination : float, default 0.05
-        Share of the training rows that are taken for outliers, in (0, 0.5].
+        Share of the training rows treated as outliers, in (0, 0.5].
     random_state : int, RandomState or None
         Seed of weights and order.
     **settings

@@ -13,7 +13,7 @@ from edge_runtime.signal.preprocessing import Preprocessing
 from training.recordings.windows import Stretches
 from training.settings import DetectorSettings
 
-# Quantiles of so many rows, evenly spread, are good to half a per cent of the interquartile range.
+# Quantiles of this many rows, evenly spread, are accurate to half a per cent of the interquartile range.
 _QUANTILE_ROWS = 100_000
 _FEATURE_WINDOWS = 20_000
 _FEATURE_BYTES = 2**26

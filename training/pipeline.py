@@ -55,7 +55,7 @@ def train(
     quality = profile(whole, findings, nature)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.seed)
-    # Of all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
+    # Fitted on all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
     preprocessing = fit_preprocessing(_whole(recording, settings), settings, rng, recording.rate_hz)
     limit = settings.window_limit(len(recording.sensors))
     inputs = preprocessing.transform(train_part.sample(limit, rng))

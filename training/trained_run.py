@@ -1,4 +1,4 @@
-"""What training gives: a detector to look at, to save, and to export."""
+"""The result of training: a detector to inspect, save and export."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from training.trainer import Epoch
 
 @dataclass(frozen=True, repr=False)
 class TrainedRun:
-    """A trained detector: printed, it says what was learnt; saved, it is a run folder; exported, a model file.
+    """A trained detector: its printed form shows what was learnt; it can be saved as a run folder and exported.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class TrainedRun:
     nature : Nature
         Series or table.
     settings : DetectorSettings
-        With all that was left open chosen.
+        Settings, including those that were chosen.
     profile : Profile
         Quality of the recording, sensor by sensor.
     """
@@ -51,7 +51,7 @@ class TrainedRun:
     profile: Profile
 
     def lines(self) -> list[str]:
-        """Return what was found in the recording and decided, for people, one line each."""
+        """Return one line of text per finding and decision about the recording."""
         preprocessing = self.folder.spec.preprocessing
         kind = "time series" if self.nature.is_series else "table of independent rows"
         features = f"{', '.join(preprocessing.features)} of {counted(preprocessing.window, 'reading')}"
@@ -62,7 +62,7 @@ class TrainedRun:
 
     @property
     def summary(self) -> str:
-        """One line: sensors, window, codes, and how well they were learnt."""
+        """One line: sensors, window, codes and validation loss."""
         preprocessing, sensors = self.folder.spec.preprocessing, len(self.folder.spec.sensors)
         codes = len(self.folder.network.encoder[-1].bias)
         text = (
@@ -81,7 +81,7 @@ class TrainedRun:
         return "\n".join([f"{self.folder.name}: {self.summary}", *self.lines()])
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the run folder; it appears whole or not at all.
+        """Write the run folder atomically.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class TrainedRun:
         Raises
         ------
         OutputError
-            If the folder is there already, or cannot be written.
+            If the folder exists, or cannot be written.
         """
         path = Path(folder)
         check_output_folder(path, overwrite=overwrite)
@@ -120,13 +120,13 @@ class TrainedRun:
 
 
 def check_output_folder(path: Path, *, overwrite: bool) -> None:
-    """Raise OutputError if `path` is there already and is not a run folder that may be replaced."""
+    """Raise OutputError if `path` exists and is not a run folder that may be replaced."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     if not (path / RUN_JSON).exists():
-        raise OutputError(f"{path} is there already and is not a run folder. Choose another place with -o.")
+        raise OutputError(f"{path} exists and is not a run folder. Choose another place with -o.")
     if not overwrite:
-        raise OutputError(f"{path} holds a run already. Choose another place with -o, or replace it with --overwrite.")
+        raise OutputError(f"{path} already holds a run. Choose another place with -o, or replace it with --overwrite.")
 
 
 def _history_csv(history: list[Epoch]) -> str:

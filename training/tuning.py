@@ -37,8 +37,8 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
 ) -> list[Trial]:
     """Try settings until there are `trials` of them; return all of them, best first.
 
-    What is sought is what `judge` gives for a trained run. The first trial takes the defaults. Each trial is stored
-    when it ends, so a search that was stopped goes on from the same file.
+    `judge` gives the value to maximise. The first trial takes the defaults. Each trial is stored when it ends, so an
+    interrupted search resumes from the same file.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
         load_if_exists=True,
     )
     _claim(study, recording, settings, storage)
-    # A search that goes on must not draw what it drew first once more.
+    # A resumed search must not repeat its first draws.
     study.sampler = optuna.samplers.TPESampler(seed=settings.seed + len(study.trials))
     if not study.trials:
         study.enqueue_trial({name: getattr(DetectorSettings, name) for name in searched()})

@@ -55,7 +55,7 @@ class Ready:
         return dict.fromkeys(names, self.score_many(windows))
 
     def explain_many(self, windows: FloatArray) -> FloatArray:
-        """Return no contributions: nobody asks a method for them."""
+        """Return no contributions: none are needed from a method."""
         return np.zeros((len(windows), len(self.spec.sensors)), np.float32)
 
 

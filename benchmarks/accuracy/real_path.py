@@ -29,12 +29,12 @@ DEFAULTS = DetectorSettings()
 
 
 def with_seed(seed: int, settings: DetectorSettings = DEFAULTS) -> DetectorSettings:
-    """Return the settings with another seed of weights and order."""
+    """Return the settings with another seed for weights and batch order."""
     return replace(settings, seed=seed)
 
 
 def untrained(settings: DetectorSettings) -> DetectorSettings:
-    """Return the settings for the same detector on a network left at its random start."""
+    """Return the settings for the same detector with an untrained network."""
     return replace(settings, epochs=0)
 
 

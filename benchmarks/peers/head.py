@@ -13,6 +13,6 @@ KIND = "t2x"
 
 
 def peer_head(run: RunFolder) -> Head:
-    """Return T² of inputs and codes, fitted on what the full model gives for the run's windows."""
+    """Return T² of inputs and codes, fitted on the full model's outputs for the run's windows."""
     parts = network_parts(run.network, run.spec.preprocessing.transform(run.windows.windows))
     return fit_head(KIND, {name: values.astype(np.float32) for name, values in parts.items()})

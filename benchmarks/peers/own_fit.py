@@ -18,7 +18,7 @@ from training.pipeline import train
 from training.recordings import Columns, read_recording
 from training.settings import DetectorSettings
 
-# The peers' runtimes compute scaled values and T² of inputs and codes; ours is given the same to do.
+# The peers' runtimes compute scaled values and T² of inputs and codes; saelite gets the same task.
 PEER_SETTINGS = DetectorSettings(
     window=1, features=("values",), head=KIND, smoothing_span=1, mean_rate=0.0, scale_rate=0.0
 )

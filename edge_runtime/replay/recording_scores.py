@@ -114,7 +114,7 @@ class RecordingScores:
     table : Table
     request : ScoreRequest
     tell : callable
-        Told, once each, what is wrong with the readings.
+        Called with a message, once per kind of problem with the readings.
 
     Raises
     ------

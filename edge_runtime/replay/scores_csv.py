@@ -30,7 +30,7 @@ def score_recording(
     recording, output : str
         Files; ``-`` is standard input or output, as CSV. See `edge_runtime.tables.open_table`.
     tell : callable
-        Told, once each, what is wrong with the readings.
+        Called with a message, once per kind of problem with the readings.
 
     Raises
     ------

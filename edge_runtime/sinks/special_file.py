@@ -11,7 +11,7 @@ from edge_runtime.sinks.rotated_file import write_all
 
 
 def is_special(path: Path) -> bool:
-    """Return whether a path leads to something that is no regular file."""
+    """Return whether a path leads to something other than a regular file."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -21,7 +21,7 @@ def is_special(path: Path) -> bool:
 class SpecialFile:
     """Appends whole lines to a FIFO or a device.
 
-    It is opened with the first line, so in the sink's own thread: a FIFO that nobody reads makes that wait, and nothing
+    It is opened with the first line, in the sink's own thread: a FIFO without a reader makes that wait, and nothing
     else. Where the reader goes, the next line opens it again.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Lines of CSV whose columns nobody has named beforehand."""
+"""Lines of CSV whose columns have no names in advance."""
 
 from __future__ import annotations
 

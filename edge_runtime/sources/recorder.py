@@ -100,7 +100,7 @@ def _write(source: Source, names: Sequence[str], file: IO[str], duration_s: floa
 
 
 def _cell(value: float) -> str:
-    # A device may go while it is recorded, and take its sensor along.
+    # A device may disappear during the recording, with its sensor.
     return "" if math.isnan(value) else f"{value:.9g}"
 
 

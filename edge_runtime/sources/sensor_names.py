@@ -1,4 +1,4 @@
-"""The sensors of a source that nobody has named: found in its first reading."""
+"""The sensors of a source without given names, taken from its first reading."""
 
 from __future__ import annotations
 

@@ -46,8 +46,9 @@ class Source(Protocol):
 def mapping_decoder(sensors: Sequence[str]) -> Callable[[Any], tuple[float, list[float]] | None]:
     """Return a function that turns an object into (time, values), or into None if it is not a reading.
 
-    A reading is a mapping by sensor name, perhaps with a time under one of the usual names, or a sequence in
-    the model's order. What is no number becomes NaN. `SensorNames` that are empty are taken from the first reading.
+    A reading is a mapping by sensor name, optionally with a time under one of the usual names, or a sequence in
+    the model's order. Values that are not numbers become NaN. Empty `SensorNames` are filled
+    from the first reading.
 
     Examples
     --------

@@ -75,8 +75,8 @@ class CsvLines:
         except ValueError:
             return self._one_by_one(lines)
         # A quote left open swallows the lines after it, and a line with more or fewer cells has them displaced.
-        width = len(self._names) - 1
-        if len(values) != len(lines) or any(line.count(self._separator) != width for line in lines):
+        width, separator = len(self._names) - 1, self._separator
+        if len(values) != len(lines) or {line.count(separator) for line in lines} != {width}:
             return self._one_by_one(lines)
         return Cells(values, self._all_texts(lines))
 
@@ -85,7 +85,8 @@ class CsvLines:
             return ()
         last = max(self._texts)
         # csv.reader on every line would take three times as long as the numbers do; it is for quotes only.
-        rows = [self._form.split(line) if '"' in line else line.split(self._separator, last + 1) for line in lines]
+        separator, split = self._separator, self._form.split
+        rows = [split(line) if '"' in line else line.split(separator, last + 1) for line in lines]
         return tuple([cells[column] for cells in rows] for column in self._texts)
 
     def _one_by_one(self, lines: list[str]) -> Cells:

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from edge_runtime.arrays import IntArray
 from edge_runtime.common.size_limits import limit, raised_by
 from edge_runtime.errors import RecordingError
 from edge_runtime.tables.csv_format import CsvFormat, sniff_csv
@@ -95,26 +96,25 @@ class CsvTable(Table):
                 row += len(block.values)
             self._drop_lines(row)
         lines_of = CsvLines(self.format, names, texts)
-        while numbered := self._next_lines():
-            numbers, lines = zip(*numbered, strict=True)
-            block = self._block(lines_of.read(list(lines)), numbers, row, names)
+        while (found := self._next_lines())[1]:
+            numbers, lines = found
+            block = self._block(lines_of.read(lines), numbers, row, names)
             yield block
             row += len(block.values)
 
-    def _block(self, cells: Cells, numbers: tuple[int, ...], row: int, names: Sequence[str]) -> Block:
-        lost = set(cells.lost)
-        self._remember([number for line, number in enumerate(numbers) if line not in lost], row)
+    def _block(self, cells: Cells, numbers: IntArray, row: int, names: Sequence[str]) -> Block:
         complaint = ""
         if cells.complaint is not None:
             line, wrong = cells.complaint
             complaint = f"{self.name}, line {numbers[line]}: {wrong}"
             if row == 0:
                 self._check_numbers(cells, names, complaint)
-        return Block(cells.values, cells.texts, len(lost), complaint)
+        self._remember(np.delete(numbers, cells.lost) if cells.lost else numbers, row)
+        return Block(cells.values, cells.texts, len(cells.lost), complaint)
 
-    def _remember(self, numbers: list[int], row: int) -> None:
+    def _remember(self, numbers: IntArray, row: int) -> None:
         """Remember the lines that rows stand on, where these are not one after the other."""
-        shifts = np.array(numbers, np.int64) - np.arange(row, row + len(numbers))
+        shifts = numbers - np.arange(row, row + len(numbers))
         for place in np.flatnonzero(np.diff(shifts, prepend=self._shifts[-1][1])).tolist():
             self._shifts.append((row + place, int(shifts[place])))
 
@@ -136,19 +136,20 @@ class CsvTable(Table):
         while dropped < count:
             dropped += len(self._read_lines(min(_BLOCK_LINES, count - dropped)))
 
-    def _next_lines(self) -> list[tuple[int, str]]:
-        """Return the lines of the next block that are not blank, and their numbers; empty only at the end."""
-        lines, self._head = self._head, []
+    def _next_lines(self) -> tuple[IntArray, list[str]]:
+        """Return the lines of the next block that are not blank, and their numbers; none only at the end."""
+        found, self._head = self._head, []
         while True:
-            more = self._read_lines(_BLOCK_LINES - len(lines))
-            found = lines + more
-            numbered = [
-                (number, line.rstrip("\r\n")) for number, line in enumerate(found, self._next_number) if line.strip()
-            ]
+            more = self._read_lines(_BLOCK_LINES - len(found))
+            found += more
+            numbers = np.arange(self._next_number, self._next_number + len(found))
             self._next_number += len(found)
-            if numbered or not more:
-                return numbered
-            lines = []
+            lines = [line.rstrip("\r\n") for line in found if not line.isspace()]
+            if len(lines) < len(found):
+                numbers = numbers[[not line.isspace() for line in found]]
+            if lines or not more:
+                return numbers, lines
+            found = []
 
     def _read_lines(self, count: int) -> list[str]:
         lines: list[str] = []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 
 from edge_runtime.tables.csv_format import CsvFormat
 from edge_runtime.tables.csv_lines import NO_VALUE
@@ -17,6 +17,8 @@ _BLOCK_ROWS = 65_536
 
 def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Iterator[Block]:
     """Yield blocks of a file's rows, up to the first block with a line that is not plain: `CsvLines` reads that one."""
+    import polars as pl
+
     try:
         for batch in _scan(path, form, names, texts).collect_batches(chunk_size=_BLOCK_ROWS, maintain_order=True):
             # polars fills short and blank lines with nulls, so the last column shows whether a line was complete.
@@ -28,7 +30,9 @@ def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequen
         return
 
 
-def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> pl.LazyFrame:
+def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Any:
+    import polars as pl
+
     header = form.header.names
     wanted = dict.fromkeys([*names, *texts, header[-1]])
     return pl.scan_csv(

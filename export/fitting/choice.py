@@ -83,7 +83,7 @@ class Tried:
 
 
 def spans_for(windows: int) -> tuple[int, ...]:
-    """Return the smoothing spans to try on so many normal windows.
+    """Return the smoothing spans to try, given the number of normal windows.
 
     >>> spans_for(500), spans_for(5)
     ((1, 5, 10, 30), (1,))

@@ -34,8 +34,8 @@ _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
 # The mean follows a drift within a hundred readings. The limit is fitted without it, so it errs on the quiet side.
 _MEAN_RATE = 0.01
-# The scale only widens, so the limit holds. Faults of one sensor among many are small in that sensor and last: at 1e-3
-# they would become normal before they end (TEP).
+# The scale only widens. Faults of one sensor among many are small in that sensor and last: at 1e-3 they would become
+# normal before they end (TEP).
 _SCALE_RATE, _SCALE_RATE_OF_ONE = 1e-4, 1e-3
 
 
@@ -106,10 +106,8 @@ class Fitting:
             for one in self._try(outputs, candidate, spans)
         ]
         chosen = best(tried)
-        rates = (
-            _mean_rate(wish, chosen.candidate, modes, is_series=self.is_series),
-            _scale_rate(wish, self.spec.preprocessing.sensors, is_series=self.is_series),
-        )
+        follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
+        rates = _rates(wish, self.spec.preprocessing.sensors, follows=follows)
         return self._fit(outputs, chosen, rates, tried)
 
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
@@ -176,19 +174,17 @@ def _left_out(
     ]
 
 
-def _mean_rate(wish: Scoring, candidate: Candidate, modes: int, *, is_series: bool) -> float:
-    """Return the rate of mean tracking: machines drift, but the mean must not follow a change of modes."""
-    if wish.mean_rate >= 0:
-        return wish.mean_rate
-    return _MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0
+def _rates(wish: Scoring, sensors: int, *, follows: bool) -> tuple[float, float]:
+    """Return the rates of mean and scale tracking.
 
-
-def _scale_rate(wish: Scoring, sensors: int, *, is_series: bool) -> float:
-    if wish.scale_rate >= 0:
-        return wish.scale_rate
-    if not is_series:
-        return 0.0
-    return _SCALE_RATE_OF_ONE if sensors == 1 else _SCALE_RATE
+    Machines drift, but the mean must not follow a change of modes. Nor may the scale: while the machine stays in one
+    mode, it would draw the readings away from that mode, towards the middle of all.
+    """
+    mean_rate, scale_rate = (_MEAN_RATE, _SCALE_RATE if sensors > 1 else _SCALE_RATE_OF_ONE) if follows else (0.0, 0.0)
+    return (
+        wish.mean_rate if wish.mean_rate >= 0 else mean_rate,
+        wish.scale_rate if wish.scale_rate >= 0 else scale_rate,
+    )
 
 
 def _by_detection(tried: list[Tried]) -> tuple[HeadTried, ...]:

@@ -11,20 +11,24 @@ from saelite.plain import plain
 
 
 @click.command()
-@click.option("--source", default="host", show_default=True, metavar="SPEC", help="Where readings come from: -, "
+@click.option("--source", default="host", show_default=True, metavar="SPEC", help="Source of the readings: -, "
               "csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.")  # fmt: skip
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV to write; .gz compresses it.")
-@click.option("--sensors", type=NamesType(), default=(), help="Sensors to record; names for values that come without.  "
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="CSV file to write; .gz compresses it."
+)
+@click.option("--sensors", type=NamesType(), default=(), help="Sensors to record; also names values that have none.  "
               "[default: those of the first reading]")  # fmt: skip
-@click.option("--duration", type=DurationType(), help="How long, such as 90s, 25m, 2h.  [default: until Ctrl-C]")
+@click.option(
+    "--duration", type=DurationType(), help="Length of the recording, such as 90s, 25m, 2h.  [default: until Ctrl-C]"
+)
 def record(source: str, output: Path, sensors: tuple[str, ...], duration: float | None) -> None:
-    """Record readings from any source that `saelite run` watches.
+    """Record readings from any source of `saelite run`.
 
-    Rows are on the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
-    its arrival. docs/running.md describes sources.
+    Rows reach the disk within a second; Ctrl-C ends the recording and keeps it. A reading without a time gets that of
+    its arrival. docs/how-to/running.md describes sources.
 
     \b
-    Examples: watch this machine for 25 minutes of normal work; record a topic
+    Examples: record 25 minutes of this machine's normal work; record a topic
       saelite record --source host --duration 25m -o normal.csv
       saelite record --source 'mqtt://broker/plant/pump' --duration 1d -o normal.csv.gz
     """

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 @rows_option("Readings to report on; earlier ones fill the first window.")
 @label_option
 @on_missing_option
-@only_when_option("Score only rows in which this holds; the others are no alarm either.  [default: as trained]")
+@only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
 @with_alarm
 @click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
-              help="Run folder of the model: adds how it was trained, how fast it is and how large.")  # fmt: skip
+              help="Run folder of the model; adds training curves, speed and size to the report.")  # fmt: skip
 @with_opening
 def report(
     model: Path,

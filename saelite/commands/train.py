@@ -31,12 +31,12 @@ _REPAIRS = {"hold": "last value repeated", "interpolate": "drawn on a line"}
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "settings")
-@click.option("--resume", is_flag=True, help="Go on with a training that was killed; repeat its other options.")
+@click.option("--resume", is_flag=True, help="Continue a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="HTML", help="Write a report of the training.")
-@click.option("--name", metavar="NAME", help="Name of the model.  [default: by file and folder]")
-@click.option("--overwrite", is_flag=True, help="Replace a run folder that is there already.")
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: from file and folder]")
+@click.option("--overwrite", is_flag=True, help="Replace an existing run folder.")
 def train(
     recording: Path,
     output: Path,

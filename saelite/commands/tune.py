@@ -25,8 +25,8 @@ _SHOWN = 10
 @click.command()
 @click.argument("recording", type=click.Path(path_type=Path))
 @click.option("--storage", type=click.Path(path_type=Path), default="tuning.sqlite", show_default=True,
-              help="File that keeps the trials; a search goes on where it stopped.")  # fmt: skip
-@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Number of trials in all.")
+              help="File that stores the trials; an interrupted search resumes from it.")  # fmt: skip
+@click.option("--trials", default=30, show_default=True, type=click.IntRange(1), help="Total number of trials.")
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "settings", without=searched())
 def tune(recording: Path, storage: Path, trials: int, selection: Selection, settings: DetectorSettings) -> None:

@@ -203,7 +203,7 @@ def test_a_machine_of_several_modes_is_offered_modes_and_its_mean_is_not_followe
     fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     found = {one.name.partition(",")[0]: one.detection for one in reversed(fitted.tried)}
     assert found["modes"] > found["inputs"]
-    assert fitted.scoring.mean_rate == 0.0
+    assert (fitted.scoring.mean_rate, fitted.scoring.scale_rate) == (0.0, 0.0)
     assert len(fitted.attribution.mean) == (len(fitted.head.centers) if fitted.scoring.head == "modes" else 1)
 
 

@@ -122,6 +122,28 @@ def test_the_whole_loop_in_memory(tmp_path):
     assert read_run_folder(folder).name == again.manifest.name == "pump"
 
 
+def test_recording_scored_from_python_is_what_the_command_writes(saelite, model_path, tmp_path):
+    import saelite as front
+
+    rows = pump_rows(300, seed=5)
+    rows[100:120, 1] += 100_000
+    times, label = np.arange(300) + (np.arange(300) >= 200) * 1000, (np.arange(300) // 10 == 10).astype(int)
+    path = write_csv(tmp_path / "log.csv", rows, time=times, anomaly=label)
+    done = saelite("score", model_path, path, "--rows", "50:", "--explain", "-o", "scores.csv")
+    table = pl.read_csv(tmp_path / "scores.csv")
+    detector = front.Detector.load(model_path)
+    frame = pl.DataFrame({"time": times, **dict(zip(SENSORS, rows.T, strict=True)), "anomaly": label})
+    for recording in (path, frame):
+        scored = front.score(detector, recording, rows="50:", explain=True)
+        assert str(scored) == done.stdout.strip()
+        assert scored.rows.tolist() == table["row"].to_list()
+        assert scored.anomalies.tolist() == [bool(one) for one in table["anomaly"]]
+        assert scored.alarms.tolist() == [bool(one) for one in table["alarm"]]
+        np.testing.assert_allclose(scored.scores, table["score"].to_numpy(), rtol=1e-4)
+        np.testing.assert_allclose(scored.contributions[:, 1], table["contribution_pressure"].to_numpy(), rtol=1e-3)
+        assert (len(scored), scored.labels.sum(), len(scored.events)) == (248, 10, 2)
+
+
 def test_untrained_run_can_be_saved(tmp_path):
     run = saelite.train(pump_rows(300), epochs=0)
     assert "not trained" in str(run)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
-from edge_runtime.errors import RecordingError
+from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.tables.row_range import RowRange
 from edge_runtime.tables.table import TIME_NAMES, Block, Header, Table
 
 _BLOCK_ROWS = 65_536
@@ -96,6 +97,24 @@ class ColumnTable(Table):
             raise RecordingError(
                 f"{self.name}, column {name!r}: expected numbers. Received: {error}. Leave the column out (exclude)."
             ) from error
+
+
+def rows_of(rows: RowRange, table: Table) -> slice:
+    """Return a part as rows of an open table.
+
+    Raises
+    ------
+    UsageError
+        If it is in time, and the table in memory.
+    """
+    if not isinstance(table, ColumnTable):
+        return rows.rows(table.name)
+    bounds = []
+    for bound in (rows.start, rows.stop):
+        if bound is not None and bound.kind not in ("row", "share"):
+            raise UsageError("rows: expected rows (0:400) or per cent (25%:75%) of a frame. Cut it by time yourself.")
+        bounds.append(bound and int(bound.value if bound.kind == "row" else round(bound.value * table.rows)))
+    return slice(*bounds)
 
 
 def _of_frame(frame: Frame) -> dict[str, Column]:

@@ -39,7 +39,7 @@ class Findings:
     drift: dict[str, float]
 
     def lines(self, settings: DetectorSettings) -> list[str]:
-        """Return what to tell people, one line per kind."""
+        """Return one line of text per kind of finding."""
         found = (
             (settings.constant_policy, "constant", self.constant, ""),
             (settings.duplicate_policy, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),

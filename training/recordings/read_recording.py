@@ -13,13 +13,13 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.counted import counted
-from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.errors import RecordingError
 from edge_runtime.signal.only_when import condition_of
 from edge_runtime.tables.array_table import ArrayTable
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.row_range import RowRange
 from edge_runtime.tables.table import Table
-from training.recordings.column_table import ColumnTable, InMemory
+from training.recordings.column_table import ColumnTable, InMemory, rows_of
 from training.recordings.part import FilePart
 from training.recordings.recording import Columns, Recording, choose_sensors
 from training.recordings.store import RowStore, blocks_of
@@ -68,7 +68,7 @@ def read_recording(
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
             condition = condition_of(only_when, sensors)
-            wanted = rows if isinstance(rows, slice) else _wanted(rows, table)
+            wanted = rows if isinstance(rows, slice) else rows_of(rows, table)
             mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
             label = columns.label or table.header.label_column
             part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
@@ -83,17 +83,6 @@ def _opened_later(source: str | Path | InMemory) -> list[Callable[[], Table]]:
     if isinstance(source, (str, Path)):
         return [partial(open_table, file) for file in recording_files(Path(source))]
     return [partial(ColumnTable, source)]
-
-
-def _wanted(rows: RowRange, table: Table) -> slice:
-    if not isinstance(table, ColumnTable):
-        return rows.rows(table.name)
-    bounds = []
-    for bound in (rows.start, rows.stop):
-        if bound is not None and bound.kind not in ("row", "share"):
-            raise UsageError("rows: expected rows (0:400) or per cent (25%:75%) of a frame. Cut it by time yourself.")
-        bounds.append(bound and int(bound.value if bound.kind == "row" else round(bound.value * table.rows)))
-    return slice(*bounds)
 
 
 def recording_files(path: Path) -> list[Path]:

@@ -86,7 +86,7 @@ def test_each_policy_does_what_it_says_with_missing_values(n_bad):
     times, left = np.arange(40.0), [*range(20), *range(20 + n_bad, 40)]
     numbers, _, starts, _, counters = take_in(times, values)
     assert (numbers, counters.skipped) == (left, n_bad)
-    # Readings left out are missing time like any other.
+    # Readings left out are a gap in time like any other.
     assert starts == ([0] if n_bad < 5 else [0, 20 + n_bad])
     for policy, value in (("hold", 19.0), ("interpolate", 20.0)):
         numbers, kept, _, _, counters = take_in(times, values, policy=policy)

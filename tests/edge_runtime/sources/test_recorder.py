@@ -86,15 +86,19 @@ def test_topic_is_recorded_until_ctrl_c(tmp_path):
             "m.csv",
         ]
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            assert b"is heard" in process.stderr.readline()
-            for second in range(3):
-                message = json.dumps({"time": second, "flow": second / 2})
-                subprocess.run(["mosquitto_pub", "-p", str(port), "-t", "plant", "-q", "1", "-m", message], check=True)
-            part = tmp_path / "m.csv.part"
-            until(lambda: part.exists() and part.read_text().count("\n") == 4)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(PATIENCE_S) == 0
-            assert process.stdout.read() == b"3 readings in m.csv\n"
+            try:
+                # It says so once it is subscribed: what is published before is nobody's.
+                assert f"127.0.0.1:{port}/plant".encode() in process.stderr.readline()
+                for second in range(3):
+                    text = json.dumps({"time": second, "flow": second / 2})
+                    subprocess.run(["mosquitto_pub", "-p", str(port), "-t", "plant", "-q", "1", "-m", text], check=True)
+                part = tmp_path / "m.csv.part"
+                until(lambda: part.exists() and part.read_text().count("\n") == 4)
+                process.send_signal(signal.SIGINT)
+                assert process.wait(PATIENCE_S) == 0
+                assert process.stdout.read() == b"3 readings in m.csv\n"
+            finally:
+                process.kill()
     recording = read_recording(tmp_path / "m.csv")
     assert (recording.sensors, recording.values.ravel().tolist()) == (("flow",), [0.0, 0.5, 1.0])
 
