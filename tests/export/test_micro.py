@@ -78,7 +78,7 @@ def drifting_windows():
     """Return windows of a pump that wanders off far beyond the ceiling and comes back, with a fault on the way."""
     rows = pump_rows(3000, seed=4, jumps=False).astype(np.float64)
     rows += rows.std(axis=0) * np.interp(np.arange(3000), [0, 200, 2000, 3000], [0, 0, 6, 0])[:, None]
-    rows[900:930, 0] += 80
+    rows[900:930] += 15 * pump_rows(3000, seed=4, jumps=False).std(axis=0) * [1, -1, 1, -1]
     return np.ascontiguousarray(sliding_windows(rows.astype(np.float32), 3))
 
 
