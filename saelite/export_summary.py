@@ -68,6 +68,7 @@ def parity_table(rebuilt: Parity, parity: Parity, scheme: str) -> str:
         ("ROC-AUC on synthetic faults", parity.roc_auc_full, parity.roc_auc),
         ("ROC-AUC on labelled windows", parity.labelled_roc_auc_full, parity.labelled_roc_auc),
     ):
-        if full is not None:
+        # A file made by someone else may hold one without the other.
+        if full is not None and own is not None:
             rows.append((title, f"{full:.4f}", f"{own:.4f}"))
     return table(rows, header=True)

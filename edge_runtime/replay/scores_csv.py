@@ -55,8 +55,9 @@ def score_recording(
 def _write(file: IO[str], block: ScoredRows) -> None:
     numbers, results = block.numbers.tolist(), block.results
     times = _cells(block.time_texts) if block.time_texts else [""] * len(numbers)
-    # No sensors where contributions were not asked for.
-    blame = ["".join(f",{value:.4g}" for value in row) for row in results.contributions.tolist()]
+    blame = [""] * len(numbers)
+    if results.contributions.shape[1]:
+        blame = ["".join(f",{value:.4g}" for value in row) for row in results.contributions.tolist()]
     said = (results.scores.tolist(), results.anomalies.tolist(), results.alarms.tolist())
     # One text for the whole block: a csv.writer would take as long as reading and scoring together.
     file.write(

@@ -38,7 +38,7 @@ class Stretch(NamedTuple):
 
 
 class Off(NamedTuple):
-    """The machine goes off, or is still off, at this time."""
+    """The machine goes off at this time."""
 
     time_s: float
 
@@ -83,7 +83,7 @@ class Intake:
         self._condition, self._counters = condition, counters
         self.clock = Clock(counters, notices, live=live)
         self.repair = Repair(on_missing, sensors, counters, notices, place)
-        self._notices, self._read, self._last = notices, 0, _NOWHERE
+        self._notices, self._read, self._last, self._is_on = notices, 0, _NOWHERE, True
 
     def push(self, readings: Readings) -> list[Stretch | Off]:
         """Return the stretches that are ready, in order, and the moments between them when the machine is off."""
@@ -124,9 +124,11 @@ class Intake:
         self._counters.off += len(rows.numbers)
         self.restart()
         self.repair.see(rows.values)
-        return [Off(float(rows.times[0]))]
+        was_on, self._is_on = self._is_on, False
+        return [Off(float(rows.times[0]))] if was_on else []
 
     def _working(self, rows: Rows) -> list[Stretch | Off]:
+        self._is_on = True
         rows = self.repair.push(rows)
         if not len(rows.numbers):
             return []

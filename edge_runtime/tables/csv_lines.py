@@ -12,6 +12,7 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.tables.csv_format import CsvFormat
 
 NO_VALUE = frozenset({"", "na", "n/a", "nan", "null", "none", "-"})
+_NO_VALUES = sorted({word for one in NO_VALUE for word in (one, one.upper(), one.capitalize())})
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class CsvLines:
     form : CsvFormat
     numbers, texts : sequence of str
         Columns to read as numbers, and as they are.
+    fast : bool
+        Whether to let polars read, which must be installed.
 
     Examples
     --------
@@ -58,14 +61,23 @@ class CsvLines:
     (1, "column 'flow': expected a number. Received: 'wet'")
     """
 
-    def __init__(self, form: CsvFormat, numbers: Sequence[str], texts: Sequence[str] = ()) -> None:
+    def __init__(
+        self, form: CsvFormat, numbers: Sequence[str], texts: Sequence[str] = (), *, fast: bool = False
+    ) -> None:
         names = form.header.names
+        self._fast = fast
         self._form, self._separator, self._names = form, form.separator, names
         self._numbers = [names.index(name) for name in numbers]
         self._texts = [names.index(name) for name in texts]
 
     def read(self, lines: list[str]) -> Cells:
         """Return what stands in some lines, at least one, none of them blank."""
+        if self._fast:
+            from edge_runtime.tables.fast_csv import fast_cells
+
+            found = fast_cells(lines, self._form, self._numbers, self._texts, _NO_VALUES)
+            if found is not None:
+                return Cells(*found)
         # Of a comma beside another separator nothing but a decimal comma can be meant.
         plain = lines if self._separator == "," else [line.replace(",", ".") for line in lines]
         try:

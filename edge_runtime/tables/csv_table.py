@@ -24,13 +24,13 @@ from edge_runtime.tables.csv_format import CsvFormat, sniff_csv
 from edge_runtime.tables.csv_lines import Cells, CsvLines
 from edge_runtime.tables.table import Block, Table
 
-_BLOCK_LINES = 8192
+_BLOCK_LINES, _LARGE_BLOCK_LINES = 8192, 16_384
 _SNIFF_LINES = 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _LINE_LIMIT, _UNPACKING_LIMIT = "SAELITE_MAX_LINE_KB", "SAELITE_MAX_UNPACKING"
 _ALWAYS_UNPACKED = 100_000_000
 _LINES_AT_ONCE = 64
-_LARGE_FILE_BYTES = 4_000_000
+_LARGE_FILE_BYTES = 32_000_000
 
 
 class CsvTable(Table):
@@ -84,18 +84,12 @@ class CsvTable(Table):
     def blocks(self, names: Sequence[str], texts: Sequence[str] = ()) -> Iterator[Block]:
         """Yield the rows of some number columns, and of some text columns beside them.
 
-        A large file is read by polars where that is installed, up to the first line that is not plain.
+        A large file is read by polars where that is installed.
         """
         self.columns([*names, *texts])
-        row = 0
-        if self._is_large_file and importlib.util.find_spec("polars"):
-            from edge_runtime.tables.fast_csv import fast_blocks
-
-            for block in fast_blocks(Path(self.name), self.format, names, texts):
-                yield block
-                row += len(block.values)
-            self._drop_lines(row)
-        lines_of = CsvLines(self.format, names, texts)
+        row, is_fast = 0, self._is_large_file and importlib.util.find_spec("polars") is not None
+        self._block_lines = _LARGE_BLOCK_LINES if is_fast else _BLOCK_LINES
+        lines_of = CsvLines(self.format, names, texts, fast=is_fast)
         while (found := self._next_lines())[1]:
             numbers, lines = found
             block = self._block(lines_of.read(lines), numbers, row, names)
@@ -128,19 +122,11 @@ class CsvTable(Table):
     def _is_large_file(self) -> bool:
         return self._is_plain_file and Path(self.name).stat().st_size >= _LARGE_FILE_BYTES
 
-    def _drop_lines(self, count: int) -> None:
-        """Pass over lines that were read by other means."""
-        self._next_number += count
-        dropped = len(self._head[:count])
-        self._head = self._head[count:]
-        while dropped < count:
-            dropped += len(self._read_lines(min(_BLOCK_LINES, count - dropped)))
-
     def _next_lines(self) -> tuple[IntArray, list[str]]:
         """Return the lines of the next block that are not blank, and their numbers; none only at the end."""
         found, self._head = self._head, []
         while True:
-            more = self._read_lines(_BLOCK_LINES - len(found))
+            more = self._read_lines(self._block_lines - len(found))
             found += more
             numbers = np.arange(self._next_number, self._next_number + len(found))
             self._next_number += len(found)

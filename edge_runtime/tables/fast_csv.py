@@ -1,45 +1,43 @@
-"""Plain CSV files read by polars, where it is installed: ten times as fast as line by line."""
+"""Lines of CSV read by polars, where it is installed: several times as fast as by numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.tables.csv_format import CsvFormat
-from edge_runtime.tables.csv_lines import NO_VALUE
-from edge_runtime.tables.table import Block
-
-_BLOCK_ROWS = 65_536
 
 
-def fast_blocks(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Iterator[Block]:
-    """Yield blocks of a file's rows, up to the first block with a line that is not plain: `CsvLines` reads that one."""
+def fast_cells(
+    lines: Sequence[str], form: CsvFormat, numbers: Sequence[int], texts: Sequence[int], no_value: Sequence[str]
+) -> tuple[FloatArray, tuple[list[str], ...]] | None:
+    """Return the number columns and the text columns of some lines; None if a line is not plain.
+
+    Parameters
+    ----------
+    numbers, texts : sequence of int
+        Positions of columns.
+    no_value : sequence of str
+        Cells that are empty.
+    """
     import polars as pl
 
+    width = len(form.header.names)
     try:
-        for batch in _scan(path, form, names, texts).collect_batches(chunk_size=_BLOCK_ROWS, maintain_order=True):
-            # polars fills short and blank lines with nulls, so the last column shows whether a line was complete.
-            if batch[form.header.names[-1]].has_nulls():
-                return
-            words = tuple(batch[name].cast(pl.String).fill_null("").to_list() for name in texts)
-            yield Block(np.asarray(batch.select(names).to_numpy(), np.float64), words)
+        frame = pl.read_csv(
+            "\n".join(lines).encode(),
+            has_header=False,
+            separator=form.separator,
+            decimal_comma=form.decimal_comma,
+            schema={str(column): pl.Float64 if column in numbers else pl.String for column in range(width)},
+            null_values=list(no_value),
+        )
     except pl.exceptions.PolarsError:
-        return
-
-
-def _scan(path: Path, form: CsvFormat, names: Sequence[str], texts: Sequence[str]) -> Any:
-    import polars as pl
-
-    header = form.header.names
-    wanted = dict.fromkeys([*names, *texts, header[-1]])
-    return pl.scan_csv(
-        path,
-        separator=form.separator,
-        decimal_comma=form.decimal_comma,
-        schema={name: pl.Float64 if name in names else pl.String for name in header},
-        null_values=sorted({word for one in NO_VALUE for word in (one, one.upper(), one.capitalize())}),
-        low_memory=True,
-    ).select(list(wanted))
+        return None
+    # A quote left open swallows lines, and a short line has nulls at its end.
+    if len(frame) != len(lines) or frame[str(width - 1)].has_nulls():
+        return None
+    values = np.asarray(frame.select([str(column) for column in numbers]).to_numpy(), np.float64)
+    return values, tuple(frame[str(column)].fill_null("").to_list() for column in texts)

@@ -57,12 +57,15 @@ class Calendar:
     def steps_back(self) -> int:
         """How often the clock goes back."""
         fast = sum(place <= self.week // 2 + self._weeks_fast * self.week for place in self.set_right)
-        return fast + (self.seconds > self.autumn)
+        # A clock that loses time falls a little behind while it repeats the second.
+        leap = self.seconds > self.leap >= self.week // 2 + self._weeks_fast * self.week
+        return fast + leap + (self.seconds > self.autumn)
 
     @property
     def steps_on(self) -> int:
         """How often it leaves time out."""
-        return len(self.set_right) + (self.seconds > self.spring) + (self.seconds > self.autumn) - self.steps_back
+        slow = sum(place > self.week // 2 + self._weeks_fast * self.week for place in self.set_right)
+        return slow + (self.seconds > self.spring)
 
     @property
     def faults(self) -> list[int]:

@@ -10,6 +10,7 @@ from tflite_graphs import GraphBuilder
 
 from export.export_run import ExportSettings, export_run
 from export.inspection import inspect_flatbuffer
+from saelite.export_summary import parity_table
 
 
 def test_multiplications_and_scales_are_those_of_the_layers(exported):
@@ -26,6 +27,13 @@ def test_multiplications_and_scales_are_those_of_the_layers(exported):
 def test_channel_scales_are_told_from_tensor_scales(trained):
     found = inspect_flatbuffer(export_run(trained.folder, ExportSettings(target="litert")).flatbuffer)
     assert "channel" in {tensor.granularity for tensor in found.tensors}
+
+
+def test_figure_for_one_side_alone_is_left_out(exported):
+    manifest = exported.manifest
+    both, one = (manifest.parity._replace(roc_auc_full=0.75, roc_auc=value) for value in (0.5, None))
+    assert "0.7500" in parity_table(manifest.parity_float32, both, "int8")
+    assert "0.7500" not in parity_table(manifest.parity_float32, one, "int8")
 
 
 def test_scales_without_zero_points_are_shown():

@@ -130,8 +130,8 @@ def test_places_go_on_over_blocks(tmp_path):
 @pytest.mark.parametrize("spoilt", [None, 1500, 10])
 @pytest.mark.parametrize("bad", ["", "1,2", "1,2,wet", "1,2,"])
 def test_large_files_are_read_the_same_by_polars_and_line_by_line(tmp_path, monkeypatch, spoilt, bad):
-    fast_csv = pytest.importorskip("edge_runtime.tables.fast_csv")
-    monkeypatch.setattr(fast_csv, "_BLOCK_ROWS", 500)
+    pytest.importorskip("polars")
+    monkeypatch.setattr(csv_table, "_LARGE_BLOCK_LINES", 500)
     path, rng = tmp_path / "r.csv", np.random.default_rng(0)
     lines = [f"{time},{one!r},{two!r}" for time, (one, two) in enumerate(rng.normal(size=(2500, 2)).tolist())]
     if spoilt is not None:
