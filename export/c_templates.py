@@ -97,9 +97,9 @@ DETECTOR_H = """\
 // Scaling, quantisation, scoring head and threshold of "{title}" in plain C. Written by saelite.
 //
 // For each reading: while @n@_is_on() says 0 there is no score and no alarm, and the window starts again after it.
-// For each window: @n@_shift() takes the drift of the mean off it; @n@_inputs() fills the graph's input; the
-// interpreter runs it; @n@_score() turns its outputs into a score (higher is more anomalous); @n@_smooth()
-// averages successive scores; @n@_is_anomaly() compares with the threshold; @n@_follow() moves the mean.
+// For each window: @n@_as_trained() brings it to the mean and scale of training; @n@_inputs() fills the graph's input;
+// the interpreter runs it; @n@_score() turns its outputs into a score (higher is more anomalous); @n@_smooth() averages
+// successive scores; @n@_is_anomaly() compares with the threshold; @n@_follow() moves mean and scale.
 #ifndef @N@_DETECTOR_H_
 #define @N@_DETECTOR_H_
 
@@ -124,6 +124,10 @@ extern "C" {{
 #define @N@_THRESHOLD {threshold}
 #define @N@_SMOOTHING {smoothing}
 #define @N@_MEAN_RATE {mean_rate}
+#define @N@_MEAN_CEILING {ceiling}  // in scales
+#define @N@_SCALE_RATE {scale_rate}
+#define @N@_VARIANCE_CLIP {clip}
+#define @N@_LARGEST_VARIANCE {largest_variance}
 
 // Sensors, in the order of a reading: {sensor_names}
 static const float @n@_center[{sensors}] = {{
@@ -132,12 +136,12 @@ static const float @n@_center[{sensors}] = {{
 static const float @n@_gain[{sensors}] = {{
 {gain}
 }};
-// Mean of each sensor in training, and how far from it @n@_follow() goes.
+// Mean and scale of each sensor in training, from which @n@_follow() goes.
 static const double @n@_mean_start[{sensors}] = {{
 {mean_start}
 }};
-static const double @n@_mean_ceiling[{sensors}] = {{
-{mean_ceiling}
+static const double @n@_scale_start[{sensors}] = {{
+{scale_start}
 }};
 static const float @n@_head_mean[{variables}] = {{
 {head_mean}
@@ -211,17 +215,39 @@ static inline double @n@_smooth(double level, float score) {{
 
 static inline int @n@_is_anomaly(double smoothed) {{ return (float)smoothed > @N@_THRESHOLD; }}
 
-// The window as it would have been without the drift of the mean, which starts as zeros.
-static inline void @n@_shift(const double *drift, const float *window, float *shifted) {{
-  for (int i = 0; i < @N@_WINDOW * @N@_SENSORS; ++i) shifted[i] = (float)(window[i] - drift[i % @N@_SENSORS]);
+// How far mean and scale have moved since training; starts as @n@_unmoved().
+typedef struct {{
+  double drift[@N@_SENSORS];     // mean minus its start
+  double variance[@N@_SENSORS];  // variance over its start
+}} @n@_moved;
+
+static inline @n@_moved @n@_unmoved(void) {{
+  @n@_moved moved;
+  for (int s = 0; s < @N@_SENSORS; ++s) moved.drift[s] = 0.0, moved.variance[s] = 1.0;
+  return moved;
 }}
 
-// After each window: moves the mean towards its last reading, as it was read, unless the window is an anomaly.
-static inline void @n@_follow(double *drift, const float *reading, int is_anomaly) {{
-  for (int s = 0; s < @N@_SENSORS && !is_anomaly; ++s) {{
+// The window as it would have been with the mean and scale of training.
+static inline void @n@_as_trained(const @n@_moved *moved, const float *window, float *as_trained) {{
+  for (int i = 0; i < @N@_WINDOW * @N@_SENSORS; ++i) {{
+    const int s = i % @N@_SENSORS;
+    const double apart = window[i] - @n@_mean_start[s] - moved->drift[s];
+    as_trained[i] = (float)(@n@_mean_start[s] + apart / sqrt(moved->variance[s]));
+  }}
+}}
+
+// After each window, with its last reading as it was read: widens the scale if the reading is far out, and moves the
+// mean towards it unless the window is an anomaly.
+static inline void @n@_follow(@n@_moved *moved, const float *reading, int is_anomaly) {{
+  for (int s = 0; s < @N@_SENSORS; ++s) {{
     if (!isfinite(reading[s])) continue;
-    const double moved = drift[s] + @N@_MEAN_RATE * (reading[s] - @n@_mean_start[s] - drift[s]);
-    drift[s] = fmin(fmax(moved, -@n@_mean_ceiling[s]), @n@_mean_ceiling[s]);
+    const double scale = @n@_scale_start[s], variance = moved->variance[s];
+    const double apart = reading[s] - @n@_mean_start[s] - moved->drift[s];
+    const double square = fmin(apart / scale * (apart / scale), @N@_VARIANCE_CLIP * variance);
+    const double widened = variance + @N@_SCALE_RATE * (square - variance);
+    moved->variance[s] = fmin(fmax(widened, 1.0), @N@_LARGEST_VARIANCE);
+    const double drifted = moved->drift[s] + (is_anomaly ? 0.0 : @N@_MEAN_RATE * apart);
+    moved->drift[s] = fmin(fmax(drifted, -@N@_MEAN_CEILING * scale), @N@_MEAN_CEILING * scale);
   }}
 }}
 

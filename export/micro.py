@@ -21,7 +21,7 @@ from edge_runtime.model_file.manifest import DetectorSpec, QuantizedTensor
 from edge_runtime.signal.features import rows_of, slope_weights
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
-from edge_runtime.streaming.adaptation.mean_tracking import CEILING
+from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
 from export import flatbuffer
 from export.c_templates import (
     DETECTOR_H,
@@ -86,7 +86,8 @@ def _detector_fields(model: ModelFile) -> dict[str, Any]:
         "input_zero_point": manifest.quantization.input_zero_point,
         "threshold": _float(manifest.threshold.value), "smoothing": _double(2 / (scoring.smoothing_span + 1)),
         "mean_rate": _double(scoring.mean_rate), "mean_start": _doubles(preprocessing.center),
-        "mean_ceiling": _doubles(CEILING * np.array(preprocessing.scale)),
+        "scale_rate": _double(scoring.scale_rate), "scale_start": _doubles(preprocessing.scale),
+        "ceiling": _double(CEILING), "clip": _double(CLIP), "largest_variance": _double(LARGEST_VARIANCE),
         "sensor_names": ", ".join(_comment(name) for name in manifest.spec.sensor_names),
         "center": _floats(preprocessing.center), "gain": _floats(gain(preprocessing.scale)),
         "head_mean": _floats(mean), "head_whitening": _floats(whitening.ravel()), "whitening_size": whitening.size,

@@ -38,7 +38,8 @@ def scoring_lines(manifest: Manifest) -> list[str]:
     scoring = manifest.spec.scoring
     smoothing = "no smoothing" if scoring.smoothing_span == 1 else f"smoothing span {scoring.smoothing_span}"
     mean = f", mean tracking at rate {scoring.mean_rate:g}" if scoring.mean_rate else ""
-    lines = [f"head {scoring.head}, {smoothing}{mean}"]
+    scale = f", scale tracking at rate {scoring.scale_rate:g}" if scoring.scale_rate else ""
+    lines = [f"head {scoring.head}, {smoothing}{mean}{scale}"]
     best: dict[str, float] = {}
     for one in manifest.tried:
         head = one.name.partition(",")[0]

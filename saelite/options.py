@@ -35,6 +35,9 @@ _ADAPTATION = (
     click.option("--mean-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
                  help="Fraction by which the input mean moves towards each quiet reading; 0 turns it off.  "
                  "[default: the model file's]"),
+    click.option("--scale-rate", type=click.FloatRange(0, 1, max_open=True), metavar="SHARE",
+                 help="Fraction by which each sensor's variance moves towards the square of each reading, never below "
+                 "training's; 0 turns it off.  [default: the model file's]"),
     click.option("--mean-ceiling", default=3.0, show_default=True, metavar="SCALES",
                  help="Maximum distance of the mean from the training mean."),
     click.option("--adapt", type=click.Choice(["spot", "dspot"]),
@@ -55,14 +58,19 @@ def alarm_settings(
 
 
 def adaptation_settings(
-    adapt: str | None, target_far: float, mean_rate: float | None, mean_ceiling: float
+    adapt: str | None,
+    target_far: float,
+    mean_rate: float | None,
+    scale_rate: float | None,
+    mean_ceiling: float,
 ) -> AdaptationSettings:
     """Return what the adaptation options say."""
     from edge_runtime.streaming.adaptation.spot import SpotSettings
     from edge_runtime.streaming.judging import AdaptationSettings
 
     depth = {"spot": 0, "dspot": 100}
-    return AdaptationSettings(mean_rate, mean_ceiling, SpotSettings(target_far, depth[adapt]) if adapt else None)
+    spot = SpotSettings(target_far, depth[adapt]) if adapt else None
+    return AdaptationSettings(mean_rate, scale_rate, mean_ceiling, spot)
 
 
 with_alarm = gathered("alarm", alarm_settings, _ALARM)

@@ -117,12 +117,9 @@ def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
 
 
 def _asked(settings: DetectorSettings) -> Scoring:
-    span, rate = settings.smoothing_span, settings.mean_rate
-    return Scoring(
-        settings.head,
-        CHOSEN_ON_EXPORT.smoothing_span if span is None else span,
-        CHOSEN_ON_EXPORT.mean_rate if rate is None else rate,
-    )
+    said = {name: getattr(settings, name) for name in ("smoothing_span", "mean_rate", "scale_rate")}
+    said = {name: value for name, value in said.items() if value is not None}
+    return CHOSEN_ON_EXPORT._replace(head=settings.head, **said)
 
 
 def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:

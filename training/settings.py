@@ -139,6 +139,14 @@ class DetectorSettings:
         group=SCORE,
         metavar="SHARE",
     )
+    scale_rate: float | None = setting(
+        None,
+        "Fraction by which each sensor's variance moves towards the square of each reading on the device, never below "
+        "training's; 0 turns it off. [default: chosen on export]",
+        within=_SHARE,
+        group=SCORE,
+        metavar="SHARE",
+    )
     batch_size: int = setting(64, "Windows per training step.", within=Range(1), group=FIT)
     learning_rate: float = setting(4e-3, "Initial learning rate of Adam.", within=_POSITIVE, group=FIT)
     decay: bool = setting(

@@ -24,7 +24,7 @@ class Choice:
     features : tuple of str
     smoothing_span : int
         Windows.
-    mean_rate : float
+    mean_rate, scale_rate : float
     """
 
     recording: str
@@ -33,6 +33,7 @@ class Choice:
     features: tuple[str, ...]
     smoothing_span: int
     mean_rate: float
+    scale_rate: float
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,7 @@ def _choice(name: str, method: Method) -> Choice | None:
     if method.ready is None:
         return None
     preprocessing, scoring = method.ready.spec.preprocessing, method.ready.spec.scoring
-    return Choice(
-        name, scoring.head, preprocessing.window, preprocessing.features, scoring.smoothing_span, scoring.mean_rate
-    )
+    return Choice(name, scoring.head, preprocessing.window, preprocessing.features, *scoring[1:])
 
 
 def _troubles(found: list[tuple[str, Method]]) -> tuple[str, ...]:

@@ -19,7 +19,9 @@ from training.recordings import Columns, read_recording
 from training.settings import DetectorSettings
 
 # The peers' runtimes compute scaled values and T² of inputs and codes; saelite gets the same task.
-PEER_SETTINGS = DetectorSettings(window=1, features=("values",), head=KIND, smoothing_span=1, mean_rate=0.0)
+PEER_SETTINGS = DetectorSettings(
+    window=1, features=("values",), head=KIND, smoothing_span=1, mean_rate=0.0, scale_rate=0.0
+)
 
 
 def main(recording: str, n_normal: str, folder: str, cores: str, _: str) -> None:

@@ -67,15 +67,18 @@ class Scoring(NamedTuple):
         Span of the moving average over successive windows' scores; 1 is none.
     mean_rate : float
         Fraction by which the input mean moves towards each quiet reading, see
-        `edge_runtime.streaming.adaptation.mean_tracking`; 0 turns it off.
+        `edge_runtime.streaming.adaptation.tracking`; 0 turns it off.
+    scale_rate : float
+        Fraction by which the variance of the inputs moves towards each reading's square; 0 turns it off.
     """
 
     head: str
     smoothing_span: int = 1
     mean_rate: float = 0.0
+    scale_rate: float = 0.0
 
 
-CHOSEN_ON_EXPORT = Scoring("auto", 0, -1.0)
+CHOSEN_ON_EXPORT = Scoring("auto", 0, -1.0, -1.0)
 
 
 class DetectorSpec(NamedTuple):

@@ -10,8 +10,8 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
-from edge_runtime.streaming.adaptation.mean_tracking import CEILING, MeanTracker, tracker_of
 from edge_runtime.streaming.adaptation.spot import Spot, SpotSettings
+from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 
 _SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
 
@@ -46,6 +46,8 @@ class AdaptationSettings:
     ----------
     mean_rate : float, optional
         Fraction by which the input mean moves towards each quiet reading; 0 turns it off, None follows the model file.
+    scale_rate : float, optional
+        Fraction by which the variance of the inputs moves towards each reading's square; likewise.
     mean_ceiling : float
         Maximum distance of the mean from the training mean, in scales.
     spot : SpotSettings, optional
@@ -53,6 +55,7 @@ class AdaptationSettings:
     """
 
     mean_rate: float | None = None
+    scale_rate: float | None = None
     mean_ceiling: float = CEILING
     spot: SpotSettings | None = None
 
@@ -103,7 +106,7 @@ class Scores:
 
 
 class _Seen(NamedTuple):
-    """Windows as the model saw them, minus the drift of the mean, and the model's outputs."""
+    """Windows as the model saw them, at training's mean and scale, and the model's outputs."""
 
     windows: FloatArray
     outputs: dict[str, FloatArray]
@@ -128,7 +131,7 @@ class Judge:
         self._fitted = detector.threshold
         self.smoother, self.blame_smoother = (Smoother(spec.scoring.smoothing_span) for _ in range(2))
         self.spot = Spot(settings.spot, self._fitted, spec.scoring.smoothing_span) if settings.spot else None
-        self.tracker = tracker_of(spec, settings.mean_rate, settings.mean_ceiling)
+        self.tracker = tracker_of(spec, settings.mean_rate, settings.scale_rate, settings.mean_ceiling)
         also = {"codes"} if wanted.codes else set()
         also |= set() if wanted.explain_above is None else {"contributions"}
         self._names = ("score", *sorted(also & detector.outputs))
@@ -140,7 +143,7 @@ class Judge:
         return self._fitted if self.spot is None else self.spot.threshold
 
     def reset(self) -> None:
-        """Forget the smoothed score and the movement of the mean."""
+        """Forget the smoothed score and the movement of mean and scale."""
         self.smoother.reset()
         self.blame_smoother.reset()
         if self.tracker is not None:
@@ -164,10 +167,10 @@ class Judge:
         scores = self.smoother.update_many(outputs["score"])
         return _Seen(windows, outputs, scores, self._thresholds(scores))
 
-    def _see_following(self, windows: FloatArray, tracker: MeanTracker) -> _Seen:
-        # Each window is shifted by a mean that depends on earlier ones, so they would have to be scored one by one. But
-        # a window is usually as quiet as the one before it. On that assumption the drifts are known in advance, and a
-        # run of windows is scored at once; windows after a wrong guess are scored again.
+    def _see_following(self, windows: FloatArray, tracker: Tracker) -> _Seen:
+        # The mean depends on earlier scores, so windows would have to be scored one by one. But a window is usually as
+        # quiet as the one before it. On that assumption mean and scale are known in advance, and a run of windows is
+        # scored at once; windows after a wrong guess are scored again.
         runs: list[_Seen] = []
         start = 0
         while start < len(windows):
@@ -178,28 +181,28 @@ class Judge:
         if not runs:
             return self._see(windows)
         outputs = {name: np.concatenate([run.outputs[name] for run in runs]) for name in self._names}
-        shifted, scores, thresholds = (
+        seen, scores, thresholds = (
             np.concatenate([getattr(run, name) for run in runs]) for name in ("windows", "scores", "thresholds")
         )
-        return _Seen(shifted, outputs, scores, thresholds)
+        return _Seen(seen, outputs, scores, thresholds)
 
-    def _see_run(self, windows: FloatArray, tracker: MeanTracker) -> _Seen:
+    def _see_run(self, windows: FloatArray, tracker: Tracker) -> _Seen:
         """Judge windows up to the first that is not as quiet as guessed."""
-        guess, drifts = self._guess, tracker.drifts(windows[:, -1], quiet=self._guess)
-        shifted = np.subtract(windows, drifts[:, None], dtype=np.float32, casting="same_kind")
-        outputs = self._detector.outputs_many(shifted, self._names)
+        guess, moved = self._guess, tracker.ahead(windows[:, -1], quiet=self._guess)
+        seen = tracker.each_as_trained(windows, moved)
+        outputs = self._detector.outputs_many(seen, self._names)
         held: list[tuple[float, float]] = []
         for raw in outputs["score"].tolist():
             held.append(self.hold(raw))
             self._guess = bool(np.float32(held[-1][0]) <= np.float32(held[-1][1]))
-            if self._guess != guess:
+            if self._guess != guess and tracker.mean_rate:
                 break
         count = len(held)
-        self._guess_length = _SHORTEST_GUESS if self._guess != guess else min(2 * self._guess_length, _LONGEST_GUESS)
-        tracker.drift = drifts[count - 1]
+        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(2 * self._guess_length, _LONGEST_GUESS)
+        tracker.moved = Moved(*(rows[count - 1] for rows in moved))
         tracker.follow(windows[count - 1, -1], quiet=self._guess)
         scores, thresholds = np.array(held, np.float32).T
-        return _Seen(shifted[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
+        return _Seen(seen[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
 
     def _thresholds(self, scores: FloatArray) -> FloatArray:
         if self.spot is not None:

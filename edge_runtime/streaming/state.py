@@ -123,6 +123,7 @@ def _check(state: StreamState) -> None:
         "drift.partial": (drift.partial,),
         "drift.value": ((drift.value or 0.0,),),
         "stream.mean_drift": (memory.mean_drift,),
+        "stream.variance": (memory.variance,),
         "alarm.blame": (alarm.blame,),
     }
     for name, rows in places.items():
@@ -130,6 +131,8 @@ def _check(state: StreamState) -> None:
             expect("numbers within float32", row, name, when=max(map(abs, row), default=0.0) <= _LARGEST)
     lowest = min(alarm.lasted_s, alarm.cool_down_s, alarm.peak_score)
     expect("0 or more", lowest, "alarm", when=lowest >= 0)
+    lowest = min(memory.variance, default=1.0)
+    expect("1 or more", lowest, "stream.variance", when=lowest >= 1)
     expect("0 or more", drift.count, "drift.count", when=drift.count >= 0)
     if spot is not None:
         counts = (spot.n_scores, spot.n_peaks, len(spot.peaks))

@@ -1,4 +1,4 @@
-"""The memory of one machine: its window, its smoothed score, and the mean and threshold that adapt to it."""
+"""The memory of one machine: its window, its smoothed score, and the mean, scale and threshold that adapt to it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from edge_runtime.inference.inputs import InputReader, Reading
 from edge_runtime.signal.only_when import Condition, runs
 from edge_runtime.signal.windows import WindowBuffer, all_finite
 from edge_runtime.streaming.adaptation.spot import SpotState
+from edge_runtime.streaming.adaptation.tracking import Moved
 from edge_runtime.streaming.judging import AdaptationSettings, Judge, Scores, Wanted
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class Memory(NamedTuple):
     spot : SpotState or None
     mean_drift : tuple of float
         How far the tracked mean has moved, per sensor.
+    variance : tuple of float
+        The tracked variance as a multiple of training's, per sensor.
     """
 
     window: tuple[tuple[float, ...], ...] = ()
@@ -62,6 +65,7 @@ class Memory(NamedTuple):
     blame: tuple[float, ...] = ()
     spot: SpotState | None = None
     mean_drift: tuple[float, ...] = ()
+    variance: tuple[float, ...] = ()
 
 
 class Stream:
@@ -106,7 +110,7 @@ class Stream:
         self._inputs = InputReader(detector.sensor_names, preprocessing.window)
         self._buffer = WindowBuffer(preprocessing.window, preprocessing.stride, preprocessing.sensors)
         self._judge = Judge(detector, adaptation or AdaptationSettings(), wanted or Wanted())
-        self._shifted = np.empty((preprocessing.window, preprocessing.sensors), np.float32)
+        self._as_trained = np.empty((preprocessing.window, preprocessing.sensors), np.float32)
         self._last_window: FloatArray | None = None
 
     @property
@@ -140,8 +144,8 @@ class Stream:
             self._last_window = window
             score, threshold = judge.hold(self.detector.score_one(window[None]))
         else:
-            self._last_window = tracker.shift(window, out=self._shifted)
-            score, threshold = judge.hold(self.detector.score_one(self._shifted[None]))
+            self._last_window = tracker.as_trained(window, out=self._as_trained)
+            score, threshold = judge.hold(self.detector.score_one(self._as_trained[None]))
             tracker.follow(row, quiet=score <= threshold)
         return Result(score, threshold, score > threshold)
 
@@ -184,7 +188,7 @@ class Stream:
         self._buffer.clear()
 
     def reset(self) -> None:
-        """Forget everything: the window's readings, the smoothed score, and the movement of the mean."""
+        """Forget everything: the window's readings, the smoothed score, and the movement of mean and scale."""
         self._buffer.clear()
         self._judge.reset()
         self._last_window = None
@@ -194,13 +198,15 @@ class Stream:
         """Everything that is remembered; setting it resumes from there."""
         judge = self._judge
         blame = judge.blame_smoother.level
+        moved = None if judge.tracker is None else judge.tracker.moved
         return Memory(
             tuple(tuple(row) for row in self._buffer.kept.tolist()),
             self._buffer.until_due,
             judge.smoother.level,
             () if blame is None else tuple(blame.tolist()),
             None if judge.spot is None else judge.spot.state,
-            () if judge.tracker is None else tuple(judge.tracker.drift.tolist()),
+            () if moved is None else tuple(moved.drift.tolist()),
+            () if moved is None else tuple(moved.variance.tolist()),
         )
 
     @memory.setter
@@ -212,7 +218,8 @@ class Stream:
         if judge.spot is not None and memory.spot is not None:
             judge.spot.state = memory.spot
         if judge.tracker is not None and len(memory.mean_drift) == sensors:
-            judge.tracker.drift = np.array(memory.mean_drift, np.float32)
+            variance = memory.variance if len(memory.variance) == sensors else np.ones(sensors)
+            judge.tracker.moved = Moved(np.array(memory.mean_drift), np.array(variance))
 
     def fits(self, memory: Memory) -> bool:
         """Return whether a memory can belong to such a stream."""

@@ -1,4 +1,4 @@
-"""How a file scores: head, smoothing, mean tracking and limit, chosen and fitted on its own outputs."""
+"""How a file scores: head, smoothing, tracking and limit, chosen and fitted on its own outputs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
 # The mean follows a drift within a hundred readings. The limit is fitted without it, so it errs on the quiet side.
 _MEAN_RATE = 0.01
+# The scale only widens. Faults of one sensor among many are small in that sensor and last: at 1e-3 they would become
+# normal before they end (TEP).
+_SCALE_RATE, _SCALE_RATE_OF_ONE = 1e-4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class Fitting:
     alarms_per_window : float or None
         See `export.fitting.limit.fit_limit`.
     is_series : bool
-        Without time order there is no smoothing and no mean tracking.
+        Without time order there is no smoothing and no tracking.
     """
 
     faults: tuple[Fault, ...]
@@ -103,15 +106,16 @@ class Fitting:
             for one in self._try(outputs, candidate, spans)
         ]
         chosen = best(tried)
-        rate = _mean_rate(wish, chosen.candidate, modes, is_series=self.is_series)
-        return self._fit(outputs, chosen, rate, tried)
+        follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
+        rates = _rates(wish, self.spec.preprocessing.sensors, follows=follows)
+        return self._fit(outputs, chosen, rates, tried)
 
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
         """Fit an earlier choice on other outputs."""
         candidate = like.candidate
         tried = self._try(outputs, candidate, (candidate.span,))
-        return self._fit(outputs, tried[0], like.scoring.mean_rate, tried)
+        return self._fit(outputs, tried[0], (like.scoring.mean_rate, like.scoring.scale_rate), tried)
 
     def _spans(self, windows: int) -> tuple[int, ...]:
         if self.spec.scoring.smoothing_span:
@@ -124,14 +128,16 @@ class Fitting:
         scores = _left_out(outputs, self.faults, candidate, guard)
         return try_spans(scores, self.faults, outputs.usual, candidate, spans, self.alarms_per_window)
 
-    def _fit(self, outputs: FileOutputs, chosen: Tried, rate: float, tried: list[Tried]) -> FittedScoring:
+    def _fit(
+        self, outputs: FileOutputs, chosen: Tried, rates: tuple[float, float], tried: list[Tried]
+    ) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
         attribution = fit_attribution(inputs, self.spec.preprocessing, mode, mode_count_of(head))
         return FittedScoring(
             candidate,
-            Scoring(candidate.head, candidate.span, rate),
+            Scoring(candidate.head, candidate.span, *rates),
             head.scaled(1.0 / limit.value),
             attribution,
             fit_bands(attribution, inputs, self.spec.preprocessing, mode),
@@ -168,11 +174,17 @@ def _left_out(
     ]
 
 
-def _mean_rate(wish: Scoring, candidate: Candidate, modes: int, *, is_series: bool) -> float:
-    """Return the rate of mean tracking: machines drift, but the mean must not follow a change of modes."""
-    if wish.mean_rate >= 0:
-        return wish.mean_rate
-    return _MEAN_RATE if is_series and modes == 1 and candidate.head != "modes" else 0.0
+def _rates(wish: Scoring, sensors: int, *, follows: bool) -> tuple[float, float]:
+    """Return the rates of mean and scale tracking.
+
+    Machines drift, but the mean must not follow a change of modes. Nor may the scale: while the machine stays in one
+    mode, it would draw the readings away from that mode, towards the middle of all.
+    """
+    mean_rate, scale_rate = (_MEAN_RATE, _SCALE_RATE if sensors > 1 else _SCALE_RATE_OF_ONE) if follows else (0.0, 0.0)
+    return (
+        wish.mean_rate if wish.mean_rate >= 0 else mean_rate,
+        wish.scale_rate if wish.scale_rate >= 0 else scale_rate,
+    )
 
 
 def _by_detection(tried: list[Tried]) -> tuple[HeadTried, ...]:

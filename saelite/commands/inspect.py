@@ -101,6 +101,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("head", scoring.head),
         ("smoothing", f"moving average, span {scoring.smoothing_span}"),
         ("mean", f"follows quiet readings, rate {scoring.mean_rate:g}" if scoring.mean_rate else "stays"),
+        ("scale", f"widens with the readings, rate {scoring.scale_rate:g}" if scoring.scale_rate else "stays"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
         ("fitted", f"on {manifest.threshold.n_windows} windows for {manifest.threshold.budget or 'no budget'}"),
         ("false alarms", false_alarms(manifest.threshold)),

@@ -118,7 +118,9 @@ def _settings(options: dict[str, Any]) -> Any:
 
     return MonitorSettings(
         alarm_settings(*(options[name] for name in ("exit_ratio", "debounce", "min_duration", "cool_down"))),
-        adaptation_settings(*(options[name] for name in ("adapt", "target_far", "mean_rate", "mean_ceiling"))),
+        adaptation_settings(
+            *(options[name] for name in ("adapt", "target_far", "mean_rate", "scale_rate", "mean_ceiling"))
+        ),
         options["on_missing"],
         options["stuck_after"],
         options["only_when"],

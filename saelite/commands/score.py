@@ -52,6 +52,7 @@ def score(
     min_duration: float | None,
     cool_down: float | None,
     mean_rate: float | None,
+    scale_rate: float | None,
     mean_ceiling: float,
     adapt: str | None,
     target_far: float,
@@ -77,7 +78,7 @@ def score(
     from edge_runtime.replay.scores_csv import score_recording
     from edge_runtime.streaming.monitor import MonitorSettings
 
-    adaptation = adaptation_settings(adapt, target_far, mean_rate, mean_ceiling)
+    adaptation = adaptation_settings(adapt, target_far, mean_rate, scale_rate, mean_ceiling)
     detector = load_detector(
         model,
         runtime=runtime,

@@ -35,7 +35,7 @@ _COOL_DOWN_S = 5.0
 
 def stream_of(detector: Detector) -> Monitor:
     """Return a stream that remembers all there is to remember."""
-    adaptation = AdaptationSettings(mean_rate=0.01, spot=SpotSettings())
+    adaptation = AdaptationSettings(mean_rate=0.01, scale_rate=0.01, spot=SpotSettings())
     return Monitor(detector, MonitorSettings(AlarmSettings(cool_down_s=_COOL_DOWN_S), adaptation))
 
 

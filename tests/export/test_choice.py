@@ -16,7 +16,6 @@ from export.fitting.limit import Limit, fit_limit
 from export.fitting.synthetic_faults import FAULTS, with_fault
 
 WINDOW, SENSORS = 2, 3
-PREPROCESSING = Preprocessing("standard", (0.0,) * SENSORS, (1.0,) * SENSORS, window=WINDOW)
 MIXING = np.array([[1.0, 0.9, 0.0], [0.0, 0.3, 1.0]])
 
 
@@ -44,8 +43,9 @@ def seen_by(*seeing):
     return run
 
 
-def fitting(faults, wish=CHOSEN_ON_EXPORT, budget=0.01, *, is_series=True):
-    spec = DetectorSpec(tuple(Sensor(name) for name in "abc"), PREPROCESSING, wish)
+def fitting(faults, wish=CHOSEN_ON_EXPORT, budget=0.01, sensors=SENSORS, *, is_series=True):
+    preprocessing = Preprocessing("standard", (0.0,) * sensors, (1.0,) * sensors, window=WINDOW)
+    spec = DetectorSpec(tuple(Sensor(name) for name in "abc"[:sensors]), preprocessing, wish)
     return Fitting(faults, spec, budget, is_series)
 
 
@@ -203,7 +203,7 @@ def test_a_machine_of_several_modes_is_offered_modes_and_its_mean_is_not_followe
     fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     found = {one.name.partition(",")[0]: one.detection for one in reversed(fitted.tried)}
     assert found["modes"] > found["inputs"]
-    assert fitted.scoring.mean_rate == 0.0
+    assert (fitted.scoring.mean_rate, fitted.scoring.scale_rate) == (0.0, 0.0)
     assert len(fitted.attribution.mean) == (len(fitted.head.centers) if fitted.scoring.head == "modes" else 1)
 
 
@@ -215,6 +215,15 @@ def test_a_machine_that_drifts_is_offered_a_head_that_allows_it_and_its_mean_is_
     fitted = fitting(faults).choose(file_outputs(seen_by("inputs"), windows, faults, is_series=True))
     assert "inputs, drift allowed" in {one.name.rpartition(",")[0] for one in fitted.tried}
     assert fitted.scoring.mean_rate > 0
+
+
+@pytest.mark.parametrize(("sensors", "rate"), [(1, 1e-3), (SENSORS, 1e-4)])
+def test_the_scale_of_a_series_follows_slowly_and_of_a_single_sensor_faster(sensors, rate):
+    windows = np.random.default_rng(0).normal(size=(300, WINDOW, sensors)).astype(np.float32)
+    faults = faults_in(windows, np.ones(sensors))[:4]
+    outputs = file_outputs(seen_by("inputs"), windows, faults, is_series=True)
+    fitted = fitting(faults, Scoring("inputs", 1, 0.0, -1.0), sensors=sensors).choose(outputs)
+    assert fitted.scoring.scale_rate == rate
 
 
 def test_refitting_keeps_the_choice_and_fits_the_new_outputs(windows, faults):

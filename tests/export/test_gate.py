@@ -50,7 +50,7 @@ def twins():
     rows = np.stack([first, first + near[0], 0.5 * first**2 + near[1]], axis=1).astype(np.float32)
     settings = DetectorSettings(
         window=1, code_size=4, hidden=(), rho=0.01, alpha=1.0, head="t2", smoothing_span=1, mean_rate=0.0,
-        epochs=20, seed=1,
+        scale_rate=0.0, epochs=20, seed=1,
     )  # fmt: skip
     return train(Recording("twins", ("a", "b", "c"), rows), settings).folder
 

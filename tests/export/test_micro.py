@@ -14,7 +14,7 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.only_when import Condition
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import sliding_windows
-from edge_runtime.streaming.adaptation.mean_tracking import CEILING, tracker_of
+from edge_runtime.streaming.adaptation.tracking import CEILING, tracker_of
 from export.export_run import ExportSettings, export_run
 from export.flatbuffer import parse
 from export.micro import c_sources, write_c_sources
@@ -78,13 +78,14 @@ def drifting_windows():
     """Return windows of a pump that wanders off far beyond the ceiling and comes back, with a fault on the way."""
     rows = pump_rows(3000, seed=4, jumps=False).astype(np.float64)
     rows += rows.std(axis=0) * np.interp(np.arange(3000), [0, 200, 2000, 3000], [0, 0, 6, 0])[:, None]
-    rows[900:930, 0] += 40
+    rows[900:930] += 15 * pump_rows(3000, seed=4, jumps=False).std(axis=0) * [1, -1, 1, -1]
     return np.ascontiguousarray(sliding_windows(rows.astype(np.float32), 3))
 
 
 @needs_gcc
-def test_c_header_follows_the_mean_as_the_python_host(train_again, tmp_path):
-    run = train_again("inputs", mean_rate=0.02).folder
+@pytest.mark.parametrize("scale_rate", [0.0, 0.02])
+def test_c_header_follows_mean_and_scale_as_the_python_host(train_again, tmp_path, scale_rate):
+    run = train_again("inputs", mean_rate=0.02, scale_rate=scale_rate).folder
     model, windows = export_run(run, ExportSettings("float32", "micro")), drifting_windows()
     host, tracker = HostScoring.of(model), tracker_of(model.manifest.spec)
     smoother, expected = Smoother(model.manifest.spec.scoring.smoothing_span), []
@@ -92,15 +93,18 @@ def test_c_header_follows_the_mean_as_the_python_host(train_again, tmp_path):
     outputs = {one.name: np.zeros((len(windows), width), np.float32)
                for one, width in widths_of(model)}  # fmt: skip
     for window in windows:
-        shifted = tracker.shift(window)[None]
-        level = smoother.update(float(host.score(shifted, {name: one[:1] for name, one in outputs.items()})[0]))
+        seen = tracker.as_trained(window)[None]
+        level = smoother.update(float(host.score(seen, {name: one[:1] for name, one in outputs.items()})[0]))
         tracker.follow(window[-1], quiet=level <= 1.0)
-        expected.append((level, *tracker.drift))
+        expected.append((level, *np.concatenate(tracker.moved)))
     said = c_answers(model, windows, outputs, tmp_path)
     expected = np.array(expected)
     np.testing.assert_allclose(said["level"], expected[:, 0], rtol=2e-3, atol=1e-3)
     scale = np.array(model.manifest.spec.preprocessing.scale)
-    np.testing.assert_allclose(said["drift"] / scale, expected[:, 1:] / scale, atol=1e-4)
+    drift, variance = expected[:, 1 : 1 + len(scale)], expected[:, 1 + len(scale) :]
+    np.testing.assert_allclose(said["drift"] / scale, drift / scale, atol=1e-4)
+    np.testing.assert_allclose(said["variance"], variance, rtol=1e-4)
+    assert (said["variance"].max() > 1.5) == bool(scale_rate)
     assert np.abs(said["drift"] / scale).max() == pytest.approx(CEILING)
     still = said["is_anomaly"] > 0
     assert 0 < still.sum() < len(windows) / 2

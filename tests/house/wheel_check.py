@@ -94,7 +94,10 @@ def make_model(folder: Path) -> tuple[Path, Path]:
     """Return a model file and the recording it was trained on, made by the workstation's own commands."""
     recording, model = write_csv(folder / "pump.csv", pump_rows(2000)), folder / "pump.tflite"
     saelite = [sys.executable, "-m", "saelite"]
-    settings = "--window 3 --code-size 12 --hidden 16 --head t2x --smoothing-span 5 --mean-rate 0 --epochs 20 --seed 1"
+    settings = (
+        "--window 3 --code-size 12 --hidden 16 --head t2x --smoothing-span 5 --mean-rate 0 --scale-rate 0 "
+        "--epochs 20 --seed 1"
+    )
     run([*saelite, "train", str(recording), *settings.split(), "-o", "run"], folder)
     run([*saelite, "export", "run", "--quantize", "int8", "-o", str(model)], folder)
     return model, recording

@@ -28,21 +28,22 @@ _SCORES = """
 typedef {type} value;
 int main(void) {{
   float raw[HOST_WINDOW * HOST_SENSORS], window[HOST_WINDOW * HOST_SENSORS];
-  double level = NAN, drift[HOST_SENSORS] = {{0}};
+  double level = NAN;
+  host_moved moved = host_unmoved();
   value inputs[HOST_INPUTS]{declarations};
   while (fread(raw, sizeof raw, 1, stdin) == 1) {{
     {reads}
     const float *last = raw + (HOST_WINDOW - 1) * HOST_SENSORS;
-    host_shift(drift, raw, window);
+    host_as_trained(&moved, raw, window);
     host_inputs(window, inputs);
     const float score = host_score(window{arguments});
     level = host_smooth(level, score);
     const int is_anomaly = host_is_anomaly(level);
-    host_follow(drift, last, is_anomaly);
+    host_follow(&moved, last, is_anomaly);
     const double results[4] = {{score, level, is_anomaly, host_is_on(last)}};
     fwrite(inputs, sizeof inputs, 1, stdout);
     fwrite(results, sizeof results, 1, stdout);
-    fwrite(drift, sizeof drift, 1, stdout);
+    fwrite(&moved, sizeof moved, 1, stdout);
   }}
   return 0;
 }}
@@ -65,7 +66,7 @@ int main(void) {
 def c_answers(model, windows, outputs, folder):
     """Return what the C host says of successive windows and of what the graph gave for them.
 
-    A structured array of ``inputs``, ``score``, ``level``, ``is_anomaly``, ``is_on`` and ``drift``.
+    A structured array of ``inputs``, ``score``, ``level``, ``is_anomaly``, ``is_on``, ``drift`` and ``variance``.
     """
     names = [output.name for output in model.manifest.outputs]
     is_int8 = outputs[names[0]].dtype == np.int8
@@ -82,7 +83,7 @@ def c_answers(model, windows, outputs, folder):
     preprocessing = model.manifest.spec.preprocessing
     numbers = [(name, np.float64) for name in ("score", "level", "is_anomaly", "is_on")]
     kind = [("inputs", np.int8 if is_int8 else np.float32, preprocessing.inputs), *numbers,
-            ("drift", np.float64, preprocessing.sensors)]  # fmt: skip
+            *((name, np.float64, preprocessing.sensors) for name in ("drift", "variance"))]  # fmt: skip
     return np.frombuffer(_compiled(model, text, folder)(stream), np.dtype(kind))
 
 

@@ -13,7 +13,7 @@ FILES = (
     "tables/test_csv.py",
     "signal/test_preprocessing.py",
     "streaming/test_alarm.py",
-    "streaming/test_mean_tracking.py",
+    "streaming/test_tracking.py",
     "inference/test_detector.py",
     "streaming/test_monitor.py",
 )

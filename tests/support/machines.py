@@ -47,6 +47,7 @@ def train_pump(head="t2x", **options):
         "hidden": (16,),
         "smoothing_span": 5,
         "mean_rate": 0.0,
+        "scale_rate": 0.0,
         "epochs": 20,
         "seed": 1,
     }

@@ -58,7 +58,9 @@ def _check_spec(manifest: Manifest) -> None:
     _check_preprocessing(spec.preprocessing, len(names))
     expect(f"one of {', '.join(PARTS)}", scoring.head, "spec.scoring.head", when=scoring.head in PARTS)
     between(1, LONGEST_SPAN, scoring.smoothing_span, "spec.scoring.smoothing_span")
-    expect("0 to below 1", scoring.mean_rate, "spec.scoring.mean_rate", when=0 <= scoring.mean_rate < 1)
+    for name in ("mean_rate", "scale_rate"):
+        rate = getattr(scoring, name)
+        expect("0 to below 1", rate, f"spec.scoring.{name}", when=0 <= rate < 1)
 
 
 def _check_preprocessing(preprocessing: Preprocessing, sensors: int) -> None:

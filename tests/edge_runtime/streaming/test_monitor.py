@@ -264,7 +264,9 @@ def test_every_reading_is_accounted_for(detector, data, policy):
 
 
 @pytest.mark.parametrize("cut", [1, 2, 150])
-@pytest.mark.parametrize("adaptation", [AdaptationSettings(), AdaptationSettings(mean_rate=0.01, spot=SpotSettings())])
+@pytest.mark.parametrize(
+    "adaptation", [AdaptationSettings(), AdaptationSettings(mean_rate=0.01, scale_rate=0.01, spot=SpotSettings())]
+)
 def test_stream_goes_on_after_a_restart_as_if_nothing_had_been(detector, rows, cut, adaptation):
     how = MonitorSettings(adaptation=adaptation)
     whole = Monitor(detector, how).push(readings(rows))
@@ -314,3 +316,16 @@ def test_mean_tracking_moves_the_mean_no_farther_than_its_ceiling(detector):
     monitor.push(readings(rows))
     drift = np.array(monitor.state.stream.mean_drift) / np.array(detector.manifest.spec.preprocessing.scale)
     assert 0 < np.abs(drift).max() <= 2.0 + 1e-6
+
+
+def test_a_restored_stream_keeps_the_scale_it_widened_to(detector):
+    how = MonitorSettings(adaptation=AdaptationSettings(mean_rate=0.01, scale_rate=0.01))
+    rows = pump_rows(900, seed=6)
+    rows[300:, 0] = rows[:300, 0].mean() + 4 * (rows[300:, 0] - rows[:300, 0].mean())
+    whole, first, second = (Monitor(detector, how) for _ in range(3))
+    expected = whole.push(readings(rows))
+    first.push(readings(rows[:600]))
+    second.restore(first.state)
+    rest = readings(rows[600:], np.arange(600.0, 900))
+    np.testing.assert_allclose(second.push(rest).scores, expected.scores[-300:], rtol=1e-4)
+    assert max(second.state.stream.variance) > 2.0

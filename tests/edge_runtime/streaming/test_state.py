@@ -69,7 +69,8 @@ def test_every_changed_character_of_a_number_is_noticed(monitor, tmp_path):
         {"stream__until_due": 0}, {"stream__until_due": 10**9}, {"usual_step_s": -1.0},
         {"stream__smoothed": float("inf")}, {"stream__smoothed": -5.0},
         {"stream__smoothed": 1e300}, {"stream__window": [[1e300] * 4]}, {"last_time_s": float("inf")}, {"schema": 1},
-        {"drift__count": -1}, {"stream__mean_drift": [float("nan")] * 4},
+        {"drift__count": -1}, {"stream__mean_drift": [float("nan")] * 4}, {"stream__variance": [0.5] * 4},
+        {"stream__variance": [float("inf")] * 4}, {"stream__variance": [1e300] * 4},
     ],
 )  # fmt: skip
 def test_state_that_cannot_be_meant_is_refused_even_with_its_checksum(monitor, tmp_path, change):

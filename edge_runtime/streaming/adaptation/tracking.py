@@ -1,0 +1,207 @@
+"""Following a machine: the input mean moves with quiet readings, the input scale widens with all of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import UsageError
+from edge_runtime.model_file.manifest import DetectorSpec
+
+CEILING = 3.0
+"""Default for the maximum distance of the mean from the training mean, in scales."""
+LARGEST_VARIANCE = 100.0
+"""Maximum variance, as a multiple of training's: a lasting fault must not widen the scale without end."""
+CLIP = 9.0
+"""What one reading counts for at most, as a multiple of the current variance: three standard deviations."""
+
+Floats = npt.NDArray[np.float64]
+
+
+class Moved(NamedTuple):
+    """How far mean and scale have moved from training's.
+
+    Parameters
+    ----------
+    drift : ndarray of shape (…, sensors), float64
+        Tracked mean minus training mean, raw sensor units.
+    variance : ndarray of shape (…, sensors), float64
+        Tracked variance over training variance, at least 1.
+    """
+
+    drift: Floats
+    variance: Floats
+
+
+class Tracker:
+    """Input mean and scale that follow the readings.
+
+    Windows go into the graph as they would have been in training,
+    ``center + (window - center - drift) / sqrt(variance)``, so that the model, fitted around `center`, applies to the
+    machine as it is now. After a window is scored, with ``r = reading - center - drift`` of its last reading:
+
+    - ``variance += scale_rate * (min((r / scale)**2, 9 * variance) - variance)``, but never below 1. Every reading
+      counts, in an alarm or not: otherwise a machine that became louder would be in alarm for good. With the variance
+      at 1 or above, scores can only become lower, and the promise of the threshold stays valid.
+    - ``drift += mean_rate * r`` if the smoothed score was at or under the threshold. An alarm freezes the mean, or a
+      lasting fault would become the new normal; once the score is back under the threshold, the mean moves again.
+
+    There is no other state.
+
+    Parameters
+    ----------
+    center, scale : array-like of shape (sensors,)
+        Mean and scale the detector was trained with, in raw sensor units (`Preprocessing`).
+    mean_rate : float
+        Fraction by which the mean moves towards each quiet reading, in [0, 1); 0 never moves it. With one reading
+        per second, 1/100 follows a drift over minutes, and a step stays visible for as long.
+    scale_rate : float
+        Fraction by which the variance moves towards each reading's square, in [0, 1); 0 never moves it.
+    ceiling : float
+        Maximum size of the drift, in scales.
+
+    Raises
+    ------
+    UsageError
+        If a rate or the ceiling is invalid.
+
+    Examples
+    --------
+    >>> tracker = Tracker([20.0], [1.0], mean_rate=0.5)
+    >>> tracker.follow(np.array([22.0]), quiet=True)
+    >>> tracker.follow(np.array([90.0]), quiet=False)
+    >>> tracker.moved
+    Moved(drift=array([1.]), variance=array([1.]))
+    >>> tracker.as_trained(np.array([[23.0], [24.0]], np.float32))
+    array([[22.],
+           [23.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        center: npt.ArrayLike,
+        scale: npt.ArrayLike,
+        *,
+        mean_rate: float = 0.0,
+        scale_rate: float = 0.0,
+        ceiling: float = CEILING,
+    ) -> None:
+        if not (0 <= mean_rate < 1 and 0 <= scale_rate < 1 and ceiling > 0):
+            raise UsageError(
+                "mean and scale tracking: expected rates of at least 0 and below 1, and a ceiling above 0. "
+                f"Received: {mean_rate}, {scale_rate} and {ceiling}"
+            )
+        self.mean_rate, self.scale_rate = mean_rate, scale_rate
+        self._center, self._scale = np.array(center, np.float64), np.array(scale, np.float64)
+        self._ceiling = ceiling * self._scale
+        self._drift, self._variance = np.zeros_like(self._center), np.ones_like(self._center)
+        self._apart, self._step, self._most = (np.empty_like(self._center) for _ in range(3))
+        self._center32 = self._center.astype(np.float32)
+        self._mean32, self._spread32 = np.empty_like(self._center32), np.empty_like(self._center32)
+
+    @property
+    def moved(self) -> Moved:
+        """How far mean and scale have moved, each of shape (sensors,); a copy."""
+        return Moved(self._drift.copy(), self._variance.copy())
+
+    @moved.setter
+    def moved(self, moved: Moved) -> None:
+        # Within the bounds, whatever a state file says.
+        np.clip(moved.drift, -self._ceiling, self._ceiling, out=self._drift)
+        np.clip(moved.variance, 1.0, LARGEST_VARIANCE, out=self._variance)
+
+    def as_trained(self, windows: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """Return windows of shape (…, sensors) as they would have been with training's mean and scale.
+
+        Parameters
+        ----------
+        out : ndarray of the same shape, float32, optional
+            Output array; by default a new one.
+        """
+        np.add(self._center, self._drift, out=self._step)
+        np.sqrt(self._variance, out=self._most)
+        self._mean32[:], self._spread32[:] = self._step, self._most
+        return self._undo(windows, self._mean32, self._spread32, out)
+
+    def each_as_trained(self, windows: FloatArray, moved: Moved) -> FloatArray:
+        """Return windows of shape (n, window, sensors), each as `as_trained` would with its own row of `moved`."""
+        mean, spread = (self._center + moved.drift).astype(np.float32), np.sqrt(moved.variance).astype(np.float32)
+        return self._undo(windows, mean[:, None], spread[:, None])
+
+    def follow(self, reading: FloatArray, *, quiet: bool) -> None:
+        """Move with a reading of shape (sensors,).
+
+        Parameters
+        ----------
+        quiet : bool
+            Whether the smoothed score of the window that ends in this reading was at or under the threshold.
+        """
+        apart = np.subtract(reading, self._center, out=self._apart)
+        apart -= self._drift
+        if self.scale_rate:
+            self._widen(apart)
+        if quiet and self.mean_rate:
+            apart *= self.mean_rate
+            self._drift += apart
+            np.clip(self._drift, -self._ceiling, self._ceiling, out=self._drift)
+
+    def ahead(self, readings: FloatArray, *, quiet: bool) -> Moved:
+        """Return how far mean and scale have moved before each of some future readings, shape (n, sensors).
+
+        Nothing moves.
+
+        Parameters
+        ----------
+        quiet : bool
+            What to assume of all of them.
+        """
+        before, ahead = self.moved, Moved(np.empty(readings.shape), np.empty(readings.shape))
+        for drift, variance, reading in zip(*ahead, readings, strict=True):
+            drift[:], variance[:] = self._drift, self._variance
+            self.follow(reading, quiet=quiet)
+        self.moved = before
+        return ahead
+
+    def reset(self) -> None:
+        """Return to training's mean and scale."""
+        self._drift[:], self._variance[:] = 0.0, 1.0
+
+    def _widen(self, apart: Floats) -> None:
+        variance, step = self._variance, np.divide(apart, self._scale, out=self._step)
+        step *= step
+        np.minimum(step, np.multiply(variance, CLIP, out=self._most), out=step)
+        step -= variance
+        step *= self.scale_rate
+        variance += step
+        np.clip(variance, 1.0, LARGEST_VARIANCE, out=variance)
+
+    def _undo(
+        self, windows: FloatArray, mean: FloatArray, spread: FloatArray, out: FloatArray | None = None
+    ) -> FloatArray:
+        out = np.subtract(windows, mean, out=out, dtype=np.float32, casting="same_kind")
+        out /= spread
+        out += self._center32
+        return out
+
+
+def tracker_of(
+    spec: DetectorSpec, mean_rate: float | None = None, scale_rate: float | None = None, ceiling: float = CEILING
+) -> Tracker | None:
+    """Return a detector's tracker; None if its mean and scale are fixed.
+
+    Parameters
+    ----------
+    mean_rate, scale_rate : float, optional
+        By default the model file's own.
+    ceiling : float
+        Of the mean, in scales.
+    """
+    mean_rate = spec.scoring.mean_rate if mean_rate is None else mean_rate
+    scale_rate = spec.scoring.scale_rate if scale_rate is None else scale_rate
+    center, scale = spec.preprocessing.center, spec.preprocessing.scale
+    if not (mean_rate or scale_rate):
+        return None
+    return Tracker(center, scale, mean_rate=mean_rate, scale_rate=scale_rate, ceiling=ceiling)
