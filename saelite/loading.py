@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -65,11 +65,6 @@ class Opening:
                 raise
             _tell_once(f"continuing on the CPU: {error}")
             return Detector(file, chosen, Options(self.threads))
-
-
-def load_detector(model: Path, *, content: bytes | None = None, **options: Any) -> Detector:
-    """Return the detector that `Opening` of these options opens."""
-    return Opening(**options).open(model, content)
 
 
 def _accelerator(text: str | None) -> Accelerator | None:

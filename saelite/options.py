@@ -13,9 +13,8 @@ import click
 
 from edge_runtime.common.setting import Setting, settings_of
 from saelite.loading import Opening
-from saelite.option_types import DebounceType, RowsType
-from saelite.option_types import DurationType as DurationType  # noqa: PLC0414 - `saelite run` takes it from here
-from saelite.setting_options import all_of, gathered, option_of, settings_options
+from saelite.option_types import DebounceType, DurationType, RowsType
+from saelite.setting_options import gathered, option_of, settings_options
 from training.settings import Selection
 
 if TYPE_CHECKING:  # loaded when a command runs
@@ -76,9 +75,6 @@ def adaptation_settings(
 with_alarm = gathered("alarm", alarm_settings, _ALARM)
 with_adaptation = gathered("adaptation", adaptation_settings, _ADAPTATION)
 with_opening = settings_options(Opening, "opening")
-# The same options, their values passed one by one.
-alarm_options, adaptation_options = all_of(_ALARM), all_of(_ADAPTATION)
-detector_options = all_of([option_of(one) for one in settings_of(Opening)])
 
 
 def _selected(name: str) -> Setting:

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saelite.loading import load_detector
-from saelite.options import (
-    DurationType,
-    adaptation_options,
-    adaptation_settings,
-    alarm_options,
-    alarm_settings,
-    detector_options,
-    on_missing_option,
-    only_when_option,
-)
+from saelite.loading import Opening
+from saelite.option_types import DurationType
+from saelite.options import on_missing_option, only_when_option, with_adaptation, with_alarm, with_opening
 from saelite.plain import plain
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
@@ -33,8 +25,8 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
               "MODULE:FUNCTION; repeatable.")  # fmt: skip
 @on_missing_option
 @only_when_option("Score only readings that meet this condition; the others are never in alarm.  [default: as trained]")
-@alarm_options
-@adaptation_options
+@with_alarm
+@with_adaptation
 @click.option("--stuck-after", default=0, show_default=True, metavar="READINGS",
               help="Warn when a sensor repeats the same value this many times; 0 never warns.")  # fmt: skip
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False),
@@ -50,8 +42,8 @@ if TYPE_CHECKING:  # numpy comes with it, and --help needs none
               "[default: ten times the usual interval, at least 10s]")  # fmt: skip
 @click.option("--on-stale", type=click.Choice(["restart", "exit", "wait"]), default="restart", show_default=True,
               help="When stale: have systemd's watchdog restart the service, exit with an error, or wait.")  # fmt: skip
-@detector_options
-def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> None:
+@with_opening
+def run(model: Path, source: str, sinks: tuple[str, ...], opening: Opening, **options: Any) -> None:
     """Score a stream of readings as they arrive, and send results and alarms to sinks.
 
     Runs until the source ends, Ctrl-C or SIGTERM; everything already read is scored and written first. SIGHUP or a new
@@ -73,11 +65,7 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
     from edge_runtime.sources.table_source import TableSource
     from edge_runtime.streaming.monitor import Monitor
 
-    chosen = {
-        name: options[name] for name in ("runtime", "threads", "accelerator", "accelerator_fallback", "trusted_key")
-    }
-
-    models = ModelKeeper(_model_settings(model, chosen, options), _tell)
+    models = ModelKeeper(_model_settings(model, opening, options), _tell)
     detector = models.start()
     opened = open_source(source, detector.sensor_names, _tell)
     place = opened.place if isinstance(opened, TableSource) else None
@@ -93,20 +81,20 @@ def run(model: Path, source: str, sinks: tuple[str, ...], **options: Any) -> Non
         _tell(monitor.summary())
 
 
-def _model_settings(model: Path, chosen: dict[str, Any], options: dict[str, Any]) -> ModelSettings:
+def _model_settings(model: Path, opening: Opening, options: dict[str, Any]) -> ModelSettings:
     from edge_runtime.running.model_keeper import ModelSettings
     from edge_runtime.running.trial import try_out
 
     state: Path | None = options["state"]
 
     def trial(content: bytes) -> None:
-        try_out(content, str(model), chosen["runtime"], chosen["threads"])
+        try_out(content, str(model), opening.runtime, opening.threads)
 
     return ModelSettings(
         model,
-        lambda content: load_detector(model, **chosen, content=content),
+        lambda content: opening.open(model, content),
         # An accelerator belongs to this process: no other can open it for a trial.
-        None if chosen["accelerator"] else trial,
+        None if opening.accelerator else trial,
         None if state is None else state.with_name(f"{state.name}.model"),
         options["expect_name"],
         options["allow_downgrade"],
@@ -117,13 +105,7 @@ def _settings(options: dict[str, Any]) -> Any:
     from edge_runtime.streaming.monitor import MonitorSettings
 
     return MonitorSettings(
-        alarm_settings(*(options[name] for name in ("exit_ratio", "debounce", "min_duration", "cool_down"))),
-        adaptation_settings(
-            *(options[name] for name in ("adapt", "target_far", "mean_rate", "scale_rate", "mean_ceiling"))
-        ),
-        options["on_missing"],
-        options["stuck_after"],
-        options["only_when"],
+        *(options[name] for name in ("alarm", "adaptation", "on_missing", "stuck_after", "only_when"))
     )
 
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from saelite.loading import load_detector
+from saelite.loading import Opening
 from saelite.options import (
-    adaptation_options,
-    adaptation_settings,
-    alarm_options,
-    alarm_settings,
-    detector_options,
     label_option,
     on_missing_option,
     only_when_option,
     rows_option,
+    with_adaptation,
+    with_alarm,
+    with_opening,
 )
 from saelite.plain import plain
 
 if TYPE_CHECKING:
+    from edge_runtime.streaming.alarm import AlarmSettings
+    from edge_runtime.streaming.judging import AdaptationSettings
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 @on_missing_option
 @click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
 @only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
-@alarm_options
-@adaptation_options
-@detector_options
+@with_alarm
+@with_adaptation
+@with_opening
 def score(
     model: Path,
     recording: Path,
@@ -47,20 +47,9 @@ def score(
     on_missing: str,
     explain: bool,
     only_when: str | None,
-    exit_ratio: float,
-    debounce: tuple[int, int],
-    min_duration: float | None,
-    cool_down: float | None,
-    mean_rate: float | None,
-    scale_rate: float | None,
-    mean_ceiling: float,
-    adapt: str | None,
-    target_far: float,
-    runtime: str,
-    threads: int,
-    accelerator: str | None,
-    accelerator_fallback: str | None,
-    trusted_key: tuple[Path, ...],
+    alarm: AlarmSettings,
+    adaptation: AdaptationSettings,
+    opening: Opening,
 ) -> None:
     """Score a recording: one row per window with score, anomaly and alarm.
 
@@ -78,17 +67,8 @@ def score(
     from edge_runtime.replay.scores_csv import score_recording
     from edge_runtime.streaming.monitor import MonitorSettings
 
-    adaptation = adaptation_settings(adapt, target_far, mean_rate, scale_rate, mean_ceiling)
-    detector = load_detector(
-        model,
-        runtime=runtime,
-        threads=threads,
-        accelerator=accelerator,
-        accelerator_fallback=accelerator_fallback,
-        trusted_key=trusted_key,
-    )
     monitor = MonitorSettings(
-        alarm_settings(exit_ratio, debounce, min_duration, cool_down),
+        alarm,
         adaptation,
         on_missing,
         only_when=only_when,
@@ -96,7 +76,7 @@ def score(
         drift=False,
     )
     request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
-    summary = score_recording(detector, str(recording), str(output), request, _tell)
+    summary = score_recording(opening.open(model), str(recording), str(output), request, _tell)
     click.echo(summary.text(), err=str(output) == "-")
 
 

@@ -15,7 +15,7 @@ from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.signature import write_key_pair
 from edge_runtime.running import trial
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
-from saelite.loading import load_detector
+from saelite.loading import Opening
 
 
 def named(model, **changes):
@@ -61,9 +61,7 @@ def goes_on(process):
 @pytest.fixture
 def settings(model_path, tmp_path):
     def load(content):
-        return load_detector(
-            model_path, runtime="auto", threads=1, accelerator=None, accelerator_fallback=None, content=content
-        )
+        return Opening().open(model_path, content)
 
     return ModelSettings(model_path, load, lambda _: None, tmp_path / "last.tflite")
 
@@ -149,13 +147,8 @@ def replaced(keeper, detector, content, settings):
 def test_file_of_another_machine_is_refused_though_the_same_key_signed_it(settings, exported, tmp_path):
     public = write_key_pair(tmp_path / "maker.pem")
     named(exported, name="pump-7").signed(tmp_path / "maker.pem").write(settings.path)
-    settings = replace(
-        settings, expect_name="pump-7",
-        load=lambda content: load_detector(
-            settings.path, runtime="auto", threads=1, accelerator=None, accelerator_fallback=None, content=content,
-            trusted_key=(public,),
-        ),
-    )  # fmt: skip
+    opening = Opening(trusted_key=(public,))
+    settings = replace(settings, expect_name="pump-7", load=lambda content: opening.open(settings.path, content))
     told = []
     keeper = ModelKeeper(settings, told.append)
     detector = keeper.start()
