@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.accuracy.accuracy_result import Rows, percent, spread
 from benchmarks.accuracy.alarm_runs import Flags
 from benchmarks.accuracy.real_path import SCHEMES, detectors, with_seed
-from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
+from benchmarks.blame_trials import FAULTS, LEAD_ROWS, BlameTrial
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.detector import Detector
 from edge_runtime.streaming.judging import Wanted
@@ -72,12 +72,14 @@ class BlameBenchmark:
     blames: tuple[Blame, ...]
 
 
-def measure(trials: Iterable[tuple[Trial, int]], on_step: Callable[[str], None] = lambda _: None) -> BlameBenchmark:
+def measure(
+    trials: Iterable[tuple[BlameTrial, int]], on_step: Callable[[str], None] = lambda _: None
+) -> BlameBenchmark:
     """Learn each machine by the product's defaults, and break every sensor that the detector watches.
 
     Parameters
     ----------
-    trials : iterable of (Trial, int)
+    trials : iterable of (BlameTrial, int)
         Machines, and the seed of training and faults.
     """
     found: list[Blame] = []
@@ -88,7 +90,7 @@ def measure(trials: Iterable[tuple[Trial, int]], on_step: Callable[[str], None] 
     return BlameBenchmark(tuple(found))
 
 
-def _blame(trial: Trial, detector: Detector, fault: str, seed: int) -> Blame:
+def _blame(trial: BlameTrial, detector: Detector, fault: str, seed: int) -> Blame:
     rng = np.random.default_rng((seed, list(FAULTS).index(fault)))
     counts = np.zeros(4, np.int64)
     for number, sensor in enumerate(detector.sensor_names):

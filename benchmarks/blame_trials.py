@@ -31,7 +31,7 @@ LEAD_ROWS, FAULT_ROWS = 100, 400
 
 
 @dataclass(frozen=True)
-class Trial:
+class BlameTrial:
     """A machine to learn and to break.
 
     Parameters
@@ -63,23 +63,23 @@ class Trial:
         return part_of(self.normal, start + length, start), part_of(broken_one, start + length, start)
 
 
-def simulated(seeds: range) -> Iterator[Trial]:
+def simulated(seeds: range) -> Iterator[BlameTrial]:
     """Yield a simulated machine of 20 sensors for each seed."""
     cut = round(_SHARE_LEARNT * MACHINE.rows)
     for seed in seeds:
         machine = simulate(MACHINE, seed)
         train, normal = machine.recording("simulated", 0, cut), machine.recording("simulated", cut)
-        yield Trial("simulated", train, normal, machine.sigmas)
+        yield BlameTrial("simulated", train, normal, machine.sigmas)
 
 
-def of_tep(folder: Path, seeds: range) -> Iterator[Trial]:
+def of_tep(folder: Path, seeds: range) -> Iterator[BlameTrial]:
     """Yield the Tennessee Eastman process for each seed: learnt from one normal run, broken in the other."""
     found = tep.process(folder)
     for _ in seeds:
-        yield Trial("TEP", found.train, found.normal, _deviations(found.train))
+        yield BlameTrial("TEP", found.train, found.normal, _deviations(found.train))
 
 
-def of_skab(folder: Path, seeds: range) -> Iterator[Trial]:
+def of_skab(folder: Path, seeds: range) -> Iterator[BlameTrial]:
     """Yield SKAB's normal recording for each seed: learnt from its first two thirds, broken in the last.
 
     Raises
@@ -94,7 +94,7 @@ def of_skab(folder: Path, seeds: range) -> Iterator[Trial]:
     cut = round(_SHARE_LEARNT * len(whole.values))
     train = part_of(whole, cut)
     for _ in seeds:
-        yield Trial("SKAB", train, part_of(whole, len(whole.values), cut), _deviations(train))
+        yield BlameTrial("SKAB", train, part_of(whole, len(whole.values), cut), _deviations(train))
 
 
 def _deviations(recording: Recording) -> Floats:

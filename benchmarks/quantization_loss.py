@@ -29,7 +29,7 @@ CHOSEN, FLOAT32 = SCHEMES
 
 
 @dataclass(frozen=True)
-class Task:
+class LossTask:
     """One recording to learn, and what to score; labels are used only for the figures."""
 
     normal: Recording
@@ -41,7 +41,7 @@ class Group:
     """What is pooled into one line."""
 
     name: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[LossTask, ...]
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ class _Scored:
     chosen: FloatArray
 
 
-def _scored(task: Task, settings: DetectorSettings) -> _Scored:
+def _scored(task: LossTask, settings: DetectorSettings) -> _Scored:
     files = detectors(task.normal, settings)
     scores = {name: np.concatenate([relative_scores(file, one) for one in task.scored]) for name, file in files.items()}
     labels = np.concatenate([_labels(one) for one in task.scored])
@@ -134,12 +134,12 @@ def _labels(recording: Recording) -> Flags:
     return np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
 
 
-def _later_rows(whole: Recording, normal_rows: int) -> Task:
-    return Task(part_of(whole, normal_rows), (part_of(whole, len(whole.values), normal_rows),))
+def _later_rows(whole: Recording, normal_rows: int) -> LossTask:
+    return LossTask(part_of(whole, normal_rows), (part_of(whole, len(whole.values), normal_rows),))
 
 
 def _skab(folder: Path) -> Iterator[Group]:
-    by_folder: dict[str, list[Task]] = {}
+    by_folder: dict[str, list[LossTask]] = {}
     for one in skab.recordings(folder):
         if one.labels is not None:
             by_folder.setdefault(one.name.partition("/")[0], []).append(_later_rows(one, skab.TRAIN_ROWS))
@@ -149,13 +149,13 @@ def _skab(folder: Path) -> Iterator[Group]:
 def adbench_groups(folder: Path) -> Iterator[Group]:
     """Yield every set of a folder."""
     for split in adbench.splits(folder):
-        yield Group(f"adbench/{split.name}", (Task(split.normal, (split.test,)),))
+        yield Group(f"adbench/{split.name}", (LossTask(split.normal, (split.test,)),))
 
 
 def _tep(folder: Path) -> Iterator[Group]:
     found = tep.process(folder)
     faulty = (replace(run, labels=np.arange(len(run.values)) >= tep.FAULT_START) for run in found.faults.values())
-    yield Group("tep", (Task(found.train, (found.normal, *faulty)),))
+    yield Group("tep", (LossTask(found.train, (found.normal, *faulty)),))
 
 
 def _nab(folder: Path) -> Iterator[Group]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.inference.detector import Detector
-from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, Summary
+from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, ScoreSummary
 from edge_runtime.streaming.alarm import AlarmEvent
 from edge_runtime.tables.open_table import open_table
 
@@ -40,7 +40,7 @@ class ScoredRecording:
     blame : dict
         Shares of the score by alarm number, and by ``("fault", first window)`` of each fault.
     has_time : bool
-    summary : Summary
+    summary : ScoreSummary
     """
 
     rows: IntArray
@@ -53,7 +53,7 @@ class ScoredRecording:
     events: tuple[AlarmEvent, ...]
     blame: dict[Hashable, Shares]
     has_time: bool
-    summary: Summary
+    summary: ScoreSummary
 
 
 def scored_recording(detector: Detector, path: Path, request: ScoreRequest) -> ScoredRecording:

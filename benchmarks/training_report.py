@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.report.report_model import Epoch, Figures, Learnt, Report, ScoreTrace
+from benchmarks.report.report_model import EpochShown, Figures, LearntShown, Report, ScoreTrace
 from benchmarks.report.traces import alarms_above
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
@@ -82,14 +82,14 @@ def _trace(run: RunFolder, scores: FloatArray, threshold: float) -> ScoreTrace:
     return ScoreTrace(ends_s if has_time else numbers, scores, threshold, none, None, has_time)
 
 
-def _learnt(run: RunFolder) -> Learnt:
+def _learnt(run: RunFolder) -> LearntShown:
     preprocessing = run.spec.preprocessing
     parts = network_parts(run.network, preprocessing.transform(run.windows.windows))
     squares = (parts["residual"] ** 2).mean(axis=0)
     # What the network sees of a sensor are some of its inputs; sensors vary fastest.
     by_sensor = np.sqrt(squares.reshape(-1, preprocessing.sensors).mean(axis=0))
     sensors = run.training["profile"]["sensors"]
-    return Learnt(
+    return LearntShown(
         mean_activations=parts["codes"].mean(axis=0),
         firing_shares=(parts["codes"] > 0.5).mean(axis=0),
         errors=tuple(zip(run.spec.sensor_names, by_sensor.tolist(), strict=True)),
@@ -97,7 +97,7 @@ def _learnt(run: RunFolder) -> Learnt:
     )
 
 
-def history(path: Path) -> tuple[Epoch, ...]:
+def history(path: Path) -> tuple[EpochShown, ...]:
     """Return the epochs of a run folder's ``history.csv``.
 
     Raises
@@ -108,7 +108,7 @@ def history(path: Path) -> tuple[Epoch, ...]:
     try:
         with path.open(newline="") as file:
             return tuple(
-                Epoch(int(row["epoch"]), *(float(row[name]) for name in _CURVES)) for row in csv.DictReader(file)
+                EpochShown(int(row["epoch"]), *(float(row[name]) for name in _CURVES)) for row in csv.DictReader(file)
             )
     except (OSError, KeyError, ValueError) as error:
         raise ModelFileError(f"{path} cannot be read ({error}). Train it again.") from error

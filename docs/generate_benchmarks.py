@@ -26,7 +26,7 @@ from benchmarks.peers.peer_result import PeerBenchmark, peer_table, read_peers
 from benchmarks.report.benchmark_plot import draw
 from benchmarks.report.benchmark_tables import all_tables
 from benchmarks.report.formats import number
-from benchmarks.report.report_tables import Table
+from benchmarks.report.report_tables import ReportTable
 from benchmarks.trainers.trainer_result import KERAS_EPOCHS, TrainerComparison
 
 FIGURES = Path(__file__).with_name("benchmarks")
@@ -197,7 +197,7 @@ def _verdict(*, reached: bool) -> str:
     return "reached" if reached else "not reached"
 
 
-def _section(table: Table) -> str:
+def _section(table: ReportTable) -> str:
     return f"### {table.title}\n\n" + _markdown([column.name for column in table.columns], table.rows)
 
 

@@ -14,8 +14,8 @@ from edge_runtime.model_file.manifest import SCHEMA, Manifest, NotRun, ParityLim
 from edge_runtime.streaming.adaptation.drift import fit_drift_limit
 from edge_runtime.verification.reference_run import reference_arrays
 from export.attempt import Attempt, Attempts
-from export.comparison import Comparison, compare_with_float32
 from export.edgetpu import expected_places
+from export.file_comparison import FileComparison, compare_with_float32
 from export.fitting.budget import FalseAlarmBudget
 from export.labelled import Labelled
 from export.promise import threshold_of, window_s_of
@@ -94,7 +94,7 @@ def _manifest(  # noqa: PLR0913 - all that is known at the end
     target: Target,
     settings: ExportSettings,
     attempt: Attempt,
-    found: Comparison,
+    found: FileComparison,
     given_up: tuple[str, ...],
 ) -> Manifest:
     graph, fitted, codes = attempt.graph, attempt.scoring, attempt.outputs.normal["codes"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError, Stream
     from saelite.exporting import export
     from saelite.learning import train
-    from saelite.reading import read_recording
+    from saelite.recordings import read_recording
     from saelite.scoring import score
     from saelite.sklearn import SparseAutoencoderDetector
     from saelite.version import __version__
@@ -51,7 +51,7 @@ _HOMES = {
     "Stream": "edge_runtime",
     "__version__": "saelite.version",
     "export": "saelite.exporting",
-    "read_recording": "saelite.reading",
+    "read_recording": "saelite.recordings",
     "score": "saelite.scoring",
     "sparse_loss": "training",
     "train": "saelite.learning",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from saelite.reading import read_recording
+from saelite.recordings import read_recording
 from saelite.signatures import takes_all
 from saelite.workstation import require_workstation
 from training.settings import DetectorSettings

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.inference.detector import Detector
-from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest, Summary
+from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest, ScoreSummary
 from edge_runtime.streaming.alarm import AlarmEvent
 from edge_runtime.streaming.monitor import MonitorSettings
 from edge_runtime.tables.open_table import open_table
@@ -40,7 +40,7 @@ class Scored:
         What the recording says itself.
     events : tuple of AlarmEvent
         Starts and ends of alarms, with the sensors to blame.
-    summary : Summary
+    summary : ScoreSummary
     """
 
     rows: IntArray
@@ -51,7 +51,7 @@ class Scored:
     contributions: FloatArray
     labels: BoolArray | None
     events: tuple[AlarmEvent, ...]
-    summary: Summary
+    summary: ScoreSummary
 
     @property
     def anomalies(self) -> BoolArray:

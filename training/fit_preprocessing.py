@@ -10,7 +10,7 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
 from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.signal.preprocessing import Preprocessing
-from training.recordings.windows import Stretches
+from training.recordings.stretches import Stretches
 from training.settings import DetectorSettings
 
 # Quantiles of this many rows, evenly spread, are accurate to half a per cent of the interquartile range.

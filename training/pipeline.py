@@ -20,7 +20,7 @@ from training.recordings import Recording
 from training.recordings.findings import Findings, apply, find
 from training.recordings.nature import nature_of
 from training.recordings.profile import profile
-from training.recordings.windows import Stretches, split
+from training.recordings.stretches import Stretches, split
 from training.run_folder import NormalWindows, RunFolder
 from training.settings import DetectorSettings
 from training.trained_run import TrainedRun

@@ -19,7 +19,7 @@ from training.trained_run import TrainedRun
 
 
 @dataclass(frozen=True)
-class Trial:
+class TuningTrial:
     """Settings that were tried, and their score: the higher the better."""
 
     number: int
@@ -33,8 +33,8 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     storage: Path,
     trials: int,
     judge: Callable[[TrainedRun], float],
-    on_trial: Callable[[Trial], None] = lambda _: None,
-) -> list[Trial]:
+    on_trial: Callable[[TuningTrial], None] = lambda _: None,
+) -> list[TuningTrial]:
     """Try settings until there are `trials` of them; return all of them, best first.
 
     `judge` gives the value to maximise. The first trial takes the defaults. Each trial is stored when it ends, so an
@@ -70,9 +70,9 @@ def tune(  # noqa: PLR0913 - what to search on, what for, and how to follow it
     def objective(trial: optuna.Trial) -> float:
         return judge(train(recording, _suggest(trial, settings)))
 
-    def found(trial: optuna.trial.FrozenTrial) -> Trial:
+    def found(trial: optuna.trial.FrozenTrial) -> TuningTrial:
         value = float("nan") if trial.value is None else trial.value
-        return Trial(trial.number, value, replace(settings, **trial.params))
+        return TuningTrial(trial.number, value, replace(settings, **trial.params))
 
     missing = trials - len(_finished(study))
     if missing > 0:

@@ -20,14 +20,14 @@ _LEAST = 1e-12
 
 
 @dataclass(frozen=True)
-class Limit:
+class BaselineLimit:
     """A limit of smoothed scores, and the share of normal windows expected above it."""
 
     value: float
     promised_far: float
 
 
-def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> Limit:
+def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> BaselineLimit:
     """Return the limit, fitted on scores of held-out blocks of normal windows.
 
     Parameters
@@ -44,7 +44,7 @@ def limit_of(fit: Fit, windows: FloatArray, spec: DetectorSpec, seed: int) -> Li
     inputs = preprocessing.transform(windows)
     per_window = FalseAlarmBudget().per_window(window_s_of(preprocessing))
     limit = fit_limit(smooth(_left_out(fit, inputs, spec, seed), spec.scoring.smoothing_span), per_window)
-    return Limit(max(limit.value, _LEAST), limit.share)
+    return BaselineLimit(max(limit.value, _LEAST), limit.share)
 
 
 def _left_out(fit: Fit, inputs: FloatArray, spec: DetectorSpec, seed: int) -> Floats:

@@ -13,13 +13,13 @@ from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
 from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.outcome import roc_auc
-from benchmarks.accuracy.scenarios import SCENARIOS, Trial, trial
+from benchmarks.accuracy.scenarios import SCENARIOS, ScenarioTrial, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from training.recordings import Recording
 
 
 @dataclass(frozen=True)
-class Outcome:
+class MachineOutcome:
     """What one method did on one machine.
 
     Parameters
@@ -70,11 +70,11 @@ def measure(
     return Accuracy("machines", None, tuple(tables), tuple(results), (), Learnt.of(ready))
 
 
-def _outcome(scenario: str, one: Trial, method: Method, seed: int) -> Outcome:
+def _outcome(scenario: str, one: ScenarioTrial, method: Method, seed: int) -> MachineOutcome:
     normal = method.relative_scores(one.normal)
     limit = matched_limit(normal)
     scored = {kind: (recording, method.relative_scores(recording)) for kind, recording in one.faulty.items()}
-    return Outcome(
+    return MachineOutcome(
         scenario,
         method.name,
         seed,
@@ -91,7 +91,7 @@ def _labels(recording: Recording) -> np.ndarray[tuple[int, ...], np.dtype[np.boo
     return np.zeros(len(recording.values), bool) if recording.labels is None else recording.labels
 
 
-def table(results: list[Outcome]) -> Rows:
+def table(results: list[MachineOutcome]) -> Rows:
     """Return one row per scenario and method, means over kinds of faults and seeds, and the spread over seeds."""
     rows: Rows = [
         ("machines", "method", "ROC-AUC", f"detected at {MATCHED_FAR:.0%} FAR", "detected", "promised FAR", "FAR",
@@ -112,7 +112,7 @@ def table(results: list[Outcome]) -> Rows:
     return rows
 
 
-def fault_table(results: list[Outcome], scenario: str) -> Rows:
+def fault_table(results: list[MachineOutcome], scenario: str) -> Rows:
     """Return every method's detection of each kind of fault, means over the seeds."""
     rows: Rows = [("fault", *METHODS)]
     chosen = [one for one in results if one.scenario == scenario]

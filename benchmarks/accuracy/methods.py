@@ -22,7 +22,7 @@ from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
 from training.recordings import Recording
-from training.recordings.windows import split
+from training.recordings.stretches import split
 from training.settings import DetectorSettings
 
 OURS = tuple(SCHEMES)

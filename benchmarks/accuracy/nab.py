@@ -51,7 +51,7 @@ class SeriesOutcome:
 
 
 @dataclass(frozen=True)
-class Summary:
+class NabSummary:
     """A method's figures over all series, one per seed.
 
     Parameters
@@ -139,17 +139,17 @@ def _outcome(name: str, method: Method, seed: int, series: ScoredSeries) -> Seri
     return SeriesOutcome(outcome, hit, len(windows))
 
 
-def summary(results: list[SeriesOutcome], scored: dict[tuple[str, int], list[ScoredSeries]]) -> list[Summary]:
+def summary(results: list[SeriesOutcome], scored: dict[tuple[str, int], list[ScoredSeries]]) -> list[NabSummary]:
     """Return one row per method."""
     return [_summed(method, results, scored) for method in METHODS]
 
 
-def _summed(method: str, results: list[SeriesOutcome], scored: dict[tuple[str, int], list[ScoredSeries]]) -> Summary:
+def _summed(method: str, results: list[SeriesOutcome], scored: dict[tuple[str, int], list[ScoredSeries]]) -> NabSummary:
     seeds = sorted(seed for name, seed in scored if name == method)
     mine = [[one for one in results if (one.outcome.method, one.outcome.seed) == (method, seed)] for seed in seeds]
     alarms = [alarm_scores(scored[method, seed]) for seed in seeds]
     rates = [pooled(one.outcome for one in by_seed)[0] for by_seed in mine]
-    return Summary(
+    return NabSummary(
         method,
         roc_auc=tuple(mean(one.outcome.roc_auc for one in by_seed) or 0.0 for by_seed in mine),
         standard_score=tuple(standard_score(scored[method, seed]).score for seed in seeds),
@@ -164,7 +164,7 @@ def _summed(method: str, results: list[SeriesOutcome], scored: dict[tuple[str, i
     )
 
 
-def table(rows: list[Summary], *, is_whole: bool) -> Rows:
+def table(rows: list[NabSummary], *, is_whole: bool) -> Rows:
     """Return one row per method, means and spread over the seeds; published scores beside the whole collection."""
     shown: Rows = [
         (

@@ -15,9 +15,9 @@ import numpy as np
 from benchmarks.accuracy.nab_score import (
     NEVER,
     STANDARD,
+    CostProfile,
     Floats,
     NabScore,
-    Profile,
     ScoredSeries,
     counted_windows,
     no_windows,
@@ -46,7 +46,7 @@ class AlarmScores:
         return NabScore(float(self.scores[place]) if place < len(self.scores) else 0.0, threshold)
 
 
-def alarm_scores(series: Sequence[ScoredSeries], profile: Profile = STANDARD) -> AlarmScores:
+def alarm_scores(series: Sequence[ScoredSeries], profile: CostProfile = STANDARD) -> AlarmScores:
     """Return the scores at all thresholds.
 
     Row r begins a run for the thresholds above the score of row r - 1, up to its own: its worth is added there.

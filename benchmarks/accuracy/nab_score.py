@@ -36,7 +36,7 @@ NEVER = float("inf")
 
 
 @dataclass(frozen=True)
-class Profile:
+class CostProfile:
     """The weights of a hit, a false alarm and a miss; by default NAB's standard profile."""
 
     hit: float = 1.0
@@ -44,7 +44,7 @@ class Profile:
     miss: float = 1.0
 
 
-STANDARD = Profile()
+STANDARD = CostProfile()
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def scaled_sigmoid(place: Floats) -> Floats:
     return np.where(place > _FARTHEST, -1.0, near)
 
 
-def worth_of_alarms(labels: Flags, profile: Profile = STANDARD) -> Floats:
+def worth_of_alarms(labels: Flags, profile: CostProfile = STANDARD) -> Floats:
     """Return the gain of an alarm in each row, shape (n,); within a window only the first one counts."""
     rows = np.arange(len(labels))
     worths = np.full(len(labels), -profile.false_alarm)
@@ -140,7 +140,7 @@ def worth_of_alarms(labels: Flags, profile: Profile = STANDARD) -> Floats:
     return worths
 
 
-def standard_score(series: Sequence[ScoredSeries], profile: Profile = STANDARD) -> NabScore:
+def standard_score(series: Sequence[ScoredSeries], profile: CostProfile = STANDARD) -> NabScore:
     """Return the score at the best threshold for the whole corpus, as NAB's own optimiser picks it.
 
     Raises
@@ -161,7 +161,7 @@ def standard_score(series: Sequence[ScoredSeries], profile: Profile = STANDARD) 
     return NabScore(_normalised(float(sums[best]), corpus, profile), float(scores[best]))
 
 
-def score_at(series: Sequence[ScoredSeries], threshold: float, profile: Profile = STANDARD) -> NabScore:
+def score_at(series: Sequence[ScoredSeries], threshold: float, profile: CostProfile = STANDARD) -> NabScore:
     """Return the score at a given threshold: rows at or above it alarm.
 
     Raises
@@ -176,12 +176,12 @@ def score_at(series: Sequence[ScoredSeries], threshold: float, profile: Profile 
     return NabScore(_normalised(gained, corpus, profile), threshold)
 
 
-def _normalised(gained: float, corpus: _Corpus, profile: Profile) -> float:
+def _normalised(gained: float, corpus: _Corpus, profile: CostProfile) -> float:
     """Return the gain over a detector that never alarms, from 0 to 100."""
     return 100.0 * gained / (corpus.n_windows * (profile.hit + profile.miss))
 
 
-def _gains(corpus: _Corpus, order: IntArray, profile: Profile) -> Floats:
+def _gains(corpus: _Corpus, order: IntArray, profile: CostProfile) -> Floats:
     """Return what each alarm adds to the sum, row by row in this order."""
     gains = corpus.worths[order]
     windows = corpus.windows[order]
@@ -194,7 +194,7 @@ def _gains(corpus: _Corpus, order: IntArray, profile: Profile) -> Floats:
     return gains
 
 
-def _corpus(series: Sequence[ScoredSeries], profile: Profile) -> _Corpus:
+def _corpus(series: Sequence[ScoredSeries], profile: CostProfile) -> _Corpus:
     parts, before = [], 0
     for one in series:
         numbers = np.full(len(one.labels), -1)

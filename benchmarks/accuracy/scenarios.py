@@ -26,7 +26,7 @@ _EPISODE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Trial:
+class ScenarioTrial:
     """One machine: a week to learn, another normal week, and that week once more with each kind of fault.
 
     Parameters
@@ -41,12 +41,14 @@ class Trial:
     faulty: Mapping[str, Recording]
 
 
-def trial(name: str, settings: MachineSettings, seed: int) -> Trial:
+def trial(name: str, settings: MachineSettings, seed: int) -> ScenarioTrial:
     """Simulate a machine; the same settings and seed always return the same one."""
     machine = simulate(settings, seed)
     half = len(machine.values) // 2
     faulty = {kind: _with_episodes(machine, kind, half).recording(f"{name}, {kind}", half) for kind in KINDS}
-    return Trial(machine.recording(f"{name}, learnt", 0, half), machine.recording(f"{name}, normal", half), faulty)
+    return ScenarioTrial(
+        machine.recording(f"{name}, learnt", 0, half), machine.recording(f"{name}, normal", half), faulty
+    )
 
 
 def _with_episodes(machine: SimulatedMachine, kind: str, start: int) -> SimulatedMachine:

@@ -41,7 +41,7 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TepOutcome:
     """One method's figures, at its own threshold and at one that 1 % of the normal rows exceed.
 
     Parameters
@@ -112,12 +112,12 @@ def measure(found: Process, seeds: Iterable[int], on_step: Callable[[str], None]
     return Accuracy("TEP", is_whole, tables, tuple(results), (), Learnt.of(ready))
 
 
-def _outcome(found: Process, method: Method, seed: int) -> Outcome:
+def _outcome(found: Process, method: Method, seed: int) -> TepOutcome:
     normal = method.relative_scores(found.normal)
     faults = {number: method.relative_scores(run) for number, run in found.faults.items()}
     before = [scores[:FAULT_START] for scores in faults.values()]
     limit = matched_limit(np.concatenate([normal, *before]))
-    return Outcome(
+    return TepOutcome(
         method.name,
         seed,
         fdr={number: _share(scores[FAULT_START:], 1.0) for number, scores in faults.items()},
@@ -138,7 +138,7 @@ def _false_alarms(scores: FloatArray) -> FalseAlarms:
     return FalseAlarms.of(scores > 1.0, np.zeros(len(scores), bool), ROW_S)
 
 
-def table(results: list[Outcome]) -> Rows:
+def table(results: list[TepOutcome]) -> Rows:
     """Return one row per method, means over the seeds and their spread."""
     without = f"without {', '.join(map(str, HARDLY_SHOWN))}"
     at = f"at {MATCHED_FAR:.0%} FAR"
@@ -161,7 +161,7 @@ def table(results: list[Outcome]) -> Rows:
     return rows
 
 
-def fault_table(results: list[Outcome]) -> Rows:
+def fault_table(results: list[TepOutcome]) -> Rows:
     """Return every method's FDR of each fault, means over the seeds."""
     rows: Rows = [("fault", *METHODS)]
     for fault in results[0].fdr:

@@ -18,7 +18,7 @@ One = Callable[[FloatArray], Any]
 
 
 @dataclass(frozen=True)
-class Scorer:
+class PeerScorer:
     """A fitted detector.
 
     Parameters
@@ -33,7 +33,7 @@ class Scorer:
     one: One
 
 
-def isolation_forest(normal: FloatArray) -> Scorer:
+def isolation_forest(normal: FloatArray) -> PeerScorer:
     """scikit-learn's IsolationForest with its defaults."""
     import sklearn
     from sklearn.ensemble import IsolationForest
@@ -41,10 +41,10 @@ def isolation_forest(normal: FloatArray) -> Scorer:
     # Our windows are finite already; without the check its calls are faster.
     sklearn.set_config(assume_finite=True)
     model = IsolationForest(random_state=0, n_jobs=1).fit(normal)
-    return Scorer(lambda windows: -model.score_samples(windows), lambda window: -model.score_samples(window)[0])
+    return PeerScorer(lambda windows: -model.score_samples(windows), lambda window: -model.score_samples(window)[0])
 
 
-def principal_components(normal: FloatArray) -> Scorer:
+def principal_components(normal: FloatArray) -> PeerScorer:
     """Reconstruction error of scikit-learn's PCA with 95 % of the variance, applied with numpy alone."""
     from sklearn.decomposition import PCA
 
@@ -58,31 +58,31 @@ def principal_components(normal: FloatArray) -> Scorer:
         errors: FloatArray = np.einsum("ij,ij->i", residual, residual)
         return errors
 
-    return Scorer(many, lambda window: many(window)[0])
+    return PeerScorer(many, lambda window: many(window)[0])
 
 
-def pyod_autoencoder(normal: FloatArray) -> Scorer:
+def pyod_autoencoder(normal: FloatArray) -> PeerScorer:
     """PyOD's AutoEncoder with its defaults."""
     from pyod.models.auto_encoder import AutoEncoder
 
     return _pyod(AutoEncoder(random_state=0, verbose=0), normal)
 
 
-def pyod_knn(normal: FloatArray) -> Scorer:
+def pyod_knn(normal: FloatArray) -> PeerScorer:
     """PyOD's KNN with its defaults."""
     from pyod.models.knn import KNN
 
     return _pyod(KNN(n_jobs=1), normal)
 
 
-def pyod_ecod(normal: FloatArray) -> Scorer:
+def pyod_ecod(normal: FloatArray) -> PeerScorer:
     """PyOD's ECOD with its defaults; a window's score depends on the windows that are scored with it."""
     from pyod.models.ecod import ECOD
 
     return _pyod(ECOD(n_jobs=1), normal)
 
 
-def half_space_trees(normal: FloatArray) -> Scorer:
+def half_space_trees(normal: FloatArray) -> PeerScorer:
     """Fit river's HalfSpaceTrees, which wants values between 0 and 1 and learns one window at a time."""
     from river import anomaly
 
@@ -96,12 +96,12 @@ def half_space_trees(normal: FloatArray) -> Scorer:
 
     for window in normal:
         model.learn_one(entry(window))
-    return Scorer(
+    return PeerScorer(
         lambda windows: np.array([model.score_one(entry(window)) for window in windows]),
         lambda window: model.score_one(entry(window[0])),
     )
 
 
-def _pyod(model: Any, normal: FloatArray) -> Scorer:
+def _pyod(model: Any, normal: FloatArray) -> PeerScorer:
     model.fit(normal)
-    return Scorer(model.decision_function, lambda window: model.decision_function(window)[0])
+    return PeerScorer(model.decision_function, lambda window: model.decision_function(window)[0])

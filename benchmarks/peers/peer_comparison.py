@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.benchmark_result import Failure
 from benchmarks.peers.peer_result import PeerBenchmark, PeerRow
 from benchmarks.peers.sizes import OWN_PACKAGES, installed_bytes
-from benchmarks.peers.task import Task, read_task
+from benchmarks.peers.task import PeerTask, read_task
 from benchmarks.rounds import THOROUGH, OnStep, Taken, Turns, take_turns
 from benchmarks.this_machine import this_machine
 from benchmarks.worker_process import Job, WorkerProcess
@@ -83,7 +83,7 @@ def compare_peers(
     )
 
 
-def _row(peer: Peer, taken: Taken, folder: Path, task: Task, own_fit_s: float) -> PeerRow:
+def _row(peer: Peer, taken: Taken, folder: Path, task: PeerTask, own_fit_s: float) -> PeerRow:
     fit_s = own_fit_s if peer.key in OWN_PACKAGES else float(taken.start["fit_s"])
     return PeerRow(
         title=peer.title,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.benchmark_result import Failure
 from benchmarks.json_file import read_json, write_json
-from benchmarks.report.report_tables import Column, Table
+from benchmarks.report.report_tables import Column, ReportTable
 from benchmarks.this_machine import Machine
 
 
@@ -78,12 +78,14 @@ def read_peers(path: Path) -> PeerBenchmark:
     return read_json(path, PeerBenchmark, "saelite bench peers --json FILE")
 
 
-def peer_table(found: PeerBenchmark) -> Table:
+def peer_table(found: PeerBenchmark) -> ReportTable:
     """Return the figures as text, the same for page and terminal."""
     installed = f"installed MB, {found.machine.architecture}"
     names = ("ROC AUC", "fit s", "p50 us", "windows/s", "peak MB", installed)
     failed = tuple((f"{one.title}: not measured: {one.reason}", *["-"] * len(names)) for one in found.failures)
-    return Table("Peers", (Column("what", is_number=False), *map(Column, names)), (*map(_cells, found.rows), *failed))
+    return ReportTable(
+        "Peers", (Column("what", is_number=False), *map(Column, names)), (*map(_cells, found.rows), *failed)
+    )
 
 
 def _cells(row: PeerRow) -> tuple[str, ...]:

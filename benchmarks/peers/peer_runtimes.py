@@ -6,22 +6,22 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.detectors import Scorer
+from benchmarks.peers.detectors import PeerScorer
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.heads import Head
 from edge_runtime.signal.preprocessing import gain
 from training.run_folder import RunFolder
 
 
-def ours(model: Path, runtime: str) -> Scorer:
+def ours(model: Path, runtime: str) -> PeerScorer:
     """Return the detector as users call it."""
     from edge_runtime import Detector
 
     detector = Detector.load(model, runtime=runtime)
-    return Scorer(detector.score_many, lambda window: detector.score(window[0]))
+    return PeerScorer(detector.score_many, lambda window: detector.score(window[0]))
 
 
-def onnx_session(path: Path) -> Scorer:
+def onnx_session(path: Path) -> PeerScorer:
     """Return the detector in ONNX Runtime: raw windows in, scores out."""
     import onnxruntime
 
@@ -34,10 +34,10 @@ def onnx_session(path: Path) -> Scorer:
     def many(windows: FloatArray) -> Any:
         return session.run(names, {"window": windows})[0]
 
-    return Scorer(many, lambda window: many(window)[0])
+    return PeerScorer(many, lambda window: many(window)[0])
 
 
-def pytorch(run: RunFolder, head: Head) -> Scorer:
+def pytorch(run: RunFolder, head: Head) -> PeerScorer:
     """Return the detector in PyTorch: traced, frozen, in inference mode."""
     import torch
 
@@ -67,7 +67,7 @@ def pytorch(run: RunFolder, head: Head) -> Scorer:
         with torch.inference_mode():
             return traced(torch.from_numpy(windows)).numpy()
 
-    return Scorer(many, lambda window: many(window)[0])
+    return PeerScorer(many, lambda window: many(window)[0])
 
 
 def _activation(name: str) -> Any:

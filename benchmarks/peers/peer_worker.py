@@ -13,21 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.peers import detectors, peer_runtimes
-from benchmarks.peers.detectors import Scorer
+from benchmarks.peers.detectors import PeerScorer
 from benchmarks.peers.task import read_task
 from benchmarks.worker import pin, serve
 from edge_runtime.arrays import FloatArray
 from training.run_folder import read_run_folder
 
 
-def _pytorch(folder: Path) -> Scorer:
+def _pytorch(folder: Path) -> PeerScorer:
     from benchmarks.peers.head import peer_head
 
     run = read_run_folder(folder / "run")
     return peer_runtimes.pytorch(run, peer_head(run))
 
 
-LEARNERS: dict[str, Callable[[FloatArray], Scorer]] = {
+LEARNERS: dict[str, Callable[[FloatArray], PeerScorer]] = {
     "isolation_forest": detectors.isolation_forest,
     "pca": detectors.principal_components,
     "pyod_autoencoder": detectors.pyod_autoencoder,
@@ -35,7 +35,7 @@ LEARNERS: dict[str, Callable[[FloatArray], Scorer]] = {
     "pyod_ecod": detectors.pyod_ecod,
     "half_space_trees": detectors.half_space_trees,
 }
-RUNNERS: dict[str, Callable[[Path], Scorer]] = {
+RUNNERS: dict[str, Callable[[Path], PeerScorer]] = {
     "ai-edge-litert": lambda folder: peer_runtimes.ours(folder / "model.tflite", "ai-edge-litert"),
     "tflite-runtime": lambda folder: peer_runtimes.ours(folder / "model.tflite", "tflite-runtime"),
     "onnx_float32": lambda folder: peer_runtimes.onnx_session(folder / "detector_float32.onnx"),

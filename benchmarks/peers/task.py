@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # a peer's process must not load tensorflow
 
 
 @dataclass(frozen=True)
-class Task:
+class PeerTask:
     """Windows of one recording.
 
     Parameters
@@ -43,13 +43,13 @@ class Task:
         np.savez(path, **{name: np.asarray(value) for name, value in vars(self).items()})
 
 
-def read_task(path: Path) -> Task:
-    """Read what `Task.write` wrote."""
+def read_task(path: Path) -> PeerTask:
+    """Read what `PeerTask.write` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
-        return Task(str(arrays["name"]), *(arrays[field.name] for field in fields(Task)[1:]))
+        return PeerTask(str(arrays["name"]), *(arrays[field.name] for field in fields(PeerTask)[1:]))
 
 
-def make_task(recording: Recording, n_normal: int, preprocessing: Preprocessing) -> Task:
+def make_task(recording: Recording, n_normal: int, preprocessing: Preprocessing) -> PeerTask:
     """Cut a labelled recording into windows: its first rows are normal, the rest is scored."""
     if recording.labels is None:
         raise ValueError("a recording with labels is needed")
@@ -60,7 +60,7 @@ def make_task(recording: Recording, n_normal: int, preprocessing: Preprocessing)
     scaled = {
         name: np.ascontiguousarray(preprocessing.transform(raw).reshape(len(raw), -1)) for name, raw in windows.items()
     }
-    return Task(
+    return PeerTask(
         recording.name,
         windows["normal"],
         windows["test"],

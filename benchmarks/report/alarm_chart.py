@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.report.formats import number
 from benchmarks.report.report_model import Alarm, SensorTrace
 from benchmarks.report.time_axis import TimeAxis
-from benchmarks.report.zoom_chart import Area, Chart, Line, Span, chart_html
+from benchmarks.report.zoom_chart import Area, Chart, Line, ShadedSpan, chart_html
 
 _HEIGHT_REM, _POINTS = 6.0, 800
 
@@ -36,7 +36,7 @@ def alarm_chart(alarm: Alarm, trace: SensorTrace, axis: TimeAxis) -> str:
                 Line(trace.seconds, trace.values, "reading"),
             ),
             areas=(Area(trace.seconds, trace.expected - trace.band, trace.expected + trace.band, "band"),),
-            spans=(Span(alarm.start_s, alarm.end_s, "alarm"),),
+            spans=(ShadedSpan(alarm.start_s, alarm.end_s, "alarm"),),
             group=f"alarm-{alarm.number}",
             height_rem=_HEIGHT_REM,
             points=_POINTS,

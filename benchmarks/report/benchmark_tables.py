@@ -5,23 +5,23 @@ from __future__ import annotations
 from benchmarks.benchmark_result import Benchmark, Latency
 from benchmarks.latency import ratio_interval
 from benchmarks.report.formats import number, percent
-from benchmarks.report.report_tables import Column, Table
+from benchmarks.report.report_tables import Column, ReportTable
 from benchmarks.this_machine import describe
 
 _FEW_CALLS = 1000
 _UNKNOWN = "-"
 
 
-def all_tables(benchmark: Benchmark) -> tuple[Table, ...]:
+def all_tables(benchmark: Benchmark) -> tuple[ReportTable, ...]:
     """Return every table that has rows, in reading order."""
     tables = (latency_table, resources_table, throughput_table, machine_table)
     return tuple(table for make in tables if (table := make(benchmark)).rows)
 
 
-def latency_table(benchmark: Benchmark) -> Table:
+def latency_table(benchmark: Benchmark) -> ReportTable:
     """Return the times of one call and how many times the detector's each is."""
     names = ("p50 us", "p90 us", "p99 us", "mean us", "min us", "ratio", "95 % interval", "calls", "rounds")
-    return Table(
+    return ReportTable(
         "Latency: one window, one thread",
         (Column("what", is_number=False), *map(Column, names), Column("one call", is_number=False)),
         (
@@ -31,12 +31,12 @@ def latency_table(benchmark: Benchmark) -> Table:
     )
 
 
-def resources_table(benchmark: Benchmark) -> Table:
+def resources_table(benchmark: Benchmark) -> ReportTable:
     """Return each row's resources, and the share of the machine's matrix peak that it reaches."""
     names = ("cold start s", "resident MB", "peak MB", "file kB", "MACs", "share of peak")
     peaks = benchmark.peaks
     title = f"Resources; peak of one core: float32 {_giga(peaks.float32)}, int8 {_giga(peaks.int8)}"
-    return Table(
+    return ReportTable(
         title,
         (Column("what", is_number=False), *map(Column, names)),
         tuple(
@@ -54,15 +54,15 @@ def resources_table(benchmark: Benchmark) -> Table:
     )
 
 
-def failures_table(benchmark: Benchmark) -> Table:
+def failures_table(benchmark: Benchmark) -> ReportTable:
     """Return what could not be measured, for a page too narrow for the whole of `latency_table`."""
     rows = tuple((one.title, one.reason) for one in benchmark.failures)
-    return Table("Not measured", (Column("what", is_number=False), Column("why", is_number=False)), rows)
+    return ReportTable("Not measured", (Column("what", is_number=False), Column("why", is_number=False)), rows)
 
 
-def throughput_table(benchmark: Benchmark) -> Table:
+def throughput_table(benchmark: Benchmark) -> ReportTable:
     """Return windows per second by batch size and number of threads."""
-    return Table(
+    return ReportTable(
         "Throughput",
         (Column("what", is_number=False), *map(Column, ("batch", "threads", "windows/s", "us per window"))),
         tuple(
@@ -73,10 +73,10 @@ def throughput_table(benchmark: Benchmark) -> Table:
     )  # fmt: skip
 
 
-def machine_table(benchmark: Benchmark) -> Table:
+def machine_table(benchmark: Benchmark) -> ReportTable:
     """Return the machine, and the state it was in."""
     facts = [("model", benchmark.model), *describe(benchmark.machine, benchmark.before, benchmark.after)]
-    return Table("Machine", (Column("fact", is_number=False), Column("value", is_number=False)), tuple(facts))
+    return ReportTable("Machine", (Column("fact", is_number=False), Column("value", is_number=False)), tuple(facts))
 
 
 def _latency_row(row: Latency, baseline: Latency) -> tuple[str, ...]:

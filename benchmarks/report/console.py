@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from benchmarks.report import report_tables as tables
 from benchmarks.report.headline import verdict
 from benchmarks.report.report_model import Report
-from benchmarks.report.report_tables import Table
+from benchmarks.report.report_tables import ReportTable
 from edge_runtime.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def print_report(report: Report, console: Console) -> None:
         _print_table(make(report), console)
 
 
-def _print_table(table: Table, console: Console) -> None:
+def _print_table(table: ReportTable, console: Console) -> None:
     from rich import box
     from rich.table import Table as Grid
     from rich.text import Text

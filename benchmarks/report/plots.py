@@ -23,7 +23,7 @@ from benchmarks.report.drawing import (
     text_width,
 )
 from benchmarks.report.formats import latency, number, percent, ratio, shortened
-from benchmarks.report.report_model import Array, Epoch, FaultRow, LatencyRow, Report
+from benchmarks.report.report_model import Array, EpochShown, FaultRow, LatencyRow, Report
 from benchmarks.report.traces import positive, score_groups
 from benchmarks.report.zoom_chart import thinned
 
@@ -38,7 +38,7 @@ _EPOCHS_DRAWN = 400
 _BINS = 60
 
 
-def training_plot(history: tuple[Epoch, ...], rho: float | None = None) -> str:
+def training_plot(history: tuple[EpochShown, ...], rho: float | None = None) -> str:
     """Return loss, penalty and mean activation by epoch; `rho` is the target activation, where known."""
 
     def paint(figure: Figure) -> None:
@@ -144,7 +144,7 @@ def blame_plot(faults: tuple[FaultRow, ...]) -> str:
     return render("blame", alt, (WIDTH, top + 0.08 + 0.25 * len(rows)), paint)
 
 
-def _curve(axes: Axes, history: tuple[Epoch, ...], field: str, **line: Any) -> None:
+def _curve(axes: Axes, history: tuple[EpochShown, ...], field: str, **line: Any) -> None:
     values = np.array([getattr(epoch, field) for epoch in history], dtype=np.float64)
     epochs = np.array([epoch.epoch for epoch in history], dtype=np.float64)
     x, y = thinned(epochs, values, _EPOCHS_DRAWN)

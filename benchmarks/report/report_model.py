@@ -149,7 +149,7 @@ class FaultRow:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochShown:
     """One epoch of training; `penalty` is the KL term, `mean_activation` is the mean of rho-hat."""
 
     epoch: int
@@ -179,7 +179,7 @@ class FileSize:
 
 
 @dataclass(frozen=True)
-class Learnt:
+class LearntShown:
     """What a training made, on held-out normal windows.
 
     Parameters
@@ -210,7 +210,7 @@ class Report:
     trace : ScoreTrace
     faults : tuple of FaultRow
         In time order.
-    history : tuple of Epoch
+    history : tuple of EpochShown
     normal_scores : ndarray of shape (m,)
         Smoothed scores of held-out normal windows.
     latency : tuple of LatencyRow
@@ -222,7 +222,7 @@ class Report:
         Target activation the training aimed at.
     benchmark : Benchmark or None
         Where the latencies come from: memory, start, machine.
-    learnt : Learnt or None
+    learnt : LearntShown or None
         What the training made.
     alarms : tuple of Alarm
         In time order.
@@ -237,14 +237,14 @@ class Report:
     figures: Figures
     trace: ScoreTrace
     faults: tuple[FaultRow, ...]
-    history: tuple[Epoch, ...]
+    history: tuple[EpochShown, ...]
     normal_scores: Array
     latency: tuple[LatencyRow, ...]
     sizes: tuple[FileSize, ...]
     facts: tuple[tuple[str, str], ...]
     rho: float | None = None
     benchmark: Benchmark | None = None
-    learnt: Learnt | None = None
+    learnt: LearntShown | None = None
     alarms: tuple[Alarm, ...] = ()
     watched_s: float = 0.0
     model: str = ""

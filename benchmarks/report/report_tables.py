@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.report.blame_table import blamed_sensors
 from benchmarks.report.formats import UNKNOWN, duration, file_size, latency, number, percent, ratio
-from benchmarks.report.report_model import Alarm, Epoch, FaultRow, Report
+from benchmarks.report.report_model import Alarm, EpochShown, FaultRow, Report
 from benchmarks.report.score_chart import time_axis
 from benchmarks.report.traces import score_groups
 from edge_runtime.common.counted import counted
@@ -28,7 +28,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Rows of text; a table without rows is not shown."""
 
     title: str
@@ -36,7 +36,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def figures_table(report: Report) -> Table:
+def figures_table(report: Report) -> ReportTable:
     """Return the detection figures and what each means."""
     figures = report.figures
     rows = (
@@ -46,20 +46,20 @@ def figures_table(report: Report) -> Table:
         ("MAR", figures.mar, percent, "missed-alarm rate: anomalous windows not above the threshold"),
     )
     known = tuple((name, show(value), meaning) for name, value, show, meaning in rows if value is not None)
-    return Table("Detection figures", (_words("figure"), Column("value"), _words("meaning")), known)
+    return ReportTable("Detection figures", (_words("figure"), Column("value"), _words("meaning")), known)
 
 
-def faults_table(report: Report) -> Table:
+def faults_table(report: Report) -> ReportTable:
     """Return each labelled fault with its alarm delay and the sensors blamed most."""
     columns = (_words("fault"), Column("start"), Column("duration"), Column("alarm after"))
-    return Table(
+    return ReportTable(
         "Labelled faults",
         (*columns, _words("most blamed sensors")),
         tuple(_fault_row(report, row) for row in report.faults),
     )
 
 
-def alarms_table(report: Report) -> Table:
+def alarms_table(report: Report) -> ReportTable:
     """Return the highest alarms in time order."""
     highest = sorted(report.alarms, key=lambda alarm: -alarm.peak)[:_MAX_ALARMS]
     title = (
@@ -78,7 +78,7 @@ def alarms_table(report: Report) -> Table:
         columns.append(_words("most blamed sensors"))
         for row, alarm in zip(cells, shown, strict=True):
             row.append(blamed_text(alarm.blame))
-    return Table(title, tuple(columns), tuple(map(tuple, cells)))
+    return ReportTable(title, tuple(columns), tuple(map(tuple, cells)))
 
 
 def blamed_text(blame: tuple[tuple[str, float], ...]) -> str:
@@ -86,14 +86,14 @@ def blamed_text(blame: tuple[tuple[str, float], ...]) -> str:
     return ", ".join(f"{sensor} {percent(round(share, 2))}" for sensor, share in blame[:_TOP]) or UNKNOWN
 
 
-def rates_table(report: Report) -> Table:
+def rates_table(report: Report) -> ReportTable:
     """Return how many alarms there are per hour, day and week."""
     rates = alarm_rates(len(report.alarms), report.watched_s)
     rows = ((f"per {period}", number(rate)) for period, rate in rates.items())
-    return Table("How often it alarms", (_words(""), Column("alarms")), tuple(rows))
+    return ReportTable("How often it alarms", (_words(""), Column("alarms")), tuple(rows))
 
 
-def scores_table(report: Report) -> Table:
+def scores_table(report: Report) -> ReportTable:
     """Return median, tail and share above the threshold of each group of scores."""
     limit = report.trace.threshold
     rows = tuple(
@@ -106,39 +106,39 @@ def scores_table(report: Report) -> Table:
         for name, scores in score_groups(report).items()
     )
     columns = ("windows", "median", "99th percentile", "highest", "above the threshold")
-    return Table("Scores", (_words("group"), *map(Column, columns)), rows)
+    return ReportTable("Scores", (_words("group"), *map(Column, columns)), rows)
 
 
-def blame_table(report: Report) -> Table:
+def blame_table(report: Report) -> ReportTable:
     """Return the sensors blamed most over all faults."""
     rows = [row for row in report.faults if row.blame]
     firsts = [row.blame[0][0] for row in rows]
     shares = {sensor: sum(dict(row.blame).get(sensor, 0.0) for row in rows) for sensor in blamed_sensors(rows)}
     shown = list(shares.items())[:_MAX_SENSORS]
-    return Table(
+    return ReportTable(
         "Blame over all faults",
         (_words("sensor"), Column("mean share"), Column("blamed most in faults")),
         tuple((sensor, percent(total / len(rows)), str(firsts.count(sensor))) for sensor, total in shown),
     )
 
 
-def training_table(report: Report) -> Table:
+def training_table(report: Report) -> ReportTable:
     """Return the first epoch, the best and the last."""
     history = report.history
     names = ("epoch", "loss", "validation loss", "KL penalty", "mean activation")
     columns = (_words(""), *map(Column, names))
     if not history:
-        return Table("Epochs", columns, ())
+        return ReportTable("Epochs", columns, ())
     best = min(history, key=lambda epoch: epoch.validation_loss)
     marked = {"first": history[0], "lowest validation loss": best, "last": history[-1]}
-    return Table("Epochs", columns, tuple(_epoch_row(name, epoch) for name, epoch in marked.items()))
+    return ReportTable("Epochs", columns, tuple(_epoch_row(name, epoch) for name, epoch in marked.items()))
 
 
-def latency_table(report: Report) -> Table:
+def latency_table(report: Report) -> ReportTable:
     """Return the times for one window and how many times the first row each takes."""
     rows = report.latency
     columns = (_words("runs as"), Column("p50"), Column("p99"), Column("p50 ratio"), _words("note"))
-    return Table(
+    return ReportTable(
         "Latency for one window",
         columns,
         tuple(
@@ -148,12 +148,12 @@ def latency_table(report: Report) -> Table:
     )
 
 
-def sizes_table(report: Report) -> Table:
+def sizes_table(report: Report) -> ReportTable:
     """Return the file sizes, and how many times the smallest with the same in it each is."""
     smallest: dict[str, int] = {}
     for size in report.sizes:
         smallest[size.holds] = min(size.n_bytes, smallest.get(size.holds, size.n_bytes))
-    return Table(
+    return ReportTable(
         "File sizes",
         (_words("holds"), _words("file"), Column("size"), Column("ratio")),
         tuple(
@@ -163,9 +163,9 @@ def sizes_table(report: Report) -> Table:
     )
 
 
-def facts_table(report: Report) -> Table:
+def facts_table(report: Report) -> ReportTable:
     """Return facts about the model."""
-    return Table("Model", (_words("property"), _words("value")), report.facts)
+    return ReportTable("Model", (_words("property"), _words("value")), report.facts)
 
 
 def _words(name: str) -> Column:
@@ -191,6 +191,6 @@ def _alarm_row(report: Report, alarm: Alarm) -> tuple[str, ...]:
     return (axis.text(alarm.start_s), axis.text(alarm.end_s), how_long, peak)
 
 
-def _epoch_row(name: str, epoch: Epoch) -> tuple[str, ...]:
+def _epoch_row(name: str, epoch: EpochShown) -> tuple[str, ...]:
     values = (epoch.loss, epoch.validation_loss, epoch.penalty, epoch.mean_activation)
     return (name, str(epoch.epoch), *map(number, values))

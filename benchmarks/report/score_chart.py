@@ -11,7 +11,7 @@ from benchmarks.report.formats import number, percent, power_of_ten
 from benchmarks.report.report_model import Alarm, ScoreTrace
 from benchmarks.report.time_axis import TimeAxis
 from benchmarks.report.traces import fault_spans, positive, step_s
-from benchmarks.report.zoom_chart import Chart, Line, Span, chart_html
+from benchmarks.report.zoom_chart import Chart, Line, ShadedSpan, chart_html
 
 
 def time_axis(trace: ScoreTrace) -> TimeAxis:
@@ -41,7 +41,7 @@ def score_chart(trace: ScoreTrace, alarms: tuple[Alarm, ...]) -> str:
         ticks=_ticks(low, high),
         lines=(Line(trace.seconds, line, "score"),),
         spans=(
-            *(Span(span.start_s, span.end_s, "fault", span.name or "labelled") for span in faults),
+            *(ShadedSpan(span.start_s, span.end_s, "fault", span.name or "labelled") for span in faults),
             *(_alarm_span(axis, alarm) for alarm in alarms),
         ),
         levels=((math.log10(limit), "threshold"),),
@@ -49,11 +49,11 @@ def score_chart(trace: ScoreTrace, alarms: tuple[Alarm, ...]) -> str:
     return chart_html(chart)
 
 
-def _alarm_span(axis: TimeAxis, alarm: Alarm) -> Span:
+def _alarm_span(axis: TimeAxis, alarm: Alarm) -> ShadedSpan:
     how_long = f", {axis.length_text(alarm.start_s, alarm.end_s)}"
     blamed = f": {', '.join(name for name, _ in alarm.blame)}" if alarm.blame else ""
     link = f"alarm-{alarm.number}" if alarm.traces else ""
-    return Span(alarm.start_s, alarm.end_s, "alarm", f"alarm {axis.text(alarm.start_s)}{how_long}{blamed}", link)
+    return ShadedSpan(alarm.start_s, alarm.end_s, "alarm", f"alarm {axis.text(alarm.start_s)}{how_long}{blamed}", link)
 
 
 def _ticks(low: float, high: float) -> tuple[tuple[float, str], ...]:

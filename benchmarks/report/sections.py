@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.report import benchmark_tables, learnt, plots
+from benchmarks.report import benchmark_tables, learnt_sections, plots
 from benchmarks.report import report_tables as tables
 from benchmarks.report.alarm_chart import alarm_chart
 from benchmarks.report.formats import number, percent, ratio
 from benchmarks.report.report_model import Alarm, Report
-from benchmarks.report.report_tables import Table
+from benchmarks.report.report_tables import ReportTable
 from benchmarks.report.score_chart import score_chart, time_axis
 
 
@@ -44,7 +44,7 @@ class Section:
         How to read the section.
     plot : str
         An SVG element or a chart, or empty.
-    tables : tuple of Table
+    tables : tuple of ReportTable
     details : tuple of Detail
     """
 
@@ -52,7 +52,7 @@ class Section:
     title: str
     text: str
     plot: str = ""
-    tables: tuple[Table, ...] = ()
+    tables: tuple[ReportTable, ...] = ()
     details: tuple[Detail, ...] = ()
 
 
@@ -167,14 +167,14 @@ def _learnt(report: Report) -> Section | None:
         return None
     text = (
         "On held-out windows. A code fires where it is above one half; one that never does is a unit too many. "
-        f"{learnt.silent_codes(report.learnt)} A sensor with an error near 1 was not learnt at all."
+        f"{learnt_sections.silent_codes(report.learnt)} A sensor with an error near 1 was not learnt at all."
     )
     shown = (
-        learnt.quality_table(report.learnt),
-        learnt.sensors_table(report.learnt),
-        learnt.codes_table(report.learnt),
+        learnt_sections.quality_table(report.learnt),
+        learnt_sections.sensors_table(report.learnt),
+        learnt_sections.codes_table(report.learnt),
     )
-    return Section("learnt", "What did it learn?", text, learnt.codes_plot(report.learnt, report.rho), shown)
+    return Section("learnt", "What did it learn?", text, learnt_sections.codes_plot(report.learnt, report.rho), shown)
 
 
 def _facts(report: Report) -> Section | None:

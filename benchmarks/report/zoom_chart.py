@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Span:
+class ShadedSpan:
     """A stretch of time that is shaded.
 
     Parameters
@@ -98,7 +98,7 @@ class Chart:
     ticks: tuple[tuple[float, str], ...]
     lines: tuple[Line, ...]
     areas: tuple[Area, ...] = ()
-    spans: tuple[Span, ...] = ()
+    spans: tuple[ShadedSpan, ...] = ()
     levels: tuple[tuple[float, str], ...] = ()
     group: str = "score"
     height_rem: float = 15.0
@@ -136,7 +136,7 @@ def _y(chart: Chart, value: float) -> float:
     return float(np.clip(_HIGH * (chart.high - value) / (chart.high - chart.low), 0, _HIGH))
 
 
-def _span(chart: Chart, span: Span) -> str:
+def _span(chart: Chart, span: ShadedSpan) -> str:
     start, end = (float(np.clip(_WIDE * _share(chart.axis, at), 0, _WIDE)) for at in (span.start, span.end))
     # What is short is widened until it can be seen.
     rect = f'<rect class="{span.style}" x="{start:.1f}" y="0" width="{max(end - start, 8):.1f}" height="{_HIGH:.0f}">'

@@ -15,7 +15,7 @@ Every sensor is made in steps, all in standard deviations until the last:
 
 from benchmarks.simulator.faults import KINDS
 from benchmarks.simulator.machine import SimulatedMachine
-from benchmarks.simulator.settings import MachineSettings
+from benchmarks.simulator.machine_settings import MachineSettings
 from benchmarks.simulator.simulation import simulate
 
 __all__ = ["KINDS", "MachineSettings", "SimulatedMachine", "simulate"]

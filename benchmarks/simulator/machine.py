@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.simulator.faults import LEAK, broken, check_fault, leak
+from benchmarks.simulator.machine_settings import MachineSettings
 from benchmarks.simulator.modes import Modes
 from benchmarks.simulator.noise import Floats
-from benchmarks.simulator.settings import MachineSettings
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import UsageError
 from training.recordings import Recording
 
 
 @dataclass(frozen=True)
-class Fault:
+class MachineFault:
     """A fault that was put in.
 
     Parameters
@@ -56,7 +56,7 @@ class SimulatedMachine:
     sigmas : ndarray of shape (sensors,)
         Standard deviation that the drivers give each sensor in the first mode: the same whatever season, drift or
         modes there are beside it.
-    faults : tuple of Fault
+    faults : tuple of MachineFault
         In the order they were put in.
     """
 
@@ -67,7 +67,7 @@ class SimulatedMachine:
     modes: Modes
     weights: Floats
     sigmas: Floats
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[MachineFault, ...] = ()
 
     @property
     def rate_hz(self) -> float:
@@ -112,7 +112,7 @@ class SimulatedMachine:
         else:
             sigma = float(self.sigmas[column])
             values[:, column] = broken(values[:, column], kind, slice(start, stop), size, sigma, rng)
-        fault = Fault(kind, sensor, start, stop, size)
+        fault = MachineFault(kind, sensor, start, stop, size)
         return replace(self, values=values.astype(np.float32), faults=(*self.faults, fault))
 
     def recording(self, name: str, start: int = 0, stop: int | None = None) -> Recording:

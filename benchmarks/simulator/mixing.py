@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.simulator.machine_settings import MachineSettings
 from benchmarks.simulator.modes import STANDSTILL, Modes
 from benchmarks.simulator.noise import Floats, lagged
-from benchmarks.simulator.settings import MachineSettings
 
 _MODE_OFFSET, _MODE_MIX = 2.0, 1.0
 _REST = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.simulator.settings import MachineSettings
+from benchmarks.simulator.machine_settings import MachineSettings
 from edge_runtime.arrays import IntArray
 
 STANDSTILL = -1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.simulator.machine import SimulatedMachine
+from benchmarks.simulator.machine_settings import MachineSettings
 from benchmarks.simulator.mixing import CURRENT, Mixing
 from benchmarks.simulator.modes import STANDSTILL, mode_rows
 from benchmarks.simulator.noise import Floats, autocorrelated
-from benchmarks.simulator.settings import MachineSettings
 from benchmarks.simulator.slow import slow_movement
 
 _QUANTITIES = ("temperature", "pressure", "flow", "vibration", "level")

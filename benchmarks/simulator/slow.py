@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.simulator.machine_settings import MachineSettings
 from benchmarks.simulator.noise import Floats
-from benchmarks.simulator.settings import MachineSettings
 
 DAY_S = 86_400.0
 _WORN_SHARE = 1 / 3

@@ -17,7 +17,7 @@ import numpy as np
 
 from benchmarks.accuracy.outcome import roc_auc
 from benchmarks.accuracy.real_path import DEFAULTS, opened, relative_scores, with_seed
-from benchmarks.quantization_loss import CHOSEN, Task, adbench_groups, groups
+from benchmarks.quantization_loss import CHOSEN, LossTask, adbench_groups, groups
 from benchmarks.trainers.fit_contenders import FITS
 from benchmarks.worker import say
 from edge_runtime.inference.detector import Detector
@@ -34,7 +34,7 @@ def main(contender: str, adbench: str) -> None:
         say(_fitted(contender, found[told["place"]].tasks[0], told["seed"], exported=told["exported"]))
 
 
-def _fitted(contender: str, task: Task, seed: int, *, exported: bool) -> dict[str, Any]:
+def _fitted(contender: str, task: LossTask, seed: int, *, exported: bool) -> dict[str, Any]:
     timed = _Timed(contender)
     with patch.object(pipeline, "fit", timed):
         run = pipeline.train(task.normal, with_seed(seed, DEFAULTS))
@@ -62,7 +62,7 @@ class _Timed:
         return history
 
 
-def _roc_auc(detector: Detector, task: Task) -> float | None:
+def _roc_auc(detector: Detector, task: LossTask) -> float | None:
     scores = np.concatenate([relative_scores(detector, one) for one in task.scored])
     labels = np.concatenate(
         [np.zeros(len(one.values), bool) if one.labels is None else one.labels for one in task.scored]

@@ -21,7 +21,7 @@ _LARGE_BATCH_BYTES = 1 << 19
 _MOST_BATCH_BYTES = 1 << 28
 
 
-class Graph:
+class FixedBatch:
     """An interpreter at one batch size, its outputs by name.
 
     Parameters
@@ -134,25 +134,25 @@ class BatchedGraph:
         return results
 
     def abandon(self) -> None:
-        """See `Graph.abandon`."""
+        """See `FixedBatch.abandon`."""
         for graph in self._graphs.values():
             graph.abandon()
 
-    def _fitting(self, rows: int) -> Graph:
+    def _fitting(self, rows: int) -> FixedBatch:
         """Return the largest graph that `rows` fill; the small one may be partly filled."""
         for size in self._sizes:
             if rows >= size or (size == _SMALL_BATCH and rows > _FEW):
                 return self._of_size(size)
         return self.single
 
-    def _of_size(self, size: int) -> Graph:
+    def _of_size(self, size: int) -> FixedBatch:
         if size not in self._graphs:
             try:
                 if size * self.single.bytes_a_window > _MOST_BATCH_BYTES:
                     # This many windows at once would need gigabytes between the layers.
                     self._sizes = tuple(other for other in self._sizes if other < size)
                     return self.single
-                self._graphs[size] = _checked(Graph(self._open, size))
+                self._graphs[size] = _checked(FixedBatch(self._open, size))
             except Exception:  # noqa: BLE001 - of several kinds, by runtime
                 # The batch size is fixed in the graph, by a reshape to constants.
                 self._sizes = ()
@@ -160,10 +160,10 @@ class BatchedGraph:
         return self._graphs[size]
 
 
-def _opened(open_interpreter: OpenInterpreter) -> Graph:
+def _opened(open_interpreter: OpenInterpreter) -> FixedBatch:
     """Return the graph at batch 1 after its first run; any exception of a runtime becomes a ModelFileError."""
     try:
-        graph = Graph(open_interpreter)
+        graph = FixedBatch(open_interpreter)
         graph.first_run()
     except SaeliteError:
         raise
@@ -200,7 +200,7 @@ def _inside(interpreter: Any) -> Any:
     return inside if all(hasattr(inside, name) for name in ("SetTensor", "Invoke", "GetTensor")) else None
 
 
-def _checked(graph: Graph) -> Graph:
+def _checked(graph: FixedBatch) -> FixedBatch:
     if any(shape[0] != graph.batch for shape in graph.shapes.values()):
         raise ValueError("an output did not follow the input's batch size.")
     return graph

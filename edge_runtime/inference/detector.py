@@ -14,7 +14,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.forking import opened_later, renew_after_fork
-from edge_runtime.inference.graph_scoring import Scorer, scorer_of
+from edge_runtime.inference.graph_scoring import GraphScorer, scorer_of
 from edge_runtime.inference.inputs import InputReader
 from edge_runtime.inference.runtimes import Options, Runtime, find_runtime
 from edge_runtime.model_file.container import ModelFile, read_model_file
@@ -73,7 +73,7 @@ class Detector:
         self.only_when = model_condition(spec)
         self._threshold = model.manifest.threshold.value
         self._lock = threading.RLock()
-        self._make_scorer: Callable[[], Scorer] = partial(
+        self._make_scorer: Callable[[], GraphScorer] = partial(
             scorer_of,
             model,
             partial(runtime.open, model.flatbuffer, self.options),
@@ -260,7 +260,7 @@ class Detector:
         self._scorer.abandon()
         self._scorer = opened_later(self._open_scorer)
 
-    def _open_scorer(self) -> Scorer:
+    def _open_scorer(self) -> GraphScorer:
         self._scorer = self._make_scorer()
         return self._scorer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakSet
 
 if TYPE_CHECKING:
-    from edge_runtime.inference.graph_scoring import Scorer
+    from edge_runtime.inference.graph_scoring import GraphScorer
 
 
 class Forkable(Protocol):
@@ -26,7 +26,7 @@ def renew_after_fork(forkable: Forkable) -> None:
     _alive.add(forkable)
 
 
-def opened_later(open_scorer: Callable[[], Scorer]) -> Scorer:
+def opened_later(open_scorer: Callable[[], GraphScorer]) -> GraphScorer:
     """Return a placeholder for a scorer until it is needed; many forked processes never need one.
 
     Parameters
@@ -34,11 +34,11 @@ def opened_later(open_scorer: Callable[[], Scorer]) -> Scorer:
     open_scorer : callable
         Returns the scorer, and puts it in this one's place.
     """
-    return cast("Scorer", _OpenedLater(open_scorer))
+    return cast("GraphScorer", _OpenedLater(open_scorer))
 
 
 class _OpenedLater:
-    def __init__(self, open_scorer: Callable[[], Scorer]) -> None:
+    def __init__(self, open_scorer: Callable[[], GraphScorer]) -> None:
         self._open = open_scorer
 
     def abandon(self) -> None:

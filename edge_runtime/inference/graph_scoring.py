@@ -18,7 +18,7 @@ from edge_runtime.signal.windows import all_finite
 _CHUNK = 4096
 
 
-class Scorer(Protocol):
+class GraphScorer(Protocol):
     """Scores raw windows of float32 values, always of shape (n, window, sensors)."""
 
     outputs: frozenset[str]
@@ -42,7 +42,7 @@ class Scorer(Protocol):
 
 def scorer_of(
     model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool, rounds_batches_alike: bool = True
-) -> Scorer:
+) -> GraphScorer:
     """Return the scorer for the manifest's `graph`.
 
     On an accelerator the batch size is fixed, and the treatment of NaN is unknown. If a runtime rounds batches
@@ -85,7 +85,7 @@ class WholeDetector:
         self.score = score if guarded else lambda window: score(window) if all_finite(window) else nan
 
     def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
-        """See `Scorer.run`."""
+        """See `GraphScorer.run`."""
         return self._graph.run(windows, names)
 
     def abandon(self) -> None:
@@ -124,11 +124,11 @@ class NetworkOnly:
         self.outputs = frozenset(known | ({"codes"} & {output.name for output in manifest.outputs}))
 
     def score(self, window: FloatArray) -> float:
-        """See `Scorer.score`."""
+        """See `GraphScorer.score`."""
         return float(self._run(window, ("score",))["score"][0]) if all_finite(window) else nan
 
     def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
-        """See `Scorer.run`."""
+        """See `GraphScorer.run`."""
         if unknown := set(names) - self.outputs:
             raise ModelFileError(
                 f"the model has no output {', '.join(sorted(unknown))}. Expected: {', '.join(sorted(self.outputs))}."

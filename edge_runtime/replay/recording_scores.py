@@ -74,7 +74,7 @@ class ScoredRows:
 
 
 @dataclass
-class Summary:
+class ScoreSummary:
     """What came of it."""
 
     windows: int = 0
@@ -149,7 +149,7 @@ class RecordingScores:
         self._monitor = Monitor(detector, request.monitor, tell, live=False, place=self._place)
         self._pending: ReadingsBlock | None = None
         self.events: list[AlarmEvent] = []
-        self._summary = Summary(confusion=Confusion() if self.label else None)
+        self._summary = ScoreSummary(confusion=Confusion() if self.label else None)
 
     def _place(self, number: int) -> str:
         return f"{self._table.name}, {self._table.place(self._first + number)}"
@@ -215,7 +215,7 @@ class RecordingScores:
             summary.confusion.add(labels, results.anomalies)
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> ScoreSummary:
         """What came of the windows so far."""
         counters = self._monitor.counters
         self._summary.left_out, self._summary.repaired = counters.skipped, counters.held + counters.interpolated

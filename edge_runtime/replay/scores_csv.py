@@ -12,7 +12,7 @@ from typing import IO
 
 from edge_runtime.common.atomic import atomic_file
 from edge_runtime.inference.detector import Detector
-from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, Summary
+from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, ScoreSummary
 from edge_runtime.tables.open_table import open_table
 
 
@@ -22,7 +22,7 @@ def score_recording(
     output: str,
     request: ScoreRequest,
     tell: Callable[[str], None] = lambda _: None,
-) -> Summary:
+) -> ScoreSummary:
     """Write row, time, score, anomaly and alarm of every window of a recording.
 
     Parameters

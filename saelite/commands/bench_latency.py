@@ -119,7 +119,7 @@ def _show_imported(here: Benchmark, there: Benchmark) -> None:
 
 
 def _show_changes(old: Benchmark, new: Benchmark) -> None:
-    from benchmarks.comparison import changes
+    from benchmarks.run_comparison import changes
 
     found = changes(old, new)
     if not found:

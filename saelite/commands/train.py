@@ -12,7 +12,7 @@ from edge_runtime.common.counted import counted
 from saelite.plain import plain
 from saelite.profile_tables import profile_tables
 from saelite.progress import curves, training_progress
-from saelite.reading import checked_name
+from saelite.recordings import checked_name
 from saelite.setting_options import settings_options
 from saelite.workstation import require_workstation
 from training.settings import DetectorSettings, Selection

@@ -17,7 +17,7 @@ from training.settings import DetectorSettings, Selection, searched
 
 if TYPE_CHECKING:
     from training.trained_run import TrainedRun
-    from training.tuning import Trial
+    from training.tuning import TuningTrial
 
 _SHOWN = 10
 
@@ -59,7 +59,7 @@ def tune(recording: Path, storage: Path, trials: int, selection: Selection, sett
     click.echo(plain(shlex.join(["saelite", "train", *words])))
 
 
-def _cells(trial: Trial) -> tuple[str, ...]:
+def _cells(trial: TuningTrial) -> tuple[str, ...]:
     values = (getattr(trial.settings, name) for name in searched())
     return (str(trial.number), f"{trial.score:.3g}", *map(_text, values))
 

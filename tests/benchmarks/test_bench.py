@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.benchmark_result import Benchmark, Latency, Peaks, read_benchmark
-from benchmarks.comparison import changes
 from benchmarks.contenders import Contender
 from benchmarks.latency import measure, ratio_interval
 from benchmarks.lineup import graph_macs
 from benchmarks.report.benchmark_plot import write_plot
 from benchmarks.report.benchmark_tables import all_tables, failures_table, latency_table
 from benchmarks.rounds import Turns
+from benchmarks.run_comparison import changes
 from benchmarks.suite import Effort, run_benchmark
 from benchmarks.this_machine import conditions, this_machine
 from edge_runtime.errors import SaeliteError, UsageError

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import blame, blame_trials
 from benchmarks.accuracy.real_path import part_of
 from benchmarks.blame import Blame, BlameBenchmark, table
-from benchmarks.blame_trials import FAULTS, LEAD_ROWS, Trial
+from benchmarks.blame_trials import FAULTS, LEAD_ROWS, BlameTrial
 from training.recordings import Recording
 
 
@@ -20,7 +20,7 @@ def independent(rows, seed):
 def machine():
     names = ("a", "b", "c", "d")
     train, normal = Recording("m", names, independent(1200, 0)), Recording("m", names, independent(700, 1))
-    return Trial("m", train, normal, np.ones(4))
+    return BlameTrial("m", train, normal, np.ones(4))
 
 
 def test_a_fault_begins_after_the_lead_and_stays_in_its_sensor(machine):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from benchmarks.accuracy.nab_alarms import alarm_scores
 from benchmarks.accuracy.nab_score import (
     NEVER,
-    Profile,
+    CostProfile,
     ScoredSeries,
     probation_of,
     score_at,
@@ -142,7 +142,7 @@ def test_without_a_window_there_is_no_score(score):
 
 rows = st.tuples(st.sampled_from([0.0, 0.5, 1.0, 2.0, 3.0, math.nan]), st.booleans())
 many = st.lists(st.tuples(st.lists(rows, min_size=1, max_size=40), st.integers(0, 5)), min_size=1, max_size=4)
-profiles = st.builds(Profile, *(st.sampled_from([0.11, 1.0, 2.0]) for _ in range(3)))
+profiles = st.builds(CostProfile, *(st.sampled_from([0.11, 1.0, 2.0]) for _ in range(3)))
 
 
 @given(many, profiles, st.sampled_from([0.5, 1.0, 2.5]))

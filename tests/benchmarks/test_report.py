@@ -19,7 +19,7 @@ from benchmarks.report.console import print_report
 from benchmarks.report.html import render_report, write_report
 from benchmarks.report.report_model import (
     Alarm,
-    Epoch,
+    EpochShown,
     FaultRow,
     Figures,
     FileSize,
@@ -121,9 +121,9 @@ def _faults(trace: ScoreTrace) -> tuple[FaultRow, ...]:
     return tuple(rows)
 
 
-def _epoch(epoch: int) -> Epoch:
+def _epoch(epoch: int) -> EpochShown:
     loss = 0.02 + np.exp(-epoch / 8)
-    return Epoch(epoch, loss, loss * 1.1 + 0.002, 0.3 * np.exp(-epoch / 12), 0.05 + 0.4 * np.exp(-epoch / 10))
+    return EpochShown(epoch, loss, loss * 1.1 + 0.002, 0.3 * np.exp(-epoch / 12), 0.05 + 0.4 * np.exp(-epoch / 10))
 
 
 @pytest.fixture(scope="module")

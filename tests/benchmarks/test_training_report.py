@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.report.html import render_report
-from benchmarks.report.learnt import codes_table, silent_codes
-from benchmarks.report.report_model import Learnt
+from benchmarks.report.learnt_sections import codes_table, silent_codes
+from benchmarks.report.report_model import LearntShown
 from benchmarks.report.traces import alarms_above
 from benchmarks.training_report import training_report
 
@@ -69,7 +69,7 @@ def test_alarms_without_a_time_are_told_by_window(report_of):
 
 def learnt(firing):
     firing = np.array(firing)
-    return Learnt(firing / 2, firing, (("flow", 0.25),), ())
+    return LearntShown(firing / 2, firing, (("flow", 0.25),), ())
 
 
 def test_silent_codes_are_counted_and_long_tables_say_what_they_leave_out():

@@ -19,7 +19,7 @@ from export.inference_graph import build_detector_graph
 from export.runtime_check import InstalledRuntime, run_graph
 from training.fit_preprocessing import fit_preprocessing
 from training.recordings import Recording
-from training.recordings.windows import split
+from training.recordings.stretches import split
 from training.run_folder import DenseLayer, Network
 from training.settings import DetectorSettings
 

@@ -21,7 +21,7 @@ from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module
 from training.recordings.findings import Findings, apply, find
 from training.recordings.store import RowStore, blocks_of
-from training.recordings.windows import split
+from training.recordings.stretches import split
 from training.settings import DetectorSettings
 
 ROWS = pump_rows(300)

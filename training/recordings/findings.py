@@ -11,7 +11,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from training.recordings.recording import Recording
-from training.recordings.windows import Stretches
+from training.recordings.stretches import Stretches
 from training.settings import DetectorSettings
 
 Floats = npt.NDArray[np.float64]

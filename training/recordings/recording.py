@@ -123,7 +123,7 @@ class Recording:
         RecordingError
             If a sensor is not there, or there are fewer than two windows.
         """
-        from training.recordings.windows import split
+        from training.recordings.stretches import split
 
         missing = [name for name in spec.sensor_names if name not in self.sensors]
         if missing:

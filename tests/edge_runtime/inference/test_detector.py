@@ -13,7 +13,7 @@ from machines import SENSORS, pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import InputShapeError, RuntimeUnavailableError, UsageError
-from edge_runtime.inference.batching import Graph
+from edge_runtime.inference.batching import FixedBatch
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.signal.smoothing import Smoother
@@ -171,7 +171,7 @@ def test_a_window_with_no_number_in_it_is_refused(detector, rows, value):
 def test_graph_itself_gives_no_score_where_a_value_is_missing(model_path, rows, runtime, batch):
     # For hosts in other languages, which have the graph alone: int8 would turn NaN into some code.
     model = read_model_file(model_path)
-    graph = Graph(partial(find_runtime(runtime).open, model.flatbuffer), batch)
+    graph = FixedBatch(partial(find_runtime(runtime).open, model.flatbuffer), batch)
     for reading, sensor in np.ndindex(3, 4):
         for value in (np.nan, np.inf, -np.inf, 3e38):
             windows = np.tile(rows[:3], (batch, 1, 1))

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
+from benchmarks.bundled import bundled_recording
 from edge_runtime import Detector
 from edge_runtime.errors import SaeliteError
 from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest
@@ -165,14 +166,27 @@ def test_score_says_the_same_of_a_file_as_run_of_it_in_pieces(detector_of, tmp_p
         assert by_score[3].tolist() == in_pieces[3].tolist()
 
 
-def test_both_commands_say_the_same_of_a_file(saelite, model_path, tmp_path):
-    write_csv(tmp_path / "log.csv", ROWS, time=[f"2026-01-01 00:{i // 60:02}:{i % 60:02}" for i in range(120)])
-    score = saelite("score", model_path, "log.csv", "-o", "scores.csv")
-    run = saelite("run", model_path, "--source", "csv:log.csv", "--sink", "jsonl:run.jsonl")
+def compare_commands(saelite, model, log, folder):
+    """Score a file by both commands; return the alarm after each window."""
+    score = saelite("score", model, log, "-o", "scores.csv")
+    run = saelite("run", model, "--source", f"csv:{log}", "--sink", "jsonl:run.jsonl")
     assert (score.returncode, run.returncode) == (0, 0), score.stderr + run.stderr
-    rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
-    lines = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
+    rows = list(csv.DictReader((folder / "scores.csv").read_text().splitlines()))
+    lines = [json.loads(line) for line in (folder / "run.jsonl").read_text().splitlines()]
     lines = [line for line in lines if "event" not in line]
     assert [float(row["score"]) for row in rows] == pytest.approx([line["score"] for line in lines], rel=1e-3)
-    assert [row["alarm"] == "1" for row in rows] == [line["alarm"] for line in lines]
-    assert any(line["alarm"] for line in lines)
+    alarms = [row["alarm"] == "1" for row in rows]
+    assert alarms == [line["alarm"] for line in lines]
+    return alarms
+
+
+def test_both_commands_say_the_same_of_a_file(saelite, model_path, tmp_path):
+    write_csv(tmp_path / "log.csv", ROWS, time=[f"2026-01-01 00:{i // 60:02}:{i % 60:02}" for i in range(120)])
+    assert any(compare_commands(saelite, model_path, "log.csv", tmp_path))
+
+
+def test_both_commands_say_the_same_of_the_bundled_recording(saelite, tmp_path):
+    with bundled_recording() as log:
+        assert saelite("train", log, "--rows", "0:1500", "--epochs", 0, "-o", "run").returncode == 0
+        assert saelite("export", "run", "-o", "host.tflite", "--quantize", "int8").returncode == 0
+        assert any(compare_commands(saelite, "host.tflite", log, tmp_path))

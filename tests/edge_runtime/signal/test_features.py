@@ -22,7 +22,7 @@ from export.runtime_check import InstalledRuntime
 from training.fit_preprocessing import fit_preprocessing, fit_scaling
 from training.pipeline import train
 from training.recordings import Recording
-from training.recordings.windows import split
+from training.recordings.stretches import split
 from training.settings import DetectorSettings
 
 ROWS = pump_rows(600)

@@ -12,7 +12,7 @@ from export.runtime_check import RuntimeOutputs, run_in
 
 
 @dataclass(frozen=True)
-class Comparison:
+class FileComparison:
     """What was found.
 
     Parameters
@@ -32,7 +32,7 @@ class Comparison:
 
 def compare_with_float32(
     attempt: Attempt, full: Attempt, limits: ParityLimits, labelled: Labelled | None
-) -> Comparison:
+) -> FileComparison:
     """Compare what every runtime gave with the float32 detector in the first.
 
     Parameters
@@ -47,7 +47,7 @@ def compare_with_float32(
         for sentence in shortfalls(parity, limits):
             found.setdefault(sentence, []).append(run.runtime.name)
     failures = tuple(f"{sentence} in {' and '.join(names)}" for sentence, names in found.items())
-    return Comparison(parities[0], _parity(full, full, full.runs[0], before, before), failures)
+    return FileComparison(parities[0], _parity(full, full, full.runs[0], before, before), failures)
 
 
 def _parity(full: Attempt, attempt: Attempt, run: RuntimeOutputs, before: float | None, after: float | None) -> Parity:

@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.report.drawing import INK, NORMAL, WIDTH, axes_at, render
 from benchmarks.report.formats import number
-from benchmarks.report.report_model import Learnt
-from benchmarks.report.report_tables import Column, Table
+from benchmarks.report.report_model import LearntShown
+from benchmarks.report.report_tables import Column, ReportTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MAX_ROWS = 24
 
 
-def codes_plot(learnt: Learnt, rho: float | None) -> str:
+def codes_plot(learnt: LearntShown, rho: float | None) -> str:
     """Return the mean activation of every code, the busiest first."""
     activations = np.sort(learnt.mean_activations)[::-1]
 
@@ -39,33 +39,35 @@ def codes_plot(learnt: Learnt, rho: float | None) -> str:
     return render("codes", alt, (WIDTH, 2.1), paint)
 
 
-def codes_table(learnt: Learnt) -> Table:
+def codes_table(learnt: LearntShown) -> ReportTable:
     """Return mean activation and share of windows with an activation above one half, the busiest codes first."""
     order = np.argsort(-learnt.mean_activations, kind="stable")[:_MAX_ROWS]
     rows = ((str(code), learnt.mean_activations[code], learnt.firing_shares[code]) for code in order)
-    return Table(
+    return ReportTable(
         _title("Codes", "busiest", len(order), len(learnt.mean_activations)),
         (Column("code"), Column("mean activation"), Column("windows it fires in")),
         tuple((code, f"{mean:.3f}", f"{share:.1%}") for code, mean, share in rows),
     )
 
 
-def sensors_table(learnt: Learnt) -> Table:
+def sensors_table(learnt: LearntShown) -> ReportTable:
     """Return each sensor's error of reconstruction on held-out windows, the largest first."""
     rows = sorted(learnt.errors, key=lambda row: -row[1])[:_MAX_ROWS]
     columns = (Column("sensor", is_number=False), Column("RMS error, in scales"))
     title = _title("Reconstruction", "worst", len(rows), len(learnt.errors))
-    return Table(title, columns, tuple((name, f"{error:.3f}") for name, error in rows))
+    return ReportTable(title, columns, tuple((name, f"{error:.3f}") for name, error in rows))
 
 
-def quality_table(learnt: Learnt) -> Table:
+def quality_table(learnt: LearntShown) -> ReportTable:
     """Return the grade of each sensor in the recording, the worst first."""
     columns = tuple(Column(name, is_number=False) for name in ("sensor", "grade", "why"))
     rows = sorted(learnt.quality, key=lambda row: row[1], reverse=True)[:_MAX_ROWS]
-    return Table(_title("Quality of the recording", "worst", len(rows), len(learnt.quality)), columns, tuple(rows))
+    return ReportTable(
+        _title("Quality of the recording", "worst", len(rows), len(learnt.quality)), columns, tuple(rows)
+    )
 
 
-def silent_codes(learnt: Learnt) -> str:
+def silent_codes(learnt: LearntShown) -> str:
     """Say how many codes never fire."""
     silent, codes = int((learnt.firing_shares == 0).sum()), len(learnt.firing_shares)
     if not silent:
