@@ -11,17 +11,11 @@ import sys  # noqa: E402
 from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-import doctest_files  # noqa: E402
 import pytest  # noqa: E402
 from machines import train_pump  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
-
-
-def pytest_configure(config):
-    """Give doctests of all packages the files they load: a conftest's own fixtures are for its folder alone."""
-    config.pluginmanager.register(doctest_files)
 
 
 @pytest.fixture(scope="session")

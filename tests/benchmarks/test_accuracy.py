@@ -281,7 +281,8 @@ def test_nab_is_learnt_from_its_probationary_period_and_scored_after_it(tmp_path
         assert one.outcome.false_alarms.normal_s == 450 * 300
     ours = {one.method: one for one in found.summary}["saelite float32"]
     assert ours.windows_hit == (1.0,)
-    assert ours.roc_auc[0] > 0.9
+    # The scale follows a single sensor, so the end of an hour of fault counts for less than its start.
+    assert ours.roc_auc[0] > 0.8
     # Found at once: next to nothing is lost on the place in the window.
     assert ours.alarm_score[0] > 90
     assert ours.standard_score[0] >= ours.own_score[0]

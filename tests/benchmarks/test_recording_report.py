@@ -20,6 +20,7 @@ from edge_runtime.model_file.container import read_model_file
 from edge_runtime.replay.recording_scores import ScoreRequest
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.monitor import MonitorSettings
 
 CHROMIUM = shutil.which("chromium")
 START = np.datetime64("2026-03-01T06:00:00")
@@ -56,8 +57,12 @@ def write_log(detector, folder, n=600, *, time="clock", labelled=True, faults=tu
     return write_csv(folder / "log.csv", rows, **columns)
 
 
+def request_of(rows=slice(None), label=None, **watched):
+    return ScoreRequest(rows, label, monitor=MonitorSettings(drift=False, **watched))
+
+
 def report_on(detector, model_path, log, **request):
-    return recording_report(detector, read_model_file(model_path), log, ScoreRequest(**request), "pump")
+    return recording_report(detector, read_model_file(model_path), log, request_of(**request), "pump")
 
 
 def test_alarms_are_those_of_score(saelite, detector, model_path, tmp_path):
@@ -103,7 +108,7 @@ def test_expected_values_and_bands_have_the_shape_of_readings(detector):
 
 
 def test_labels_give_figures_and_faults_their_delay(detector, tmp_path):
-    scored = scored_recording(detector, write_log(detector, tmp_path), ScoreRequest())
+    scored = scored_recording(detector, write_log(detector, tmp_path), request_of())
     found = figures(scored)
     assert found.n_anomalous == 40
     assert found.roc_auc > 0.9
@@ -163,7 +168,7 @@ def test_command_writes_one_page_and_prints_the_verdict(saelite, detector, model
     write_log(detector, tmp_path)
     result = saelite("report", model_path, "log.csv", "-o", "report.html", "--rows", "25%:")
     assert result.returncode == 0, result.stderr
-    assert "2 alarms in 7.48 minutes" in result.stdout
+    assert "2 alarms in 7.5 minutes" in result.stdout
     assert "report.html" in result.stdout
     assert "<title>pump: log.csv" in (tmp_path / "report.html").read_text()
     result = saelite("report", model_path, "-", "-o", "report.html")

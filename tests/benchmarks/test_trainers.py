@@ -42,7 +42,7 @@ def test_keras_takes_the_same_steps_as_our_trainer(contender, windows):
 @pytest.mark.parametrize("contender", [KERAS_PARTS, KERAS_EPOCHS])
 def test_keras_stops_early_as_our_trainer_does(contender, windows):
     # Steps this large make the validation loss jump: it soon stops falling for two epochs.
-    histories = [fitted(name, windows, epochs=60, patience=2, learning_rate=0.1)[1] for name in (OURS, contender)]
+    histories = [fitted(name, windows, epochs=60, patience=2, learning_rate=0.3)[1] for name in (OURS, contender)]
     assert len(histories[0]) == len(histories[1]) < 60
 
 

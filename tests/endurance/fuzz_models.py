@@ -58,7 +58,6 @@ def fuzz(model: Path, seed: int, files: int, runtime: str) -> Outcome:
 def main(files: int, seed: int) -> int:
     """Fuzz in every runtime, and print."""
     from conftest import train_pump
-
     from export.export_run import ExportSettings, export_run
 
     good = True

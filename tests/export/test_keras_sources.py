@@ -191,8 +191,8 @@ def test_wide_model_names_the_input_that_is_wrong(seed_run, tmp_path):
         export_run(seed_run, ExportSettings("int8", target)).write(path)
         wrong = seed_run.windows.windows[:3].copy()
         wrong[:, 0, 300] += 4.0
-        with Detector.load(path) as detector:
-            contributions, scores = detector.explain_many(wrong), detector.score_many(wrong)
+        detector = Detector.load(path)
+        contributions, scores = detector.explain_many(wrong), detector.score_many(wrong)
         assert (contributions.argmax(axis=1) == 300).all()
         np.testing.assert_allclose(contributions.sum(axis=1), scores, rtol=1e-4)
 

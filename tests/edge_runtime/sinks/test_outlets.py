@@ -39,9 +39,10 @@ def results(first, count, events=()):
     started = tuple(AlarmStarted(float(first + row), 2.0, 1.0, ()) for row in events)
     column = np.arange(first, first + count, dtype=np.float32)
     table = np.zeros((count, 1), np.float32)
+    numbers = np.arange(first, first + count)
     return Results(
-        np.arange(first, first + count, dtype=float), column, np.ones_like(column), alarms, table[:, 0],
-        table.astype(np.intp), table, ("flow",), started, tuple(events),
+        numbers, numbers.astype(float), column, np.ones_like(column), alarms, table[:, 0], table, ("flow",), started,
+        tuple(events),
     )  # fmt: skip
 
 

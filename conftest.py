@@ -1,4 +1,4 @@
-"""Files that the examples in docstrings load, for doctests anywhere; `conftest` makes a plugin of it."""
+"""Files that the examples in docstrings load."""
 
 import pytest
 
