@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import click
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -14,3 +16,8 @@ def plain(text: str) -> str:
     'flow\\x1b]0;owned\\x07'
     """
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def tell(message: str) -> None:
+    """Print one line on standard error, as the commands that watch readings do."""
+    click.echo(f"saelite: {plain(message)}", err=True)

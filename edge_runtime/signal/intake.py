@@ -78,11 +78,11 @@ class Intake:
         notices: Notices,
         *,
         live: bool = False,
-        place: Callable[[int], str] = lambda number: f"reading {number + 1}",
+        place: Callable[[int], str] | None = None,
     ) -> None:
         self._condition, self._counters = condition, counters
         self.clock = Clock(counters, notices, live=live)
-        self.repair = Repair(on_missing, sensors, counters, notices, place)
+        self.repair = Repair(on_missing, sensors, counters, notices, place or _number)
         self._notices, self._read, self._last, self._is_on = notices, 0, _NOWHERE, True
 
     def push(self, readings: Readings) -> list[Stretch | Off]:
@@ -144,6 +144,10 @@ def narrow(values: FloatArray) -> FloatArray:
     """Return values in float32, NaN for those beyond its range, which count as missing."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(np.abs(values) <= _LARGEST, values, np.nan).astype(np.float32)
+
+
+def _number(number: int) -> str:
+    return f"reading {number + 1}"
 
 
 def _cuts(jumps: BoolArray, on: BoolArray) -> list[slice]:

@@ -105,7 +105,7 @@ class Monitor:
             self.counters,
             self.notices,
             live=live,
-            place=place or (lambda number: f"reading {number + 1}"),
+            place=place,
         )
         self._install(detector)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 
 import numpy as np
 
-from edge_runtime.errors import InputShapeError, RecordingError
+from edge_runtime.errors import InputShapeError
 from edge_runtime.signal.readings import Readings, no_readings
 from edge_runtime.tables.csv_format import SEPARATORS, CsvFormat, sniff_csv
 from edge_runtime.tables.csv_lines import CsvLines
@@ -56,12 +55,7 @@ class CsvDecoder:
         return self._readings(lines)
 
     def _begin(self, lines: list[str]) -> list[str]:
-        try:
-            self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
-        except csv.Error as error:
-            raise RecordingError(
-                f"{self._name} is not a CSV file ({error}). Expected a header with sensor names."
-            ) from error
+        self._use(sniff_csv(lines[:_SNIFF_LINES], self._name))
         return lines[1:]
 
     def _begin_without_header(self, lines: list[str]) -> Readings:

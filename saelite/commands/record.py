@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from saelite.option_types import DurationType, NamesType
-from saelite.plain import plain
+from saelite.plain import tell
 
 
 @click.command()
@@ -37,14 +37,10 @@ def record(source: str, output: Path, sensors: tuple[str, ...], duration: float 
     from edge_runtime.sources.source_spec import open_source
 
     names = sensors or SensorNames()
-    opened = open_source(source, names, _tell)
+    opened = open_source(source, names, tell)
     try:
         recorded = record_to_csv(opened, names, output, duration)
     finally:
         opened.close()
     lost = f", {recorded.lost} lost" if recorded.lost else ""
     click.echo(f"{recorded.rows} readings in {output}{lost}")
-
-
-def _tell(message: str) -> None:
-    click.echo(f"saelite: {plain(message)}", err=True)

@@ -10,7 +10,7 @@ import click
 from saelite.loading import Opening
 from saelite.option_types import DurationType
 from saelite.options import on_missing_option, only_when_option, with_adaptation, with_alarm, with_opening
-from saelite.plain import plain
+from saelite.plain import tell
 
 if TYPE_CHECKING:  # numpy comes with it, and --help needs none
     from edge_runtime.running.model_keeper import ModelSettings
@@ -65,20 +65,20 @@ def run(model: Path, source: str, sinks: tuple[str, ...], opening: Opening, **op
     from edge_runtime.sources.table_source import TableSource
     from edge_runtime.streaming.monitor import Monitor
 
-    models = ModelKeeper(_model_settings(model, opening, options), _tell)
+    models = ModelKeeper(_model_settings(model, opening, options), tell)
     detector = models.start()
-    opened = open_source(source, detector.sensor_names, _tell)
+    opened = open_source(source, detector.sensor_names, tell)
     place = opened.place if isinstance(opened, TableSource) else None
-    monitor = Monitor(detector, _settings(options), _tell, live=opened.is_live, place=place)
+    monitor = Monitor(detector, _settings(options), tell, live=opened.is_live, place=place)
     info = StreamInfo(detector.manifest.name, monitor.sensors, detector.threshold, monitor.drift_limit)
-    outputs = Sinks([open_sink(spec, info, _tell) for spec in sinks], monitor.notices)
+    outputs = Sinks([open_sink(spec, info, tell) for spec in sinks], monitor.notices)
     settings = RunSettings(
         *(options[name] for name in ("state", "state_interval", "duration", "stale_after", "on_stale"))
     )
     try:
-        Runner(monitor, models, opened, outputs, settings, _tell).run()
+        Runner(monitor, models, opened, outputs, settings, tell).run()
     finally:
-        _tell(monitor.summary())
+        tell(monitor.summary())
 
 
 def _model_settings(model: Path, opening: Opening, options: dict[str, Any]) -> ModelSettings:
@@ -107,7 +107,3 @@ def _settings(options: dict[str, Any]) -> Any:
     return MonitorSettings(
         *(options[name] for name in ("alarm", "adaptation", "on_missing", "stuck_after", "only_when"))
     )
-
-
-def _tell(message: str) -> None:
-    click.echo(f"saelite: {plain(message)}", err=True)

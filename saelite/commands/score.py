@@ -17,7 +17,7 @@ from saelite.options import (
     with_alarm,
     with_opening,
 )
-from saelite.plain import plain
+from saelite.plain import tell
 
 if TYPE_CHECKING:
     from edge_runtime.streaming.alarm import AlarmSettings
@@ -76,9 +76,5 @@ def score(
         drift=False,
     )
     request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
-    summary = score_recording(opening.open(model), str(recording), str(output), request, _tell)
+    summary = score_recording(opening.open(model), str(recording), str(output), request, tell)
     click.echo(summary.text(), err=str(output) == "-")
-
-
-def _tell(message: str) -> None:
-    click.echo(f"saelite: {plain(message)}", err=True)
