@@ -5,30 +5,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import f1_score
 
 from benchmarks.accuracy import adbench, machines, methods, nab, skab, tep
 from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms
-from benchmarks.accuracy.baselines import BASELINES
 from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.learnt_detector import Learnt
-from benchmarks.accuracy.limit_rules import limit_of
-from benchmarks.accuracy.matched import matched_limit
-from benchmarks.accuracy.methods import METHODS, UNTRAINED, Ready, baseline
+from benchmarks.accuracy.methods import METHODS, UNTRAINED
 from benchmarks.accuracy.outcome import Outcome
-from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, part_of, relative_scores, untrained, with_seed
+from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, untrained, with_seed
 from benchmarks.accuracy.scenarios import SCENARIOS, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from edge_runtime.errors import RecordingError
-from edge_runtime.model_file.manifest import DetectorSpec, Scoring, Sensor
-from edge_runtime.signal.preprocessing import Preprocessing
 from training.pipeline import train
 from training.recordings import Recording
 
 OURS = METHODS[0]
-flags = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=50)
 
 
 @pytest.fixture
@@ -36,38 +27,6 @@ def few_epochs(monkeypatch):
     """The product's defaults, learnt for a moment only."""
     quick = replace(DEFAULTS, epochs=3)
     monkeypatch.setattr(methods, "with_seed", lambda seed: with_seed(seed, quick))
-
-
-@given(flags)
-def test_f1_is_scikit_learns(pairs):
-    labels, alarms = np.array(pairs).T
-    assert Counts.of(labels, alarms).f1 == pytest.approx(f1_score(labels, alarms, zero_division=0.0))
-
-
-@given(flags, flags)
-def test_pooling_is_counting_all_rows_at_once(one, other):
-    parts = [Counts.of(*np.array(pairs).T) for pairs in (one, other)]
-    assert sum(parts, Counts()) == Counts.of(*np.array(one + other).T)
-
-
-@given(flags)
-def test_a_run_of_alarm_rows_is_one_false_alarm_where_it_begins(pairs):
-    alarms, labels = np.array(pairs).T
-    begun = [row for row in range(len(alarms)) if alarms[row] and not (row and alarms[row - 1])]
-    found = FalseAlarms.of(alarms, labels, row_s=60.0)
-    assert found.alarms == sum(not labels[row] for row in begun)
-    assert found.normal_s == 60.0 * (~labels).sum()
-
-
-def test_alarms_a_day_are_counted_on_normal_time():
-    assert FalseAlarms(3, DAY_S / 2).per(DAY_S) == 6.0
-    assert FalseAlarms(3, 0.0).per(DAY_S) is None
-
-
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=200), st.sampled_from([0.01, 0.1, 0.5]))
-def test_a_matched_limit_leaves_no_more_than_its_share_above(scores, far):
-    values = np.array(scores, np.float32)
-    assert (values > matched_limit(values, far)).mean() <= far + 1 / len(values)
 
 
 def test_adbench_is_cut_by_its_protocol(tmp_path):
@@ -78,75 +37,6 @@ def test_adbench_is_cut_by_its_protocol(tmp_path):
     order = np.random.default_rng(0).permutation(np.arange(10, 100))
     np.testing.assert_array_equal(split.normal.values, rows[order[:45]].astype(np.float32))
     assert (split.labels.sum(), len(split.labels)) == (10, 55)
-
-
-@pytest.fixture(scope="module")
-def spec():
-    """Of a detector of three sensors, as it is after training on standard normal readings."""
-    sensors = tuple(Sensor(name) for name in "abc")
-    return DetectorSpec(sensors, Preprocessing("standard", (0.0,) * 3, (1.0,) * 3), Scoring("t2", 30, mean_rate=0.01))
-
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_baselines_alarm_on_what_is_far_out_and_use_no_later_row(spec, name):
-    rows = np.random.default_rng(0).normal(size=(600, 3)).astype(np.float32)
-    rows[500:] += 8.0
-    recording = Recording("rows", ("a", "b", "c"), rows)
-    learnt = baseline(name, spec, part_of(recording, 400), DEFAULTS)
-
-    def alarms(stop):
-        return relative_scores(learnt, part_of(recording, stop)) > 1.0
-
-    assert alarms(600)[560:].all()
-    assert not alarms(600)[:500].any()
-    assert alarms(600)[:550].tolist() == alarms(550).tolist()
-
-
-@pytest.mark.parametrize("name", BASELINES)
-def test_baselines_score_what_is_farther_out_higher_and_never_below_zero(name):
-    rng = np.random.default_rng(0)
-    score = BASELINES[name](rng.normal(size=(300, 4)).astype(np.float32), 0)
-    usual, far = score(rng.normal(size=(50, 4)).astype(np.float32)), score(np.full((1, 4), 9.0, np.float32))
-    assert usual.shape == (50,)
-    assert usual.min() >= 0
-    assert far[0] > usual.max()
-
-
-def test_the_fifth_nearest_neighbour_is_the_fifth():
-    normal = np.arange(10, dtype=np.float32)[:, None]
-    score = BASELINES["k nearest neighbours"](normal, 0)
-    np.testing.assert_allclose(score(np.array([[0.0], [20.0]], np.float32)), [4.0, 15.0])
-
-
-def test_a_limit_rests_on_rows_that_were_not_learnt(spec):
-    scored = []
-
-    def fit(inputs, seed):
-        def score(rows):
-            assert not set(rows[:, 0].tolist()) & set(inputs[:, 0].tolist())
-            scored.append(len(rows))
-            return rows[:, 0]
-
-        return score
-
-    windows = np.repeat(np.linspace(1.0, 2.0, 400, dtype=np.float32)[:, None, None], 3, axis=2)
-    found = limit_of(fit, windows, spec, DEFAULTS)
-    assert scored
-    assert found.value > 1.0
-    assert 0 < found.promised_far < 1
-
-
-def test_a_limit_is_above_zero_even_where_all_rows_are_alike(spec):
-    found = limit_of(BASELINES["k nearest neighbours"], np.ones((100, 1, 3), np.float32), spec, DEFAULTS)
-    assert found.value > 0
-
-
-def test_no_window_reaches_over_missing_time(spec):
-    spec = spec._replace(preprocessing=replace(spec.preprocessing, window=3))
-    recording = Recording("rows", ("a", "b", "c"), np.zeros((10, 3), np.float32), breaks=(5,))
-    ready = Ready(lambda windows: np.ones(len(windows), np.float32), spec, threshold=1.0, promised_far=0.01)
-    unscored = np.isnan(relative_scores(ready, recording))
-    assert np.flatnonzero(unscored).tolist() == [0, 1, 5, 6]
 
 
 def test_the_untrained_network_is_the_one_that_training_starts_from():

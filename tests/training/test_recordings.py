@@ -1,7 +1,6 @@
 """Recordings of every format, in bounded memory, cut so that no window reaches where it must not."""
 
 import gzip
-import itertools
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.errors import ModelFileError, RecordingError
@@ -19,7 +16,6 @@ from edge_runtime.tables.time_text import seconds
 from training.pipeline import train
 from training.recordings import Columns, Recording, read_recording
 from training.recordings import store as store_module
-from training.recordings.findings import Findings, apply, find
 from training.recordings.store import RowStore, blocks_of
 from training.recordings.stretches import split
 from training.settings import DetectorSettings
@@ -256,101 +252,6 @@ def test_repeated_times_are_kept_and_told(tmp_path):
 )
 def test_times_are_read_as_people_write_them(texts, expected):
     np.testing.assert_array_equal(seconds(texts), expected)
-
-
-@given(
-    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=5),
-    breaks=st.sets(st.integers(1, 149), max_size=4),
-    window=st.integers(1, 4),
-    stride=st.integers(1, 4),
-)
-def test_windows_are_those_a_slow_loop_finds(lengths, breaks, window, stride):
-    lengths = [length + 3 * window + 12 for length in lengths]
-    n, starts = sum(lengths), np.cumsum([0, *lengths[:-1]]).tolist()
-    breaks = tuple(sorted(row for row in breaks if row < n))
-    recording = Recording("r", ("a",), np.arange(n, dtype=np.float32)[:, None], starts=tuple(starts), breaks=breaks)
-    try:
-        parts = split(recording, window, stride, 0.25)
-    except RecordingError:
-        return
-    expected = ([], [])
-    for start, length in zip(starts, lengths, strict=True):
-        cut = start + length - round(length * 0.25)
-        for found, (low, high) in zip(expected, ((start, cut), (cut, start + length)), strict=True):
-            edges = sorted({low, high, *(row for row in breaks if low < row < high)})
-            for first, stop in itertools.pairwise(edges):
-                found.extend(range(first, stop - window + 1, stride))
-    for part, firsts in zip(parts, expected, strict=True):
-        windows = part.take(np.arange(len(part)))[..., 0]
-        assert windows[:, 0].tolist() == firsts
-        assert (np.diff(windows, axis=1) == 1).all()
-
-
-def test_many_windows_are_thinned_out_evenly_over_time():
-    recording = Recording("r", ("a",), np.arange(100_000, dtype=np.float32)[:, None])
-    train, held_out = split(recording, 2, 1, 0.25)
-    firsts = train.sample(1000, np.random.default_rng(0))[:, 0, 0]
-    assert len(firsts) == 1000
-    assert np.abs(np.histogram(firsts, 10, (0, 75_000))[0] - 100).max() <= 1
-    runs = held_out.runs(5000)[:, 0, 0]
-    assert len(runs) == 4096
-    assert (np.diff(runs) == 1).sum() == 4094
-    assert runs[-1] == 99_998
-
-
-def test_too_few_rows_say_how_many_are_needed():
-    with pytest.raises(RecordingError, match=r"2 rows, too few to learn from: a window of 1 needs at least"):
-        split(Recording("r", ("a",), np.zeros((2, 1), np.float32)), 1, 1, 0.25)
-
-
-@pytest.fixture
-def spoilt():
-    """Return a recording with a sensor that rests, one that repeats another and one that drifts."""
-    rng = np.random.default_rng(0)
-    good = rng.normal(size=3000)
-    columns = [good, np.full(3000, 7.0), good, np.linspace(0, 10, 3000) + rng.normal(size=3000)]
-    return Recording("r", ("good", "still", "again", "wanders"), np.stack(columns, axis=1).astype(np.float32))
-
-
-def test_sensors_that_spoil_a_detector_are_found(spoilt):
-    findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert findings.constant == ("still",)
-    assert findings.duplicate == {"again": "good"}
-    assert list(findings.drift) == ["wanders"]
-
-
-def test_drift_is_the_ratio_of_block_means_to_rows(spoilt):
-    rows = spoilt.values[:2250, 3].astype(np.float64)
-    expected = 50 * rows.reshape(-1, 50).mean(axis=1).var() / rows.var()
-    findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert findings.drift["wanders"] == pytest.approx(expected)
-
-
-def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
-    findings = find(split(spoilt, 1, 1, 0.25)[0], spoilt.sensors)
-    assert apply(spoilt, findings, DetectorSettings()).sensors == ("good", "wanders")
-    assert apply(spoilt, findings, DetectorSettings(duplicate_policy="keep")).sensors == ("good", "again", "wanders")
-    assert apply(spoilt, findings, DetectorSettings(drift_policy="drop")).sensors == ("good",)
-    for policy, words in (
-        (DetectorSettings(constant_policy="error"), "still.*--constant-policy drop"),
-        (DetectorSettings(duplicate_policy="error"), "again.*--duplicate-policy drop"),
-        (DetectorSettings(duplicate_policy="keep", drift_policy="error"), "wanders.*--drift-policy drop"),
-    ):
-        with pytest.raises(RecordingError, match=words):
-            apply(spoilt, findings, policy)
-
-
-def test_findings_say_what_was_done():
-    findings = Findings(("still",), {"again": "good"}, {"wanders": 812.3})
-    assert findings.lines(DetectorSettings()) == [
-        "constant, dropped: still",
-        "duplicate, dropped: again (of good)",
-        "drifting, kept: wanders; export allows for drift",
-    ]
-    assert findings.lines(DetectorSettings(duplicate_policy="keep", drift_policy="drop"))[1:] == [
-        "duplicate, kept: again (of good)",
-        "drifting, dropped: wanders",
-    ]
 
 
 def test_scores_of_a_recording_with_a_gap_start_anew_after_it(saelite, model_path, tmp_path):
