@@ -8,18 +8,18 @@ import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import ParityError
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.promise import window_s_of
 from edge_runtime.inference.host_scoring import HostScoring, steps_of
 from edge_runtime.model_file.manifest import Quantization
 from edge_runtime.verification.parity import FLOAT32_CODES_LIMIT
 from export import flatbuffer
 from export.audit import audit
-from export.fitting.budget import FalseAlarmBudget
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.probe import Probe
-from export.promise import window_s_of
 from export.quantization import quantize
 from export.runtime_check import InstalledRuntime, OnStep, RuntimeOutputs, run_in
 from export.targets import DETECTOR, Target
