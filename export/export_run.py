@@ -122,6 +122,7 @@ def _manifest(  # noqa: PLR0913 - all that is known at the end
         tried=fitted.tried,
         given_up=given_up,
         bands=fitted.bands,
+        allows_drift=fitted.candidate.allow_drift,
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -39,17 +41,35 @@ class Fault:
     windows: FloatArray
 
 
-def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fault, ...]:
-    """Return every fault in a few sensors of a stretch of each block.
+class Windows(Protocol):
+    """Normal windows in time order, an array or a sequence that is cut on demand."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Windows, readings in each, sensors."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, chosen: slice) -> FloatArray:
+        """Return successive windows."""
+
+
+def faults_in(windows: Windows, scale: FloatArray, seed: int = 0) -> tuple[Fault, ...]:
+    """Return what `each_fault` yields."""
+    return tuple(each_fault(windows, scale, seed))
+
+
+def each_fault(windows: Windows, scale: FloatArray, seed: int = 0) -> Iterator[Fault]:
+    """Yield every fault in a few sensors of a stretch of each block.
 
     Parameters
     ----------
-    windows : ndarray of shape (n, window, sensors), float32
-        Raw normal windows in time order.
+    windows : Windows
+        Raw, of shape (n, window, sensors).
     scale : ndarray of shape (sensors,)
         Standard deviations.
     """
-    rng, found = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
     for block, (first, last) in enumerate(block_bounds(len(windows))):
         length = min(_WINDOWS, last - first)
         if length < 2:
@@ -57,8 +77,6 @@ def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fa
         start = first + int(rng.integers(last - first - length + 1))
         stretch = windows[start : start + length]
         for sensor in rng.permutation(windows.shape[2])[:_SENSORS].tolist():
-            found += [
-                Fault(name, sensor, block, start, start + length, with_fault(name, stretch, sensor, scale[sensor], rng))
-                for name in FAULTS
-            ]
-    return tuple(found)
+            for name in FAULTS:
+                faulty = with_fault(name, stretch, sensor, scale[sensor], rng)
+                yield Fault(name, sensor, block, start, start + length, faulty)

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from edge_runtime.arrays import BoolArray
+from edge_runtime.fitting.detection import share_found
 from edge_runtime.fitting.heads import fit_rows
 from edge_runtime.fitting.left_out import score_blocks, smooth
 from edge_runtime.fitting.limit import Limit, fit_limit
@@ -131,8 +132,8 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
         limit = fit_limit(smoothed[usual], alarms_per_window)
         by_fault: dict[str, list[float]] = {}
         for fault, raw in zip(faults, faulty, strict=True):
-            after = smooth(raw, span, level=float(smoothed[max(fault.start - 1, 0)]))
-            by_fault.setdefault(fault.name, []).append(float((after > limit.value).mean()))
+            share = share_found(raw, smoothed, fault.start, span, limit.value)
+            by_fault.setdefault(fault.name, []).append(share)
         detection = float(np.mean([np.mean(shares) for shares in by_fault.values()])) if by_fault else 0.0
         tried.append(Tried(replace(candidate, span=span), detection, limit, roc_auc))
     return tried
