@@ -25,7 +25,11 @@ if TYPE_CHECKING:
               help="CSV file to write; - is standard output.")  # fmt: skip
 @rows_option("Readings to score; earlier ones fill the first window.")
 @label_option
-@click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Add each sensor's contribution to the score and its expected value, and an explanation of anomalies.",
+)
 @settings_options(MonitorSettings, "watching", without=("stuck_after",))
 @with_opening
 def score(

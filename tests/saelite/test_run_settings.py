@@ -3,6 +3,7 @@
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -10,6 +11,7 @@ from edge_runtime.common.setting import all_settings, made, settings_of, value_o
 from edge_runtime.errors import UsageError
 from edge_runtime.running.settings import MachineSettings
 from edge_runtime.streaming.monitor import MonitorSettings
+from saelite.cli import main
 from saelite.commands.report import report
 from saelite.commands.run import run
 from saelite.commands.score import score
@@ -35,7 +37,8 @@ CHANGED = made(MachineSettings, {one.name: other_than(one) for one in all_settin
 
 def parsed(words):
     """Return the settings that `saelite run` gets for the words of a command line."""
-    context = run.make_context("run", list(words))
+    # click keeps the help option of the first context: that of `saelite` must be it.
+    context = run.make_context("run", list(words), parent=click.Context(main, **main.context_settings))
     return made(MachineSettings, context.params)
 
 
@@ -82,7 +85,7 @@ def test_every_part_of_the_settings_is_documented():
     ],
 )
 def test_invalid_options_are_refused_with_what_was_expected(words, complaint):
-    result = CliRunner().invoke(run, ["pump.tflite", "--source", "host", *words])
+    result = CliRunner().invoke(main, ["run", "pump.tflite", "--source", "host", *words])
     assert result.exit_code == 2
     assert complaint in " ".join(result.output.split())
 
