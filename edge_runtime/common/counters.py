@@ -45,6 +45,8 @@ class Counters:
         Alarms that started.
     undelivered : int
         Results that a sink did not take.
+    to_learn : int
+        Per cent of the time to learn (``--learn``) that is left; 0 where alarms are announced.
     """
 
     read: int = 0
@@ -68,6 +70,7 @@ class Counters:
     above: int = 0
     alarms: int = 0
     undelivered: int = 0
+    to_learn: int = 0
 
     def text(self) -> str:
         """Return the counts that are not zero as one line, without alarms (see `alarm_rate.alarms_text`)."""

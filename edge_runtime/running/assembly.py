@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
 from edge_runtime.running.settings import MachineSettings
@@ -35,13 +36,22 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
         If source or sinks cannot be opened.
     """
     models = ModelKeeper(model_settings(machine), tell)
-    detector = models.start()
+    detector, commissioning = models.start(), _commissioning(machine, tell)
+    if commissioning is not None:
+        detector = commissioning.begin(detector, models.content)
     source = open_source(machine.source, detector.sensor_names, tell)
     place = source.place if isinstance(source, TableSource) else None
     monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
     info = StreamInfo(detector.manifest.name, monitor.sensors, detector.threshold, monitor.drift_limit)
     sinks = Sinks([open_sink(spec, info, tell) for spec in machine.sink], monitor.notices)
-    return Runner(monitor, models, source, sinks, machine.run, tell)
+    return Runner(monitor, models, source, sinks, machine.run, tell, commissioning)
+
+
+def _commissioning(machine: MachineSettings, tell: Tell) -> Commissioning | None:
+    if machine.learning.learn_s is None:
+        return None
+    run = machine.run
+    return Commissioning(machine.learning, run.state, run.state_interval_s, machine.model, machine.opening, tell)
 
 
 def model_settings(machine: MachineSettings) -> ModelSettings:

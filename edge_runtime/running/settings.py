@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
 from edge_runtime.inference.opening import Opening
+from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.streaming.monitor import MonitorSettings
 
 _SPAN = Range(0, math.inf, low_open=True, high_open=True)
@@ -76,6 +77,7 @@ class MachineSettings:
         form="repeated",
         metavar="SPEC",
     )
+    learning: LearnSettings = nested(LearnSettings)
     monitor: MonitorSettings = nested(MonitorSettings)
     run: RunSettings = nested(RunSettings)
     acceptance: Acceptance = nested(Acceptance)
