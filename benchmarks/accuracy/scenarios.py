@@ -43,7 +43,11 @@ class ScenarioTrial:
 
 def trial(name: str, settings: MachineSettings, seed: int) -> ScenarioTrial:
     """Simulate a machine; the same settings and seed always return the same one."""
-    machine = simulate(settings, seed)
+    return trial_on(name, simulate(settings, seed))
+
+
+def trial_on(name: str, machine: SimulatedMachine) -> ScenarioTrial:
+    """Return a trial on a machine without faults: its first half to learn, its second to watch."""
     half = len(machine.values) // 2
     faulty = {kind: _with_episodes(machine, kind, half).recording(f"{name}, {kind}", half) for kind in KINDS}
     return ScenarioTrial(
