@@ -16,8 +16,8 @@ from benchmarks.accuracy.alarm_runs import DAY_S, FalseAlarms, heading
 from benchmarks.accuracy.counts import Counts
 from benchmarks.accuracy.outcome import Outcome, pooled
 from benchmarks.accuracy.real_path import part_of, relative_scores, with_seed
-from benchmarks.accuracy.scenarios import SCENARIOS, trial_on
-from benchmarks.simulator import MachineSettings, simulate
+from benchmarks.accuracy.scenarios import SCENARIOS, Scenario, trial_on
+from benchmarks.simulator import simulate
 from benchmarks.simulator.elsewhere import elsewhere
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import find_runtime
@@ -75,15 +75,16 @@ class Adaptations:
 def simulated(seeds: Iterable[int], rows: int | None = None) -> Iterator[SiteTrial]:
     """Yield a trial for each kind of machine and seed: one week to learn elsewhere, one here, and one to watch."""
     for seed in seeds:
-        for name, settings in SCENARIOS.items():
-            week = settings.rows // 2 if rows is None else rows
-            yield _simulated(name, replace(settings, rows=3 * week), seed, week)
+        for name, scenario in SCENARIOS.items():
+            week = scenario.settings.rows // 2 if rows is None else rows
+            yield _simulated(name, scenario, seed, week)
 
 
-def _simulated(name: str, settings: MachineSettings, seed: int, week: int) -> SiteTrial:
+def _simulated(name: str, scenario: Scenario, seed: int, week: int) -> SiteTrial:
+    settings = replace(scenario.settings, rows=3 * week)
     machine = simulate(settings, seed)
     later = replace(machine, values=machine.values[week:], modes=machine.modes[week:])
-    here = trial_on(name, elsewhere(later))
+    here = trial_on(name, elsewhere(later), scenario.faulty_share)
     made_on = machine.recording(f"{name}, elsewhere", 0, week)
     return SiteTrial(name, seed, made_on, here.train, (here.normal, *here.faulty.values()), 1.0 / settings.rate_hz)
 
