@@ -22,6 +22,7 @@ from edge_runtime.history.trend import SensorTrend, Trend
 from edge_runtime.history.writing import Writer
 
 T = TypeVar("T")
+_NUMBERS = 1 << 63
 IN_MEMORY = Keep(DAY_S, 20_000_000)
 
 
@@ -151,10 +152,29 @@ class History:
         HistoryError
             If there is none of this number.
         """
-        found = self._ask(lambda connection: queries.alarm(connection, number))
+        found = None
+        if 0 < number < _NUMBERS:
+            found = self._ask(lambda connection: queries.alarm(connection, number))
         if found is None:
             raise HistoryError(self._no_alarm(number))
         return found
+
+    def last_alarm(self, machine: str | None = None) -> Alarm:
+        """Return the newest alarm, of one machine or of all.
+
+        Raises
+        ------
+        HistoryError
+            If there is none.
+        """
+        found = self.alarms(machine, limit=1)
+        if not found:
+            raise HistoryError(f"no alarm{f' of {machine}' if machine else ''} in {self.path} yet.")
+        return found[0]
+
+    def last_mark(self, machine: str) -> tuple[int, Mark] | None:
+        """Return what was said last of an alarm of a machine, and the alarm's number."""
+        return self._ask(lambda connection: queries.last_mark(connection, machine))
 
     def trend(self, machine: str, since_s: float, until_s: float, points: int) -> Trend:
         """Return how a machine's score went, by the readings' clock, in about so many points (see `Trend`)."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
-from edge_runtime.common.durations import parse_duration
+from edge_runtime.common.bounds import EXPECTED_BOUNDS, parse_bounds
 from edge_runtime.errors import UsageError
 
 DAY_S = 86_400.0
 LEAST_BYTES = 5_000_000
-_BYTES = {"KB": 1e3, "MB": 1e6, "GB": 1e9}
 
 
 @dataclass(frozen=True)
@@ -54,22 +52,8 @@ class Keep:
         >>> Keep.parse("7d"), Keep.parse("1w,1.5GB").max_bytes
         (Keep(span_s=604800.0, max_bytes=200000000), 1500000000)
         """
-        span_s: float | None = None
-        max_bytes: int | None = None
-        for part in (part.strip() for part in text.split(",")):
-            if (size := _bytes(part)) is not None and max_bytes is None:
-                max_bytes = size
-            elif (span := parse_duration(part)) is not None and span_s is None:
-                span_s = span
-            else:
-                raise UsageError(
-                    f"--history-keep: expected an age, a size, or both, such as 30d, 200MB or 30d,200MB. "
-                    f"Received: {text!r:.80}"
-                )
+        bounds = parse_bounds(text)
+        if bounds is None:
+            raise UsageError(f"--history-keep: expected {EXPECTED_BOUNDS}. Received: {text!r:.80}")
         usual = cls()
-        return cls(usual.span_s if span_s is None else span_s, usual.max_bytes if max_bytes is None else max_bytes)
-
-
-def _bytes(text: str) -> int | None:
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d+)?)\s*([KMG]B)", text.upper())
-    return None if match is None else int(float(match[1]) * _BYTES[match[2]])
+        return cls(bounds.span_s or usual.span_s, bounds.max_bytes or usual.max_bytes)

@@ -70,6 +70,15 @@ def ignored(connection: sqlite3.Connection, machine: str) -> dict[str, tuple[flo
     return {sensor: (at_s - _FUTURE_S, until_s) for sensor, at_s, until_s in rows}
 
 
+def last_mark(connection: sqlite3.Connection, machine: str) -> tuple[int, Mark] | None:
+    """Return the last mark of a machine, and the number of its alarm."""
+    row = connection.execute(
+        "SELECT alarm, kind, who, at_s, note, until_s, sensor FROM mark WHERE machine = ? ORDER BY id DESC LIMIT 1",
+        (machine,),
+    ).fetchone()
+    return None if row is None else (row[0], Mark(*row[1:]))
+
+
 def models(connection: sqlite3.Connection, machine: str) -> tuple[ModelChange, ...]:
     """Return the models that were in use, the newest first."""
     rows = connection.execute(

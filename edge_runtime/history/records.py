@@ -48,6 +48,10 @@ class Mark:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise UsageError(f"mark: expected one of {', '.join(KINDS)}. Received: {self.kind!r:.80}")
+        for name in ("who", "note"):
+            # On one line, without what would change how a terminal shows it.
+            text = "".join(one if one.isprintable() else " " for one in getattr(self, name)).strip()
+            object.__setattr__(self, name, text)
         for name, text, most in (("note", self.note, LONGEST_NOTE), ("who", self.who, LONGEST_NAME)):
             if len(text) > most:
                 raise UsageError(f"mark: expected {name} of at most {most} characters. Received: {len(text)}")

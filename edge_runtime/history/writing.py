@@ -82,7 +82,7 @@ class Writer:
         self._queue: deque[Work] = deque()
         self._queue_lock = threading.Lock()
         self._next_s = 0.0
-        self._stopped = False
+        self._stopped = self._is_closed = False
         self._connection: sqlite3.Connection | None = None
         self._file_lock = None if path is None else FileLock(path)
         try:
@@ -98,6 +98,8 @@ class Writer:
     @property
     def connection(self) -> sqlite3.Connection:
         """The connection; opened again if the disk could not be written before."""
+        if self._is_closed:
+            raise sqlite3.ProgrammingError("it is closed")
         if self._connection is None:
             self._open()
         return cast(sqlite3.Connection, self._connection)
@@ -179,6 +181,7 @@ class Writer:
         """Commit, and release the file."""
         self.commit()
         with self.lock:
+            self._is_closed = True
             self._close_connection()
             if self._file_lock is not None:
                 self._file_lock.release()

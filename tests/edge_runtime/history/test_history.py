@@ -8,9 +8,9 @@ from histories import BLAMED, START_S, MovedClocks, alarm_block, block, info
 
 from edge_runtime.errors import HistoryError, UsageError
 from edge_runtime.history.history import History
+from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.keep import Keep
 from edge_runtime.history.records import Mark, ModelChange
-from edge_runtime.sinks.history import HistorySink
 
 HOUR = 3600
 
@@ -217,7 +217,7 @@ def test_marks_version_changes_when_another_process_marks(tmp_path, clocks):
 
 def test_model_changes_are_kept_once_each(history, sink):
     for sha256 in ("a", "a", "b", "a"):
-        sink.model(ModelChange(START_S, sha256, "pump", 1, ""))
+        sink._recorder.note_model(ModelChange(START_S, sha256, "pump", 1, ""))
     sink.close()
     assert [change.sha256 for change in history.models("pump")] == ["a", "b", "a"]
     assert history.machines() == ("pump",)

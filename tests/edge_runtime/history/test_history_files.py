@@ -9,8 +9,8 @@ from histories import START_S, MovedClocks, alarm_block, block, info
 from edge_runtime.errors import HistoryError, OutputError
 from edge_runtime.history import schema, writing
 from edge_runtime.history.history import History
+from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.records import Mark
-from edge_runtime.sinks.history import HistorySink
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import pytest
 from histories import START_S, MovedClocks, alarm_block, block, info
 
 from edge_runtime.history.history import History
+from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.keep import DAY_S, Keep
 from edge_runtime.history.records import Mark
-from edge_runtime.sinks.history import HistorySink
 
 SMALL = Keep(30 * DAY_S, 5_000_000)
 

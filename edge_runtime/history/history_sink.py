@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edge_runtime.common.counters import Counters
 from edge_runtime.history.history import History
+from edge_runtime.history.ignoring import Ignoring
 from edge_runtime.history.recording import Recorder
 from edge_runtime.history.records import ModelChange
 from edge_runtime.history.writing import COMMIT_S
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.results import Results
 
@@ -24,10 +28,29 @@ class HistorySink:
     history : History
         Opened to record into.
     info : StreamInfo
+    tell : callable
+        Called with one line for each sensor that is ignored from now on, or counts again.
+    release : callable
+        Called with the history at the end.
+
+    Attributes
+    ----------
+    history : History
+    ignoring : Ignoring
+        Follows the marks.
     """
 
-    def __init__(self, history: History, info: StreamInfo) -> None:
-        self.name = f"history {history.path}"
+    def __init__(
+        self,
+        history: History,
+        info: StreamInfo,
+        tell: Callable[[str], None] = lambda _: None,
+        release: Callable[[History], None] = lambda _: None,
+    ) -> None:
+        self.name = f"history {history.path or 'in memory'}"
+        self.ignoring = Ignoring(history, info.name, tell)
+        self.ignoring.look()
+        self.history, self._release = history, release
         self._writer = history.writer
         self._clocks = self._writer.clocks
         self._recorder = Recorder(self._writer, info.name, info.sensors)
@@ -48,19 +71,22 @@ class HistorySink:
             self._commit_if_due()
 
     def status(self, counters: Counters) -> None:  # noqa: ARG002 - a sink's method
-        """See `Sink.status`; what waits is recorded."""
+        """See `Sink.status`; what waits is recorded, and what others have marked is looked at."""
         self._record()
+        self.ignoring.look()
         self._commit_if_due()
 
-    def model(self, change: ModelChange) -> None:
+    def model(self, manifest: Manifest) -> None:
         """Keep that a model came into use."""
+        change = ModelChange(self._clocks.wall_s(), manifest.flatbuffer_sha256, manifest.name, manifest.version)
         self._recorder.note_model(change)
 
     def close(self) -> None:
-        """See `Sink.close`; the history stays open, as others may record into it."""
+        """See `Sink.close`; the history itself is released, as others may record into it."""
         self._record()
         self._recorder.end()
         self._writer.commit()
+        self._release(self.history)
 
     def _record(self) -> None:
         waiting, self._waiting, self._rows = self._waiting, [], 0
