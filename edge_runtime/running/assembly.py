@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
@@ -14,6 +15,9 @@ from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.streaming.monitor import Monitor
+
+if TYPE_CHECKING:  # sqlite3 comes with it
+    from edge_runtime.history.history_sink import HistorySink
 
 Tell = Callable[[str], None]
 
@@ -40,8 +44,32 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
     place = source.place if isinstance(source, TableSource) else None
     monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
     info = StreamInfo(detector.manifest.name, monitor.sensors, detector.threshold, monitor.drift_limit)
-    sinks = Sinks([open_sink(spec, info, tell) for spec in machine.sink], monitor.notices)
+    recorder = history_sink(machine, info, tell)
+    history = None
+    if recorder is not None:
+        history = recorder.history
+        recorder.model(detector.manifest)
+        monitor.alarm.ignored = recorder.ignoring.now
+    sinks = Sinks([open_sink(spec, info, tell, history) for spec in machine.sink], monitor.notices, recorder)
     return Runner(monitor, models, source, sinks, machine.run, tell)
+
+
+def history_sink(machine: MachineSettings, info: StreamInfo, tell: Tell) -> HistorySink | None:
+    """Open the history of a machine, if it has one.
+
+    Raises
+    ------
+    HistoryError, OutputError
+        If its file is something else, or cannot be written.
+    """
+    if machine.run.history is None:
+        return None
+    from edge_runtime.history.history_sink import HistorySink
+    from edge_runtime.history.keep import Keep
+    from edge_runtime.history.sharing import SHELF
+
+    history = SHELF.take(machine.run.history, Keep.parse(machine.run.history_keep), tell)
+    return HistorySink(history, info, tell, SHELF.give_back)
 
 
 def model_settings(machine: MachineSettings) -> ModelSettings:

@@ -42,6 +42,15 @@ class RunSettings:
         choices=("restart", "exit", "wait"),
     )
 
+    history: Path | None = setting(
+        None,
+        "File that keeps alarms, trends, marks and excerpts of readings for months; see saelite history.",
+        form="file",
+    )
+    history_keep: str = setting(
+        "30d,200MB", "Age and size that the history is kept within.", form="bounds", metavar="BOUNDS"
+    )
+
     def __post_init__(self) -> None:
         conform(self)
 

@@ -14,12 +14,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks.sink import Sink, StreamInfo
 from edge_runtime.sinks.text import TextSink, alarm_lines, csv_header, csv_lines, json_lines
 from edge_runtime.sources.source_spec import load_function
+
+if TYPE_CHECKING:  # sqlite3 comes with it
+    from edge_runtime.history.history import History
 
 KINDS = (
     "jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], MODULE:FUNCTION; PATH may be - for standard "
@@ -29,7 +33,7 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
 
 
-def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
+def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:
     """Open the sink that a ``--sink`` selects.
 
     Parameters
@@ -38,6 +42,8 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     info : StreamInfo
     tell : callable
         Called with a one-line message for each loss and return.
+    history : History, optional
+        Where sinks keep what people say of alarms.
 
     Raises
     ------
@@ -56,7 +62,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     if kind == "alarms" and rest:
         return _text(spec, rest, alarm_lines, "")
     if kind in ("mqtt", "mqtts"):
-        return _mqtt(spec, info, tell)
+        return _mqtt(spec, info, tell, history)
     if match := _PROMETHEUS.fullmatch(spec):
         from edge_runtime.sinks.prometheus import PrometheusSink
 
@@ -83,8 +89,8 @@ def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> 
     return TextSink(path, form, header, int(max_mb * 1e6), keep, tells_health=not header)
 
 
-def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
+def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
     from edge_runtime.common.mqtt_client import MqttAddress
     from edge_runtime.sinks.mqtt_sink import MqttSink
 
-    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell)
+    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell, history)
