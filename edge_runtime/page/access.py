@@ -1,7 +1,7 @@
 """Who may see the page: the token once, then a cookie that proves it.
 
-The cookie holds its own end and a keyed hash (HMAC-SHA-256, RFC 2104) of it, so it survives a restart, needs no memory, and
-is void as soon as the token changes.
+The cookie holds its own end and a keyed hash (HMAC-SHA-256, RFC 2104) of it, so it survives a restart, needs no memory,
+and is void as soon as the token changes.
 """
 
 from __future__ import annotations

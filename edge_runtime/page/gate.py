@@ -1,7 +1,7 @@
 """What every request passes before anything looks at it, and what every answer carries.
 
-A page that somebody watches a machine with must not be steered by other pages: requests from foreign origins are refused
-(Fetch Metadata and Origin), answers cannot be framed, sniffed or stored, and nothing but the page's own files runs.
+No other site's page may steer this one: requests from foreign origins are refused (Fetch Metadata and Origin), answers
+cannot be framed, sniffed or stored, and nothing but the page's own files runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from edge_runtime.page.access import Access
 from edge_runtime.page.attempts import Attempts
 
 Message = MutableMapping[str, Any]
-Receive, Send = Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 LONGEST_BODY = 4096
@@ -59,6 +60,7 @@ class Gate:
         self._app, self._access, self._attempts, self._is_local = app, access, attempts, is_local
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Pass a request on, or refuse it."""
         if scope["type"] != "http":
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}

@@ -1,7 +1,7 @@
 """The machines of one address, and what is sent to everybody who watches them.
 
-Every `PERIOD_S` each machine that somebody watches is looked at once, however fast its readings come; all its clients are
-handed the same bytes. A client that is behind finds the newest when it asks: there is nothing to queue.
+Every `PERIOD_S` each machine that somebody watches is looked at once, however fast its readings come; all its clients
+are handed the same bytes. A client that is behind finds the newest when it asks: there is nothing to queue.
 """
 
 from __future__ import annotations

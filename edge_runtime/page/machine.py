@@ -29,13 +29,16 @@ class WatchedMachine:
     ----------
     changes : int
         Grows with everything that a snapshot may show.
+    alarm_changes : int
+        Grows with each start and end of an alarm, and each mark.
     """
 
     def __init__(self, info: StreamInfo) -> None:
         self.info = info
-        self.changes = self._alarm_changes = 0
+        self.changes = self.alarm_changes = 0
         self._lock = threading.Lock()
         self._last: Results | None = None
+        self._explained: Results | None = None
         self._in_alarm = self._is_old = False
         self._peak = -math.inf
         self._health: Health | None = None
@@ -47,11 +50,13 @@ class WatchedMachine:
             self.changes += 1
             if len(results):
                 self._last, self._is_old = results, False
+                if results.expected.size and results.expected[-1, 0] == results.expected[-1, 0]:
+                    self._explained = results
                 self._in_alarm = bool(results.alarms[-1])
                 self._peak = max(self._peak, float(results.scores.max()))
             if results.events:
                 self._in_alarm = results.events[-1].name == "alarm_started"
-                self._alarm_changes += len(results.events)
+                self.alarm_changes += len(results.events)
 
     def take_health(self, health: Health) -> None:
         """Take the stream's health."""
@@ -69,7 +74,7 @@ class WatchedMachine:
         """Note that somebody marked an alarm."""
         with self._lock:
             self.changes += 1
-            self._alarm_changes += 1
+            self.alarm_changes += 1
 
     @property
     def state(self) -> str:
@@ -90,12 +95,12 @@ class WatchedMachine:
     def snapshot(self) -> dict[str, Any]:
         """Return what the machine's page shows; scores are highest since the last snapshot."""
         with self._lock:
-            last, health, counters, peak, is_old = (
-                self._last, self._health, self._counters, self._peak, self._is_old
-            )  # fmt: skip
-            self._peak = -math.inf
-            head = {"machine": self.info.name, "state": self.state, "alarm_changes": self._alarm_changes}
-        return head | _health(health) | {"counts": _counts(counters)} | _result(last, peak, is_old=is_old)
+            last, explained, peak, is_old = self._last, self._explained, self._peak, self._is_old
+            health, counters, self._peak = self._health, self._counters, -math.inf
+            head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
+        sensors = {} if last is None else _sensors(last, explained)
+        rest = {"counts": _counts(counters), "sensors": sensors}
+        return head | _health(health) | _result(last, peak, is_old=is_old) | rest
 
 
 def _health(health: Health | None) -> dict[str, Any]:
@@ -116,7 +121,7 @@ def _counts(counters: Counters) -> dict[str, int]:
 
 def _result(last: Results | None, peak: float, *, is_old: bool) -> dict[str, Any]:
     if last is None:
-        return {"time": None, "score": None, "threshold": None, "peak": None, "drift": None, "sensors": {}}
+        return {"time": None, "score": None, "threshold": None, "peak": None, "drift": None}
     score = float(last.scores[-1])
     return {
         "time": short_time(float(last.times[-1])),
@@ -124,16 +129,17 @@ def _result(last: Results | None, peak: float, *, is_old: bool) -> dict[str, Any
         "peak": None if is_old else short(max(score, peak)),
         "threshold": short(float(last.thresholds[-1])),
         "drift": short(float(last.drifts[-1])),
-        "sensors": _sensors(last),
     }
 
 
-def _sensors(last: Results) -> dict[str, Any]:
+def _sensors(last: Results, explained: Results | None) -> dict[str, Any]:
     shares = np.clip(last.contributions[-1], 0, None) if last.contributions.shape[1] else np.empty(0)
     total = float(np.sum(shares))
     return {
         "values": shorts(last.values[-1].tolist()),
-        "expected": shorts(last.expected[-1].tolist()),
+        # Their means over the window, as of the last one that was explained.
+        "levels": [] if explained is None else shorts(explained.levels[-1].tolist()),
+        "expected": [] if explained is None else shorts(explained.expected[-1].tolist()),
         "shares": [round(one, 3) for one in (shares / total).tolist()] if total > 0 else [],
     }
 

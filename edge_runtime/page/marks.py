@@ -34,7 +34,7 @@ def checked_mark(asked: Any, sensors: tuple[str, ...], now_s: float) -> dict[str
     Examples
     --------
     >>> checked_mark({"kind": "real", "who": " Kim "}, (), 0.0)
-    {'kind': 'real', 'who': 'Kim', 'at_s': 0.0, 'note': '', 'until_s': None, 'sensor': None}
+    {'kind': 'real', 'who': 'Kim', 'at_s': 0.0, 'note': '', 'until_s': None, 'sensor': ''}
     """
     if not isinstance(asked, dict) or asked.get("kind") not in KINDS:
         raise MarkRefused(f"Expected a mark of kind {', '.join(KINDS)}.")
@@ -44,7 +44,7 @@ def checked_mark(asked: Any, sensors: tuple[str, ...], now_s: float) -> dict[str
         "at_s": now_s,
         "note": _line(asked, "note", LONGEST_NOTE),
         "until_s": None,
-        "sensor": None,
+        "sensor": "",
     }
     if asked["kind"] == "ignore":
         fields |= _ignored(asked, sensors, now_s)

@@ -1,9 +1,8 @@
 """The server of the page: uvicorn in a thread of its own, with its own event loop, one per address.
 
-A thread rather than a process: there is one writer of the history per process, and marks are written through it; a process of
-its own would cost a small device some 40 MB more. The thread hardly ever holds the interpreter's lock: it looks at a machine
-four times per second, encodes once for all clients, and asks the history in a further thread, where SQLite works without
-the lock.
+A thread rather than a process: the history has one writer, which marks go through, and a process of its own would cost
+a small device some 40 MB more. The thread hardly ever holds the interpreter's lock: it looks at a machine four times per
+second, encodes once for all clients, and asks the history in a further thread, where SQLite works without the lock.
 """
 
 from __future__ import annotations
@@ -19,10 +18,11 @@ from typing import Any
 from edge_runtime.errors import OutputError, missing_extra
 from edge_runtime.page.access import Access
 from edge_runtime.page.address import PageAddress
-from edge_runtime.page.connections import MOST_CONNECTIONS, guarded
+from edge_runtime.page.connections import MOST_CONNECTIONS, Guard
+from edge_runtime.page.histories import Histories
 from edge_runtime.page.hub import Hub
 from edge_runtime.page.machine import WatchedMachine
-from edge_runtime.page.routes import Histories, page_app
+from edge_runtime.page.routes import page_app
 from edge_runtime.page.token import token_for
 
 _START_S, _STOP_S = 10.0, 3.0
@@ -66,8 +66,9 @@ class PageServer:
         self.hub, self._tell, self._told = Hub(), tell, False
         self._histories = Histories()
         app = page_app(self.hub, self._histories, Access(token, self.port), self._failed, is_local=address.is_local)
+        protocol = type("PageProtocol", (Guard, H11Protocol), {})
         config = uvicorn.Config(
-            app, http=guarded(H11Protocol), ws="none", lifespan="off", loop="asyncio", log_config=None,
+            app, http=protocol, ws="none", lifespan="off", loop="asyncio", log_config=None,
             access_log=False, proxy_headers=False, server_header=False, timeout_keep_alive=10,
             timeout_graceful_shutdown=1, backlog=MOST_CONNECTIONS, h11_max_incomplete_event_size=_LONGEST_HEADERS,
         )  # fmt: skip
@@ -75,7 +76,9 @@ class PageServer:
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+        self._started = threading.Event()
         self._thread.start()
+        self._started.wait(_START_S)
 
     def add(self, machine: WatchedMachine, history: Any) -> None:
         """Show a machine, with its history."""
@@ -92,6 +95,9 @@ class PageServer:
     def close(self) -> None:
         """Stop serving."""
         self._server.should_exit = True
+        # It would wait for the streams of events to end.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self.hub.close)
         self._thread.join(_STOP_S)
         self._histories.close()
 
@@ -102,16 +108,10 @@ class PageServer:
     async def _serve(self) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self._failed(context.get("exception")))
         looking = asyncio.create_task(self.hub.run())
-        watching = asyncio.create_task(self._close_hub())
+        self._loop = asyncio.get_running_loop()
+        self._started.set()
         await self._server.serve(sockets=[self._socket])
         looking.cancel()
-        watching.cancel()
-
-    async def _close_hub(self) -> None:
-        """End the streams when the server is to stop: it would wait for them."""
-        while not self._server.should_exit:
-            await asyncio.sleep(0.1)
-        self.hub.close()
 
     def _failed(self, error: BaseException | None) -> None:
         # A client that leaves in the middle of an answer is no failure.

@@ -44,7 +44,9 @@ def _read(environment: Mapping[str, str]) -> str:
     try:
         token = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read SAELITE_WEB_TOKEN_FILE={path}: {error}. Expected a readable text file.") from error
+        raise UsageError(
+            f"cannot read SAELITE_WEB_TOKEN_FILE={path}: {error}. Expected a readable text file."
+        ) from error
     if not token:
         raise UsageError(f"SAELITE_WEB_TOKEN_FILE={path} is empty. Expected at least {LEAST_CHARACTERS} characters.")
     return token
