@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 LONGEST_WHO, LONGEST_NOTE = 80, 500
@@ -52,13 +51,13 @@ def checked_mark(asked: Any, sensors: tuple[str, ...], now_s: float) -> dict[str
 
 
 def _ignored(asked: dict[str, Any], sensors: tuple[str, ...], now_s: float) -> dict[str, Any]:
-    sensor, until_s = asked.get("sensor"), asked.get("until_s")
+    sensor, lasts_s = asked.get("sensor"), asked.get("lasts")
     if sensor not in sensors:
         raise MarkRefused("Expected one of the machine's sensors.")
-    is_number = isinstance(until_s, int | float) and not isinstance(until_s, bool) and math.isfinite(until_s)
-    if not is_number or not now_s < float(until_s or 0) <= now_s + _LONGEST_IGNORED_S:
-        raise MarkRefused("Expected an end in the future, within a year.")
-    return {"sensor": sensor, "until_s": float(until_s or 0)}
+    # NaN, which JSON has in Python, is not between any two numbers.
+    if isinstance(lasts_s, bool) or not isinstance(lasts_s, int | float) or not 0 < lasts_s <= _LONGEST_IGNORED_S:
+        raise MarkRefused("Expected a time to ignore it, up to a year.")
+    return {"sensor": sensor, "until_s": now_s + lasts_s}
 
 
 def _line(asked: dict[str, Any], name: str, longest: int) -> str:

@@ -1,8 +1,8 @@
 """The server of the page: uvicorn in a thread of its own, with its own event loop, one per address.
 
 A thread rather than a process: the history has one writer, which marks go through, and a process of its own would cost
-a small device some 40 MB more. The thread hardly ever holds the interpreter's lock: it looks at a machine four times per
-second, encodes once for all clients, and asks the history in a further thread, where SQLite works without the lock.
+a small device some 40 MB more. The thread hardly ever holds the interpreter's lock: it looks at a machine four times
+per second, encodes once for all clients, and asks the history in a further thread, where SQLite works without the lock.
 """
 
 from __future__ import annotations
