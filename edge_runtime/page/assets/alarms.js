@@ -1,10 +1,10 @@
 // The alarms of a machine, and what was said of them.
 import { $, make, say } from "./dom.js";
 import { known, moment } from "./format.js";
-import { alarmNames, alarmPeak, alarmTitle, saidOf, sensorText, verdictOf } from "./words.js";
+import { alarmNames, alarmPeak, alarmTitle, saidOf, valueText, verdictOf } from "./words.js";
 import { sign } from "./signs.js";
 
-const FIRST = 6;
+const FIRST = 4;
 
 export class Alarms {
   constructor({ openMark, focus }) {
@@ -45,8 +45,8 @@ export class Alarms {
     return make("li", { class: "alarm", "data-id": alarm.id },
       make("span", { class: "mark" }, sign(verdict || (known(alarm.ended) ? "ended" : "alarm"))),
       make("div", {}, make("h3", {}, alarmTitle(alarm, now), make("span", {}, alarmPeak(alarm))),
-        make("p", {}, worst ? `${worst.sensor} ${sensorText(worst)}` : "No single sensor stands out."),
-        alarm.blamed.length > 1 ? make("p", {}, `also ${alarmNames({ blamed: alarm.blamed.slice(1) })}`) : null, ...said, buttons));
+        make("p", {}, worst ? valueText(worst) : "No single sensor stands out.",
+          alarm.blamed.length > 1 ? `; also ${alarmNames({ blamed: alarm.blamed.slice(1) })}` : null), ...said, buttons));
   }
 
   ignoring(list, names) {

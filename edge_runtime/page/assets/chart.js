@@ -96,8 +96,7 @@ function linePath(times, values, x, y) {
 }
 
 function bandPath({ times, lowest, highest }, x, y) {
-  const runs = [];
-  let run = [];
+  let runs = [], run = [];
   times.forEach((time, row) => {
     if (known(lowest[row]) && known(highest[row])) run.push(row);
     else if (run.length) [runs, run] = [[...runs, run], []];

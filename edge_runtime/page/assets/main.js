@@ -75,6 +75,7 @@ function take(snapshot) {
     loadAlarms(snapshot.state === "alarm" ? RETRIES : 0);
   }
   parts.strip.add(snapshot, serverNow());
+  past.add(snapshot);
   parts.sensors.take(snapshot, page);
   render();
 }
@@ -114,6 +115,7 @@ function render() {
   set($("link"), "data-link", page.link);
   say($("link"), page.link === "live" ? `Live · ${clock(serverNow())}` : page.link === "lost" ? "Connection lost" : "Connecting …");
   announce(state);
+  age(state, shown);
   if (page.list) parts.machines.show(page.list, page.name);
   if (!shown) return;
   parts.strip.draw(serverNow());
@@ -121,6 +123,14 @@ function render() {
   parts.alarms.ignoring(page.alarms, page.ignored);
   parts.about.show(shown, page.facts.get(page.name), serverNow());
   past.tick(now);
+}
+
+// Values that are no longer current must not look as if they were.
+function age(state, shown) {
+  const isOld = state === "lost" || Boolean(shown?.stale);
+  $("sensors-title").closest("section").classList.toggle("old", isOld);
+  $("sensors-old").hidden = !isOld;
+  if (isOld) say($("sensors-old"), `as of ${clock(shown?.last_reading)}`);
 }
 
 // Read out once: that an alarm started, with its sensors if they are known in time, and that it is over.

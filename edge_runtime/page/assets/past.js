@@ -8,7 +8,7 @@ import { zoomable } from "./gestures.js";
 import * as api from "./api.js";
 
 const RANGES = [["10 min", 600], ["1 h", 3600], ["24 h", 86400], ["7 d", 604800], ["30 d", 2592000]];
-const LEAST = 10, MOST = 400 * 86400, WAIT_MS = 150;
+const LEAST = 10, MOST = 400 * 86400, WAIT_MS = 150, RECENT = 160;
 const NONE = { times: [], lowest: [], mean: [], highest: [], threshold: [] };
 
 export class Past {
@@ -24,7 +24,7 @@ export class Past {
   }
 
   reset(machine, facts) {
-    Object.assign(this, { machine, facts, span: 3600, until: null, data: NONE, sensorData: NONE, fetched: null });
+    Object.assign(this, { machine, facts, span: 3600, until: null, data: NONE, sensorData: NONE, fetched: null, recent: [] });
     this.choose(null);
   }
 
@@ -49,6 +49,21 @@ export class Past {
   // The readings' own time now: their clock may differ from this computer's.
   get end() {
     return this.until ?? this.now;
+  }
+
+  // The history lags some seconds behind: its end is drawn from what came live.
+  add({ time, score, peak, threshold }) {
+    if (!known(time) || !known(score) || this.recent.at(-1)?.time >= time) return;
+    this.recent.push({ time, mean: score, lowest: score, highest: peak, threshold });
+    if (this.recent.length > RECENT) this.recent.shift();
+  }
+
+  get whole() {
+    const end = this.data.times.at(-1) ?? 0, step = this.span / 300;
+    const fresh = this.recent.filter((one) => one.time > end + step);
+    if (!fresh.length || fresh.length === this.recent.length && this.recent.length === RECENT && this.data.times.length) return this.data;
+    const column = (name) => [...this.data[name], ...fresh.map((one) => one[name])];
+    return { times: [...this.data.times, ...fresh.map((one) => one.time)], lowest: column("lowest"), mean: column("mean"), highest: column("highest"), threshold: column("threshold") };
   }
 
   tick(now) {
@@ -133,11 +148,12 @@ export class Past {
   draw() {
     if (!known(this.now)) return;
     const until = this.end, since = until - this.span;
-    const inside = (data) => data.highest.filter((value, row) => known(value) && data.times[row] >= since - this.span / 100 && data.times[row] <= until);
-    const highest = inside(this.data), limit = this.data.threshold.findLast(known) ?? 1;
+    const data = this.whole;
+    const highest = data.highest.filter((value, row) => known(value) && data.times[row] >= since - this.span / 100 && data.times[row] <= until);
+    const limit = data.threshold.findLast(known) ?? 1;
     const spans = this.alarms.map((one) => [one.started, one.ended ?? this.now, verdictOf(one) || "open", alarmTitle(one, this.now)]);
     const empty = this.problem || "Nothing was recorded in this time";
-    this.chart.show({ since, until, data: this.data, spans, scale: scoreScale(Math.max(0, ...highest), limit), limit: this.data.threshold, empty });
+    this.chart.show({ since, until, data, spans, scale: scoreScale(Math.max(0, ...highest), limit), limit: data.threshold, empty });
     this.chart.describe(this.summary(since, until, highest, limit));
     if (this.sensorChart) this.drawSensor(since, until, spans, empty);
     for (const button of $("ranges").children) set(button, "aria-pressed", Number(button.dataset.span) === this.span && this.until === null);

@@ -4,12 +4,18 @@ import { known, number, unit } from "./format.js";
 import { OFF_SIGNS, Tile, distance, offWord } from "./tile.js";
 import * as api from "./api.js";
 
-const MOST_TILES = 12, TRACE = 120, CALM_MS = 30000, ALARM_MS = 3000;
+const MOST_TILES = 12, MOST_ROWS = 36, TRACE = 120, CALM_MS = 30000, ALARM_MS = 3000;
 
 export class Sensors {
   constructor(open) {
     this.open = open;
     $("filter").addEventListener("input", () => this.arrange(true));
+    $("all-sensors").addEventListener("click", () => {
+      this.most = Infinity;
+      this.lay();
+      this.draw();
+      $("rest").querySelectorAll("button")[MOST_ROWS]?.focus();
+    });
     this.reset([]);
   }
 
@@ -17,6 +23,7 @@ export class Sensors {
     this.sensors = facts.map((one) => ({ ...one, weight: 0, trace: [] }));
     [this.tiles, this.rows, this.order] = [new Map(), new Map(), []];
     this.arranged = 0;
+    this.most = MOST_ROWS;
     $("filter").value = "";
     $("filter").hidden = facts.length <= MOST_TILES;
     this.filled = false;
@@ -64,7 +71,7 @@ export class Sensors {
     const wanted = $("filter").value.trim().toLowerCase();
     const found = this.sensors.filter((one) => one.name.toLowerCase().includes(wanted));
     const isSorted = this.state === "alarm" || this.sensors.length > MOST_TILES;
-    this.order = isSorted ? [...found].sort(byBlame) : found;
+    this.order = isSorted ? sorted(found) : found;
     this.lay();
     this.draw();
   }
@@ -72,7 +79,9 @@ export class Sensors {
   lay() {
     const first = this.order.slice(0, MOST_TILES), rest = this.order.slice(MOST_TILES);
     this.shown = first.map((one) => [one, this.tile(one.name)]);
-    this.listed = rest.map((one) => [one, this.row(one.name)]);
+    this.listed = rest.slice(0, this.most).map((one) => [one, this.row(one.name)]);
+    $("all-sensors").hidden = rest.length <= this.most;
+    say($("all-sensors"), `Show all ${rest.length}`);
     place($("tiles"), this.shown.map(([, tile]) => tile.element));
     place($("rest"), this.listed.map(([, row]) => row.element));
     $("rest-box").hidden = !rest.length;
@@ -112,6 +121,13 @@ class Row {
     say(this.verb, OFF_SIGNS[off]);
     set(this.verb, "aria-label", off);
   }
+}
+
+// The first by blame; after them those that are off, and then the rest as the model names them: a list that stands still.
+function sorted(sensors) {
+  const first = [...sensors].sort(byBlame).slice(0, MOST_TILES), rest = sensors.filter((one) => !first.includes(one));
+  const strange = (one) => one.silent || offWord(one) !== "";
+  return [...first, ...rest.filter(strange), ...rest.filter((one) => !strange(one))];
 }
 
 const urgent = (one) => (one.blamed ? 4 : 0) + (one.silent ? 2 : 0) + one.weight;

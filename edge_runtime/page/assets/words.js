@@ -3,8 +3,14 @@ import { duration, known, moment, number, percent, times, unit } from "./format.
 
 export function sensorText(blamed) {
   const share = known(blamed.share) ? `${percent(blamed.share)} of the score` : "";
-  if (!known(blamed.value) || !known(blamed.expected) || !known(blamed.deviation)) return share;
-  return `${number(blamed.value, blamed.deviation)}${unit(blamed.unit)}, expected ${number(blamed.expected, blamed.deviation)} ± ${number(blamed.deviation, blamed.deviation)} · ${share}`;
+  return [valueOnly(blamed), share].filter(Boolean).join(" · ");
+}
+
+export const valueText = (blamed) => [blamed.sensor, valueOnly(blamed)].filter(Boolean).join(" ");
+
+function valueOnly({ value, expected, deviation, unit: name }) {
+  if (!known(value) || !known(expected) || !known(deviation)) return "";
+  return `${number(value, deviation)}${unit(name)}, expected ${number(expected, deviation)} ± ${number(deviation, deviation)}`;
 }
 
 const KINDS = { false_alarm: "False alarm", real: "Real" };
@@ -28,4 +34,4 @@ export function alarmTitle(alarm, now) {
 
 export const alarmPeak = (alarm) => `peak ${times(alarm.peak, alarm.threshold)} the threshold`;
 export const alarmNames = (alarm) => alarm.blamed.map((one) => one.sensor).join(", ");
-export const explained = (alarm) => alarm.blamed.map((one) => `${one.sensor} ${sensorText(one)}`).join("; ");
+export const explained = (alarm) => alarm.blamed.map((one) => valueText(one)).join("; ");
