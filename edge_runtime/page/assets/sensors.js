@@ -26,7 +26,6 @@ export class Sensors {
     this.most = MOST_ROWS;
     $("filter").value = "";
     $("filter").hidden = facts.length <= MOST_TILES;
-    this.filled = false;
   }
 
   take(snapshot, { alarm, ignored }) {
@@ -46,18 +45,20 @@ export class Sensors {
     if (this.state !== snapshot.state) this.arranged = 0;
     this.state = snapshot.state;
     this.arrange(false);
-    if (!this.filled && known(snapshot.time)) this.fill(snapshot);
+    this.fill(snapshot);
   }
 
-  // The two minutes before the page was opened, for the tiles.
+  // The two minutes before the page was opened, for tiles that are new.
   async fill(snapshot) {
-    this.filled = true;
-    const names = this.order.slice(0, MOST_TILES).map((one) => one.name);
-    if (!names.length) return;
-    const found = await api.sensors(snapshot.machine, names, snapshot.time - TRACE, snapshot.time, TRACE).catch(() => ({}));
-    for (const one of this.sensors) {
-      const past = found[one.name]?.mean;
-      if (past) one.trace.unshift(...past.slice(0, Math.max(0, past.length - one.trace.length)));
+    const fresh = this.shown.map(([one]) => one).filter((one) => !one.isFilled);
+    if (!fresh.length || !known(snapshot.time)) return;
+    for (const one of fresh) one.isFilled = true;
+    const since = snapshot.time - TRACE, before = fresh[0].trace.length;
+    const found = await api.sensors(snapshot.machine, fresh.map((one) => one.name), since, snapshot.time, TRACE).catch(() => ({}));
+    for (const one of fresh) {
+      const past = found[one.name]?.mean ?? [];
+      one.trace.unshift(...past.slice(0, Math.max(0, past.length - before)));
+      one.trace.splice(0, Math.max(0, one.trace.length - TRACE));
     }
   }
 

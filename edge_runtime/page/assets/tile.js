@@ -24,7 +24,7 @@ export class Tile {
     this.value = make("span");
     this.unit = make("small");
     this.verb = make("span", { class: "verb" });
-    this.expected = make("span");
+    this.expected = make("div", { class: "expected" });
     this.bar = make("i");
     this.spark = draw("path", { d: "" });
     this.usual = draw("rect", { class: "usual", y: 3, height: 10, rx: 3 });
@@ -32,10 +32,10 @@ export class Tile {
     this.gauge = draw("svg", { class: "gauge", viewBox: "0 0 120 16", preserveAspectRatio: "none", "aria-hidden": "true" },
       draw("path", { class: "rail", d: "M0 8H120" }), this.usual, this.mark);
     this.element = make("li", { class: "tile" },
-      this.name,
+      make("div", { class: "top" }, this.name, this.verb),
       make("div", { class: "middle" }, make("div", { class: "value" }, this.value, this.unit),
         draw("svg", { class: "spark", viewBox: "0 0 100 32", preserveAspectRatio: "none", "aria-hidden": "true" }, this.spark)),
-      make("div", { class: "expected" }, this.verb, this.expected),
+      this.expected,
       this.gauge,
       make("div", { class: "blame-row" }, make("div", { class: "share", "aria-hidden": "true" }, this.bar), this.blame));
   }
@@ -46,7 +46,7 @@ export class Tile {
     set(this.element, "data-blamed", sensor.blamed);
     say(this.value, sensor.silent ? "no value" : number(sensor.value, sensor.deviation));
     say(this.unit, sensor.silent ? "" : unit(sensor.unit));
-    say(this.verb, off ? `${OFF_SIGNS[off]} ${off}, ` : "");
+    say(this.verb, off ? `${OFF_SIGNS[off]} ${off}` : "");
     say(this.expected, expectation(sensor));
     say(this.blame, sensor.ignored ? "ignored" : sensor.share >= LEAST_SHARE ? `${percent(sensor.share)} of score` : "");
     this.blame.className = sensor.ignored ? "badge" : "blame";
