@@ -40,7 +40,7 @@ export class Alarms {
     const worst = alarm.blamed[0];
     const buttons = make("div", { class: "buttons" },
       make("button", { type: "button", id: `say-${alarm.id}`, onclick: () => this.openMark(alarm) }, alarm.marks.length ? "Change …" : "Say what it was …"),
-      make("button", { type: "button", class: "quiet", id: `show-${alarm.id}`, onclick: () => this.focus(alarm) }, "Show"));
+      make("button", { type: "button", class: "quiet", id: `show-${alarm.id}`, onclick: () => this.focus(alarm) }, "Show in chart"));
     const said = alarm.marks.map((one) => make("p", { class: "said" }, saidOf(one)));
     return make("li", { class: "alarm", "data-id": alarm.id },
       make("span", { class: "mark" }, sign(verdict || (known(alarm.ended) ? "ended" : "alarm"))),

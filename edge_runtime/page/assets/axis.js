@@ -22,7 +22,10 @@ export function scoreScale(highest, threshold) {
   if (most <= 4 * threshold) return linear(0, 1.06 * most, 3);
   const low = 0.1 * threshold, high = 1.3 * most, span = Math.log(high / low);
   const ticks = [];
-  for (let at = threshold / 10; at <= high; at *= 10) ticks.push([at, tidy(at)]);
+  const between = high / low < 200 ? [1, 2, 5] : [1];
+  for (let decade = low; decade <= high; decade *= 10) {
+    ticks.push(...between.map((one) => one * decade).filter((at) => at <= high).map((at) => [at, tidy(at)]));
+  }
   return { share: (value) => Math.max(0, Math.log(Math.max(value, low) / low) / span), ticks };
 }
 

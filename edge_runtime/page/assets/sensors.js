@@ -25,7 +25,9 @@ export class Sensors {
     this.arranged = 0;
     this.most = MOST_ROWS;
     $("filter").value = "";
-    $("filter").hidden = facts.length <= MOST_TILES;
+    const isMany = facts.length > MOST_TILES;
+    $("filter").hidden = !isMany;
+    set($("tiles").closest(".columns"), "data-many", isMany);
   }
 
   take(snapshot, { alarm, ignored }) {
