@@ -66,8 +66,6 @@ class WebSink:
 
     def health(self, health: Health) -> None:
         """Take the stream's health: an outdated score is not shown."""
-        if self._recorder is not None:
-            self._recorder.health(health)
         self._machine.take_health(health)
 
     def status(self, counters: Counters) -> None:
