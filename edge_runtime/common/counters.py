@@ -43,6 +43,8 @@ class Counters:
         Scores above the threshold.
     alarms : int
         Alarms that started.
+    ignored : int
+        Scores above the threshold whose blame is mostly on sensors that somebody said to ignore.
     undelivered : int
         Results that a sink did not take.
     """
@@ -67,6 +69,7 @@ class Counters:
     refused_models: int = 0
     above: int = 0
     alarms: int = 0
+    ignored: int = 0
     undelivered: int = 0
 
     def text(self) -> str:

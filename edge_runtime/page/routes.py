@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.errors import HistoryError
 from edge_runtime.page.access import Access
 from edge_runtime.page.attempts import Attempts
 from edge_runtime.page.facts import machine_facts
@@ -192,7 +193,7 @@ def _answering(endpoint: Endpoint, failed: Callable[[BaseException], None]) -> E
             return refusal(404, str(error))
         except (MarkRefused, BadRequest) as error:
             return refusal(400, str(error))
-        except (OSError, asyncio.TimeoutError) as error:
+        except (OSError, asyncio.TimeoutError, HistoryError) as error:
             failed(error)
             return refusal(503, "The history cannot be reached now. Try again.")
         except Exception as error:  # noqa: BLE001 - whatever it is, the detector goes on

@@ -1,11 +1,13 @@
-"""The sink of the live page: hands over what is newest, and keeps a short past where nobody else does."""
+"""The sink of the live page: hands over what is newest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from edge_runtime.common.counters import Counters
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.page.address import PageAddress
 from edge_runtime.page.machine import WatchedMachine
 from edge_runtime.page.server import SERVERS
@@ -26,8 +28,8 @@ class WebSink:
     info : StreamInfo
     tell : callable
         Called with a one-line message when something happens.
-    history : History, optional
-        What the page reads; without it the sink keeps a bounded one in memory.
+    history : History
+        What the page shows of the past, and where it keeps what people say of alarms.
 
     Raises
     ------
@@ -43,25 +45,14 @@ class WebSink:
     port : int
     """
 
-    def __init__(
-        self, address: PageAddress, info: StreamInfo, tell: Callable[[str], None], history: History | None = None
-    ) -> None:
-        from edge_runtime.history.history import History
-        from edge_runtime.history.history_sink import HistorySink
-
+    def __init__(self, address: PageAddress, info: StreamInfo, tell: Callable[[str], None], history: History) -> None:
         self._machine = WatchedMachine(info)
-        self._recorder = None
-        if history is None:
-            history = History.open(None)
-            self._recorder = HistorySink(history, info, tell)
         self._server = SERVERS.join(address, self._machine, history, tell)
         self.port = self._server.port
         self.name = f"web on {address.host}:{self.port}"
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        if self._recorder is not None:
-            self._recorder.write(results)
         self._machine.take(results)
 
     def health(self, health: Health) -> None:
@@ -70,12 +61,12 @@ class WebSink:
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
-        if self._recorder is not None:
-            self._recorder.status(counters)
         self._machine.take_counters(counters)
+
+    def model(self, manifest: Manifest) -> None:
+        """Show a new model's facts."""
+        self._machine.info = replace(self._machine.info, threshold=manifest.threshold.value, manifest=manifest)
 
     def close(self) -> None:
         """See `Sink.close`; the last machine of an address stops its server."""
         SERVERS.leave(self._server, self._machine)
-        if self._recorder is not None:
-            self._recorder.close()

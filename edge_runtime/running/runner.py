@@ -201,6 +201,7 @@ class Runner:
             self._models.refuse(error)
         else:
             self._monitor.counters.reloads += 1
+            self._sinks.model(detector.manifest)
             self._models.accept()
 
     def _listen_to_signals(self) -> None:

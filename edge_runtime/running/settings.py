@@ -42,6 +42,15 @@ class RunSettings:
         choices=("restart", "exit", "wait"),
     )
 
+    history: Path | None = setting(
+        None,
+        "File that keeps alarms, trends, marks and excerpts of readings for months; see saelite history.",
+        form="file",
+    )
+    history_keep: str = setting(
+        "30d,200MB", "Age and size that the history is kept within.", form="bounds", metavar="BOUNDS"
+    )
+
     def __post_init__(self) -> None:
         conform(self)
 
@@ -71,8 +80,8 @@ class MachineSettings:
     )
     sink: tuple[str, ...] = setting(
         ("jsonl:-",),
-        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
-        "MODULE:FUNCTION; repeatable.",
+        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], "
+        "web[:PORT], or MODULE:FUNCTION; repeatable.",
         form="repeated",
         metavar="SPEC",
     )

@@ -41,7 +41,8 @@ class StreamInfo:
 class Sink(Protocol):
     """Takes results, in its own thread.
 
-    If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`.
+    If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`. If it has
+    one ``model``, that is called with the `Manifest` of each new model, in the stream's thread: it must not wait.
     """
 
     name: str

@@ -44,7 +44,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
     tell : callable
         Called with a one-line message for each loss and return.
     history : History, optional
-        What the live page reads.
+        What the live page reads, and where sinks keep what people say of alarms.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
     if kind == "alarms" and rest:
         return _text(spec, rest, alarm_lines, "")
     if kind in ("mqtt", "mqtts"):
-        return _mqtt(spec, info, tell)
+        return _mqtt(spec, info, tell, history)
     if kind == "web":
         return _web(spec, info, tell, history)
     if match := _PROMETHEUS.fullmatch(spec):
@@ -93,14 +93,15 @@ def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> 
 
 
 def _web(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
+    from edge_runtime.history.history import History
     from edge_runtime.page.address import PageAddress
     from edge_runtime.page.web_sink import WebSink
 
-    return WebSink(PageAddress.parse(spec), info, tell, history)
+    return WebSink(PageAddress.parse(spec), info, tell, history or History.open(None))
 
 
-def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
+def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
     from edge_runtime.common.mqtt_client import MqttAddress
     from edge_runtime.sinks.mqtt_sink import MqttSink
 
-    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell)
+    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell, history)

@@ -245,6 +245,7 @@ class Monitor:
             for name in ("scores", "thresholds", "codes")
         )
         self.counters.above += int((values > thresholds).sum())
+        self.counters.ignored = self.alarm.hushed
         drifts, evidence = self._drifts(codes), joined_evidence([scores.evidence for _, scores in scored])
         return Results(
             numbers, times, values, thresholds, alarms, drifts, *evidence, readings, self.sensors, events, rows
