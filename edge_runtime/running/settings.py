@@ -80,8 +80,8 @@ class MachineSettings:
     )
     sink: tuple[str, ...] = setting(
         ("jsonl:-",),
-        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
-        "MODULE:FUNCTION; repeatable.",
+        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], "
+        "web[:PORT], or MODULE:FUNCTION; repeatable.",
         form="repeated",
         metavar="SPEC",
     )

@@ -6,6 +6,7 @@
 ``alarms:-``, ``alarms:PATH[?max_mb=N&keep=N]``   alarms only: one JSON object for each start and end
 ``mqtt://HOST[:PORT][/BASE][?interval=S]``        state, events and Home Assistant discovery
 ``prometheus[:[HOST:]PORT]``                      ``/metrics``, on 127.0.0.1:9109 by default
+``web[:[HOST:]PORT]``                             the live page, on 127.0.0.1:8090 by default
 ``MODULE:FUNCTION``                               any Python function, called with each result and event
 ================================================  =====================================================
 """
@@ -26,14 +27,14 @@ if TYPE_CHECKING:  # sqlite3 comes with it
     from edge_runtime.history.history import History
 
 KINDS = (
-    "jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], MODULE:FUNCTION; PATH may be - for standard "
-    "output"
+    "jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], web[:PORT], MODULE:FUNCTION; PATH may be - "
+    "for standard output"
 )
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
 
 
-def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:
+def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:  # noqa: PLR0911 - a kind each
     """Open the sink that a ``--sink`` selects.
 
     Parameters
@@ -43,7 +44,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
     tell : callable
         Called with a one-line message for each loss and return.
     history : History, optional
-        Where sinks keep what people say of alarms.
+        What the live page reads, and where sinks keep what people say of alarms.
 
     Raises
     ------
@@ -63,6 +64,8 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
         return _text(spec, rest, alarm_lines, "")
     if kind in ("mqtt", "mqtts"):
         return _mqtt(spec, info, tell, history)
+    if kind == "web":
+        return _web(spec, info, tell, history)
     if match := _PROMETHEUS.fullmatch(spec):
         from edge_runtime.sinks.prometheus import PrometheusSink
 
@@ -87,6 +90,14 @@ def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> 
     if not 0 < max_mb < 1e6 or not 1 <= keep <= 1000:
         raise UsageError(f"--sink {spec}: expected max_mb above 0 and keep from 1 to 1000.")
     return TextSink(path, form, header, int(max_mb * 1e6), keep, tells_health=not header)
+
+
+def _web(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
+    from edge_runtime.history.history import History
+    from edge_runtime.page.address import PageAddress
+    from edge_runtime.page.web_sink import WebSink
+
+    return WebSink(PageAddress.parse(spec), info, tell, history or History.open(None))
 
 
 def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:

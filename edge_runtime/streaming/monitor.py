@@ -41,7 +41,7 @@ class MonitorSettings:
 
     `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
     ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
-    supports it.
+    supports it. `expected_every_s` asks for expected values of the newest window at least so often, see `Wanted`.
     """
 
     alarm: AlarmSettings = nested(AlarmSettings)
@@ -64,6 +64,7 @@ class MonitorSettings:
     )
     explain: str = "alarms"
     drift: bool = True
+    expected_every_s: float = math.inf
 
     def __post_init__(self) -> None:
         conform(self)
@@ -72,7 +73,7 @@ class MonitorSettings:
     def wanted(self) -> Wanted:
         """The outputs wanted from the model."""
         above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain])
+        return Wanted(self.drift, above[self.explain], self.expected_every_s)
 
 
 class Monitor:
