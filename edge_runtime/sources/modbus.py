@@ -112,19 +112,20 @@ class ModbusDevice:
 
     def _reading(self, client: Any) -> Reading:
         time_s = time.time()
-        values, answered = dict.fromkeys(self._registers, math.nan), False
+        values, unanswered = dict.fromkeys(self._registers, math.nan), []
         for block in self._blocks:
             try:
                 words = self._words(client, block)
             except TimeoutError:
-                self._note(block, "no answer")
+                unanswered.append(block)
                 continue
-            answered = True
             for name in block.sensors if words else ():
                 at, one = self._registers[name].address - block.start, self._registers[name]
                 values[name] = one.value(words[at : at + one.count])
-        if not answered:
+        if len(unanswered) == len(self._blocks):
             raise ConnectionError(f"no answer within {self._line.timeout_s:g} s")
+        for block in unanswered:
+            self._note(block, "no answer")
         return Reading(time_s, values)
 
     def _words(self, client: Any, block: Block) -> list[int]:

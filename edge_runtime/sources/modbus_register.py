@@ -35,8 +35,6 @@ class Register:
 
     Parameters
     ----------
-    unit : int or None
-        Device on the line; None is the source's.
     table : str
         ``holding``, ``input``, ``coil`` or ``discrete``.
     address : int
@@ -47,15 +45,17 @@ class Register:
         ``ABCD`` is big-endian, ``CDAB`` has its registers swapped, ``BADC`` the bytes in each register, ``DCBA`` both.
     scale, offset : float
         The sensor's value is ``scale * number + offset``.
+    unit : int or None
+        Device on the line; None is the source's.
     """
 
-    unit: int | None
     table: str
     address: int
     type: str
     order: str = "ABCD"
     scale: float = 1.0
     offset: float = 0.0
+    unit: int | None = None
 
     @classmethod
     def parse(cls, text: str) -> Register:
@@ -69,9 +69,9 @@ class Register:
         Examples
         --------
         >>> Register.parse("holding:100:float32:CDAB*0.1-40")
-        Register(unit=None, table='holding', address=100, type='float32', order='CDAB', scale=0.1, offset=-40.0)
+        Register(table='holding', address=100, type='float32', order='CDAB', scale=0.1, offset=-40.0, unit=None)
         >>> Register.parse("3/30011:int16")
-        Register(unit=3, table='input', address=10, type='int16', order='ABCD', scale=1.0, offset=0.0)
+        Register(table='input', address=10, type='int16', order='ABCD', scale=1.0, offset=0.0, unit=3)
         """
         match = _REGISTER.fullmatch(text)
         if match is None:
@@ -83,7 +83,7 @@ class Register:
         good = table in TABLES and kind in TYPES and order in ORDERS and (kind == "bool") == (table in BIT_TABLES)
         if not good or not 0 <= address <= 65_535 or not 0 <= (unit or 0) <= 255:
             raise _refusal(text)
-        return cls(unit, table, address, kind, order, float(match["scale"] or 1), float(match["offset"] or 0))
+        return cls(table, address, kind, order, float(match["scale"] or 1), float(match["offset"] or 0), unit)
 
     @property
     def count(self) -> int:

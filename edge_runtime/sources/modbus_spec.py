@@ -35,7 +35,7 @@ def open_modbus(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
     registers = {name: Register.parse(text) for name, text in parsed.of(sensors, spec).items()}
     device = ModbusDevice(line, registers, number_option(parsed.options, "rate", 1.0, spec), tell)
     return Reconnecting(
-        line.name, lambda: IteratorSource(line.name, lambda: device, sensors), len(sensors), tell
+        line.name, lambda: IteratorSource(line.name, lambda: device, sensors), len(sensors), tell, connects_later=True
     )
 
 
@@ -43,7 +43,8 @@ def _tcp_line(parsed: PointSpec, spec: str) -> ModbusLine:
     match = _HOST.fullmatch(parsed.place)
     if match is None or int(match["port"] or 502) > 65_535:
         raise UsageError(f"--source: expected modbus://HOST[:PORT]?SENSOR=REGISTER. Received: {spec!r}")
-    return ModbusLine(match["host"].strip("[]"), int(match["port"] or 502), **_shared(parsed, spec))
+    unit, timeout_s = _shared(parsed, spec)
+    return ModbusLine(match["host"].strip("[]"), int(match["port"] or 502), unit=unit, timeout_s=timeout_s)
 
 
 def _serial_line(parsed: PointSpec, spec: str) -> ModbusLine:
@@ -54,11 +55,15 @@ def _serial_line(parsed: PointSpec, spec: str) -> ModbusLine:
             f"Received: {spec!r}"
         )
     baud = int(number_option(parsed.options, "baud", 19_200, spec))
+    unit, timeout_s = _shared(parsed, spec)
     return ModbusLine(
-        device=parsed.place, baud=baud, parity=parity, stop_bits=int(stop), **_shared(parsed, spec)
+        device=parsed.place, baud=baud, parity=parity, stop_bits=int(stop), unit=unit, timeout_s=timeout_s
     )
 
 
-def _shared(parsed: PointSpec, spec: str) -> dict[str, int | float]:
-    unit = number_option(parsed.options, "unit", 1, spec)
-    return {"unit": int(unit), "timeout_s": number_option(parsed.options, "timeout", 1.0, spec)}
+def _shared(parsed: PointSpec, spec: str) -> tuple[int, float]:
+    """Return unit and timeout."""
+    unit = parsed.options.get("unit", "1")
+    if not unit.isdigit() or int(unit) > 255:
+        raise UsageError(f"--source {spec}: unit must be a number from 0 to 255. Received: {unit!r}")
+    return int(unit), number_option(parsed.options, "timeout", 1.0, spec)

@@ -161,7 +161,9 @@ def _host(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Sourc
     if spec.partition("?")[0] != "host":
         raise UsageError(f"--source: expected host or host?rate=N. Received: {spec!r}")
     host = HostSource(rate_hz=number_option(options, "rate", 4.0, spec))
-    return Reconnecting("host", lambda: IteratorSource("host", lambda: host, names), len(names), tell)
+    return Reconnecting(
+        "host", lambda: IteratorSource("host", lambda: host, names), len(names), tell, connects_later=True
+    )
 
 
 def _function(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
@@ -169,4 +171,4 @@ def _function(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> S
     from edge_runtime.sources.reconnecting import Reconnecting
 
     function = load_function(spec, "--source")
-    return Reconnecting(spec, lambda: IteratorSource(spec, function, names), len(names), tell)
+    return Reconnecting(spec, lambda: IteratorSource(spec, function, names), len(names), tell, connects_later=True)
