@@ -84,13 +84,11 @@ def test_points_of_a_file(tmp_path):
 def test_refused_register_and_silent_unit_are_missing_values_and_told_once():
     told = []
     query = "flow=holding:0:float32&gone=holding:900&silent=9/holding:0&rate=50&timeout=0.2"
-    names = ("flow", "gone", "silent")
-    with (
-        tcp_server() as (port, _),
-        closing(open_source(f"modbus://127.0.0.1:{port}?{query}", names, told.append)) as it,
-    ):
+    with tcp_server() as (port, _):
+        source = open_source(f"modbus://127.0.0.1:{port}?{query}", ("flow", "gone", "silent"), told.append)
         for _ in range(3):
-            assert next_row(it) == pytest.approx([1.5, np.nan, np.nan], nan_ok=True)
+            assert next_row(source) == pytest.approx([1.5, np.nan, np.nan], nan_ok=True)
+        source.close()
     assert len(told) == 2
     assert f"modbus://127.0.0.1:{port}, holding:900 of unit 1: it has no such address; gone missing" in told
     assert any("holding:0 of unit 9" in line and line.endswith("silent missing") for line in told)

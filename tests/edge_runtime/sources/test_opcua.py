@@ -1,7 +1,8 @@
 """OPC UA: asyncua's own server, open and encrypted."""
 
+import subprocess
 from contextlib import closing, contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -24,8 +25,6 @@ USER, PASSWORD = "watch", "plant-secret"
 @contextmanager
 def opcua_server(port=None, *files):
     url = f"opc.tcp://127.0.0.1:{port or free_port()}"
-    import subprocess
-
     with server("opcua_server.py", url, *files, stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == "ready\n"
         yield url, process
@@ -37,13 +36,8 @@ def say(process, text):
 
 
 def until_row(source, expected):
-    rows = []
-    until(
-        lambda: (
-            rows.extend(source.poll(0.1).values.tolist()) or (rows and rows[-1] == pytest.approx(expected, nan_ok=True))
-        )
-    )
-    return rows
+    rows = [None]
+    until(lambda: rows.extend(source.poll(0.1).values.tolist()) or rows[-1] == pytest.approx(expected, nan_ok=True))
 
 
 def test_changes_arrive_and_values_hold_until_the_next_one():
@@ -84,8 +78,6 @@ def test_server_that_goes_is_connected_again_when_it_returns():
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """Two self-signed certificates with keys: of the server and of the client."""
-    from datetime import datetime, timezone
-
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
@@ -129,11 +121,20 @@ def test_wrong_password_is_told_without_any_password(secured, monkeypatch, capfd
     monkeypatch.setenv("SAELITE_OPCUA_PASSWORD", "not-the-secret")
     told = []
     with opcua_server(None, secured / "server.der", secured / "server.pem") as (url, _):
-        with closing(open_source(f"{url}?{NODES}", NAMES, told.append)) as source:
-            until(lambda: source.poll(0.05) is None or told)
+        source = open_source(f"{url}?{NODES}", NAMES, told.append)
+        until(lambda: source.poll(0.05) is None or told)
+        source.close()
     assert "BadUserAccessDenied" in told[0]
     assert "not-the-secret" not in "".join([*told, *capfd.readouterr()])
     assert "not-the-secret" not in repr(OpcUaSecurity.from_environment())
+
+
+def test_password_without_encryption_is_told(monkeypatch):
+    monkeypatch.setenv("SAELITE_OPCUA_USERNAME", USER)
+    monkeypatch.setenv("SAELITE_OPCUA_PASSWORD", PASSWORD)
+    told = []
+    open_source("opc.tcp://127.0.0.1:1?flow=ns=2;i=1", ("flow",), told.append).close()
+    assert "the password may cross the network unencrypted" in told[0]
 
 
 @pytest.mark.parametrize(
