@@ -13,8 +13,7 @@ _BAND_DEVIATIONS = 3.0
 
 def expected_bands(detector: Detector) -> FloatArray:
     """Return how far normal levels are from the expected value at most, shape (sensors,): three standard deviations."""
-    manifest = detector.manifest
-    return np.asarray(_BAND_DEVIATIONS * np.array(manifest.bands or manifest.spec.preprocessing.scale))
+    return np.asarray(_BAND_DEVIATIONS * detector.deviations, np.float32)
 
 
 def windows_at(detector: Detector, readings: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 from pathlib import Path
 
+from edge_runtime.common.units import units_of
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
@@ -62,7 +63,7 @@ def run_from_keras(path: Path, representative: Path, encoder_output: str | None 
     return RunFolder(
         name=path.stem,
         spec=DetectorSpec(
-            tuple(Sensor(name) for name in names),
+            tuple(map(Sensor, names, units_of(names))),
             Preprocessing("none", (0.0,) * sensors, (1.0,) * sensors, readings, limit=UNLIMITED),
             Scoring("spe", CHOSEN_ON_EXPORT.smoothing_span, 0.0),
         ),

@@ -36,10 +36,12 @@ class Scored:
     alarms : ndarray of shape (n,), bool
     contributions : ndarray of shape (n, sensors), float32
         Each sensor's share of the score; no sensors unless they were asked for.
+    levels, expected : ndarray of shape (n, sensors), float32
+        Each sensor's mean over the window, and what all other sensors lead to expect; likewise.
     labels : ndarray of shape (n,), bool, or None
         What the recording says itself.
     events : tuple of AlarmEvent
-        Starts and ends of alarms, with the sensors to blame.
+        Starts and ends of alarms, with the sensors to blame: their values and what was expected.
     summary : ScoreSummary
     """
 
@@ -49,6 +51,8 @@ class Scored:
     thresholds: FloatArray
     alarms: BoolArray
     contributions: FloatArray
+    levels: FloatArray
+    expected: FloatArray
     labels: BoolArray | None
     events: tuple[AlarmEvent, ...]
     summary: ScoreSummary
@@ -86,7 +90,7 @@ def score(
     label : str, optional
         Column that says whether a row is anomalous; by default one called anomaly, is_anomaly, label or attack.
     explain : bool
-        Whether to give each sensor's contribution.
+        Whether to give each sensor's contribution and expected value.
     settings : MonitorSettings, optional
         Alarms, adaptation, missing values; by default as `saelite score`.
 
@@ -109,6 +113,8 @@ def score(
         np.concatenate([one.thresholds for one in results]),
         np.concatenate([one.alarms for one in results]),
         np.concatenate([one.contributions for one in results]),
+        np.concatenate([one.levels for one in results]),
+        np.concatenate([one.expected for one in results]),
         np.concatenate(labels) if labels else None,
         tuple(scores.events),
         scores.summary,

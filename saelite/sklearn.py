@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from edge_runtime.arrays import IntArray
 from edge_runtime.common.setting import settings_of
+from edge_runtime.common.units import unit_of
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
@@ -150,7 +151,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         names = getattr(self, "feature_names_in_", None)
         if names is None:
             names = [f"x{number}" for number in range(self.n_features_in_)]
-        return tuple(Sensor(str(name)) for name in names)
+        return tuple(Sensor(str(name), unit_of(str(name))) for name in names)
 
     def _scores(self, rows: Array) -> Array:
         from export.inference_graph import network_parts

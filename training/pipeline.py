@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.common.units import units_of
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from training.autoencoder import SparseAutoencoder, plain_network
 from training.checkpoint import CheckpointFile
@@ -51,6 +52,7 @@ def train(
     """
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
+    units = dict(zip(recording.sensors, units_of(recording.sensors, settings.units), strict=True))
     whole, (recording, findings) = recording, without_spoilers(recording, settings)
     quality = profile(whole, findings, nature)
     train_part, held_out_part = _split(recording, settings)
@@ -68,7 +70,7 @@ def train(
     folder = RunFolder(
         name=recording.name,
         spec=DetectorSpec(
-            tuple(Sensor(name) for name in recording.sensors),
+            tuple(Sensor(name, units[name]) for name in recording.sensors),
             preprocessing,
             _asked(settings),
             recording.only_when,

@@ -63,6 +63,11 @@ class DetectorSettings:
         choices=("keep", "drop", "error"),
         group=SENSORS,
     )
+    units: tuple[str, ...] = setting(
+        (),
+        "Units of sensors, such as flow=l/min,heat=°C.  [default: from the columns' names: flow [l/min], flow_lpm]",
+        group=SENSORS,
+    )
     scaling: str = setting(
         "standard",
         "Scale by mean and standard deviation, or by median and interquartile range.",

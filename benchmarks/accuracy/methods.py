@@ -58,6 +58,10 @@ class Ready:
         """Return no contributions: none are needed from a method."""
         return np.zeros((len(windows), len(self.spec.sensors)), np.float32)
 
+    def expected_many(self, windows: FloatArray) -> FloatArray:
+        """Return no expected values: none are needed either."""
+        return np.full((len(windows), len(self.spec.sensors)), np.nan, np.float32)
+
 
 @dataclass(frozen=True)
 class Method:

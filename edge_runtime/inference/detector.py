@@ -247,6 +247,14 @@ class Detector:
         center = np.asarray(self.manifest.spec.preprocessing.center, np.float32)
         return np.broadcast_to(center, (len(array), self._sensors))
 
+    @property
+    def deviations(self) -> FloatArray:
+        """Usual deviation of each sensor's mean over a window from `expected_many`, shape (sensors,).
+
+        Standard deviation on normal data, in sensor units. If the model has no expected values, the scale of training.
+        """
+        return np.asarray(self.manifest.bands or self.manifest.spec.preprocessing.scale, np.float32)
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Detector cannot be pickled: send the path of its file, and load it on the other side.")
 

@@ -13,6 +13,8 @@ from typing import IO
 from edge_runtime.common.atomic import atomic_file
 from edge_runtime.inference.detector import Detector
 from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, ScoreSummary
+from edge_runtime.streaming.blame import SensorFacts, explanation
+from edge_runtime.streaming.results import Results
 from edge_runtime.tables.open_table import open_table
 
 
@@ -43,29 +45,49 @@ def score_recording(
         scores = RecordingScores(detector, table, request, tell)
         time = table.header.time_column
         explained = request.monitor.explain != "never"
-        contributions = [f"contribution_{name}" for name in detector.sensor_names] if explained else []
+        names = detector.sensor_names if explained else ()
+        columns = [f"{kind}_{name}" for kind in ("contribution", "expected") for name in names]
+        facts = SensorFacts.of(detector) if explained else None
         with _output(output) as file:
-            heading = ["row", *([time] if time else []), "score", "anomaly", "alarm", *contributions]
+            heading = [
+                "row",
+                *([time] if time else []),
+                "score",
+                "anomaly",
+                "alarm",
+                *columns,
+                *(["explanation"] if explained else []),
+            ]
             csv.writer(file, lineterminator="\n").writerow(heading)
             for block in scores.blocks():
-                _write(file, block)
+                _write(file, block, facts)
     return scores.summary
 
 
-def _write(file: IO[str], block: ScoredRows) -> None:
+def _write(file: IO[str], block: ScoredRows, facts: SensorFacts | None) -> None:
     numbers, results = block.numbers.tolist(), block.results
     times = _cells(block.time_texts) if block.time_texts else [""] * len(numbers)
-    blame = [""] * len(numbers)
-    if results.contributions.shape[1]:
-        blame = ["".join(f",{value:.4g}" for value in row) for row in results.contributions.tolist()]
+    blame = [""] * len(numbers) if facts is None else _explained(results, facts)
     said = (results.scores.tolist(), results.anomalies.tolist(), results.alarms.tolist())
     # One text for the whole block: a csv.writer would take as long as reading and scoring together.
     file.write(
         "".join(
-            f"{number}{time},{score:.6g},{anomaly:d},{alarm:d}{contributions}\n"
-            for number, time, score, anomaly, alarm, contributions in zip(numbers, times, *said, blame, strict=True)
+            f"{number}{time},{score:.6g},{anomaly:d},{alarm:d}{explained}\n"
+            for number, time, score, anomaly, alarm, explained in zip(numbers, times, *said, blame, strict=True)
         )
     )
+
+
+def _explained(results: Results, facts: SensorFacts) -> list[str]:
+    """Return the cells that explain each score: contributions, expected values, and words if it is anomalous."""
+    rows = zip(results.contributions.tolist(), results.levels.tolist(), results.expected.tolist(), strict=True)
+    is_anomalous, lines = results.anomalies.tolist(), []
+    texts = _cells([explanation(facts.blamed(*row)) if is_anomalous[at] else "" for at, row in enumerate(rows)])
+    for contributions, expected, text in zip(
+        results.contributions.tolist(), results.expected.tolist(), texts, strict=True
+    ):
+        lines.append("".join(f",{value:.6g}" for value in (*contributions, *expected)) + text)
+    return lines
 
 
 def _cells(texts: list[str]) -> list[str]:

@@ -14,12 +14,14 @@ _ENTITIES: dict[str, tuple[str, dict[str, Any]]] = {
     "score": ("sensor", {"name": "Score", "state_class": "measurement", "icon": "mdi:chart-bell-curve"}),
     "alarm": ("binary_sensor", {"name": "Alarm", "device_class": "problem"}),
     "blamed": ("sensor", {"name": "Blamed sensor", "icon": "mdi:target"}),
+    "explanation": ("sensor", {"name": "Explanation", "icon": "mdi:comment-alert-outline"}),
     "drift": ("sensor", {"name": "Drift", "state_class": "measurement", "icon": "mdi:chart-line-variant"}),
 }
 _TEMPLATES = {
     "score": "{{ value_json.score }}",
     "alarm": "{{ 'ON' if value_json.alarm else 'OFF' }}",
     "blamed": "{{ value_json.blamed }}",
+    "explanation": "{{ value_json.explanation[:250] }}",  # a state holds at most 255 characters
     "drift": "{{ value_json.drift }}",
 }
 

@@ -29,6 +29,7 @@ from edge_runtime.errors import UsageError
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
+from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing, time_texts
 
@@ -76,6 +77,7 @@ class MqttSink:
         self._sent: deque[Any] = deque()
         self._counts: dict[str, int] = {}
         self._last: StreamResult | None = None
+        self._explanation = ""
         self._is_published = True
         self._client = mqtt_client(address)
         self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
@@ -87,6 +89,8 @@ class MqttSink:
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
         self._last = last = standing(results, self._last)
+        for event in results.events:
+            self._explanation = explanation(event.blamed)
         if last is None:
             return
         if self._interval_s == 0:
@@ -143,6 +147,7 @@ class MqttSink:
             "threshold": _short(result.threshold),
             "alarm": result.alarm,
             "blamed": blamed,
+            "explanation": self._explanation if result.alarm else "",
             "sensors": {name: _short(value) for name, value in result.sensors.items()},
             "drift": None if result.drift is None else _short(result.drift),
         }

@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,8 @@ from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.special_file import SpecialFile, is_special
-from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.streaming.alarm import AlarmEnded, AlarmEvent, AlarmStarted
+from edge_runtime.streaming.blame import TOP_SENSORS
 from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Results, time_texts
 
@@ -81,9 +83,19 @@ def event_json(event: AlarmEvent | HealthEvent) -> str:
         for name in ("time_s", "started_s")
         if name in fields
     }
-    short = {name: float(f"{value:.6g}") if isinstance(value, float) else value for name, value in fields.items()}
-    record = {"event": event.name, **times, **short}
-    return json.dumps(record, ensure_ascii=False)
+    if isinstance(event, AlarmStarted | AlarmEnded):
+        blamed = [_shortened({**to_json(one), "text": one.text()}) for one in event.blamed]
+        fields |= {"sensors": list(event.sensors), "blamed": blamed}
+    return json.dumps({"event": event.name, **times, **_shortened(fields)}, ensure_ascii=False)
+
+
+def _shortened(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with numbers of six digits, without those that are not known."""
+    return {
+        name: float(f"{value:.6g}") if isinstance(value, float) else value
+        for name, value in fields.items()
+        if value is not None
+    }
 
 
 def _rows(

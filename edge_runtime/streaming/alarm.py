@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,10 +23,11 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.errors import UsageError
 from edge_runtime.signal.steady_time import SteadyTime
+from edge_runtime.streaming.blame import Blamed, Evidence, SensorFacts
 
-TOP_SENSORS = 3
 _ROUNDING_S = 1e-6
 """Sums of steps miss a limit by so much at times."""
+_UNKNOWN: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,21 @@ class AlarmStarted:
     time_s : float
         Seconds since the epoch.
     score, threshold : float
-    sensors : tuple of str
+    blamed : tuple of Blamed
         The sensors to blame, worst first.
     """
 
     time_s: float
     score: float
     threshold: float
-    sensors: tuple[str, ...]
+    blamed: tuple[Blamed, ...]
 
     name = "alarm_started"
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors to blame."""
+        return tuple(one.sensor for one in self.blamed)
 
 
 @dataclass(frozen=True)
@@ -102,17 +107,22 @@ class AlarmEnded:
         In steady time: not the difference of the two if the readings' clock was set meanwhile.
     peak_score : float
         The highest score during the alarm.
-    sensors : tuple of str
-        The sensors to blame over the whole alarm, worst first.
+    blamed : tuple of Blamed
+        The sensors to blame over the whole alarm, worst first, with their values at the peak.
     """
 
     time_s: float
     started_s: float
     duration_s: float
     peak_score: float
-    sensors: tuple[str, ...]
+    blamed: tuple[Blamed, ...]
 
     name = "alarm_ended"
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Names of the sensors to blame."""
+        return tuple(one.sensor for one in self.blamed)
 
 
 AlarmEvent = AlarmStarted | AlarmEnded
@@ -135,6 +145,8 @@ class AlarmState:
     peak_score : float
     blame : tuple of float
         Contributions per sensor, summed over the current alarm.
+    peak_levels, peak_expected : tuple of float
+        Each sensor's value at the peak, and its expected value; empty if unknown.
     cool_down_s : float
         Remaining cool-down.
     """
@@ -145,6 +157,8 @@ class AlarmState:
     lasted_s: float = 0.0
     peak_score: float = 0.0
     blame: tuple[float, ...] = ()
+    peak_levels: tuple[float, ...] = ()
+    peak_expected: tuple[float, ...] = ()
     cool_down_s: float = 0.0
 
 
@@ -161,12 +175,13 @@ class AlarmLogic:
     Parameters
     ----------
     settings : AlarmSettings
-    sensors : sequence of str
-        Names, for the events.
+    sensors : SensorFacts
+        For the events.
 
     Examples
     --------
-    >>> logic = AlarmLogic(AlarmSettings(exit_ratio=0.5, needed=2, out_of=3), ["flow"])
+    >>> settings = AlarmSettings(exit_ratio=0.5, needed=2, out_of=3)
+    >>> logic = AlarmLogic(settings, SensorFacts(("flow",), ("l/min",), (0.3,)))
     >>> times, scores = np.arange(6.0), np.array([0.0, 2.0, 2.0, 0.8, 0.4, 0.0], np.float32)
     >>> alarms, events = logic.update_many(times, scores, np.ones(6, np.float32))
     >>> alarms.tolist()
@@ -175,8 +190,8 @@ class AlarmLogic:
     ['alarm_started', 'alarm_ended']
     """
 
-    def __init__(self, settings: AlarmSettings, sensors: Sequence[str]) -> None:
-        self.settings, self._sensors = settings, tuple(sensors)
+    def __init__(self, settings: AlarmSettings, sensors: SensorFacts) -> None:
+        self.settings, self.sensors = settings, sensors
         self._above: deque[bool] = deque(maxlen=settings.out_of)
         self._computer_s = math.nan
         self.state = AlarmState()
@@ -199,6 +214,7 @@ class AlarmLogic:
             now_s - self._began_s if self.active else 0.0,
             self._peak_score,
             tuple(self._blame.tolist()),
+            *self._peak_values,
             max(0.0, self._quiet_until_s - now_s),
         )
 
@@ -211,8 +227,10 @@ class AlarmLogic:
         self._started_s = state.started_s
         self._began_s = -max(0.0, state.lasted_s)
         self._peak_score = state.peak_score
-        fits = len(state.blame) == len(self._sensors)
-        self._blame = np.array(state.blame if fits else np.zeros(len(self._sensors)), np.float64)
+        count = len(self.sensors.names)
+        self._blame = np.array(state.blame if len(state.blame) == count else np.zeros(count), np.float64)
+        peak_values = (state.peak_levels, state.peak_expected)
+        self._peak_values = peak_values if {len(one) for one in peak_values} == {count} else _UNKNOWN
         # Never longer than the settings allow, whatever the state says.
         self._quiet_until_s = min(max(0.0, state.cool_down_s), self.settings.cool_down_s)
 
@@ -221,7 +239,7 @@ class AlarmLogic:
         times: Times,
         scores: FloatArray,
         thresholds: FloatArray,
-        contributions: FloatArray | None = None,
+        evidence: Evidence | None = None,
         computer_s: float | None = None,
     ) -> tuple[BoolArray, tuple[AlarmEvent, ...]]:
         """Return whether there is an alarm after each score, and the events in order.
@@ -231,7 +249,7 @@ class AlarmLogic:
         times : ndarray of shape (n,), float64
             Seconds since the epoch, by the readings' times.
         scores, thresholds : ndarray of shape (n,), float32
-        contributions : ndarray of shape (n, sensors), optional
+        evidence : Evidence, optional
             Used to find the sensors to blame.
         computer_s : float, optional
             `time.monotonic` in a live stream, see `SteadyTime.follow`.
@@ -248,8 +266,8 @@ class AlarmLogic:
         for row, (now_s, time_s, score, threshold) in enumerate(
             zip(steady.tolist(), times.tolist(), scores.tolist(), thresholds.tolist(), strict=True)
         ):
-            blame = None if contributions is None else contributions[row]
-            event = self._step(_Moment(now_s, time_s), score, threshold, blame)
+            found = None if evidence is None else Evidence(*(part[row] for part in evidence))
+            event = self._step(_Moment(now_s, time_s), score, threshold, found)
             alarms[row] = self.active
             if event is not None:
                 events.append(event)
@@ -277,34 +295,42 @@ class AlarmLogic:
         # With scores above the threshold still in the history, an alarm can start as a cool-down ends.
         return sum(self._above) < self.settings.needed
 
-    def _step(self, moment: _Moment, score: float, threshold: float, blame: FloatArray | None) -> AlarmEvent | None:
+    def _step(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmEvent | None:
         now_s = moment.steady_s + _ROUNDING_S
         self._above.append(score > threshold)
         if self._started_s is None:
             starts = sum(self._above) >= self.settings.needed and now_s >= self._quiet_until_s
-            return self._start(moment, score, threshold, blame) if starts else None
-        self._peak_score = max(self._peak_score, score)
-        if blame is not None:
-            self._blame += blame
+            return self._start(moment, score, threshold, evidence) if starts else None
+        if evidence is not None:
+            self._blame += evidence.contributions
+        if score > self._peak_score:
+            self._peak_score, self._peak_values = score, _values_of(evidence)
         old_enough = now_s - self._began_s >= self.settings.min_duration_s
         ends = old_enough and score <= self.settings.exit_ratio * threshold
         return self._end(moment, self._started_s) if ends else None
 
-    def _start(self, moment: _Moment, score: float, threshold: float, blame: FloatArray | None) -> AlarmStarted:
-        self._started_s, self._began_s, self._peak_score = moment.time_s, moment.steady_s, score
-        self._blame[:] = 0.0 if blame is None else blame
-        return AlarmStarted(moment.time_s, score, threshold, self._to_blame())
+    def _start(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmStarted:
+        self._started_s, self._began_s = moment.time_s, moment.steady_s
+        self._peak_score, self._peak_values = score, _values_of(evidence)
+        self._blame[:] = 0.0 if evidence is None else evidence.contributions
+        return AlarmStarted(moment.time_s, score, threshold, self._blamed())
 
     def _end(self, moment: _Moment, started_s: float) -> AlarmEnded:
         self._started_s = None
         self._quiet_until_s = moment.steady_s + self.settings.cool_down_s
         self._above.clear()
         lasted_s = moment.steady_s - self._began_s
-        return AlarmEnded(moment.time_s, started_s, lasted_s, self._peak_score, self._to_blame())
+        return AlarmEnded(moment.time_s, started_s, lasted_s, self._peak_score, self._blamed())
 
-    def _to_blame(self) -> tuple[str, ...]:
-        worst = np.argsort(-self._blame, kind="stable")[:TOP_SENSORS]
-        return tuple(self._sensors[sensor] for sensor in worst if self._blame[sensor] > 0)
+    def _blamed(self) -> tuple[Blamed, ...]:
+        return self.sensors.blamed(self._blame.tolist(), *self._peak_values)
+
+
+def _values_of(evidence: Evidence | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return each sensor's value and its expected value; empty if they were not computed."""
+    if evidence is None or not np.isfinite(evidence.levels).all() or not np.isfinite(evidence.expected).all():
+        return _UNKNOWN
+    return tuple(evidence.levels.tolist()), tuple(evidence.expected.tolist())
 
 
 def event_rows(alarms: BoolArray, *, before: bool) -> list[int]:

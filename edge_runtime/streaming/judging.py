@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.streaming.adaptation.spot import Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
+from edge_runtime.streaming.blame import Evidence
 
 _SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
 
@@ -36,6 +39,9 @@ class ScoresWindows(Protocol):
 
     def explain_many(self, windows: FloatArray) -> FloatArray:
         """Return each sensor's contribution to the raw scores, shape (n, sensors)."""
+
+    def expected_many(self, windows: FloatArray) -> FloatArray:
+        """Return each sensor's expected mean over each window, shape (n, sensors)."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,8 @@ class Wanted(NamedTuple):
     ----------
     codes : bool
     explain_above : float or None
-        Contributions of each sensor. If the model has none of its own, they cost one run per sensor: only scores above
-        this multiple of the threshold get them, the others get zeros; ``-inf`` explains every score, None none.
+        Evidence against each sensor, for scores above this multiple of the threshold; ``-inf`` explains every score,
+        None none. Contributions that the model has itself are free, and given for every score.
     """
 
     codes: bool = False
@@ -89,15 +95,16 @@ class Scores:
         The threshold for each score.
     codes : ndarray of shape (n, units), float32
         Without units if not wanted.
-    contributions : ndarray of shape (n, sensors), float32
-        Smoothed like the scores if the model has its own; without sensors if not wanted.
+    evidence : Evidence
+        Contributions are smoothed like the scores if the model has its own, otherwise zero where they are not wanted;
+        all without sensors if nothing is to be explained.
     """
 
     ends: IntArray
     scores: FloatArray
     thresholds: FloatArray
     codes: FloatArray
-    contributions: FloatArray
+    evidence: Evidence
 
     @property
     def anomalies(self) -> BoolArray:
@@ -106,12 +113,16 @@ class Scores:
 
 
 class _Seen(NamedTuple):
-    """Windows as the model saw them, at training's mean and scale, and the model's outputs."""
+    """Windows as the model saw them, at training's mean and scale, and the model's outputs.
+
+    `moved` says how far these had moved before each window; None if they are fixed.
+    """
 
     windows: FloatArray
     outputs: dict[str, FloatArray]
     scores: FloatArray
     thresholds: FloatArray
+    moved: Moved | None
 
 
 class Judge:
@@ -134,6 +145,7 @@ class Judge:
         self.tracker = tracker_of(spec, settings.mean_rate, settings.scale_rate, settings.mean_ceiling)
         also = {"codes"} if wanted.codes else set()
         also |= set() if wanted.explain_above is None else {"contributions"}
+        also |= {"expected"} if wanted.explain_above == -math.inf else set()
         self._names = ("score", *sorted(also & detector.outputs))
         self._guess, self._guess_length = True, _SHORTEST_GUESS
 
@@ -165,7 +177,7 @@ class Judge:
     def _see(self, windows: FloatArray) -> _Seen:
         outputs = self._detector.outputs_many(windows, self._names)
         scores = self.smoother.update_many(outputs["score"])
-        return _Seen(windows, outputs, scores, self._thresholds(scores))
+        return _Seen(windows, outputs, scores, self._thresholds(scores), None)
 
     def _see_following(self, windows: FloatArray, tracker: Tracker) -> _Seen:
         # The mean depends on earlier scores, so windows would have to be scored one by one. But a window is usually as
@@ -184,7 +196,8 @@ class Judge:
         seen, scores, thresholds = (
             np.concatenate([getattr(run, name) for run in runs]) for name in ("windows", "scores", "thresholds")
         )
-        return _Seen(seen, outputs, scores, thresholds)
+        moved = Moved(*(np.concatenate([getattr(run.moved, name) for run in runs]) for name in Moved._fields))
+        return _Seen(seen, outputs, scores, thresholds, moved)
 
     def _see_run(self, windows: FloatArray, tracker: Tracker) -> _Seen:
         """Judge windows up to the first that is not as quiet as guessed."""
@@ -202,22 +215,39 @@ class Judge:
         tracker.moved = Moved(*(rows[count - 1] for rows in moved))
         tracker.follow(windows[count - 1, -1], quiet=self._guess)
         scores, thresholds = np.array(held, np.float32).T
-        return _Seen(seen[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
+        before = Moved(*(rows[:count] for rows in moved))
+        return _Seen(seen[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds, before)
 
     def _thresholds(self, scores: FloatArray) -> FloatArray:
         if self.spot is not None:
             return self.spot.update_many(scores)
         return np.full(len(scores), self._fitted, np.float32)
 
-    def _explain(self, seen: _Seen) -> FloatArray:
+    def _explain(self, seen: _Seen) -> Evidence:
         above = self._wanted.explain_above
         if above is None:
-            return np.empty((len(seen.scores), 0), np.float32)
+            return Evidence(*(np.empty((len(seen.scores), 0), np.float32) for _ in Evidence._fields))
+        rows = np.flatnonzero(seen.scores > above * seen.thresholds)
+        windows = seen.windows if len(rows) == len(seen.windows) else np.ascontiguousarray(seen.windows[rows])
+        return Evidence(self._contributions(seen, rows, windows), *self._levels(seen, rows, windows))
+
+    def _contributions(self, seen: _Seen, rows: npt.NDArray[np.intp], windows: FloatArray) -> FloatArray:
+        """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run per sensor."""
+        # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
         if "contributions" in self._names:
-            # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
             return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
         contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
-        rows = np.flatnonzero(seen.scores > above * seen.thresholds)
         if len(rows):
-            contributions[rows] = self._detector.explain_many(np.ascontiguousarray(seen.windows[rows]))
-        return np.nan_to_num(contributions)
+            contributions[rows] = np.nan_to_num(self._detector.explain_many(windows))
+        return contributions
+
+    def _levels(self, seen: _Seen, rows: npt.NDArray[np.intp], windows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return each sensor's mean over every window and the expected one, in its own unit; NaN beside `rows`."""
+        levels, expected = (np.full((len(seen.scores), self._sensors), np.nan, np.float32) for _ in range(2))
+        if not len(rows):
+            return levels, expected
+        known = seen.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
+        levels[rows], expected[rows] = windows.mean(axis=1), known
+        if self.tracker is None or seen.moved is None:
+            return levels, expected
+        return self.tracker.as_read(levels, seen.moved), self.tracker.as_read(expected, seen.moved)

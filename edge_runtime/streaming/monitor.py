@@ -21,6 +21,7 @@ from edge_runtime.signal.steady_time import LONGEST_STEP_S
 from edge_runtime.streaming.adaptation.drift import DriftMeter
 from edge_runtime.streaming.alarm import AlarmEvent, AlarmLogic, AlarmSettings, event_rows
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
+from edge_runtime.streaming.blame import SensorFacts, joined_evidence
 from edge_runtime.streaming.judging import AdaptationSettings, Scores, Wanted
 from edge_runtime.streaming.results import Results, no_results
 from edge_runtime.streaming.sensor_watch import SensorWatch
@@ -46,8 +47,8 @@ class MonitorSettings:
     only_when : str, optional
         Condition of readings that count, see `edge_runtime.signal.only_when`; None follows the model file, empty all.
     explain : str
-        Which scores get contributions that need extra runs: one of `EXPLAIN`. With ``never`` there are none, and no
-        sensors to blame in events.
+        Which scores get expected values, and contributions that need extra runs: one of `EXPLAIN`. With ``never``
+        there are none, and no sensors to blame in events.
     drift : bool
         Whether to measure drift, if the model supports it.
     """
@@ -96,7 +97,7 @@ class Monitor:
         self.settings = settings or MonitorSettings()
         self.counters, self.notices = Counters(), Notices(tell)
         self.sensors = detector.sensor_names
-        self.alarm = AlarmLogic(self.settings.alarm, self.sensors)
+        self.alarm = AlarmLogic(self.settings.alarm, SensorFacts.of(detector))
         self._live, self._watched, self._is_timed = live, WatchedTime(), True
         self._intake = Intake(
             self.sensors,
@@ -115,7 +116,7 @@ class Monitor:
 
     def _install(self, detector: Detector) -> None:
         manifest, settings = detector.manifest, self.settings
-        self.detector = detector
+        self.detector, self.alarm.sensors = detector, SensorFacts.of(detector)
         self._stream = Stream(detector, settings.adaptation, settings.wanted)
         limit = manifest.drift
         self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
@@ -227,17 +228,19 @@ class Monitor:
         scored = [part for part in parts if not isinstance(part, Off)]
         if not scored:
             return replace(no_results(self.sensors), events=events, event_rows=rows)
-        numbers, times = (
+        numbers, times, readings = (
             np.concatenate([getattr(stretch.rows, name)[scores.ends] for stretch, scores in scored])
-            for name in ("numbers", "times")
+            for name in ("numbers", "times", "values")
         )
-        values, thresholds, codes, contributions = (
+        values, thresholds, codes = (
             np.concatenate([getattr(scores, name) for _, scores in scored])
-            for name in ("scores", "thresholds", "codes", "contributions")
+            for name in ("scores", "thresholds", "codes")
         )
         self.counters.above += int((values > thresholds).sum())
-        drifts = self._drifts(codes)
-        return Results(numbers, times, values, thresholds, alarms, drifts, contributions, self.sensors, events, rows)
+        drifts, evidence = self._drifts(codes), joined_evidence([scores.evidence for _, scores in scored])
+        return Results(
+            numbers, times, values, thresholds, alarms, drifts, *evidence, readings, self.sensors, events, rows
+        )
 
     def _alarms(
         self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None
@@ -256,9 +259,9 @@ class Monitor:
                 rows += [seen - 1] if ended else []
                 continue
             (stretch, scores), before = part, self.alarm.active
-            blame = scores.contributions if scores.contributions.shape[1] else None
+            evidence = scores.evidence if scores.evidence.contributions.shape[1] else None
             found, new = self.alarm.update_many(
-                stretch.rows.times[scores.ends], scores.scores, scores.thresholds, blame, computer_s
+                stretch.rows.times[scores.ends], scores.scores, scores.thresholds, evidence, computer_s
             )
             alarms.append(found)
             events += new

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.signal.clock import TIME_LIMITS
-from edge_runtime.streaming.alarm import TOP_SENSORS, AlarmEvent
+from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.blame import TOP_SENSORS
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Results:
         NaN until known.
     contributions : ndarray of shape (n, sensors), float32
         No sensors where they were not wanted.
+    levels, expected : ndarray of shape (n, sensors), float32
+        Each sensor's mean over the window and its expected value, see `edge_runtime.streaming.blame`; NaN where not
+        computed, no sensors where not wanted.
+    values : ndarray of shape (n, sensors), float32
+        The readings that the windows end with, missing values repaired.
     sensor_names : tuple of str
         Names of all the model's sensors.
     events : tuple of AlarmEvent
@@ -70,6 +76,9 @@ class Results:
     alarms: BoolArray
     drifts: FloatArray
     contributions: FloatArray
+    levels: FloatArray
+    expected: FloatArray
+    values: FloatArray
     sensor_names: tuple[str, ...]
     events: tuple[AlarmEvent, ...] = ()
     event_rows: tuple[int, ...] = ()
@@ -106,6 +115,9 @@ class Results:
             self.alarms[rows],
             self.drifts[rows],
             self.contributions[rows],
+            self.levels[rows],
+            self.expected[rows],
+            self.values[rows],
             self.sensor_names,
         )
 
@@ -148,7 +160,8 @@ def standing(results: Results, before: StreamResult | None) -> StreamResult | No
 def no_results(sensors: tuple[str, ...]) -> Results:
     """Return empty results."""
     none, table = np.empty(0, np.float32), np.empty((0, len(sensors)), np.float32)
-    return Results(np.empty(0, np.int64), np.empty(0), none, none, np.empty(0, bool), none, table, sensors)
+    tables = (table, table, table, table)
+    return Results(np.empty(0, np.int64), np.empty(0), none, none, np.empty(0, bool), none, *tables, sensors)
 
 
 def time_texts(times: npt.NDArray[np.float64]) -> list[str]:

@@ -16,7 +16,7 @@ from edge_runtime.streaming.adaptation.drift import DriftState
 from edge_runtime.streaming.alarm import AlarmState
 from edge_runtime.streaming.stream import Memory
 
-SCHEMA = 3
+SCHEMA = 4
 _MOST_BYTES = 1 << 28
 _LARGEST = 3.4e38
 
@@ -125,6 +125,8 @@ def _check(state: StreamState) -> None:
         "stream.mean_drift": (memory.mean_drift,),
         "stream.variance": (memory.variance,),
         "alarm.blame": (alarm.blame,),
+        "alarm.peak_levels": (alarm.peak_levels,),
+        "alarm.peak_expected": (alarm.peak_expected,),
     }
     for name, rows in places.items():
         for row in rows:

@@ -15,6 +15,7 @@ from edge_runtime.signal.only_when import Condition, runs
 from edge_runtime.signal.windows import WindowBuffer, all_finite
 from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.adaptation.tracking import Moved
+from edge_runtime.streaming.blame import joined_evidence
 from edge_runtime.streaming.judging import AdaptationSettings, Judge, Scores, Wanted
 
 if TYPE_CHECKING:
@@ -247,5 +248,7 @@ class Stream:
 
 def _joined(parts: list[tuple[int, Scores]]) -> Scores:
     ends: IntArray = np.concatenate([start + part.ends for start, part in parts])
-    others = ("scores", "thresholds", "codes", "contributions")
-    return Scores(ends, *(np.concatenate([getattr(part, name) for _, part in parts]) for name in others))
+    scores, thresholds, codes = (
+        np.concatenate([getattr(part, name) for _, part in parts]) for name in ("scores", "thresholds", "codes")
+    )
+    return Scores(ends, scores, thresholds, codes, joined_evidence([part.evidence for _, part in parts]))

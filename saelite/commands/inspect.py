@@ -131,10 +131,16 @@ def _quantization_facts(manifest: Manifest) -> list[tuple[str, str]]:
     return facts
 
 
-def _sensors(file: ModelFile) -> list[tuple[str, str, str]]:
-    spec = file.manifest.spec
-    rows = zip(spec.sensor_names, spec.preprocessing.center, spec.preprocessing.scale, strict=True)
-    return [("sensor", "centre", "scale"), *((name, f"{center:.6g}", f"{scale:.6g}") for name, center, scale in rows)]
+def _sensors(file: ModelFile) -> list[tuple[str, ...]]:
+    spec, bands = file.manifest.spec, file.manifest.bands or ("",) * len(file.manifest.spec.sensors)
+    rows = zip(spec.sensors, spec.preprocessing.center, spec.preprocessing.scale, bands, strict=True)
+    return [
+        ("sensor", "unit", "centre", "scale", "usual deviation from what is expected"),
+        *(
+            (sensor.name, sensor.unit, *(one if one == "" else f"{one:.6g}" for one in numbers))
+            for sensor, *numbers in rows
+        ),
+    ]
 
 
 def _graph_tables(file: ModelFile | None, graph: Inspection | None) -> list[str]:

@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 @rows_option("Readings to score; earlier ones fill the first window.")
 @label_option
 @on_missing_option
-@click.option("--explain", is_flag=True, help="Add each sensor's contribution to the score.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Add each sensor's contribution to the score and its expected value, and an explanation of anomalies.",
+)
 @only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
 @with_alarm
 @with_adaptation

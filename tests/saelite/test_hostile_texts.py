@@ -39,7 +39,7 @@ def test_names_send_nothing_to_the_terminal(saelite, tmp_path):
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", '=HYPERLINK("http://x")'])
 def test_names_are_no_formulas_in_a_spreadsheet(name):
     one = np.ones(1, np.float32)
-    results = Results(np.arange(1), np.zeros(1), one, one, np.zeros(1, bool), one, one[:, None], (name,))
+    results = Results(np.arange(1), np.zeros(1), one, one, np.zeros(1, bool), one, *[one[:, None]] * 4, (name,))
     (cells,) = csv.reader(csv_lines((name,))(results))
     assert cells[4] == "'" + name
 

@@ -13,7 +13,7 @@ def results(first, count, events=()):
     column = np.arange(first, first + count, dtype=np.float32)
     table = np.zeros((count, 1), np.float32)
     numbers = np.arange(first, first + count)
+    times, tables = numbers.astype(float), [table] * 4
     return Results(
-        numbers, numbers.astype(float), column, np.ones_like(column), alarms, table[:, 0], table, ("flow",), started,
-        tuple(events),
-    )  # fmt: skip
+        numbers, times, column, np.ones_like(column), alarms, table[:, 0], *tables, ("flow",), started, tuple(events)
+    )

@@ -131,6 +131,11 @@ class Tracker:
         mean, spread = (self._center + moved.drift).astype(np.float32), np.sqrt(moved.variance).astype(np.float32)
         return self._undo(windows, mean[:, None], spread[:, None])
 
+    def as_read(self, levels: FloatArray, moved: Moved) -> FloatArray:
+        """Return levels of shape (n, sensors) at training's mean and scale as the sensors would read them."""
+        spread = np.sqrt(moved.variance)
+        return np.asarray(self._center + moved.drift + (levels - self._center) * spread, np.float32)
+
     def follow(self, reading: FloatArray, *, quiet: bool) -> None:
         """Move with a reading of shape (sensors,).
 

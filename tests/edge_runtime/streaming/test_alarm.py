@@ -8,14 +8,18 @@ from hypothesis import strategies as st
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.streaming.alarm import AlarmEnded, AlarmLogic, AlarmSettings, AlarmStarted, AlarmState
+from edge_runtime.streaming.blame import Blamed, Evidence, SensorFacts
+
+FLOW = SensorFacts(("flow",), ("l/min",), (0.5,))
+FLOW_AND_HEAT = SensorFacts(("flow", "heat"), ("l/min", "°C"), (0.5, 2.0))
 
 
-def run(scores, settings, times=None, contributions=None):
+def run(scores, settings, times=None, evidence=None):
     """Return the alarm after each score, and the events; the threshold is 1, one score a second."""
-    logic = AlarmLogic(settings, ["flow", "heat"])
+    logic = AlarmLogic(settings, FLOW_AND_HEAT)
     scores = np.asarray(scores, np.float32)
     times = np.arange(len(scores), dtype=float) if times is None else np.asarray(times, float)
-    alarms, events = logic.update_many(times, scores, np.ones_like(scores), contributions)
+    alarms, events = logic.update_many(times, scores, np.ones_like(scores), evidence)
     return "".join("A" if alarm else "." for alarm in alarms), events
 
 
@@ -40,10 +44,24 @@ def test_no_alarm_starts_during_the_cool_down():
 
 
 def test_events_tell_peak_duration_and_the_sensors_to_blame():
-    contributions = np.array([[0, 0], [0, 2], [5, 0], [0.1, 0]], np.float32)
-    _, (started, ended) = run([0, 2, 5, 0.1], AlarmSettings(), contributions=contributions)
-    assert started == AlarmStarted(1.0, 2.0, 1.0, ("heat",))
-    assert ended == AlarmEnded(3.0, 1.0, 2.0, 5.0, ("flow", "heat"))
+    contributions = np.array([[0, 0], [0, 2], [5, 0], [1, 0]], np.float32)
+    levels = np.array([[np.nan, np.nan], [10, 40], [12, 21], [np.nan, np.nan]], np.float32)
+    expected = levels - [0, 20]
+    _, (started, ended) = run([0, 2, 5, 0.1], AlarmSettings(), evidence=Evidence(contributions, levels, expected))
+    assert started == AlarmStarted(1.0, 2.0, 1.0, (Blamed("heat", 1.0, 40.0, 20.0, 2.0, "°C"),))
+    at_peak = (Blamed("flow", 0.75, 12.0, 12.0, 0.5, "l/min"), Blamed("heat", 0.25, 21.0, 1.0, 2.0, "°C"))
+    assert ended == AlarmEnded(3.0, 1.0, 2.0, 5.0, at_peak)
+    assert ended.sensors == ("flow", "heat")
+
+
+def test_values_at_the_peak_survive_a_restart():
+    one = Evidence(np.array([[0, 2]], np.float32), np.array([[10, 40]], np.float32), np.array([[10, 20]], np.float32))
+    before, after = AlarmLogic(AlarmSettings(), FLOW_AND_HEAT), AlarmLogic(AlarmSettings(), FLOW_AND_HEAT)
+    ones = np.ones(1, np.float32)
+    before.update_many(np.zeros(1), 9 * ones, ones, one)
+    after.state = from_json(AlarmState, to_json(before.state))
+    _, (ended,) = after.update_many(np.ones(1), 0 * ones, ones, Evidence(*(0 * part for part in one)))
+    assert ended.blamed == (Blamed("heat", 1.0, 40.0, 20.0, 2.0, "°C"),)
 
 
 FUTURE = 4.1e9  # in 2100
@@ -52,12 +70,12 @@ ON_OFF = [2, 0] * 20
 
 def starts(times, settings, restart_at=None):
     """Return the readings at which alarms start, of scores that are above the threshold every other second."""
-    logic = AlarmLogic(settings, ["flow", "heat"])
+    logic = AlarmLogic(settings, FLOW_AND_HEAT)
     ones, found = np.ones(1, np.float32), []
     for number, (time_s, score) in enumerate(zip(times, ON_OFF, strict=True)):
         if number == restart_at:
             state = from_json(AlarmState, to_json(logic.state))
-            logic = AlarmLogic(settings, ["flow", "heat"])
+            logic = AlarmLogic(settings, FLOW_AND_HEAT)
             logic.state = state
         _, events = logic.update_many(np.array([float(time_s)]), np.array([score], np.float32), ones)
         found += [number for event in events if event.name == "alarm_started"]
@@ -90,7 +108,7 @@ def test_alarm_of_a_minimum_duration_ends_though_the_clock_was_wrong_when_it_beg
 
 @pytest.mark.parametrize("creep", [0.0, 1e-6, -1.0])
 def test_clock_that_stands_still_silences_no_alarm_in_a_live_stream(creep):
-    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=300), ["flow"]), np.ones(1, np.float32)
+    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=300), FLOW), np.ones(1, np.float32)
     begun = []
     for second in range(0, 1000, 10):
         score = np.array([2 * (second // 10 % 2)], np.float32)
@@ -102,11 +120,11 @@ def test_clock_that_stands_still_silences_no_alarm_in_a_live_stream(creep):
 
 def test_restarts_with_a_clock_that_stands_still_silence_no_alarm():
     settings, ones, begun = AlarmSettings(cool_down_s=100), np.ones(1, np.float32), []
-    logic = AlarmLogic(settings, ["flow"])
+    logic = AlarmLogic(settings, FLOW)
     for second in range(0, 1000, 10):
         if second % 50 == 40:
             state = from_json(AlarmState, to_json(logic.state))
-            logic = AlarmLogic(settings, ["flow"])
+            logic = AlarmLogic(settings, FLOW)
             logic.state = state
         score = np.array([2 * (second // 10 % 2)], np.float32)
         _, events = logic.update_many(np.zeros(1), score, ones, None, float(second))
@@ -116,7 +134,7 @@ def test_restarts_with_a_clock_that_stands_still_silence_no_alarm():
 
 
 def test_state_that_would_mute_alarms_mutes_them_no_longer_than_the_settings_say():
-    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=5), ["flow"]), np.ones(1, np.float32)
+    logic, ones = AlarmLogic(AlarmSettings(cool_down_s=5), FLOW), np.ones(1, np.float32)
     logic.state = AlarmState(last_s=0.0, cool_down_s=1e12)
     alarms = [bool(logic.update_many(np.array([t]), 2 * ones, ones)[0][0]) for t in np.arange(1.0, 8.0)]
     assert alarms == [False] * 4 + [True] * 3
@@ -151,9 +169,9 @@ SCORES = st.lists(st.sampled_from([0.0, 0.4, 0.7, 0.9, 1.5, 3.0]), min_size=1, m
 def test_blocks_of_any_size_and_a_restart_give_the_same_alarms(settings, scores, data):
     scores = np.array(scores, np.float32)
     times, ones = np.arange(len(scores), dtype=float), np.ones_like(scores)
-    whole, events = AlarmLogic(settings, ["flow"]).update_many(times, scores, ones)
+    whole, events = AlarmLogic(settings, FLOW).update_many(times, scores, ones)
     cut = data.draw(st.integers(0, len(scores)))
-    first, second = AlarmLogic(settings, ["flow"]), AlarmLogic(settings, ["flow"])
+    first, second = AlarmLogic(settings, FLOW), AlarmLogic(settings, FLOW)
     left, left_events = first.update_many(times[:cut], scores[:cut], ones[:cut])
     second.state = from_json(AlarmState, to_json(first.state))
     right, right_events = second.update_many(times[cut:], scores[cut:], ones[cut:])
