@@ -8,7 +8,7 @@ from edge_runtime.sources.source_spec import open_source
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 
-monitor = Monitor(Detector.load(sys.argv[1]), MonitorSettings(AlarmSettings(needed=3, out_of=5)), print)
+monitor = Monitor(Detector.load(sys.argv[1]), MonitorSettings(AlarmSettings(debounce=(3, 5))), print)
 source = open_source("host?rate=20", monitor.sensors, print)
 while (readings := source.poll(timeout_s=1)) is not None:
     results = monitor.push(readings)

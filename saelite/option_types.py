@@ -9,6 +9,8 @@ import click
 from edge_runtime.common.durations import parse_duration
 
 if TYPE_CHECKING:
+    from edge_runtime.common.forms import Form
+    from edge_runtime.common.setting import Range
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -90,16 +92,15 @@ class UnitsType(click.ParamType):  # type: ignore[type-arg] # generic only from 
         return tuple(int(part) for part in parts)
 
 
-class DebounceType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
-    """``N/M``: N of the last M."""
+class FormType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
+    """A value with a text of its own, see `edge_runtime.common.forms`."""
 
-    name = "N/M"
+    def __init__(self, form: Form, within: Range | None) -> None:
+        self.name, self._form, self._within = form.name, form, within
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Return both numbers."""
-        if isinstance(value, tuple):
-            return value
-        needed, slash, out_of = value.partition("/")
-        if not slash or not needed.isdigit() or not out_of.isdigit():
-            self.fail(f"expected N/M, for example 3/5. Received: {value!r}", param, ctx)
-        return int(needed), int(out_of)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value."""
+        found = self._form.parse(value) if isinstance(value, str) else value
+        if found is None or (self._within is not None and found not in self._within):
+            self.fail(f"expected {self._form.expected}. Received: {value!r}", param, ctx)
+        return found

@@ -12,12 +12,19 @@ from typing import Any, TypeVar
 
 import click
 
-from edge_runtime.common.setting import Range, Setting, settings_of
-from saelite.option_types import NamesType, RowsTextType, UnitsType
+from edge_runtime.common.forms import FORMS
+from edge_runtime.common.setting import Range, Setting, all_settings, made, value_of
+from saelite.option_types import FormType, NamesType, RowsTextType, UnitsType
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
-_FORMS: dict[str, Callable[[], Any]] = {"rows": RowsTextType, "paths": partial(click.Path, path_type=Path)}
+_MULTIPLE = ("paths", "repeated")
+_FORMS: dict[str, Callable[[], Any]] = {
+    "rows": RowsTextType,
+    "paths": partial(click.Path, path_type=Path),
+    "file": partial(click.Path, path_type=Path, dir_okay=False),
+    "repeated": lambda: str,
+}
 _ITEMS: dict[type, Callable[[], Any]] = {str: NamesType, int: UnitsType}
 
 
@@ -31,10 +38,11 @@ def settings_options(cls: Callable[..., Any], argument: str, *, without: Iterabl
     argument : str
         Name of the parameter that the command gets the object as.
     without : iterable of str
-        Fields that get no option and keep their defaults.
+        Fields, or parts, that get no option and keep their defaults.
     """
-    chosen = [one for one in settings_of(cls) if one.name not in set(without)]
-    return gathered(argument, cls, [option_of(one) for one in chosen], [one.name for one in chosen])
+    chosen = all_settings(cls, without)
+    names = [one.name for one in chosen]
+    return gathered(argument, lambda **values: made(cls, values), [option_of(one) for one in chosen], names)
 
 
 def gathered(
@@ -71,19 +79,32 @@ def all_of(options: Sequence[Decorator[Any]]) -> Decorator[Any]:
 
 def option_of(one: Setting, text: str = "") -> Decorator[Any]:
     """Return a field as an option, its help replaced by `text` if there is any."""
-    name = f"--{one.name.replace('_', '-')}"
+    if one.form == "argument":
+        return click.argument(one.name, type=click.Path(path_type=Path))
+    name = f"--{one.word}"
     if one.kind is bool:
         name = f"{name}/--no-{name[2:]}" if one.default else name
-        return click.option(name, default=one.default, is_flag=True, show_default=one.default, help=text or one.text)
-    shown = one.default not in (None, ())
-    default = ",".join(map(str, one.default)) if one.kind is tuple and shown else one.default
+        return click.option(
+            name, one.name, default=one.default, is_flag=True, show_default=one.default, help=text or one.text
+        )
+    shown = one.default not in (None, ()) and not (one.form == "duration" and not one.default)
+    default = None if one.is_required else _default_text(one)
     return click.option(
-        name, one.name, type=_type(one), default=default, show_default=shown, help=text or one.text,
-        multiple=one.form == "paths", metavar=one.metavar or None,
+        name, one.name, type=_type(one), default=default, show_default=shown and not one.is_required,
+        help=text or one.text, multiple=one.form in _MULTIPLE, metavar=one.metavar or None, required=one.is_required,
     )  # fmt: skip
 
 
+def _default_text(one: Setting) -> Any:
+    if one.form in FORMS and one.default is not None:
+        return FORMS[one.form].text(one.default)
+    is_list = one.kind is tuple and one.default and one.form not in _MULTIPLE
+    return ",".join(map(str, one.default)) if is_list else one.default
+
+
 def _type(one: Setting) -> Any:
+    if one.form in FORMS:
+        return FormType(FORMS[one.form], one.within)
     if one.form:
         return _FORMS[one.form]()
     if one.kind is tuple:
@@ -112,13 +133,22 @@ def words_of(settings: Any) -> list[str]:
     >>> words_of(DetectorSettings(rho=0.1, hidden=(), decay=False))
     ['--hidden', '', '--rho', '0.1', '--no-decay']
     """
-    words = []
-    for one in settings_of(type(settings)):
-        value, name = getattr(settings, one.name), one.name.replace("_", "-")
-        if value == one.default:
-            continue
-        if one.kind is bool:
-            words.append(f"--{name}" if value else f"--no-{name}")
-        else:
-            words += [f"--{name}", ",".join(map(str, value)) if one.kind is tuple else str(value)]
+    words: list[str] = []
+    for one in all_settings(type(settings)):
+        value = value_of(settings, one.name)
+        if value != one.default:
+            words += _words(one, value)
     return words
+
+
+def _words(one: Setting, value: Any) -> list[str]:
+    name = f"--{one.word}"
+    if one.form == "argument":
+        return [str(value)]
+    if one.kind is bool:
+        return [name if value else f"--no-{one.word}"]
+    if one.form in _MULTIPLE:
+        return [word for each in value for word in (name, str(each))]
+    if one.form in FORMS:
+        return [name, FORMS[one.form].text(value)]
+    return [name, ",".join(map(str, value)) if one.kind is tuple else str(value)]

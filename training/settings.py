@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.common.setting import Range, conform, documented, setting, settings_of
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT
-from edge_runtime.signal.missing import POLICIES
+from edge_runtime.signal.missing import POLICIES, POLICY_TEXT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -240,8 +240,7 @@ class Selection:
     )
     on_missing: str = setting(
         "skip",
-        "Readings with a missing value: end with an error, leave out, repeat the sensor's last value, or draw "
-        "a line to its next one.",
+        POLICY_TEXT,
         choices=POLICIES,
     )
     only_when: str | None = setting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_runtime.common.atomic import write_atomically
@@ -12,6 +12,7 @@ from edge_runtime.errors import ModelFileError, OutputError, SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.container import read_content
 from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.running.settings import Acceptance
 
 Load = Callable[[bytes], Detector]
 
@@ -30,18 +31,15 @@ class ModelSettings:
         Raises `ModelFileError` of bytes that must not be loaded; None where nothing can be tried out.
     last_good : Path, optional
         Where the last file in use is kept.
-    expect_name : str, optional
-        Required name of the model; other files are refused, whoever signed them.
-    allow_downgrade : bool
-        Whether a file may have a lower version than the previous one.
+    acceptance : Acceptance
+        Names and versions that may be used.
     """
 
     path: Path
     load: Load
     try_out: Callable[[bytes], None] | None = None
     last_good: Path | None = None
-    expect_name: str | None = None
-    allow_downgrade: bool = False
+    acceptance: Acceptance = field(default_factory=Acceptance)
 
 
 class ModelKeeper:
@@ -141,13 +139,13 @@ class ModelKeeper:
         return detector
 
     def _check_identity(self, manifest: Manifest, before: Manifest | None) -> None:
-        expected = self._settings.expect_name
+        expected = self._settings.acceptance.expect_name
         if expected is not None and manifest.name != expected:
             raise ModelFileError(
                 f"{self._settings.path} is of another model: expected the name {expected!r}. "
                 f"Received: {manifest.name!r}. Check where the file comes from."
             )
-        if before is not None and manifest.version < before.version and not self._settings.allow_downgrade:
+        if before is not None and manifest.version < before.version and not self._settings.acceptance.allow_downgrade:
             raise ModelFileError(
                 f"{self._settings.path} is older than the previous model: expected version {before.version} or later. "
                 f"Received: {manifest.version}. Use --allow-downgrade to accept it."
@@ -164,7 +162,7 @@ class ModelKeeper:
         try:
             content = read_content(path)
             detector = self._settings.load(content)
-            if self._settings.expect_name not in (None, detector.manifest.name):
+            if self._settings.acceptance.expect_name not in (None, detector.manifest.name):
                 return None
         except SaeliteError:
             return None

@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from edge_runtime.errors import SaeliteError, SourceStaleError
@@ -16,6 +14,7 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.sd_notify import notify, watchdog_period_s
+from edge_runtime.running.settings import RunSettings
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.sink import EndOfOutput
@@ -28,32 +27,6 @@ _POLL_S = 0.2
 _STATUS_S = 1.0
 _DRAIN_S = 5.0
 _WAIT_S = 0.1
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """Settings of the loop besides the readings.
-
-    Parameters
-    ----------
-    state : Path, optional
-        File that keeps the state.
-    state_interval_s : float
-        Maximum age of the saved state.
-    duration_s : float, optional
-        Stop after this time.
-    stale_after_s : float, optional
-        Time without readings after which the stream is stale, see `edge_runtime.streaming.health.HealthWatch`.
-    on_stale : str
-        ``restart``: stop feeding the watchdog, so that systemd restarts the service; ``exit``: end with an error;
-        ``wait``: keep waiting.
-    """
-
-    state: Path | None = None
-    state_interval_s: float = 10.0
-    duration_s: float | None = None
-    stale_after_s: float | None = None
-    on_stale: str = "restart"
 
 
 class Runner:
@@ -122,6 +95,10 @@ class Runner:
             notify("STOPPING=1")
             self._finish()
         self._sinks.raise_lost()
+
+    def summary(self) -> str:
+        """Return a one-line summary, see `Monitor.summary`."""
+        return self._monitor.summary()
 
     def _take(self, readings: Readings) -> None:
         off = self._monitor.counters.off

@@ -14,6 +14,10 @@ from edge_runtime.common.notices import Notices
 from edge_runtime.errors import RecordingError, UsageError
 
 POLICIES = ("error", "skip", "hold", "interpolate")
+POLICY_TEXT = (
+    "Readings with a missing value: end with an error, leave out, repeat the sensor's last value, or draw a line to "
+    "its next one."
+)
 LONGEST_REPAIR = 10
 """Maximum number of readings in a row to repair: a dead sensor must not look like a steady one."""
 

@@ -21,52 +21,55 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray, Times
+from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.errors import UsageError
 from edge_runtime.signal.steady_time import SteadyTime
 from edge_runtime.streaming.blame import Blamed, Evidence, SensorFacts
 
+_SPAN = Range(0, math.inf, high_open=True)
 _ROUNDING_S = 1e-6
 """Sums of steps miss a limit by so much at times."""
 _UNKNOWN: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
+@documented
 @dataclass(frozen=True)
 class AlarmSettings:
     """When an alarm starts and ends.
 
-    Parameters
-    ----------
-    exit_ratio : float
-        The alarm ends at or below ``exit_ratio * threshold``; 1 means no hysteresis.
-    needed, out_of : int
-        `needed` of the last `out_of` scores must be above the threshold.
-    min_duration_s : float
-        Minimum duration of an alarm, in seconds.
-    cool_down_s : float
-        Time after an alarm in which no other starts, in seconds.
-
-    Raises
-    ------
-    UsageError
-        If a value is invalid.
+    Examples
+    --------
+    >>> AlarmSettings(debounce=(3, 2))
+    Traceback (most recent call last):
+    edge_runtime.errors.UsageError: debounce: expected N/M with 1 <= N <= M. Received: 3/2
     """
 
-    exit_ratio: float = 0.8
-    needed: int = 1
-    out_of: int = 1
-    min_duration_s: float = 0.0
-    cool_down_s: float = 0.0
+    exit_ratio: float = setting(
+        0.8,
+        "An alarm ends at or below this share of the threshold.",
+        within=Range(0, 1, low_open=True),
+        metavar="SHARE",
+    )
+    debounce: tuple[int, int] = setting(
+        (1, 1), "An alarm starts when N of the last M scores are above the threshold.", form="ratio"
+    )
+    min_duration_s: float = setting(0.0, "Minimum duration of an alarm.", within=_SPAN, form="duration")
+    cool_down_s: float = setting(0.0, "Time after an alarm in which no other starts.", within=_SPAN, form="duration")
 
     def __post_init__(self) -> None:
-        if not 0 < self.exit_ratio <= 1:
-            raise UsageError(f"exit ratio: expected above 0, at most 1. Received: {self.exit_ratio}")
+        conform(self)
         if not 1 <= self.needed <= self.out_of:
             raise UsageError(f"debounce: expected N/M with 1 <= N <= M. Received: {self.needed}/{self.out_of}")
-        if not 0 <= self.min_duration_s < math.inf or not 0 <= self.cool_down_s < math.inf:
-            raise UsageError(
-                "minimum duration and cool-down: expected seconds, zero or more. "
-                f"Received: {self.min_duration_s} and {self.cool_down_s}"
-            )
+
+    @property
+    def needed(self) -> int:
+        """How many of the last scores must be above the threshold."""
+        return self.debounce[0]
+
+    @property
+    def out_of(self) -> int:
+        """How many of the last scores count."""
+        return self.debounce[1]
 
 
 @dataclass(frozen=True)
@@ -180,7 +183,7 @@ class AlarmLogic:
 
     Examples
     --------
-    >>> settings = AlarmSettings(exit_ratio=0.5, needed=2, out_of=3)
+    >>> settings = AlarmSettings(exit_ratio=0.5, debounce=(2, 3))
     >>> logic = AlarmLogic(settings, SensorFacts(("flow",), ("l/min",), (0.3,)))
     >>> times, scores = np.arange(6.0), np.array([0.0, 2.0, 2.0, 0.8, 0.4, 0.0], np.float32)
     >>> alarms, events = logic.update_many(times, scores, np.ones(6, np.float32))

@@ -10,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
+from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
-from edge_runtime.streaming.adaptation.spot import Spot, SpotSettings
+from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
 
+_SHARE = Range(0, 1, high_open=True)
+_DEPTHS = {"spot": 0, "dspot": 100}
+"""Scores in the moving average that the threshold is relative to."""
 _SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
 
 
@@ -44,26 +48,48 @@ class ScoresWindows(Protocol):
         """Return each sensor's expected mean over each window, shape (n, sensors)."""
 
 
+@documented
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """What may adapt while the stream runs; by default what the model file says, usually nothing.
+    """What may adapt while the stream runs; by default what the model file says, usually nothing."""
 
-    Parameters
-    ----------
-    mean_rate : float, optional
-        Fraction by which the input mean moves towards each quiet reading; 0 turns it off, None follows the model file.
-    scale_rate : float, optional
-        Fraction by which the variance of the inputs moves towards each reading's square; likewise.
-    mean_ceiling : float
-        Maximum distance of the mean from the training mean, in scales.
-    spot : SpotSettings, optional
-        Adapts the threshold to the scores.
-    """
+    mean_rate: float | None = setting(
+        None,
+        "Fraction by which the input mean moves towards each quiet reading; 0 turns it off.  "
+        "[default: the model file's]",
+        within=_SHARE,
+        metavar="SHARE",
+    )
+    scale_rate: float | None = setting(
+        None,
+        "Fraction by which each sensor's variance moves towards the square of each reading, never below training's; "
+        "0 turns it off.  [default: the model file's]",
+        within=_SHARE,
+        metavar="SHARE",
+    )
+    mean_ceiling: float = setting(
+        CEILING, "Maximum distance of the mean from the training mean.", within=Range(0), metavar="SCALES"
+    )
+    adapt: str | None = setting(
+        None,
+        "Adapt the threshold to the scores (spot), or to scores relative to their moving average (dspot). "
+        "[default: fixed threshold]",
+        choices=tuple(_DEPTHS),
+    )
+    target_far: float = setting(
+        SpotSettings().target_far,
+        "False-alarm rate per window for spot and dspot; the measured rate is printed.",
+        within=TARGETS,
+        metavar="SHARE",
+    )
 
-    mean_rate: float | None = None
-    scale_rate: float | None = None
-    mean_ceiling: float = CEILING
-    spot: SpotSettings | None = None
+    def __post_init__(self) -> None:
+        conform(self)
+
+    @property
+    def spot(self) -> SpotSettings | None:
+        """How the threshold adapts; None if it is fixed."""
+        return None if self.adapt is None else SpotSettings(self.target_far, _DEPTHS[self.adapt])
 
 
 class Wanted(NamedTuple):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
+from edge_runtime.common.setting import Range, conform, documented, nested, setting
 from edge_runtime.errors import InputShapeError, UsageError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.signal.intake import Intake, Off, Stretch
+from edge_runtime.signal.missing import POLICIES, POLICY_TEXT
 from edge_runtime.signal.only_when import Condition, condition_of
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import LONGEST_STEP_S
@@ -32,34 +34,39 @@ _DRIFT_WINDOW = 512
 EXPLAIN = ("never", "alarms", "always")
 
 
+@documented
 @dataclass(frozen=True)
 class MonitorSettings:
     """Settings for watching a machine.
 
-    Parameters
-    ----------
-    alarm : AlarmSettings
-    adaptation : AdaptationSettings
-    on_missing : str
-        See `edge_runtime.signal.missing`.
-    stuck_after : int
-        Number of equal values in a row that count as stuck; 0 turns the check off.
-    only_when : str, optional
-        Condition of readings that count, see `edge_runtime.signal.only_when`; None follows the model file, empty all.
-    explain : str
-        Which scores get expected values, and contributions that need extra runs: one of `EXPLAIN`. With ``never``
-        there are none, and no sensors to blame in events.
-    drift : bool
-        Whether to measure drift, if the model supports it.
+    `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
+    ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
+    supports it.
     """
 
-    alarm: AlarmSettings = field(default_factory=AlarmSettings)
-    adaptation: AdaptationSettings = field(default_factory=AdaptationSettings)
-    on_missing: str = "skip"
-    stuck_after: int = 0
-    only_when: str | None = None
+    alarm: AlarmSettings = nested(AlarmSettings)
+    adaptation: AdaptationSettings = nested(AdaptationSettings)
+    on_missing: str = setting(
+        "skip",
+        POLICY_TEXT,
+        choices=POLICIES,
+    )
+    stuck_after: int = setting(
+        0,
+        "Warn when a sensor repeats the same value this many times; 0 never warns.",
+        within=Range(0),
+        metavar="READINGS",
+    )
+    only_when: str | None = setting(
+        None,
+        "Score only readings that meet this condition; the others are never in alarm.  [default: as trained]",
+        metavar="CONDITION",
+    )
     explain: str = "alarms"
     drift: bool = True
+
+    def __post_init__(self) -> None:
+        conform(self)
 
     @property
     def wanted(self) -> Wanted:

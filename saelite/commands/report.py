@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edge_runtime.errors import UsageError, missing_extra
-from saelite.loading import Opening
-from saelite.options import (
-    label_option,
-    on_missing_option,
-    only_when_option,
-    rows_option,
-    with_alarm,
-    with_opening,
-)
+from edge_runtime.inference.opening import Opening
+from edge_runtime.streaming.monitor import MonitorSettings
+from saelite.options import label_option, rows_option, with_opening
+from saelite.setting_options import settings_options
 
 if TYPE_CHECKING:
-    from edge_runtime.streaming.alarm import AlarmSettings
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -29,9 +24,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="HTML page to write.")
 @rows_option("Readings to report on; earlier ones fill the first window.")
 @label_option
-@on_missing_option
-@only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
-@with_alarm
+@settings_options(MonitorSettings, "watching", without=("stuck_after", "adaptation"))
 @click.option("--full", type=click.Path(path_type=Path), metavar="RUN",
               help="Run folder of the model; adds training curves, speed and size to the report.")  # fmt: skip
 @with_opening
@@ -41,10 +34,8 @@ def report(
     output: Path,
     rows: RowRange,
     label: str | None,
-    on_missing: str,
-    only_when: str | None,
+    watching: MonitorSettings,
     full: Path | None,
-    alarm: AlarmSettings,
     opening: Opening,
 ) -> None:
     """Write an HTML report on a recording: scores, alarms, the sensors to blame and their readings, alarm rates.
@@ -66,7 +57,6 @@ def report(
     from benchmarks.report.html import write_report
     from edge_runtime.model_file.container import read_model_file
     from edge_runtime.replay.recording_scores import ScoreRequest
-    from edge_runtime.streaming.monitor import MonitorSettings
 
     if str(recording) == "-":
         raise UsageError("a report reads its recording twice. Expected a file. Received: - (standard input).")
@@ -75,8 +65,7 @@ def report(
 
         require_workstation("report --full")
     detector = opening.open(model)
-    monitor = MonitorSettings(alarm, on_missing=on_missing, only_when=only_when, drift=False)
-    request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
+    request = ScoreRequest(rows.rows(str(recording)), label, monitor=replace(watching, drift=False))
     found = recording_report(detector, read_model_file(model), recording, request, detector.manifest.name)
     if full is not None:
         from benchmarks.full_model import with_full_model

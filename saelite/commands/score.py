@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from saelite.loading import Opening
-from saelite.options import (
-    label_option,
-    on_missing_option,
-    only_when_option,
-    rows_option,
-    with_adaptation,
-    with_alarm,
-    with_opening,
-)
+from edge_runtime.inference.opening import Opening
+from edge_runtime.streaming.monitor import MonitorSettings
+from saelite.options import label_option, rows_option, with_opening
 from saelite.plain import tell
+from saelite.setting_options import settings_options
 
 if TYPE_CHECKING:
-    from edge_runtime.streaming.alarm import AlarmSettings
-    from edge_runtime.streaming.judging import AdaptationSettings
     from edge_runtime.tables.row_range import RowRange
 
 
@@ -32,15 +25,12 @@ if TYPE_CHECKING:
               help="CSV file to write; - is standard output.")  # fmt: skip
 @rows_option("Readings to score; earlier ones fill the first window.")
 @label_option
-@on_missing_option
 @click.option(
     "--explain",
     is_flag=True,
     help="Add each sensor's contribution to the score and its expected value, and an explanation of anomalies.",
 )
-@only_when_option("Score only rows that meet this condition; the others are never in alarm.  [default: as trained]")
-@with_alarm
-@with_adaptation
+@settings_options(MonitorSettings, "watching", without=("stuck_after",))
 @with_opening
 def score(
     model: Path,
@@ -48,11 +38,8 @@ def score(
     output: Path,
     rows: RowRange,
     label: str | None,
-    on_missing: str,
     explain: bool,
-    only_when: str | None,
-    alarm: AlarmSettings,
-    adaptation: AdaptationSettings,
+    watching: MonitorSettings,
     opening: Opening,
 ) -> None:
     """Score a recording: one row per window with score, anomaly and alarm.
@@ -69,16 +56,8 @@ def score(
     """
     from edge_runtime.replay.recording_scores import ScoreRequest
     from edge_runtime.replay.scores_csv import score_recording
-    from edge_runtime.streaming.monitor import MonitorSettings
 
-    monitor = MonitorSettings(
-        alarm,
-        adaptation,
-        on_missing,
-        only_when=only_when,
-        explain="always" if explain else "never",
-        drift=False,
-    )
+    monitor = replace(watching, explain="always" if explain else "never", drift=False)
     request = ScoreRequest(rows.rows(str(recording)), label, monitor=monitor)
     summary = score_recording(opening.open(model), str(recording), str(output), request, tell)
     click.echo(summary.text(), err=str(output) == "-")

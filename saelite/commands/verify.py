@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from saelite.loading import Opening
+from edge_runtime.inference.opening import Opening
 from saelite.options import with_opening
 
 

@@ -33,6 +33,7 @@ from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
+from edge_runtime.running.settings import Acceptance
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import CHECK_S
@@ -130,8 +131,7 @@ class Scenario:
         self.clocks = Clocks(self.rng)
         debounce = int(self.rng.integers(1, 4))
         self.alarm = AlarmSettings(
-            needed=debounce,
-            out_of=debounce + int(self.rng.integers(0, 3)),
+            debounce=(debounce, debounce + int(self.rng.integers(0, 3))),
             min_duration_s=float(self.rng.choice([0, 10])),
             cool_down_s=float(self.rng.choice([0, 5, 20])),
         )
@@ -207,7 +207,9 @@ class Scenario:
             yield
 
     def _begin(self) -> None:
-        settings = ModelSettings(self.path, self._load, None, self.folder / "last.tflite", self.model.manifest.name)
+        settings = ModelSettings(
+            self.path, self._load, None, self.folder / "last.tflite", Acceptance(self.model.manifest.name)
+        )
         self.models = ModelKeeper(settings, lambda _: None)
         self.stream = Monitor(self.models.start(), MonitorSettings(self.alarm))
         self.keeper = StateKeeper(self.state, 3.0, self.stream)

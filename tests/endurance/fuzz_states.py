@@ -20,7 +20,6 @@ import numpy as np
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
@@ -35,7 +34,7 @@ _COOL_DOWN_S = 5.0
 
 def stream_of(detector: Detector) -> Monitor:
     """Return a stream that remembers all there is to remember."""
-    adaptation = AdaptationSettings(mean_rate=0.01, scale_rate=0.01, spot=SpotSettings())
+    adaptation = AdaptationSettings(mean_rate=0.01, scale_rate=0.01, adapt="spot")
     return Monitor(detector, MonitorSettings(AlarmSettings(cool_down_s=_COOL_DOWN_S), adaptation))
 
 

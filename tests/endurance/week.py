@@ -15,14 +15,13 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.inference.detector import Detector
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.results import Results
 
 WINDOW = 4
-ALARM = AlarmSettings(needed=2, out_of=3, min_duration_s=10, cool_down_s=60)
+ALARM = AlarmSettings(debounce=(2, 3), min_duration_s=10, cool_down_s=60)
 _SENSORS, _MISSING, _SAVE_S = 8, 1 / 5000, 60.0
 
 
@@ -88,7 +87,7 @@ def run_week(plan: Plan, first: int) -> Week:
         mock.patch.object(time, "monotonic", clock.monotonic),
         mock.patch.object(time, "time", clock.wall),
     ):
-        adaptation = AdaptationSettings(mean_rate=plan.mean_rate, spot=SpotSettings())
+        adaptation = AdaptationSettings(mean_rate=plan.mean_rate, adapt="spot")
         return _run(plan, first, Monitor(Detector.load(plan.model), MonitorSettings(ALARM, adaptation)), clock)
 
 

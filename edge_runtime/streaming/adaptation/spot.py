@@ -26,10 +26,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.common.setting import Range
 from edge_runtime.errors import UsageError
 from edge_runtime.streaming.adaptation.pareto import Pareto, fit_pareto
 
-_LEVEL = 0.98
+_TAIL = 0.02
+_LEVEL = 1 - _TAIL
+TARGETS = Range(0, _TAIL, low_open=True, high_open=True)
+"""Rates that can be held: the tail above the level is what is fitted."""
 _FEWEST_PEAKS = 10
 _MOST_PEAKS = 500
 _FIRST_SCORES = 1000
@@ -60,10 +64,8 @@ class SpotSettings:
     highest: float = 4.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.target_far < 1 - _LEVEL:
-            raise UsageError(
-                f"target false-alarm rate: expected above 0 and below {1 - _LEVEL:.2g}. Received: {self.target_far}"
-            )
+        if self.target_far not in TARGETS:
+            raise UsageError(f"target false-alarm rate: expected {TARGETS}. Received: {self.target_far}")
 
 
 @dataclass(frozen=True)

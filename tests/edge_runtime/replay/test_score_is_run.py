@@ -19,7 +19,6 @@ from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest
 from edge_runtime.signal.missing import POLICIES
 from edge_runtime.sources.files import TextSource
 from edge_runtime.sources.source_spec import open_source
-from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.alarm import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
@@ -126,17 +125,20 @@ def spoil(spoils, *, timed):
     policy=st.sampled_from(POLICIES),
     mean_rate=st.sampled_from([None, 0.01]),
     scale_rate=st.sampled_from([None, 0.01]),
-    spot=st.sampled_from([None, SpotSettings(0.01), SpotSettings(0.01, 20)]),
-    alarm=st.sampled_from([AlarmSettings(), AlarmSettings(0.7, 2, 3), AlarmSettings(min_duration_s=5, cool_down_s=8)]),
+    adapt=st.sampled_from([None, "spot", "dspot"]),
+    alarm=st.sampled_from(
+        [AlarmSettings(), AlarmSettings(0.7, (2, 3)), AlarmSettings(min_duration_s=5, cool_down_s=8)]
+    ),
     only_when=st.sampled_from(["", "flow > 30"]),
 )
 def test_score_and_run_say_the_same_of_every_file(
-    detector_of, tmp_path_factory, spoils, timed, stride, policy, mean_rate, scale_rate, spot, alarm, only_when
+    detector_of, tmp_path_factory, spoils, timed, stride, policy, mean_rate, scale_rate, adapt, alarm, only_when
 ):
     path = tmp_path_factory.getbasetemp() / "spoilt.csv"
     path.write_text(spoil(spoils, timed=timed))
     detector = detector_of(stride)
-    how = MonitorSettings(alarm, AdaptationSettings(mean_rate, scale_rate, spot=spot), policy, only_when=only_when)
+    adaptation = AdaptationSettings(mean_rate, scale_rate, adapt=adapt, target_far=0.01)
+    how = MonitorSettings(alarm, adaptation, policy, only_when=only_when)
     by_score = outcome(scored, detector, path, how)
     source = open_source(f"csv:{path}", detector.sensor_names, lambda _: None)
     by_run = outcome(watched, detector, source, how, source.is_live)

@@ -11,11 +11,12 @@ from live_process import PATIENCE_S, next_score, start, timed_line, until
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.errors import ModelFileError
+from edge_runtime.inference.opening import Opening
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.signature import write_key_pair
 from edge_runtime.running import trial
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
-from saelite.loading import Opening
+from edge_runtime.running.settings import Acceptance
 
 
 def named(model, **changes):
@@ -133,7 +134,7 @@ def test_last_good_file_must_pass_what_any_file_must(settings, exported):
     named(exported, name="other").write(settings.last_good)
     settings.path.write_bytes(b"no model")
     with pytest.raises(ModelFileError):
-        ModelKeeper(replace(settings, expect_name=exported.manifest.name), lambda _: None).start()
+        ModelKeeper(replace(settings, acceptance=Acceptance(exported.manifest.name)), lambda _: None).start()
 
 
 def replaced(keeper, detector, content, settings):
@@ -148,7 +149,9 @@ def test_file_of_another_machine_is_refused_though_the_same_key_signed_it(settin
     public = write_key_pair(tmp_path / "maker.pem")
     named(exported, name="pump-7").signed(tmp_path / "maker.pem").write(settings.path)
     opening = Opening(trusted_key=(public,))
-    settings = replace(settings, expect_name="pump-7", load=lambda content: opening.open(settings.path, content))
+    settings = replace(
+        settings, acceptance=Acceptance("pump-7"), load=lambda content: opening.open(settings.path, content)
+    )
     told = []
     keeper = ModelKeeper(settings, told.append)
     detector = keeper.start()
@@ -168,7 +171,7 @@ def test_older_version_is_refused_unless_asked_for(settings, exported):
     assert replaced(keeper, detector, older, settings) is None
     assert "expected version 3 or later. Received: 2" in told[-1]
     assert replaced(keeper, detector, newer, settings).manifest.version == 4
-    willing = ModelKeeper(replace(settings, allow_downgrade=True), told.append)
+    willing = ModelKeeper(replace(settings, acceptance=Acceptance(allow_downgrade=True)), told.append)
     assert replaced(willing, willing.start(), older, settings).manifest.version == 2
 
 

@@ -237,7 +237,7 @@ def test_source_that_dies_is_opened_again(saelite, model_path, tmp_path):
         (["--source", "serial:/dev/x?baud=fast"], ["baud", "fast"]),
         (["--source", "-", "--debounce", "3"], ["expected N/M"]),
         (["--source", "-", "--debounce", "3/2"], ["1 <= N <= M"]),
-        (["--source", "-", "--exit-ratio", "2"], ["exit ratio"]),
+        (["--source", "-", "--exit-ratio", "2"], ["--exit-ratio"]),
         (["--source", "-", "--mean-rate", "1"], ["--mean-rate", "0<=x<1"]),
     ],
 )

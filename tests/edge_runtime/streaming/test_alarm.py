@@ -32,7 +32,7 @@ def test_alarm_without_hysteresis_follows_the_threshold():
 
 
 def test_debounce_wants_two_of_the_last_three_scores():
-    assert run([2, 0, 0, 2, 0, 2, 0], AlarmSettings(needed=2, out_of=3))[0] == ".....A."
+    assert run([2, 0, 0, 2, 0, 2, 0], AlarmSettings(debounce=(2, 3)))[0] == ".....A."
 
 
 def test_alarm_lasts_its_minimum_duration():
@@ -147,7 +147,7 @@ def test_clock_that_goes_backwards_gives_no_negative_duration():
 
 @pytest.mark.parametrize(
     "values",
-    [{"exit_ratio": 0}, {"exit_ratio": 1.1}, {"needed": 2, "out_of": 1}, {"needed": 0}, {"cool_down_s": -1}],
+    [{"exit_ratio": 0}, {"exit_ratio": 1.1}, {"debounce": (2, 1)}, {"debounce": (0, 1)}, {"cool_down_s": -1}],
 )
 def test_settings_that_cannot_be_meant_are_refused(values):
     with pytest.raises(UsageError, match="Received"):
@@ -155,7 +155,7 @@ def test_settings_that_cannot_be_meant_are_refused(values):
 
 
 SETTINGS = st.builds(
-    lambda ratio, needed, more, least, cool: AlarmSettings(ratio, needed, needed + more, least, cool),
+    lambda ratio, needed, more, least, cool: AlarmSettings(ratio, (needed, needed + more), least, cool),
     st.sampled_from([0.5, 0.8, 1.0]),
     st.integers(1, 3),
     st.integers(0, 3),

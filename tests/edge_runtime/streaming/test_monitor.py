@@ -17,7 +17,6 @@ from edge_runtime.signal.missing import POLICIES
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
-from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StreamState
@@ -265,7 +264,7 @@ def test_every_reading_is_accounted_for(detector, data, policy):
 
 @pytest.mark.parametrize("cut", [1, 2, 150])
 @pytest.mark.parametrize(
-    "adaptation", [AdaptationSettings(), AdaptationSettings(mean_rate=0.01, scale_rate=0.01, spot=SpotSettings())]
+    "adaptation", [AdaptationSettings(), AdaptationSettings(mean_rate=0.01, scale_rate=0.01, adapt="spot")]
 )
 def test_stream_goes_on_after_a_restart_as_if_nothing_had_been(detector, rows, cut, adaptation):
     how = MonitorSettings(adaptation=adaptation)

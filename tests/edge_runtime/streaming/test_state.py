@@ -13,7 +13,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.running.lock import FileLock
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.adaptation.spot import SpotSettings, SpotState
+from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state, write_state
@@ -21,7 +21,7 @@ from edge_runtime.streaming.state import StateError, read_state, write_state
 
 @pytest.fixture
 def monitor(model_path):
-    spot = AdaptationSettings(spot=SpotSettings())
+    spot = AdaptationSettings(adapt="spot")
     monitor = Monitor(Detector.load(model_path), MonitorSettings(adaptation=spot))
     rows = pump_rows(1500, seed=5).astype(np.float64)
     monitor.push(Readings(np.arange(1500.0), rows))

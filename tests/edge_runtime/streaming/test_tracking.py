@@ -11,7 +11,6 @@ from machines import pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.errors import UsageError
-from edge_runtime.streaming.adaptation.spot import SpotSettings
 from edge_runtime.streaming.adaptation.tracking import LARGEST_VARIANCE, Moved, Tracker
 from edge_runtime.streaming.judging import AdaptationSettings
 
@@ -178,7 +177,7 @@ def test_what_the_file_says_holds_unless_told_otherwise(following_path, model_pa
 
 def test_mean_scale_and_threshold_may_follow_together_whatever_the_blocks(model_path, drifting_rows):
     detector = Detector.load(model_path)
-    adaptation = AdaptationSettings(mean_rate=0.002, scale_rate=0.005, spot=SpotSettings(target_far=0.01))
+    adaptation = AdaptationSettings(mean_rate=0.002, scale_rate=0.005, adapt="spot", target_far=0.01)
     whole, stream = detector.stream(adaptation).update_many(drifting_rows), detector.stream(adaptation)
     by_one = [stream.update_many(row) for row in np.split(drifting_rows, len(drifting_rows))]
     np.testing.assert_allclose(np.concatenate([block.scores for block in by_one]), whole.scores, rtol=1e-3)

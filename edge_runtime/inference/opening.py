@@ -1,19 +1,18 @@
-"""Opening a detector as the options of a command say."""
+"""Opening a detector as options say."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import click
 
 from edge_runtime.common.setting import Range, conform, documented, setting
-
-if TYPE_CHECKING:  # loaded when a command runs
-    from edge_runtime.inference.accelerators import Accelerator
-    from edge_runtime.inference.detector import Detector
+from edge_runtime.errors import AcceleratorError
+from edge_runtime.inference.accelerators import Accelerator, parse_accelerator
+from edge_runtime.inference.detector import Detector
+from edge_runtime.inference.runtimes import Options, find_runtime
+from edge_runtime.model_file.container import parse_model_file, read_content
 
 
 @documented
@@ -51,11 +50,6 @@ class Opening:
         content : bytes, optional
             What was read from `model` before.
         """
-        from edge_runtime.errors import AcceleratorError
-        from edge_runtime.inference.detector import Detector
-        from edge_runtime.inference.runtimes import Options, find_runtime
-        from edge_runtime.model_file.container import parse_model_file, read_content
-
         content = read_content(model) if content is None else content
         file, chosen = parse_model_file(content, model, trusted_key=self.trusted_key), find_runtime(self.runtime)
         try:
@@ -68,14 +62,10 @@ class Opening:
 
 
 def _accelerator(text: str | None) -> Accelerator | None:
-    if text is None:
-        return None
-    from edge_runtime.inference.accelerators import parse_accelerator
-
-    return parse_accelerator(text)
+    return None if text is None else parse_accelerator(text)
 
 
 @cache
 def _tell_once(message: str) -> None:
     """Print a message on stderr, once per process: `saelite run` may load a model many times."""
-    click.echo(message, err=True)
+    sys.stderr.write(f"{message}\n")

@@ -1,0 +1,47 @@
+"""Values with a text of their own, on the command line and in files: durations, N/M."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from edge_runtime.common.durations import parse_duration
+
+
+class Form(NamedTuple):
+    """How a value is written.
+
+    Parameters
+    ----------
+    name : str
+        What the help calls it.
+    expected : str
+        What a text must be, in words.
+    parse : callable
+        Returns the value of a text, or None if it is not one.
+    text : callable
+        Returns the text of a value.
+    """
+
+    name: str
+    expected: str
+    parse: Callable[[str], Any | None]
+    text: Callable[[Any], str]
+
+
+def parse_ratio(text: str) -> tuple[int, int] | None:
+    """Return the numbers of ``N/M``.
+
+    >>> parse_ratio("3/5"), parse_ratio("3")
+    ((3, 5), None)
+    """
+    needed, slash, out_of = text.partition("/")
+    return (int(needed), int(out_of)) if slash and needed.isdecimal() and out_of.isdecimal() else None
+
+
+FORMS = {
+    "duration": Form(
+        "DURATION", "a time span, such as 90s, 25m, 2h or 1w", parse_duration, lambda span_s: f"{span_s:.15g}s"
+    ),
+    "ratio": Form("N/M", "N/M, for example 3/5", parse_ratio, lambda pair: f"{pair[0]}/{pair[1]}"),
+}

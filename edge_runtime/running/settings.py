@@ -1,0 +1,85 @@
+"""Everything that can be said of one machine to watch: the one list of options of `saelite run`.
+
+The command line, the keys of a plant's file and their reference are made from these fields. An option is added here, in
+the part that uses it, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
+from edge_runtime.inference.opening import Opening
+from edge_runtime.streaming.monitor import MonitorSettings
+
+_SPAN = Range(0, math.inf, low_open=True, high_open=True)
+
+
+@documented
+@dataclass(frozen=True)
+class RunSettings:
+    """Settings of the loop besides the readings."""
+
+    state: Path | None = setting(
+        None, "File that keeps window, thresholds, alarm and drift across restarts.", form="file"
+    )
+    state_interval_s: float = setting(10.0, "Maximum age of the saved state.", within=_SPAN, form="duration")
+    duration_s: float | None = setting(
+        None, "Stop after this time.  [default: at the end of the source]", within=_SPAN, form="duration"
+    )
+    stale_after_s: float | None = setting(
+        None,
+        "Time without readings after which the stream is stale: an event is sent and MQTT goes offline.  "
+        "[default: ten times the usual interval, at least 10s]",
+        within=_SPAN,
+        form="duration",
+    )
+    on_stale: str = setting(
+        "restart",
+        "When stale: have systemd's watchdog restart the service, exit with an error, or wait.",
+        choices=("restart", "exit", "wait"),
+    )
+
+    def __post_init__(self) -> None:
+        conform(self)
+
+
+@documented
+@dataclass(frozen=True)
+class Acceptance:
+    """Which model files may be used, besides their signature."""
+
+    expect_name: str | None = setting(None, "Refuse models with another name, whoever signed them.", metavar="NAME")
+    allow_downgrade: bool = setting(False, "Accept a model with a lower version than the previous one.")  # noqa: FBT003
+
+    def __post_init__(self) -> None:
+        conform(self)
+
+
+@documented
+@dataclass(frozen=True)
+class MachineSettings:
+    """One machine to watch: its model, its readings, and what becomes of the results."""
+
+    model: Path = setting(REQUIRED, "Model file.", form="argument")
+    source: str = setting(
+        REQUIRED,
+        "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.",
+        metavar="SPEC",
+    )
+    sink: tuple[str, ...] = setting(
+        ("jsonl:-",),
+        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
+        "MODULE:FUNCTION; repeatable.",
+        form="repeated",
+        metavar="SPEC",
+    )
+    monitor: MonitorSettings = nested(MonitorSettings)
+    run: RunSettings = nested(RunSettings)
+    acceptance: Acceptance = nested(Acceptance)
+    opening: Opening = nested(Opening)
+
+    def __post_init__(self) -> None:
+        conform(self)
