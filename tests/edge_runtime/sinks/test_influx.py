@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from influx_server import INFLUXD, influxdb, query
 from line_protocol_reader import read_line
-from live_process import line, start, until
+from live_process import line, start, timed_line, until
 from machines import SENSORS, pump_rows
 from numbered_results import results
 
@@ -94,12 +94,14 @@ def test_results_reach_a_real_server_which_may_come_late_and_go(model_path, tmp_
     process = start(model_path, "--source", "-", "--sink", f"influx://127.0.0.1:{port}/plant", cwd=tmp_path)
     rows = pump_rows(30)
     rows[10:, 1] += 100_000
-    process.stdin.write((",".join(SENSORS) + "\n").encode() + b"".join(map(line, rows[:20])))
+    # With times of their own: points of the same time and tags are one point.
+    lines = [timed_line(second, row) for second, row in enumerate(rows)]
+    process.stdin.write((",".join(("time", *SENSORS)) + "\n").encode() + b"".join(lines[:20]))
     until(lambda: b"takes nothing (ConnectionRefusedError" in process.stderr.readline())
     with influxdb(tmp_path / "db", port):
         query(port, "CREATE DATABASE plant")
         until(lambda: b"is back" in process.stderr.readline())
-        process.stdin.write(b"".join(map(line, rows[20:])))
+        process.stdin.write(b"".join(lines[20:]))
         process.stdin.close()
         assert process.wait(30) == 0
         scored = query(port, "SELECT count(score) FROM saelite WHERE machine = 'pump'")[0]["values"][0][1]
