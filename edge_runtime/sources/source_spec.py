@@ -5,7 +5,8 @@
 ``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
 ``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name, or list in the model's order, per line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
-``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
+``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, CSV values with ``?format=csv``, or with
+                                 ``?format=value`` one sensor's value, named by what ``+`` or ``#`` stands for
 ``modbus://HOST[:PORT]?…``       Modbus TCP: a register for each sensor, ``SENSOR=holding:100:float32``
 ``modbus-rtu:PORT?…``            the same on a serial line
 ``opc.tcp://HOST[:PORT]?…``      OPC UA: a node for each sensor, ``SENSOR=ns=2;s=Pump.Flow``
@@ -136,7 +137,8 @@ def _mqtt(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Sourc
     from edge_runtime.sources.mqtt_source import MqttSource
 
     address = MqttAddress.parse(spec, ("qos", "format"))
-    decoder = _decoder(address.options.get("format", "jsonl"), names, address.topic)
+    form = address.options.get("format", "jsonl")
+    decoder = JsonDecoder(names) if form == "value" else _decoder(form, names, address.topic)
     return MqttSource(address, decoder, len(names), tell)
 
 
