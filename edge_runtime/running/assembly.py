@@ -13,6 +13,7 @@ from edge_runtime.running.trial import try_out
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sink_spec import open_sink
 from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.sources.aligned import aligned
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.streaming.monitor import Monitor
@@ -42,7 +43,7 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
     """
     models = ModelKeeper(model_settings(machine), tell)
     detector = models.start()
-    source = open_source(machine.source, detector.sensor_names, tell)
+    source = aligned(open_source(machine.source, detector.sensor_names, tell), machine.align, detector.sensor_names)
     place = source.place if isinstance(source, TableSource) else None
     settings = replace(machine.monitor, expected_every_s=_EXPECTED_EVERY_S) if has_page(machine) else machine.monitor
     monitor = Monitor(detector, settings, tell, live=source.is_live, place=place)
