@@ -60,10 +60,14 @@ class ScenarioTrial:
 
 def trial(name: str, scenario: Scenario, seed: int) -> ScenarioTrial:
     """Simulate a machine; the same scenario and seed always return the same one."""
-    machine = simulate(scenario.settings, seed)
+    return trial_on(name, simulate(scenario.settings, seed), scenario.faulty_share)
+
+
+def trial_on(name: str, machine: SimulatedMachine, faulty_share: float = 0.0) -> ScenarioTrial:
+    """Return a trial on a machine without faults: its first half to learn, its second to watch."""
     half = len(machine.values) // 2
     faulty = {kind: _with_episodes(machine, kind, half).recording(f"{name}, {kind}", half) for kind in KINDS}
-    learnt = _with_faulty_minutes(machine, half, scenario.faulty_share) if scenario.faulty_share else machine
+    learnt = _with_faulty_minutes(machine, half, faulty_share) if faulty_share else machine
     return ScenarioTrial(
         learnt.recording(f"{name}, learnt", 0, half), machine.recording(f"{name}, normal", half), faulty
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
 from edge_runtime.inference.opening import Opening
+from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.sources.alignment import Alignment
 from edge_runtime.streaming.monitor import MonitorSettings
 
@@ -94,6 +95,7 @@ class MachineSettings:
         form="repeated",
         metavar="SPEC",
     )
+    learning: LearnSettings = nested(LearnSettings)
     monitor: MonitorSettings = nested(MonitorSettings)
     run: RunSettings = nested(RunSettings)
     acceptance: Acceptance = nested(Acceptance)

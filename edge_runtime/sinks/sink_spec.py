@@ -37,7 +37,7 @@ _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
 
 
-def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:  # noqa: PLR0911 - a kind each
+def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:
     """Open the sink that a ``--sink`` selects.
 
     Parameters
