@@ -43,6 +43,8 @@ class Counters:
         Scores above the threshold.
     alarms : int
         Alarms that started.
+    ignored : int
+        Scores above the threshold whose blame is mostly on sensors that somebody said to ignore.
     undelivered : int
         Results that a sink did not take.
     to_learn : int
@@ -69,6 +71,7 @@ class Counters:
     refused_models: int = 0
     above: int = 0
     alarms: int = 0
+    ignored: int = 0
     undelivered: int = 0
     to_learn: int = 0
 

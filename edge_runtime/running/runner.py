@@ -227,6 +227,7 @@ class Runner:
             self._models.refuse(error)
         else:
             self._monitor.counters.reloads += 1
+            self._sinks.model(detector.manifest)
             self._models.accept()
             if self._commissioning:
                 self._monitor.use(self._commissioning.begin(detector, self._models.content))

@@ -42,7 +42,7 @@ class MonitorSettings:
 
     `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
     ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
-    supports it.
+    supports it. `expected_every_s` asks for expected values of the newest window at least so often, see `Wanted`.
     """
 
     alarm: AlarmSettings = nested(AlarmSettings)
@@ -65,6 +65,7 @@ class MonitorSettings:
     )
     explain: str = "alarms"
     drift: bool = True
+    expected_every_s: float = math.inf
 
     def __post_init__(self) -> None:
         conform(self)
@@ -73,7 +74,7 @@ class MonitorSettings:
     def wanted(self) -> Wanted:
         """The outputs wanted from the model."""
         above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain])
+        return Wanted(self.drift, above[self.explain], self.expected_every_s)
 
 
 class Learns(Protocol):
@@ -274,6 +275,7 @@ class Monitor:
             for name in ("scores", "thresholds", "codes")
         )
         self.counters.above += int((values > thresholds).sum())
+        self.counters.ignored = self.alarm.hushed
         drifts, evidence = self._drifts(codes), joined_evidence([scores.evidence for _, scores in scored])
         return Results(
             numbers, times, values, thresholds, alarms, drifts, *evidence, readings, self.sensors, events, rows,

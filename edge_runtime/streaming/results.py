@@ -168,6 +168,11 @@ def no_results(sensors: tuple[str, ...]) -> Results:
     return Results(np.empty(0, np.int64), np.empty(0), none, none, np.empty(0, bool), none, *tables, sensors)
 
 
+def time_text(time_s: float) -> str:
+    """Return one time, see `time_texts`."""
+    return time_texts(np.array([time_s]))[0]
+
+
 def time_texts(times: npt.NDArray[np.float64]) -> list[str]:
     """Return times as ISO 8601 in UTC, to the millisecond.
 
