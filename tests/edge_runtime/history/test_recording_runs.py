@@ -17,10 +17,10 @@ from edge_runtime.history.records import Mark
 HEADER = ("time," + ",".join(SENSORS) + "\n").encode()
 
 
-def faulty(rows, sensor=0):
+def faulty(rows, sensor=3):
     """Return readings with a fault of one sensor."""
     rows = rows.copy()
-    rows[:, sensor] *= 3
+    rows[:, sensor] *= 4
     return rows
 
 
@@ -104,15 +104,15 @@ def test_ignored_sensor_starts_no_alarm_and_another_one_does(run, tmp_path):
     history = History.read(tmp_path / "site.db")
     alarm = history.alarms()[0]
     history.mark(alarm.id, Mark("ignore", "Ann", time.time()))
-    until(lambda: b"sensor 'flow' is ignored until" in process.stderr.readline())
+    until(lambda: b"sensor 'vibration' is ignored until" in process.stderr.readline())
     feed(process, 130, faulty(rows[130:131]))
     ended = event_of(process, "alarm_ended")
     assert ended["time"].startswith("1970-01-01T00:02:10"), "the current alarm ends at once"
     feed(process, 131, faulty(rows[131:200]))
     feed(process, 200, rows[200:300])
-    feed(process, 300, faulty(rows[300:330], sensor=1))
+    feed(process, 300, faulty(rows[300:330], sensor=2))
     until(lambda: len(history.alarms()) == 2)
-    assert history.alarms()[0].blamed[0].sensor == "pressure"
+    assert history.alarms()[0].blamed[0].sensor == "current"
     assert history.alarms()[0].started_s >= 300
     process.stdin.close()
     process.wait()
@@ -182,7 +182,7 @@ def test_marks_come_by_mqtt_and_are_shown_again(run, tmp_path):
         until(lambda: "false_alarm" in retained(port, "pump/feedback", 1)["pump/feedback"])
         publish(port, buttons[keys[2]]["payload_press"])
         until(lambda: len(history.alarms()[0].marks) == 2)
-        until(lambda: json.loads(retained(port, "pump/feedback", 1)["pump/feedback"])["ignored"] == ["flow"])
+        until(lambda: json.loads(retained(port, "pump/feedback", 1)["pump/feedback"])["ignored"] == ["vibration"])
         history.mark(1, Mark("real", "Bob", time.time(), "seal"))
         until(lambda: json.loads(retained(port, "pump/feedback", 1)["pump/feedback"])["note"] == "seal")
         history.close()
