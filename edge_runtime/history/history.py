@@ -256,24 +256,29 @@ class History:
         """Write what waits, and close."""
         if self._writer is not None:
             self._writer.close()
-        with self._lock, suppress(sqlite3.Error):
-            if self._reader is not None:
+        with self._lock:
+            self._close_reader()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            with suppress(sqlite3.Error):
                 self._reader.close()
-            self._reader = None
+        self._reader = None
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
                 return question(self._connection())
             except sqlite3.Error as error:
-                self._reader = None
+                self._close_reader()
                 raise HistoryError(f"cannot read the history {self.path} ({error}).") from error
 
     def _connection(self) -> sqlite3.Connection:
         if self.path is None:
             return self.writer.connection
         if self._writer is not None and self._generation != self._writer.generation:
-            self._reader, self._generation = None, self._writer.generation
+            self._close_reader()
+            self._generation = self._writer.generation
         if self._reader is None:
             self._reader = connect(self.path)
             self._reader.execute("PRAGMA query_only = ON")
