@@ -97,7 +97,9 @@ class WatchedMachine:
         with self._lock:
             last, explained, peak, is_old = self._last, self._explained, self._peak, self._is_old
             health, counters, self._peak = self._health, self._counters, -math.inf
+            manifest = self.info.manifest
             head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
+            head |= {"model": manifest.flatbuffer_sha256[:16] if manifest else ""}
         sensors = {} if last is None else _sensors(last, explained)
         rest = {"counts": _counts(counters), "sensors": sensors}
         return head | _health(health) | _result(last, peak, is_old=is_old) | rest

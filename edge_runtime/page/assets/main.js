@@ -37,13 +37,17 @@ function readingNow() {
   return known(time) ? time + Math.max(0, serverNow() - (known(last_reading) ? last_reading : serverNow())) : serverNow();
 }
 
+async function loadFacts() {
+  const { machines, open, now } = await api.machines();
+  page.offset = now - Date.now() / 1000;
+  page.facts = new Map(machines.map((one) => [one.name, one]));
+  return open;
+}
+
 async function start() {
   try {
-    const { machines, open, now } = await api.machines();
-    page.offset = now - Date.now() / 1000;
-    page.facts = new Map(machines.map((one) => [one.name, one]));
+    $("log-out").hidden = await loadFacts();
     $("main").hidden = false;
-    $("log-out").hidden = open;
     choose();
   } catch (error) {
     if (error.status !== 401) {
@@ -68,6 +72,7 @@ function choose() {
 
 function take(snapshot) {
   if (snapshot.machine !== page.name) return;
+  if (page.snapshot && page.snapshot.model !== snapshot.model) loadFacts();
   page.snapshot = snapshot;
   page.heard = serverNow();
   if (snapshot.alarm_changes !== page.changes) {
@@ -82,7 +87,7 @@ function take(snapshot) {
 
 function takeAll(list) {
   page.list = list;
-  if (list.some((one) => !page.facts.has(one.name))) start();
+  if (list.some((one) => !page.facts.has(one.name))) loadFacts();
   parts.machines.show(list, page.name);
 }
 
