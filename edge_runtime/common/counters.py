@@ -47,6 +47,8 @@ class Counters:
         Scores above the threshold whose blame is mostly on sensors that somebody said to ignore.
     undelivered : int
         Results that a sink did not take.
+    to_learn : int
+        Per cent of the time to learn (``--learn``) that is left; 0 where alarms are announced.
     """
 
     read: int = 0
@@ -71,6 +73,7 @@ class Counters:
     alarms: int = 0
     ignored: int = 0
     undelivered: int = 0
+    to_learn: int = 0
 
     def text(self) -> str:
         """Return the counts that are not zero as one line, without alarms (see `alarm_rate.alarms_text`)."""

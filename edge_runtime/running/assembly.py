@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
 from edge_runtime.running.settings import MachineSettings
@@ -13,6 +14,7 @@ from edge_runtime.running.trial import try_out
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sink_spec import open_sink
 from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.sources.aligned import aligned
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.streaming.monitor import Monitor
@@ -41,8 +43,10 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
         If source or sinks cannot be opened.
     """
     models = ModelKeeper(model_settings(machine), tell)
-    detector = models.start()
-    source = open_source(machine.source, detector.sensor_names, tell)
+    detector, commissioning = models.start(), _commissioning(machine, tell)
+    if commissioning is not None:
+        detector = commissioning.begin(detector, models.content)
+    source = aligned(open_source(machine.source, detector.sensor_names, tell), machine.align, detector.sensor_names)
     place = source.place if isinstance(source, TableSource) else None
     settings = replace(machine.monitor, expected_every_s=_EXPECTED_EVERY_S) if has_page(machine) else machine.monitor
     monitor = Monitor(detector, settings, tell, live=source.is_live, place=place)
@@ -55,7 +59,14 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
         recorder.model(manifest)
         monitor.alarm.ignored = recorder.ignoring.now
     sinks = Sinks([open_sink(spec, info, tell, history) for spec in machine.sink], monitor.notices, recorder)
-    return Runner(monitor, models, source, sinks, machine.run, tell)
+    return Runner(monitor, models, source, sinks, machine.run, tell, commissioning)
+
+
+def _commissioning(machine: MachineSettings, tell: Tell) -> Commissioning | None:
+    if machine.learning.learn_s is None:
+        return None
+    run = machine.run
+    return Commissioning(machine.learning, run.state, run.state_interval_s, machine.model, machine.opening, tell)
 
 
 def history_sink(machine: MachineSettings, info: StreamInfo, tell: Tell) -> HistorySink | None:

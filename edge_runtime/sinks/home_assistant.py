@@ -17,6 +17,7 @@ _ENTITIES: dict[str, tuple[str, dict[str, Any]]] = {
     "blamed": ("sensor", {"name": "Blamed sensor", "icon": "mdi:target"}),
     "explanation": ("sensor", {"name": "Explanation", "icon": "mdi:comment-alert-outline"}),
     "drift": ("sensor", {"name": "Drift", "state_class": "measurement", "icon": "mdi:chart-line-variant"}),
+    "learnt": ("sensor", {"name": "Learnt", "unit_of_measurement": "%", "icon": "mdi:school"}),
 }
 _TEMPLATES = {
     "score": "{{ value_json.score }}",
@@ -24,6 +25,7 @@ _TEMPLATES = {
     "blamed": "{{ value_json.blamed }}",
     "explanation": "{{ value_json.explanation[:250] }}",  # a state holds at most 255 characters
     "drift": "{{ value_json.drift }}",
+    "learnt": "{{ 100 - value_json.to_learn }}",
 }
 _LAST_WORD = {"name": "Feedback", "icon": "mdi:message-check"}
 _BUTTONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -68,7 +70,7 @@ def discovery_messages(
         payload = {
             **fields,
             "unique_id": f"{device_id}_{key}",
-            "state_topic": f"{base}/state",
+            "state_topic": f"{base}/{'status' if key == 'learnt' else 'state'}",
             "value_template": _TEMPLATES[key],
             "availability_topic": f"{base}/availability",
             "device": device,

@@ -15,7 +15,7 @@ from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing
 
 # These can decrease; all other counts only grow.
-_GAUGES = ("waiting", "stuck", "silent")
+_GAUGES = ("waiting", "stuck", "silent", "to_learn")
 
 
 class PrometheusSink:
@@ -44,11 +44,11 @@ class PrometheusSink:
         self._last: StreamResult | None = None
         self._counters: Counters | None = None
         self._health: Health | None = None
-        self._is_old = False
+        self._is_old = self._is_stale = False
         self._sensors, self._threshold, self._drift_limit = info.sensors, info.threshold, info.drift_limit
         registry.register(self)
         try:
-            self._server = MetricsServer(host, port, lambda: generate_latest(registry))
+            self._server = MetricsServer(host, port, lambda: generate_latest(registry), lambda: not self._is_stale)
         except (OSError, OverflowError) as error:
             raise OutputError(f"cannot serve metrics on {host}:{port}: {error}. Choose another port.") from error
         self.port = self._server.port
@@ -62,7 +62,7 @@ class PrometheusSink:
 
     def health(self, health: Health) -> None:
         """Take the stream's health: an outdated score is not shown."""
-        self._health = health
+        self._health, self._is_stale = health, health.stale
         self._is_old = self._is_old or health.stale
 
     def status(self, counters: Counters) -> None:

@@ -31,17 +31,20 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results and events into lines of JSON, in their order.
 
     A result: ``{"time": …, "score": …, "threshold": …, "alarm": …, "sensors": {name: contribution, …}, "drift": …}``.
-    An event: ``{"event": "alarm_started", "time": …, …}``.
+    An event: ``{"event": "alarm_started", "time": …, …}``. Results of a machine that is still being learnt end with
+    ``"learning": true``.
     """
     names = np.array([json.dumps(name, ensure_ascii=False) for name in sensors], object)
     shown = min(TOP_SENSORS, len(sensors))
     top = ", ".join(["%s: %.4g"] * shown)
     template = '{"time": "%s", "score": %.6g, "threshold": %.6g, "alarm": %s, "sensors": {' + top + '}, "drift": %s}\n'
+    learning = template.replace("}\n", ', "learning": true}\n')
 
     def lines(results: Results) -> list[str]:
-        formatted = [template % row for row in _rows(results, names, ("false", "true"), "null")]
+        form = learning if results.learning else template
+        formatted = [form % row for row in _rows(results, names, ("false", "true"), "null")]
         for row, event in reversed(list(zip(results.event_rows, results.events, strict=True))):
-            formatted.insert(row + 1, event_json(event) + "\n")
+            formatted.insert(row + 1, json_line(event))
         return formatted
 
     return lines
@@ -49,7 +52,7 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
 
 def alarm_lines(results: Results) -> list[str]:
     """Return the events of results as lines of JSON, and nothing else; see `json_lines`."""
-    return [event_json(event) + "\n" for event in results.events]
+    return [json_line(event) for event in results.events]
 
 
 def csv_lines(sensors: tuple[str, ...]) -> Format:
@@ -73,6 +76,11 @@ def csv_header(sensors: tuple[str, ...]) -> str:
     shown = range(1, min(TOP_SENSORS, len(sensors)) + 1)
     pairs = [f"sensor_{number},contribution_{number}" for number in shown]
     return ",".join(["time,score,threshold,alarm", *pairs, "drift"]) + "\n"
+
+
+def json_line(event: AlarmEvent | HealthEvent) -> str:
+    """Return an event as a line of JSON."""
+    return event_json(event) + "\n"
 
 
 def event_json(event: AlarmEvent | HealthEvent) -> str:
@@ -143,8 +151,8 @@ class TextSink:
         First line of each file.
     max_bytes, keep : int
         See `RotatedFile`.
-    tells_health : bool
-        Whether events of the stream's health are written, as lines of JSON.
+    health_line : callable, optional
+        Turns an event of the stream's health into a line; by default none is written.
 
     Raises
     ------
@@ -159,11 +167,10 @@ class TextSink:
         header: str = "",
         max_bytes: int = 10_000_000,
         keep: int = 5,
-        *,
-        tells_health: bool = False,
+        health_line: Callable[[HealthEvent], str] | None = None,
     ) -> None:
         self.name = "standard output" if path == "-" else path
-        self._form, self._tells_health = form, tells_health
+        self._form, self._health_line = form, health_line
         try:
             self._file: StandardOutput | SpecialFile | RotatedFile
             if path == "-":
@@ -183,8 +190,8 @@ class TextSink:
 
     def health(self, health: Health) -> None:
         """Write the changes in the stream's health."""
-        if self._tells_health and health.events:
-            self._file.write("".join(event_json(event) + "\n" for event in health.events).encode())
+        if self._health_line is not None and health.events:
+            self._file.write("".join(map(self._health_line, health.events)).encode())
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`; lines are only results and events."""

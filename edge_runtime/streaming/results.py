@@ -67,6 +67,8 @@ class Results:
     events : tuple of AlarmEvent
     event_rows : tuple of int
         The row each event came with; -1 for one before the first row.
+    learning : bool
+        Whether the machine is still being learnt: there is no alarm, whatever the score.
     """
 
     numbers: IntArray
@@ -82,6 +84,7 @@ class Results:
     sensor_names: tuple[str, ...]
     events: tuple[AlarmEvent, ...] = ()
     event_rows: tuple[int, ...] = ()
+    learning: bool = False
 
     @cached_property
     def top(self) -> npt.NDArray[np.intp]:
@@ -119,6 +122,7 @@ class Results:
             self.expected[rows],
             self.values[rows],
             self.sensor_names,
+            learning=self.learning,
         )
 
     def with_events(self) -> Results:

@@ -29,8 +29,8 @@ def other_than(one):
         return items[one.item]
     if one.form == "bounds":
         return "7d,50MB"
-    if one.name == "target_far":
-        return 0.01
+    if one.name in (special := {"target_far": 0.01, "align": "2s:mean"}):
+        return special[one.name]
     return {bool: not one.default, int: 7, float: 0.25, str: "else", Path: Path("else")}[one.kind]
 
 
