@@ -13,6 +13,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.page.numbers import short, shorts
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
+from edge_runtime.streaming.learning_events import LearningStarted
 from edge_runtime.streaming.results import Results
 
 
@@ -42,6 +43,7 @@ class WatchedMachine:
         self._in_alarm = self._is_old = False
         self._peak = -math.inf
         self._health: Health | None = None
+        self._learning: LearningStarted | None = None
         self._counters = Counters()
 
     def take(self, results: Results) -> None:
@@ -63,6 +65,9 @@ class WatchedMachine:
         with self._lock:
             self.changes += 1
             self._health, self._is_old = health, self._is_old or health.stale
+            for event in health.events:
+                if isinstance(event, LearningStarted):
+                    self._learning = event
 
     def take_counters(self, counters: Counters) -> None:
         """Take the counts."""
@@ -78,12 +83,14 @@ class WatchedMachine:
 
     @property
     def state(self) -> str:
-        """``alarm``, ``stale``, ``starting`` or ``well``, the first that holds."""
+        """``alarm``, ``stale``, ``starting``, ``learning`` or ``well``, the first that holds."""
         if self._in_alarm:
             return "alarm"
         if self._health is not None and self._health.stale:
             return "stale"
-        return "starting" if self._last is None else "well"
+        if self._last is None:
+            return "starting"
+        return "learning" if self._last.learning else "well"
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of machines shows."""
@@ -101,7 +108,7 @@ class WatchedMachine:
             head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
             head |= {"model": manifest.flatbuffer_sha256[:16] if manifest else ""}
         sensors = {} if last is None else _sensors(last, explained)
-        rest = {"counts": _counts(counters), "sensors": sensors}
+        rest = {"counts": _counts(counters), "sensors": sensors, "learning": _learning(self._learning)}
         return head | _health(health) | _result(last, peak, is_old=is_old) | rest
 
 
@@ -115,6 +122,12 @@ def _health(health: Health | None) -> dict[str, Any]:
         "last_result": short_time(health.last_result_s),
         "stale_after": short(health.stale_after_s),
     }
+
+
+def _learning(begun: LearningStarted | None) -> dict[str, float | None] | None:
+    if begun is None:
+        return None
+    return {"since": short_time(begun.time_s), "lasts": short(begun.learn_s), "progress": short(begun.progress)}
 
 
 def _counts(counters: Counters) -> dict[str, int]:

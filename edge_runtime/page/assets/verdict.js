@@ -1,6 +1,6 @@
 // The answer: is the machine well, and if not, why.
 import { $, make, say, set } from "./dom.js";
-import { clock, duration, known, moment, score, times } from "./format.js";
+import { clock, duration, known, moment, percent, score, times } from "./format.js";
 import { sensorText, saidOf } from "./words.js";
 import { sign } from "./signs.js";
 
@@ -8,6 +8,7 @@ const ANSWERS = {
   well: (name) => `${name} is well`,
   alarm: (name) => `${name} needs a look`,
   stale: (name) => `${name} is not being watched`,
+  learning: (name) => `${name} is being learnt`,
   starting: (name) => `${name}: waiting for the first readings`,
   lost: () => "No connection to saelite",
 };
@@ -46,6 +47,7 @@ export class Verdict {
       const last = snapshot.last_reading;
       return known(last) ? `No readings for ${duration(page_age(snapshot))}. The last one came at ${clock(last)}.` : "No readings have arrived yet.";
     }
+    if (state === "learning") return learningText(snapshot);
     if (state === "starting") return "saelite is running; the first readings fill its window.";
     const last = alarms?.[0];
     const before = last ? `Last alarm: ${moment(last.started)}${last.blamed[0] ? `, ${last.blamed[0].sensor}` : ""}.` : "No alarm so far.";
@@ -80,6 +82,14 @@ export class Verdict {
       act("real", "It is real", "loud"), act("false_alarm", "False alarm", ""), act("ignore", "Ignore a sensor …", "")));
     if (focused) box.querySelector(`[data-kind="${focused}"]`)?.focus();
   }
+}
+
+// The share that has passed is an estimate: only time in which the machine was watched counts.
+function learningText({ learning, now }) {
+  const before = "No alarm is announced until its normal work is known.";
+  if (!learning) return before;
+  const share = Math.min(0.99, learning.progress + (now - learning.since) / learning.lasts);
+  return `${percent(share)} of ${duration(learning.lasts)}, about ${duration((1 - share) * learning.lasts)} to go. ${before}`;
 }
 
 function silent(snapshot) {
