@@ -43,7 +43,7 @@ class WatchedMachine:
         self._in_alarm = self._is_old = False
         self._peak = -math.inf
         self._health: Health | None = None
-        self._learning: LearningStarted | None = None
+        self._learn_s: float | None = None
         self._counters = Counters()
 
     def take(self, results: Results) -> None:
@@ -67,7 +67,7 @@ class WatchedMachine:
             self._health, self._is_old = health, self._is_old or health.stale
             for event in health.events:
                 if isinstance(event, LearningStarted):
-                    self._learning = event
+                    self._learn_s = event.learn_s
 
     def take_counters(self, counters: Counters) -> None:
         """Take the counts."""
@@ -108,7 +108,7 @@ class WatchedMachine:
             head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
             head |= {"model": manifest.flatbuffer_sha256[:16] if manifest else ""}
         sensors = {} if last is None else _sensors(last, explained)
-        rest = {"counts": _counts(counters), "sensors": sensors, "learning": _learning(self._learning)}
+        rest = {"counts": _counts(counters), "sensors": sensors, "learn_s": self._learn_s}
         return head | _health(health) | _result(last, peak, is_old=is_old) | rest
 
 
@@ -122,12 +122,6 @@ def _health(health: Health | None) -> dict[str, Any]:
         "last_result": short_time(health.last_result_s),
         "stale_after": short(health.stale_after_s),
     }
-
-
-def _learning(begun: LearningStarted | None) -> dict[str, float | None] | None:
-    if begun is None:
-        return None
-    return {"since": short_time(begun.time_s), "lasts": short(begun.learn_s), "progress": short(begun.progress)}
 
 
 def _counts(counters: Counters) -> dict[str, int]:

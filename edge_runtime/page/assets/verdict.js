@@ -84,12 +84,9 @@ export class Verdict {
   }
 }
 
-// The share that has passed is an estimate: only time in which the machine was watched counts.
-function learningText({ learning, now }) {
-  const before = "No alarm is announced until its normal work is known.";
-  if (!learning) return before;
-  const share = Math.min(0.99, learning.progress + (now - learning.since) / learning.lasts);
-  return `${percent(share)} of ${duration(learning.lasts)}, about ${duration((1 - share) * learning.lasts)} to go. ${before}`;
+function learningText({ learn_s: lasts, counts }) {
+  const before = "No alarm is announced until its normal work is known.", left = (counts.to_learn ?? 100) / 100;
+  return known(lasts) ? `${percent(1 - left)} of ${duration(lasts)}, about ${duration(left * lasts)} to go. ${before}` : before;
 }
 
 function silent(snapshot) {
