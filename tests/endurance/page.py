@@ -101,8 +101,9 @@ def soak(folder, n_readings):
     shown, shown_s = run(folder, n_readings, "shown.csv", *page, port=port, env=slow)
     same = filecmp.cmp(folder / "plain.csv", folder / "shown.csv", shallow=False)
     for name, resident in (("without", plain), ("with", shown)):
-        warm = resident[len(resident) // 10]
-        print(f"{name} the page: {warm:.1f} MB after a tenth, at most {max(resident) - warm:+.1f} MB from there")
+        second, *_, last = np.array_split(resident, 10)[1:]
+        print(f"{name} the page: {np.median(second):.1f} MB in the second tenth of the run, "
+              f"{np.median(last) - np.median(second):+.1f} MB in the last, at most {max(resident):.1f} MB")  # fmt: skip
     print(f"{n_readings / shown_s:,.0f} readings per second with the page, {n_readings / plain_s:,.0f} without")
     print(f"scores {'the same' if same else 'DIFFER'}; slow disk: {bool(slow)}")
 
