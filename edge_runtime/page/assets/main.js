@@ -15,7 +15,7 @@ import { prepareLogin } from "./login.js";
 import * as api from "./api.js";
 
 const page = { name: "", facts: new Map(), snapshot: null, alarms: [], alarm: null, ignored: [], link: "connecting", heard: null, offset: 0 };
-const RETRIES = 6, RETRY_MS = 1100, DRAW_MS = 1000;
+const RETRIES = 6, RETRY_MS = 1100, DRAW_MS = 1000, MARKS_MS = 15000;
 
 const dialog = new MarkDialog({ saved: (kind) => {
   say($("polite"), kind === "ignore" ? "Saved: the sensor is ignored." : "Saved.");
@@ -156,4 +156,6 @@ function announce(state) {
 prepareLogin(start);
 window.addEventListener("hashchange", choose);
 setInterval(render, DRAW_MS);
+// Marks are also made elsewhere: by MQTT, and on the command line.
+setInterval(() => page.link === "live" && !document.hidden && loadAlarms(0), MARKS_MS);
 start();
