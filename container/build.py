@@ -15,14 +15,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from arm.sysroot import unpack_packages
 
 from saelite.version import __version__
 
+ROOT = Path(__file__).resolve().parents[1]
 # Debian 12's Python, for which all wheels of the requirements exist and `make test-arm` runs the tests.
 PYTHON = "3.11"
 PACKAGES = ("python3", "libstdc++6", "ca-certificates", "tzdata")
@@ -32,7 +32,8 @@ USER = 65_532
 UNUSED = (
     "bin", "sbin", "usr/sbin", "usr/games", "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl5",
     "usr/share/bash-completion", "usr/share/pixmaps", "usr/share/applications", "usr/share/lintian",
-    "usr/share/debconf", "usr/share/info", "usr/share/python3", "usr/lib/*/perl-base", "usr/lib/*/gconv", "usr/lib/valgrind", "etc/init.d",
+    "usr/share/debconf",
+    "usr/share/info", "usr/share/python3", "usr/lib/*/perl-base", "usr/lib/*/gconv", "usr/lib/valgrind", "etc/init.d",
     "usr/lib/python3.11/test", "usr/lib/python3.11/idlelib", "usr/lib/python3.11/lib2to3",
     "usr/lib/python3.11/turtledemo", "usr/lib/python3.11/ensurepip", "usr/lib/python3.11/pydoc_data",
     "opt/saelite/bin", "opt/saelite/numpy/*/tests", "opt/saelite/numpy/tests", "opt/saelite/numpy/f2py",
