@@ -13,7 +13,8 @@
     │   └── ParityError        a file does not detect as the full model does
     ├── RuntimeUnavailableError  no suitable runtime is installed, or it refused the file
     ├── AcceleratorError       an accelerator cannot be used
-    └── OutputError            a file cannot be written
+    ├── OutputError            a file cannot be written
+    └── HistoryError           a file is not a history, or holds no such alarm
 
 Each message says what is wrong, what was expected, what was received, and what to do.
 """
@@ -67,6 +68,10 @@ class AcceleratorError(SaeliteError):
 
 class OutputError(SaeliteError):
     """A file or folder cannot be written."""
+
+
+class HistoryError(SaeliteError):
+    """A history cannot be read or used."""
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

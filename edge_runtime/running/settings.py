@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
 from edge_runtime.inference.opening import Opening
+from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.sources.alignment import Alignment
 from edge_runtime.streaming.monitor import MonitorSettings
 
@@ -41,6 +42,15 @@ class RunSettings:
         "restart",
         "When stale: have systemd's watchdog restart the service, exit with an error, or wait.",
         choices=("restart", "exit", "wait"),
+    )
+
+    history: Path | None = setting(
+        None,
+        "File that keeps alarms, trends, marks and excerpts of readings for months; see saelite history.",
+        form="file",
+    )
+    history_keep: str = setting(
+        "30d,200MB", "Age and size that the history is kept within.", form="bounds", metavar="BOUNDS"
     )
 
     def __post_init__(self) -> None:
@@ -81,11 +91,11 @@ class MachineSettings:
     sink: tuple[str, ...] = setting(
         ("jsonl:-",),
         "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, influx:PATH, influx://HOST/DATABASE, "
-        "mqtt://HOST, prometheus[:PORT], or "
-        "MODULE:FUNCTION; repeatable.",
+        "mqtt://HOST, prometheus[:PORT], web[:PORT], or MODULE:FUNCTION; repeatable.",
         form="repeated",
         metavar="SPEC",
     )
+    learning: LearnSettings = nested(LearnSettings)
     monitor: MonitorSettings = nested(MonitorSettings)
     run: RunSettings = nested(RunSettings)
     acceptance: Acceptance = nested(Acceptance)

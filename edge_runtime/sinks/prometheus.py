@@ -15,7 +15,7 @@ from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing
 
 # These can decrease; all other counts only grow.
-_GAUGES = ("waiting", "stuck", "silent")
+_GAUGES = ("waiting", "stuck", "silent", "to_learn")
 
 
 class PrometheusSink:

@@ -8,6 +8,7 @@
 ``influx:-``, ``influx:PATH[?max_mb=N&keep=N]``   InfluxDB's line protocol, for Telegraf's execd or a file
 ``mqtt://HOST[:PORT][/BASE][?interval=S]``        state, events and Home Assistant discovery
 ``prometheus[:[HOST:]PORT]``                      ``/metrics``, on 127.0.0.1:9109 by default
+``web[:[HOST:]PORT]``                             the live page, on 127.0.0.1:8090 by default
 ``MODULE:FUNCTION``                               any Python function, called with each result and event
 ================================================  =====================================================
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from edge_runtime.errors import UsageError
@@ -24,15 +26,18 @@ from edge_runtime.sinks.text import Format, TextSink, alarm_lines, csv_header, c
 from edge_runtime.sources.source_spec import load_function
 from edge_runtime.streaming.health import HealthEvent
 
+if TYPE_CHECKING:  # sqlite3 comes with it
+    from edge_runtime.history.history import History
+
 KINDS = (
     "jsonl:PATH, csv:PATH, alarms:PATH, influx:PATH, influx://HOST/DATABASE, mqtt://HOST, prometheus[:PORT], "
-    "MODULE:FUNCTION; PATH may be - for standard output"
+    "web[:PORT], MODULE:FUNCTION; PATH may be - for standard output"
 )
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _PROMETHEUS = re.compile(r"prometheus(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
 
 
-def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
+def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None = None) -> Sink:
     """Open the sink that a ``--sink`` selects.
 
     Parameters
@@ -41,6 +46,8 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     info : StreamInfo
     tell : callable
         Called with a one-line message for each loss and return.
+    history : History, optional
+        What the live page reads, and where sinks keep what people say of alarms.
 
     Raises
     ------
@@ -57,7 +64,9 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     if kind in ("influx", "influxs") and rest:
         return _influx(spec, rest, info, tell)
     if kind in ("mqtt", "mqtts"):
-        return _mqtt(spec, info, tell)
+        return _mqtt(spec, info, tell, history)
+    if kind == "web":
+        return _web(spec, info, tell, history)
     if match := _PROMETHEUS.fullmatch(spec):
         from edge_runtime.sinks.prometheus import PrometheusSink
 
@@ -102,8 +111,16 @@ def _influx(spec: str, rest: str, info: StreamInfo, tell: Callable[[str], None])
     return InfluxSink(InfluxAddress.parse(spec), info, tell)
 
 
-def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
+def _web(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
+    from edge_runtime.history.history import History
+    from edge_runtime.page.address import PageAddress
+    from edge_runtime.page.web_sink import WebSink
+
+    return WebSink(PageAddress.parse(spec), info, tell, history or History.open(None))
+
+
+def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None], history: History | None) -> Sink:
     from edge_runtime.common.mqtt_client import MqttAddress
     from edge_runtime.sinks.mqtt_sink import MqttSink
 
-    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell)
+    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell, history)

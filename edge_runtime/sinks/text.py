@@ -31,15 +31,18 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results and events into lines of JSON, in their order.
 
     A result: ``{"time": …, "score": …, "threshold": …, "alarm": …, "sensors": {name: contribution, …}, "drift": …}``.
-    An event: ``{"event": "alarm_started", "time": …, …}``.
+    An event: ``{"event": "alarm_started", "time": …, …}``. Results of a machine that is still being learnt end with
+    ``"learning": true``.
     """
     names = np.array([json.dumps(name, ensure_ascii=False) for name in sensors], object)
     shown = min(TOP_SENSORS, len(sensors))
     top = ", ".join(["%s: %.4g"] * shown)
     template = '{"time": "%s", "score": %.6g, "threshold": %.6g, "alarm": %s, "sensors": {' + top + '}, "drift": %s}\n'
+    learning = template.replace("}\n", ', "learning": true}\n')
 
     def lines(results: Results) -> list[str]:
-        formatted = [template % row for row in _rows(results, names, ("false", "true"), "null")]
+        form = learning if results.learning else template
+        formatted = [form % row for row in _rows(results, names, ("false", "true"), "null")]
         for row, event in reversed(list(zip(results.event_rows, results.events, strict=True))):
             formatted.insert(row + 1, json_line(event))
         return formatted

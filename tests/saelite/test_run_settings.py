@@ -27,6 +27,8 @@ def other_than(one):
     if one.kind is tuple:
         items = {str: ("a", "b"), Path: (Path("a"), Path("b")), int: (2, 3)}
         return items[one.item]
+    if one.form == "bounds":
+        return "7d,50MB"
     if one.name in (special := {"target_far": 0.01, "align": "2s:mean"}):
         return special[one.name]
     return {bool: not one.default, int: 7, float: 0.25, str: "else", Path: Path("else")}[one.kind]
