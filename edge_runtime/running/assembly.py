@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
 from edge_runtime.running.settings import MachineSettings
+from edge_runtime.running.supervision import Supervisor
 from edge_runtime.running.trial import try_out
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sink_spec import open_sink
@@ -18,7 +21,22 @@ from edge_runtime.streaming.monitor import Monitor
 Tell = Callable[[str], None]
 
 
-def assembled(machine: MachineSettings, tell: Tell) -> Runner:
+@dataclass(frozen=True)
+class Membership:
+    """One of several machines of a process.
+
+    Parameters
+    ----------
+    name : str
+        Of the machine.
+    supervisor : Supervisor
+    """
+
+    name: str
+    supervisor: Supervisor
+
+
+def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = None) -> Runner:
     """Open model, source and sinks of a machine.
 
     Parameters
@@ -26,6 +44,8 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
     machine : MachineSettings
     tell : callable
         Called with a one-line message for each loss, return and problem.
+    member : Membership, optional
+        Of a plant; by default the machine has the process, and the model's name, to itself.
 
     Raises
     ------
@@ -36,12 +56,22 @@ def assembled(machine: MachineSettings, tell: Tell) -> Runner:
     """
     models = ModelKeeper(model_settings(machine), tell)
     detector = models.start()
-    source = open_source(machine.source, detector.sensor_names, tell)
-    place = source.place if isinstance(source, TableSource) else None
-    monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
-    info = StreamInfo(detector.manifest.name, monitor.sensors, detector.threshold, monitor.drift_limit)
-    sinks = Sinks([open_sink(spec, info, tell) for spec in machine.sink], monitor.notices)
-    return Runner(monitor, models, source, sinks, machine.run, tell)
+    with ExitStack() as opened:  # closed again if what comes after them cannot be opened
+        source = open_source(machine.source, detector.sensor_names, tell)
+        opened.callback(source.close)
+        place = source.place if isinstance(source, TableSource) else None
+        monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
+        name = detector.manifest.name if member is None else member.name
+        info = StreamInfo(
+            name, monitor.sensors, detector.threshold, monitor.drift_limit, is_one_of_several=member is not None
+        )
+        sinks = []
+        for spec in machine.sink:
+            sinks.append(open_sink(spec, info, tell))
+            opened.callback(sinks[-1].close)
+        opened.pop_all()
+    supervisor = None if member is None else member.supervisor
+    return Runner(monitor, models, source, Sinks(sinks, monitor.notices), machine.run, tell, supervisor)
 
 
 def model_settings(machine: MachineSettings) -> ModelSettings:

@@ -17,7 +17,7 @@ class StreamInfo:
     Parameters
     ----------
     name : str
-        Of the model.
+        Of the machine that is watched: the model's name, or the machine's in a plant.
     sensors : tuple of str
     threshold : float
         The model file's.
@@ -25,6 +25,8 @@ class StreamInfo:
         Infinite if there is none.
     host : str
         Name of the machine that watches.
+    is_one_of_several : bool
+        Whether the process watches other machines too.
     """
 
     name: str
@@ -32,6 +34,7 @@ class StreamInfo:
     threshold: float
     drift_limit: float
     host: str = field(default_factory=socket.gethostname)
+    is_one_of_several: bool = False
 
 
 class Sink(Protocol):

@@ -50,11 +50,11 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     """
     kind, _, rest = spec.partition(":")
     if kind == "jsonl" and rest:
-        return _text(spec, rest, json_lines(info.sensors), "")
+        return _text(spec, rest, json_lines(info.sensors), "", info)
     if kind == "csv" and rest:
-        return _text(spec, rest, csv_lines(info.sensors), csv_header(info.sensors))
+        return _text(spec, rest, csv_lines(info.sensors), csv_header(info.sensors), info)
     if kind == "alarms" and rest:
-        return _text(spec, rest, alarm_lines, "")
+        return _text(spec, rest, alarm_lines, "", info)
     if kind in ("mqtt", "mqtts"):
         return _mqtt(spec, info, tell)
     if match := _PROMETHEUS.fullmatch(spec):
@@ -68,7 +68,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:
     raise UsageError(f"--sink: expected one of {KINDS}. Received: {spec!r}")
 
 
-def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> Sink:
+def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str, info: StreamInfo) -> Sink:
     path, _, query = rest.partition("?")
     options = dict(parse_qsl(query, keep_blank_values=True))
     unknown = sorted(set(options) - {"max_mb", "keep"})
@@ -80,7 +80,8 @@ def _text(spec: str, rest: str, form: Callable[..., list[str]], header: str) -> 
         max_mb, keep = 0.0, 0
     if not 0 < max_mb < 1e6 or not 1 <= keep <= 1000:
         raise UsageError(f"--sink {spec}: expected max_mb above 0 and keep from 1 to 1000.")
-    return TextSink(path, form, header, int(max_mb * 1e6), keep, tells_health=not header)
+    machine = info.name if info.is_one_of_several else None
+    return TextSink(path, form, header, int(max_mb * 1e6), keep, tells_health=not header, machine=machine)
 
 
 def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None]) -> Sink:

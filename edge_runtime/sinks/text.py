@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,8 @@ class TextSink:
         See `RotatedFile`.
     tells_health : bool
         Whether events of the stream's health are written, as lines of JSON.
+    machine : str, optional
+        Name that lines of JSON begin with, where those of other machines may be among them.
 
     Raises
     ------
@@ -161,9 +164,12 @@ class TextSink:
         keep: int = 5,
         *,
         tells_health: bool = False,
+        machine: str | None = None,
     ) -> None:
         self.name = "standard output" if path == "-" else path
         self._form, self._tells_health = form, tells_health
+        is_named = machine is not None and not header
+        self._start = f'{{"machine": {json.dumps(machine, ensure_ascii=False)}, ' if is_named else ""
         try:
             self._file: StandardOutput | SpecialFile | RotatedFile
             if path == "-":
@@ -177,14 +183,12 @@ class TextSink:
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        content = "".join(self._form(results)).encode()
-        if content:
-            self._file.write(content)
+        self._write(self._form(results))
 
     def health(self, health: Health) -> None:
         """Write the changes in the stream's health."""
         if self._tells_health and health.events:
-            self._file.write("".join(event_json(event) + "\n" for event in health.events).encode())
+            self._write([event_json(event) + "\n" for event in health.events])
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`; lines are only results and events."""
@@ -193,9 +197,17 @@ class TextSink:
         """See `Sink.close`."""
         self._file.close()
 
+    def _write(self, lines: list[str]) -> None:
+        if self._start:
+            lines = [self._start + line.removeprefix("{") for line in lines]
+        if lines:
+            self._file.write("".join(lines).encode())
+
 
 class StandardOutput:
-    """Standard output, unbuffered."""
+    """Standard output, unbuffered. Lines of several machines stay whole."""
+
+    _lock = threading.Lock()
 
     def __init__(self, header: bytes) -> None:
         self._file = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
@@ -212,7 +224,8 @@ class StandardOutput:
             If they could not be written.
         """
         try:
-            write_all(self._file, content)
+            with self._lock:
+                write_all(self._file, content)
         except BrokenPipeError as error:
             raise EndOfOutput from error
 
