@@ -12,6 +12,7 @@ import click
 from edge_runtime.errors import SaeliteError, UsageError
 from saelite.commands.attach import attach
 from saelite.commands.bench import bench
+from saelite.commands.config import config
 from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
@@ -74,6 +75,7 @@ def main() -> None:
 
 
 for command in (
-    demo, record, train, tune, export, attach, inspect, verify, keygen, score, report, run, service, bench, doctor,
+    demo, record, train, tune, export, attach, inspect, verify, keygen, score, report, run, config, service, bench,
+    doctor,
 ):  # fmt: skip
     main.add_command(command)

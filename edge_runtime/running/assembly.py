@@ -30,10 +30,13 @@ class Membership:
     name : str
         Of the machine.
     supervisor : Supervisor
+    restarts : int
+        Times that it was started again so far.
     """
 
     name: str
     supervisor: Supervisor
+    restarts: int = 0
 
 
 def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = None) -> Runner:
@@ -61,7 +64,9 @@ def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = 
         opened.callback(source.close)
         place = source.place if isinstance(source, TableSource) else None
         monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
-        name = detector.manifest.name if member is None else member.name
+        name, monitor.counters.restarts = (
+            (detector.manifest.name, 0) if member is None else (member.name, member.restarts)
+        )
         info = StreamInfo(
             name, monitor.sensors, detector.threshold, monitor.drift_limit, is_one_of_several=member is not None
         )
