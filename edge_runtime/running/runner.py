@@ -47,6 +47,8 @@ class Runner:
         Prints one line.
     supervisor : Supervisor, optional
         By default systemd, if it started the process.
+    poll_s : float
+        Time between two looks at model file, state file and requests to stop while no reading comes.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it holds together
@@ -58,8 +60,9 @@ class Runner:
         settings: RunSettings,
         tell: Callable[[str], None],
         supervisor: Supervisor | None = None,
+        poll_s: float = _POLL_S,
     ) -> None:
-        self._supervisor = supervisor or Systemd()
+        self._supervisor, self._poll_s = supervisor or Systemd(), poll_s
         self._monitor, self._models, self._source, self._sinks = monitor, models, source, sinks
         self._settings, self._tell = settings, tell
         self._stopping = self._reload_asked = False
@@ -88,7 +91,7 @@ class Runner:
             self._supervisor.ready()
             end_s = math.inf if self._settings.duration_s is None else time.monotonic() + self._settings.duration_s
             while not self._stopping and time.monotonic() < end_s:
-                readings = self._source.poll(min(_POLL_S, self._keeper.left_s) if self._keeper else _POLL_S)
+                readings = self._source.poll(min(self._poll_s, self._keeper.left_s if self._keeper else math.inf))
                 if readings is None:
                     break
                 self._take(readings)
