@@ -59,7 +59,7 @@ dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them
 
 requirements: $(VENV)/.dev ## write the device's requirements files from constraints.txt, with hashes
 	$(call compile,requirements-device.txt)
-	$(call compile,requirements-device-extras.txt,host mqtt prometheus serial signing)
+	$(call compile,requirements-device-extras.txt,host modbus mqtt opcua prometheus serial signing)
 
 bench: $(VENV)/.workstation ## measure, and report what became slower than in docs/benchmarks/speed.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench

@@ -119,10 +119,8 @@ def _scored(recording: Recording, detector: Detector) -> _Scored:
         stream.pause()
         results.append(stream.update_many(values[:, chosen]))
         rows.append(start + results[-1].ends)
-    anomalies, contributions = (
-        np.concatenate([getattr(one, name) for one in results]) for name in ("anomalies", "contributions")
-    )
-    return _Scored(np.concatenate(rows), anomalies, contributions)
+    anomalies = np.concatenate([one.anomalies for one in results])
+    return _Scored(np.concatenate(rows), anomalies, np.concatenate([one.evidence.contributions for one in results]))
 
 
 def _named(contributions: np.ndarray[tuple[int, ...], np.dtype[np.float32]], faulty: int) -> tuple[int, int, int]:

@@ -11,13 +11,14 @@ from benchmarks.report.report_model import EpochShown, Figures, LearntShown, Rep
 from benchmarks.report.traces import alarms_above
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.promise import threshold_of, window_s_of
+from edge_runtime.fitting.stretch_faults import faults_in
 from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.signal.smoothing import Smoother
-from export.fitting.budget import FalseAlarmBudget
-from export.fitting.file_outputs import Parts, faults_in, file_outputs
+from export.fitting.file_outputs import Parts, file_outputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
 from export.inference_graph import network_parts
-from export.promise import threshold_of, window_s_of
 from training.run_folder import RunFolder, read_run_folder
 
 

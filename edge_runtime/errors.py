@@ -15,7 +15,8 @@
     ├── RuntimeUnavailableError  no suitable runtime is installed, or it refused the file
     ├── AcceleratorError       an accelerator cannot be used
     ├── MachineError           some machines of a plant could not be watched
-    └── OutputError            a file cannot be written
+    ├── OutputError            a file cannot be written
+    └── HistoryError           a file is not a history, or holds no such alarm
 
 Each message says what is wrong, what was expected, what was received, and what to do.
 """
@@ -77,6 +78,10 @@ class MachineError(SaeliteError):
 
 class OutputError(SaeliteError):
     """A file or folder cannot be written."""
+
+
+class HistoryError(SaeliteError):
+    """A history cannot be read or used."""
 
 
 def missing_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

@@ -8,18 +8,18 @@ import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import ParityError
-from edge_runtime.inference.host_scoring import HostScoring, steps_of
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.promise import window_s_of
+from edge_runtime.inference.host_scoring import HostScoring, beyond
 from edge_runtime.model_file.manifest import Quantization
 from edge_runtime.verification.parity import FLOAT32_CODES_LIMIT
 from export import flatbuffer
 from export.audit import audit
-from export.fitting.budget import FalseAlarmBudget
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.probe import Probe
-from export.promise import window_s_of
 from export.quantization import quantize
 from export.runtime_check import InstalledRuntime, OnStep, RuntimeOutputs, run_in
 from export.targets import DETECTOR, Target
@@ -142,10 +142,8 @@ def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
 
 def _quantization(graph: ParsedFlatbuffer, scheme: str, target: Target, inputs: FloatArray) -> Quantization:
     """Read scale and zero point from the finished graph, and measure what they clip."""
-    if graph.quantized_input is None:
+    # Of a mixed graph the first quantised tensor is what the first layer gives, not what it takes.
+    if graph.quantized_input is None or scheme == "mixed":
         return Quantization(scheme, target.granularity)
-    scale, zero_point = graph.quantized_input
-    reach = 2 ** (15 if scheme == "int16x8" else 7)
-    steps = steps_of(inputs, scale, zero_point)
-    saturation = float(((steps < -reach) | (steps > reach - 1)).mean())
-    return Quantization(scheme, target.granularity, scale, zero_point, saturation)
+    quantization = Quantization(scheme, target.granularity, *graph.quantized_input)
+    return quantization._replace(input_saturation=float(beyond(inputs, quantization).mean()))

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import SCHEMA, Manifest, NotRun, ParityLimits, Provenance, RuntimeCheck
 from edge_runtime.streaming.adaptation.drift import fit_drift_limit
@@ -16,9 +18,7 @@ from edge_runtime.verification.reference_run import reference_arrays
 from export.attempt import Attempt, Attempts
 from export.edgetpu import expected_places
 from export.file_comparison import FileComparison, compare_with_float32
-from export.fitting.budget import FalseAlarmBudget
 from export.labelled import Labelled
-from export.promise import threshold_of, window_s_of
 from export.runtime_check import OnStep, RuntimeOutputs, runtimes_for
 from export.targets import Target, find_target
 from training.run_folder import RunFolder
@@ -122,6 +122,7 @@ def _manifest(  # noqa: PLR0913 - all that is known at the end
         tried=fitted.tried,
         given_up=given_up,
         bands=fitted.bands,
+        allows_drift=fitted.candidate.allow_drift,
     )
 
 

@@ -20,8 +20,11 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.errors import ModelFileError
 from edge_runtime.inference.attribution import FLOOR, Attribution
+from edge_runtime.inference.graph_constants import Constants, graph_constants, scaling_constants
 from edge_runtime.inference.heads import PARTS, Head, needs_decoder
+from edge_runtime.model_file.patching import with_constants
 from edge_runtime.signal.preprocessing import Preprocessing
+from export.constant_names import marks_for, with_named_constants
 from export.preprocessing_graph import SCALING_SCOPE, network_inputs
 from training.run_folder import DenseLayer, Network
 
@@ -48,24 +51,27 @@ def build_detector_graph(
 ) -> bytes:
     """Return the whole detector as a float32 flatbuffer with the signature ``serving_default``.
 
-    The batch size is left open. `export.flatbuffer.name_tensors` later replaces the converter's tensor
-    names.
+    The constants that depend on the machine are named (`edge_runtime.model_file.patching`). The batch size is left
+    open. `export.flatbuffer.name_tensors` later replaces the converter's names of inputs and outputs.
 
     Raises
     ------
     ModelFileError
         If an activation has no TFLite form here.
     """
-    return _convert(
-        lambda window: _detect(window, network, preprocessing, head, attribution), _window_spec(preprocessing)
+    constants = graph_constants(preprocessing, head, attribution)
+    marks = marks_for(constants)
+    content = _convert(
+        lambda window: _detect(window, network, preprocessing, head, attribution, marks), _window_spec(preprocessing)
     )
+    return with_constants(with_named_constants(content, marks), constants)
 
 
 def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
     """Return scaling and network alone: ``window`` → ``inputs``, ``hidden_0`` …, ``codes`` and ``reconstruction``."""
 
     def run(window: tf.Tensor) -> dict[str, tf.Tensor]:
-        inputs = network_inputs(window, preprocessing)
+        inputs = network_inputs(window, preprocessing, scaling_constants(preprocessing))
         with tf.name_scope(f"{HEAD_SCOPE}/"):
             # A separate tensor: the network's input itself would be returned in the network's type.
             seen = inputs + tf.reshape(_nan_unless_finite(window), (-1, 1))
@@ -125,59 +131,68 @@ def _convert(function: Callable[[Any], dict[str, Any]], entry: tf.TensorSpec) ->
             return bytes(converter.convert())
 
 
-def _detect(
-    window: tf.Tensor, network: Network, preprocessing: Preprocessing, head: Head, attribution: Attribution | None
+def _detect(  # noqa: PLR0913 - the parts of a detector
+    window: tf.Tensor,
+    network: Network,
+    preprocessing: Preprocessing,
+    head: Head,
+    attribution: Attribution | None,
+    constants: Constants,
 ) -> dict[str, tf.Tensor]:
-    inputs = network_inputs(window, preprocessing)
+    inputs = network_inputs(window, preprocessing, constants)
     hidden, codes = _encode(inputs, network)
     parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}
     if needs_decoder(head.kind):
         parts["residual"] = [inputs - _layers(codes, network.decoder, "decoder")[-1]]
     with tf.name_scope(f"{HEAD_SCOPE}/"):
         z = tf.concat([part for name in head.parts for part in parts[name]], axis=1)
-        distances = _distances(z, head)
+        distances = _distances(z, head, constants)
         missing = _nan_unless_finite(window)
         score = tf.reduce_min(distances, axis=1) + missing
         outputs = {"codes": codes, "score": score}
         if attribution is not None:
-            outputs |= _attributions(inputs, score, distances, preprocessing.sensors, attribution)
+            outputs |= _attributions(inputs, score, distances, preprocessing.sensors, attribution, constants)
         if "expected" in outputs:
             outputs["expected"] += tf.reshape(missing, (-1, 1))
     return outputs
 
 
-def _distances(z: tf.Tensor, head: Head) -> tf.Tensor:
+def _distances(z: tf.Tensor, head: Head, constants: Constants) -> tf.Tensor:
     """Return the squared distance from each centre, shape (n, K): the ops of `Head.distances`."""
     if head.whitening.ndim == 1:
-        return tf.reduce_sum(tf.square((z - head.mean) * head.whitening), axis=1, keepdims=True)
-    whitenings = head.whitening if head.whitening.ndim == 3 else head.whitening[None]
-    shifts = -head.mean.astype(np.float64) @ whitenings.astype(np.float64)
-    if head.centers is not None and head.whitening.ndim == 3:
-        shifts -= head.centers
-    whitened = [
-        tf.matmul(z, whitening) + shift.astype(np.float32) for whitening, shift in zip(whitenings, shifts, strict=True)
-    ]
-    squares = [tf.reduce_sum(tf.square(one), axis=1, keepdims=True) for one in whitened]
+        whitened = (z - constants["head_mean"]) * constants["head_whitening"]
+        return tf.reduce_sum(tf.square(whitened), axis=1, keepdims=True)
+    count = len(head.whitening) if head.whitening.ndim == 3 else 1
+    whitened = [tf.matmul(z, constants[f"head_whitening_{number}"]) for number in range(count)]
+    shifted = [one + constants[f"head_shift_{number}"] for number, one in enumerate(whitened)]
+    squares = [tf.reduce_sum(tf.square(one), axis=1, keepdims=True) for one in shifted]
     if head.centers is None or head.whitening.ndim == 3:
         return tf.concat(squares, axis=1) if len(squares) > 1 else squares[0]
-    lengths = np.square(head.centers.astype(np.float64)).sum(axis=1).astype(np.float32)
-    products = tf.matmul(whitened[0], np.ascontiguousarray(-2.0 * head.centers.T, np.float32)) + lengths
+    # Of what is not shifted: the converter would move the shift into the offsets by itself.
+    products = tf.matmul(whitened[0], constants["head_prototypes"]) + constants["head_offsets"]
     return tf.maximum(squares[0] + products, 0.0)
 
 
-def _attributions(
-    inputs: tf.Tensor, score: tf.Tensor, distances: tf.Tensor, sensors: int, attribution: Attribution
+def _attributions(  # noqa: PLR0913 - what is attributed, and by which numbers
+    inputs: tf.Tensor,
+    score: tf.Tensor,
+    distances: tf.Tensor,
+    sensors: int,
+    attribution: Attribution,
+    constants: Constants,
 ) -> dict[str, tf.Tensor]:
     """Return what `edge_runtime.inference.attribution` computes, for the nearest mode."""
     modes = len(attribution.mean)
     nearest = tf.cast(tf.reduce_min(distances, axis=1, keepdims=True) >= distances, tf.float32) if modes > 1 else None
-    ratios = _of_mode(inputs, nearest, attribution.mean, attribution.blame, lambda x: _by_sensor(x, sensors))
+
+    def maps(name: str) -> list[tuple[FloatArray, FloatArray]]:
+        return [(constants[f"{name}_{mode}"], constants[f"{name}_shift_{mode}"]) for mode in range(modes)]
+
+    ratios = _of_mode(inputs, nearest, maps("blame"), lambda x: _by_sensor(x, sensors))
     ratios += np.float32(FLOOR)
     outputs = {"contributions": ratios * (tf.reshape(score, (-1, 1)) / tf.reduce_sum(ratios, axis=1, keepdims=True))}
     if attribution.gives_levels:
-        outputs["expected"] = _of_mode(
-            inputs, nearest, attribution.mean, attribution.level, lambda x: x, attribution.level_bias
-        )
+        outputs["expected"] = _of_mode(inputs, nearest, maps("level"), lambda x: x)
     return outputs
 
 
@@ -185,23 +200,16 @@ def _by_sensor(values: tf.Tensor, sensors: int) -> tf.Tensor:
     return tf.reduce_sum(tf.reshape(tf.square(values), (-1, values.shape[1] // sensors, sensors)), axis=1)
 
 
-def _of_mode(  # noqa: PLR0913 - one affine map per mode, and what to do with its result
+def _of_mode(
     inputs: tf.Tensor,
     nearest: tf.Tensor | None,
-    mean: FloatArray,
-    matrix: FloatArray,
+    maps: list[tuple[FloatArray, FloatArray]],
     then: Callable[[tf.Tensor], tf.Tensor],
-    bias: FloatArray | None = None,
 ) -> tf.Tensor:
-    """Return ``then((inputs - mean_k) @ matrix_k + bias_k)`` of the nearest mode k."""
+    """Return ``then(inputs @ matrix_k + shift_k)`` of the nearest mode k, of one map per mode."""
     total = None
-    for mode in range(len(mean)):
-        one, center = matrix[mode], mean[mode].astype(np.float64)
-        is_diagonal = one.ndim == 1
-        shift = -center * one if is_diagonal else -center @ one
-        if bias is not None:
-            shift = shift + bias[mode]
-        value = then((inputs * one if is_diagonal else tf.matmul(inputs, one)) + shift.astype(np.float32))
+    for mode, (matrix, shift) in enumerate(maps):
+        value = then((inputs * matrix if matrix.ndim == 1 else tf.matmul(inputs, matrix)) + shift)
         value = value if nearest is None else value * nearest[:, mode : mode + 1]
         total = value if total is None else total + value
     return total

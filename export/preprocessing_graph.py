@@ -9,8 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.inference.graph_constants import Constants
 from edge_runtime.signal.features import POWER_FLOOR, slope_weights
-from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing, gain
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 
 SCALING_SCOPE = "scaling"
 """Name scope of these ops, which stay float."""
@@ -23,24 +24,26 @@ _STATISTICS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def network_inputs(window: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:
-    """Return the network's inputs, shape (n, inputs), of raw windows of shape (n, window, sensors)."""
+def network_inputs(window: tf.Tensor, preprocessing: Preprocessing, constants: Constants) -> tf.Tensor:
+    """Return the network's inputs, shape (n, inputs), of raw windows of shape (n, window, sensors).
+
+    Parameters
+    ----------
+    constants : mapping of str to ndarray
+        See `edge_runtime.inference.graph_constants.scaling_constants`.
+    """
     with tf.name_scope(f"{SCALING_SCOPE}/"):
         x = window
         if preprocessing.scaling != "none":
-            x = _scaled(x, preprocessing.center, preprocessing.scale)
+            x = (x - constants["center"]) * constants["gain"]
         x = _limited(x, preprocessing)
         if preprocessing.features != ("values",):
             x = tf.concat([_feature(name, x, preprocessing) for name in preprocessing.features], axis=1)
         inputs = tf.reshape(x, (-1, preprocessing.inputs))
         if preprocessing.feature_scale:
-            inputs = _scaled(inputs, preprocessing.feature_center, preprocessing.feature_scale)
+            inputs = (inputs - constants["feature_center"]) * constants["feature_gain"]
             inputs = _limited(inputs, preprocessing)
         return inputs
-
-
-def _scaled(values: tf.Tensor, center: tuple[float, ...], scale: tuple[float, ...]) -> tf.Tensor:
-    return (values - np.asarray(center, np.float32)) * gain(scale)
 
 
 def _limited(values: tf.Tensor, preprocessing: Preprocessing) -> tf.Tensor:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.fitting.stretch_faults import Fault, faults_in
 from edge_runtime.inference.heads import PARTS, hidden_outputs, needs_decoder
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.manifest import Quantization
 from export import flatbuffer
-from export.fitting.file_outputs import Fault, FileOutputs, Parts, faults_in, file_outputs
+from export.fitting.file_outputs import FileOutputs, Parts, file_outputs
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_network_graph, build_probe_graph
 from export.quantization import quantize, representative_dataset

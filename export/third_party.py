@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError, UsageError
+from edge_runtime.fitting.attribution import modes_of
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import (
@@ -32,7 +33,7 @@ from edge_runtime.streaming.adaptation.drift import fit_drift_limit
 from edge_runtime.verification.reference_run import reference_arrays
 from export import flatbuffer
 from export.by_hand import ByHand
-from export.fitting.fit_attribution import fit_attribution, modes_of
+from export.fitting.fit_attribution import fit_attribution
 from export.flatbuffer import ParsedFlatbuffer
 from export.normal_data import NormalData, read_normal_data
 from export.runtime_check import InstalledRuntime, run_graph, runtimes_for

@@ -9,15 +9,17 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.heads import spe_head
+from edge_runtime.fitting.left_out import can_leave_out
+from edge_runtime.fitting.limit import fit_limit
+from edge_runtime.fitting.promise import threshold_of
 from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.model_file.manifest import Threshold
 from export.by_hand import ByHand
-from export.fitting.budget import FalseAlarmBudget
-from export.fitting.choice import Candidate, can_leave_out, score_left_out
+from export.fitting.choice import Candidate, score_left_out
 from export.fitting.file_outputs import FileOutputs, Parts
-from export.fitting.fit_heads import fit_head, spe_head
-from export.fitting.limit import fit_limit
-from export.promise import threshold_of
+from export.fitting.fit_heads import fit_head
 from export.third_party_graph import GraphEnds
 
 

@@ -18,6 +18,7 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError, Stream
+    from saelite.adapting import adapt
     from saelite.exporting import export
     from saelite.learning import train
     from saelite.recordings import read_recording
@@ -35,6 +36,7 @@ __all__ = [
     "SparseLayer",
     "Stream",
     "__version__",
+    "adapt",
     "export",
     "read_recording",
     "score",
@@ -50,6 +52,7 @@ _HOMES = {
     "SparseLayer": "training",
     "Stream": "edge_runtime",
     "__version__": "saelite.version",
+    "adapt": "saelite.adapting",
     "export": "saelite.exporting",
     "read_recording": "saelite.recordings",
     "score": "saelite.scoring",

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from edge_runtime.errors import SaeliteError, UsageError
+from saelite.commands.adapt import adapt
 from saelite.commands.attach import attach
 from saelite.commands.bench import bench
 from saelite.commands.config import config
@@ -75,7 +76,7 @@ def main() -> None:
 
 
 for command in (
-    demo, record, train, tune, export, attach, inspect, verify, keygen, score, report, run, config, service, bench,
-    doctor,
+    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, config, service,
+    bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -118,8 +118,8 @@ def export(
         If the workstation extra is not installed.
     """
     require_workstation("export")
+    from edge_runtime.fitting.budget import FalseAlarmBudget
     from export.export_run import ExportSettings, export_run
-    from export.fitting.budget import FalseAlarmBudget
     from export.labelled import read_labelled
 
     pythons = tuple(Path(one) for one in runtime_python)

@@ -106,8 +106,8 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         """
         check_is_fitted(self)
         require_workstation("export")
+        from edge_runtime.fitting.budget import FalseAlarmBudget
         from export.export_run import ExportSettings, export_run
-        from export.fitting.budget import FalseAlarmBudget
 
         budget = FalseAlarmBudget(self.contamination, "reading")
         export_run(self.run_, ExportSettings(scheme, budget=budget)).write(Path(path))

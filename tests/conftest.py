@@ -6,12 +6,11 @@ import os
 for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(name, "1")
 
-import subprocess  # noqa: E402
-import sys  # noqa: E402
 from functools import cache  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
+from command_line import run_saelite  # noqa: E402
 from machines import train_pump  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -64,12 +63,6 @@ def saelite(tmp_path):
         return run_saelite(*arguments, cwd=options.pop("cwd", tmp_path), **options)
 
     return run
-
-
-def run_saelite(*arguments, cwd, **options):
-    """Run the command in a process of its own."""
-    command = [sys.executable, "-m", "saelite", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=600, **options)
 
 
 @pytest.fixture

@@ -8,20 +8,15 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
+from edge_runtime.fitting.scaling import FEATURE_FLOOR, QUANTILE_ROWS, robust
 from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.signal.preprocessing import Preprocessing
 from training.recordings.stretches import Stretches
 from training.settings import DetectorSettings
 
-# Quantiles of this many rows, evenly spread, are accurate to half a per cent of the interquartile range.
-_QUANTILE_ROWS = 100_000
 _FEATURE_WINDOWS = 20_000
 _FEATURE_BYTES = 2**26
-# In scaled units: a feature that hardly ever changes is not magnified beyond this.
-_FEATURE_FLOOR = 1e-3
 _LEAST_WINDOW = 4
-# Interquartile range of a normal distribution, in standard deviations.
-_NORMAL_IQR = 1.349
 
 
 def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]:
@@ -40,10 +35,8 @@ def fit_scaling(train: Stretches, scaling: str) -> tuple[FloatArray, FloatArray]
     """
     center, scale = _moments(train)
     if scaling == "robust":
-        step = max(1, train.rows // _QUANTILE_ROWS)
-        sample = np.concatenate([block[::step] for block in train.blocks()])
-        low, center, high = np.quantile(sample, [0.25, 0.5, 0.75], axis=0)
-        scale = np.where(high > low, (high - low) / _NORMAL_IQR, scale)
+        step = max(1, train.rows // QUANTILE_ROWS)
+        return robust(np.concatenate([block[::step] for block in train.blocks()]), scale)
     return center, scale
 
 
@@ -85,7 +78,7 @@ def fit_preprocessing(
     return replace(
         preprocessing,
         feature_center=tuple(values.mean(axis=0).tolist()),
-        feature_scale=tuple(np.maximum(values.std(axis=0), _FEATURE_FLOOR).tolist()),
+        feature_scale=tuple(np.maximum(values.std(axis=0), FEATURE_FLOOR).tolist()),
     )
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from benchmarks.accuracy.baselines import Fit
 from edge_runtime.arrays import FloatArray
+from edge_runtime.fitting.blocks import block_bounds, without_block
+from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.left_out import can_leave_out, smooth
+from edge_runtime.fitting.limit import fit_limit
+from edge_runtime.fitting.moments import Floats
+from edge_runtime.fitting.promise import window_s_of
 from edge_runtime.model_file.manifest import DetectorSpec
-from export.fitting.blocks import block_bounds, without_block
-from export.fitting.budget import FalseAlarmBudget
-from export.fitting.choice import Floats, can_leave_out, smooth
-from export.fitting.limit import fit_limit
-from export.promise import window_s_of
 
 # Rows that repeat learnt ones have distance 0, and scores are in units of the limit.
 _LEAST = 1e-12

@@ -13,8 +13,8 @@ from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.matched import MATCHED_FAR, matched_limit
 from benchmarks.accuracy.methods import METHODS, Method, methods
 from benchmarks.accuracy.outcome import roc_auc
-from benchmarks.accuracy.scenarios import SCENARIOS, ScenarioTrial, trial
-from benchmarks.simulator import KINDS, MachineSettings
+from benchmarks.accuracy.scenarios import SCENARIOS, Scenario, ScenarioTrial, trial
+from benchmarks.simulator import KINDS
 from training.recordings import Recording
 
 
@@ -53,15 +53,15 @@ class MachineOutcome:
 def measure(
     seeds: Iterable[int],
     on_step: Callable[[str], None] = lambda _: None,
-    scenarios: Mapping[str, MachineSettings] = SCENARIOS,
+    scenarios: Mapping[str, Scenario] = SCENARIOS,
 ) -> Accuracy:
     """Return what every method does on a machine of each scenario and seed."""
     chosen = list(seeds)
     results, ready = [], []
-    for name, settings in scenarios.items():
+    for name, scenario in scenarios.items():
         for seed in chosen:
             on_step(f"{name}, seed {seed}")
-            one = trial(name, settings, seed)
+            one = trial(name, scenario, seed)
             learnt = methods(one.train, seed)
             results += [_outcome(name, one, method, seed) for method in learnt]
             ready += [(name, method) for method in learnt]

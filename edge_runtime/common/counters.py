@@ -45,8 +45,12 @@ class Counters:
         Scores above the threshold.
     alarms : int
         Alarms that started.
+    ignored : int
+        Scores above the threshold whose blame is mostly on sensors that somebody said to ignore.
     undelivered : int
         Results that a sink did not take.
+    to_learn : int
+        Per cent of the time to learn (``--learn``) that is left; 0 where alarms are announced.
     """
 
     read: int = 0
@@ -70,7 +74,9 @@ class Counters:
     restarts: int = 0
     above: int = 0
     alarms: int = 0
+    ignored: int = 0
     undelivered: int = 0
+    to_learn: int = 0
 
     def text(self) -> str:
         """Return the counts that are not zero as one line, without alarms (see `alarm_rate.alarms_text`)."""

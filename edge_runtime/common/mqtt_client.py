@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from edge_runtime.common.secret import secret
 from edge_runtime.errors import UsageError, missing_extra
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -87,18 +87,8 @@ def mqtt_client(address: MqttAddress) -> Any:
     client = Client(CallbackAPIVersion.VERSION2)
     user = os.environ.get("SAELITE_MQTT_USERNAME")
     if user:
-        client.username_pw_set(user, _password())
+        client.username_pw_set(user, secret("SAELITE_MQTT_PASSWORD"))
     if address.tls:
         client.tls_set(os.environ.get("SAELITE_MQTT_CA_FILE"))
     client.reconnect_delay_set(1, 30)
     return client
-
-
-def _password() -> str | None:
-    path = os.environ.get("SAELITE_MQTT_PASSWORD_FILE")
-    if not path:
-        return os.environ.get("SAELITE_MQTT_PASSWORD")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"cannot read SAELITE_MQTT_PASSWORD_FILE={path}: {error.strerror}.") from error

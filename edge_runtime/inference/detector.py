@@ -93,6 +93,7 @@ class Detector:
         runtime: str = "auto",
         xnnpack: bool | None = None,
         trusted_key: str | Path | None = None,
+        device_key: str | Path | None = None,
     ) -> Detector:
         """Open a model file.
 
@@ -110,6 +111,8 @@ class Detector:
             Whether the runtime may use XNNPACK; by default as SAELITE_XNNPACK says (0 or 1), otherwise yes.
         trusted_key : str or Path, optional
             Public key that must have signed the file.
+        device_key : str or Path, optional
+            Public key of this device: what it signed is accepted if it adapts a file that `trusted_key` signed.
 
         Raises
         ------
@@ -123,7 +126,8 @@ class Detector:
         if num_threads < 1:
             raise UsageError(f"num_threads must be at least 1. Received: {num_threads}")
         options = Options(num_threads, xnnpack, _accelerator(accelerator))
-        return cls(read_model_file(path, trusted_key=trusted_key), find_runtime(runtime), options)
+        file = read_model_file(path, trusted_key=trusted_key, device_key=device_key)
+        return cls(file, find_runtime(runtime), options)
 
     @property
     def spec(self) -> DetectorSpec:

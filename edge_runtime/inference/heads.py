@@ -96,13 +96,17 @@ class Head:
         """The parts of ``z``, in order."""
         return PARTS[self.kind]
 
-    def z(self, parts: Mapping[str, FloatArray]) -> FloatArray:
-        """Return ``z - mean``, shape (n, d), of the arrays named in `PARTS`, each of shape (n, width)."""
-        return np.concatenate([parts[name] for name in self.parts], axis=1) - self.mean
+    def rows(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``z``, shape (n, d), of the arrays named in `PARTS`, each of shape (n, width)."""
+        return np.concatenate([parts[name] for name in self.parts], axis=1)
 
     def distances(self, parts: Mapping[str, FloatArray]) -> FloatArray:
         """Return the squared distance from each centre, shape (n, K)."""
-        z = self.z(parts)
+        return self.row_distances(self.rows(parts))
+
+    def row_distances(self, rows: FloatArray) -> FloatArray:
+        """Return the squared distance of rows ``z``, shape (n, d), from each centre, shape (n, K)."""
+        z = rows - self.mean
         whitened = z * self.whitening if self.whitening.ndim == 1 else z @ self.whitening
         if self.centers is None:
             return np.asarray(np.square(whitened).sum(axis=-1, keepdims=True))
@@ -114,7 +118,11 @@ class Head:
 
     def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
         """Return one score per window, shape (n,); higher is more anomalous; of the parts' type."""
-        return np.asarray(self.distances(parts).min(axis=1))
+        return self.score_rows(self.rows(parts))
+
+    def score_rows(self, rows: FloatArray) -> FloatArray:
+        """Return one score per row ``z``, shape (n,), of the rows' type."""
+        return np.asarray(self.row_distances(rows).min(axis=1))
 
     def scaled(self, factor: float) -> Head:
         """Return a head whose scores are `factor` times this one's."""

@@ -133,6 +133,15 @@ def steps_of(values: FloatArray, scale: float, zero_point: int) -> FloatArray:
     return steps
 
 
+def beyond(values: FloatArray, quantization: Quantization) -> npt.NDArray[np.bool_]:
+    """Return which values the network's quantised input clips; none if it takes float32."""
+    if not quantization.input_scale:
+        return np.zeros(values.shape, bool)
+    reach = 2 ** (15 if quantization.scheme == "int16x8" else 7)
+    steps = steps_of(values, quantization.input_scale, quantization.input_zero_point)
+    return np.asarray((steps < -reach) | (steps > reach - 1))
+
+
 def dequantize(values: Array, scale: float, zero_point: int) -> FloatArray:
     """Return int8 values as floats; scale 0 means that they are float32 already."""
     if not scale:

@@ -12,7 +12,7 @@ from edge_runtime.errors import AcceleratorError
 from edge_runtime.inference.accelerators import Accelerator, parse_accelerator
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import Options, find_runtime
-from edge_runtime.model_file.container import parse_model_file, read_content
+from edge_runtime.model_file.container import ModelFile, parse_model_file, read_content
 
 
 @documented
@@ -39,6 +39,12 @@ class Opening:
         form="paths",
         example=(Path("maker.pem.pub"),),
     )
+    device_key: tuple[Path, ...] = setting(
+        (),
+        "Public key of this device: a file that it signed is accepted if it adapts one that a trusted key signed. "
+        "Repeatable.",
+        form="paths",
+    )
 
     def __post_init__(self) -> None:
         conform(self)
@@ -52,15 +58,24 @@ class Opening:
         content : bytes, optional
             What was read from `model` before.
         """
-        content = read_content(model) if content is None else content
-        file, chosen = parse_model_file(content, model, trusted_key=self.trusted_key), find_runtime(self.runtime)
+        file = self.parse(model, read_content(model) if content is None else content)
+        chosen = find_runtime(self.runtime)
         try:
-            return Detector(file, chosen, Options(self.threads, None, _accelerator(self.accelerator)))
+            return Detector(file, chosen, self.options)
         except AcceleratorError as error:
             if self.accelerator_fallback is None:
                 raise
             _tell_once(f"continuing on the CPU: {error}")
             return Detector(file, chosen, Options(self.threads))
+
+    def parse(self, model: Path, content: bytes) -> ModelFile:
+        """Return a file's contents, checked and signed as required; `model` is for messages."""
+        return parse_model_file(content, model, trusted_key=self.trusted_key, device_key=self.device_key)
+
+    @property
+    def options(self) -> Options:
+        """How a runtime opens a graph."""
+        return Options(self.threads, None, _accelerator(self.accelerator))
 
 
 def _accelerator(text: str | None) -> Accelerator | None:

@@ -7,6 +7,7 @@ file whose headers differ in any byte from what saelite writes is refused.
 ===================  ==========================================================================================
 ``saelite.json``     the manifest
 ``*.npy``            head constants if the host scores, and reference windows for ``saelite verify``
+``parent.tflite``    the maker's file, in one that a device adapted
 ``saelite.sig``      Ed25519 signature of all the bytes before it, as the file would be without it; optional
 ===================  ==========================================================================================
 """
@@ -27,10 +28,20 @@ from edge_runtime.common.atomic import write_atomically
 from edge_runtime.common.size_limits import limit, raised_by
 from edge_runtime.errors import IntegrityError, ModelFileError
 from edge_runtime.model_file.checking.whole_file import check_model
+from edge_runtime.model_file.lineage import check_lineage
 from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.model_file.npy import read_npy
-from edge_runtime.model_file.signature import SIGNATURE_BYTES, sign, verify
-from edge_runtime.model_file.zip_tail import MANIFEST_NAME, SIGNATURE_NAME, Member, is_plain, join, pack, split
+from edge_runtime.model_file.signature import SIGNATURE_BYTES, is_by, sign, verify
+from edge_runtime.model_file.zip_tail import (
+    MANIFEST_NAME,
+    PARENT_NAME,
+    SIGNATURE_NAME,
+    Member,
+    is_plain,
+    join,
+    pack,
+    split,
+)
 
 _FLATBUFFER_MAGIC = b"TFL3"
 _LIMIT = "SAELITE_MAX_MODEL_MB"
@@ -52,12 +63,15 @@ class ModelFile:
         ``reference_windows``, ``reference_codes``, ``reference_scores``: what ``saelite verify`` repeats.
     signature : bytes
         See `edge_runtime.model_file.signature`; empty if the file is not signed.
+    parent : bytes
+        The maker's file, if a device adapted it; see `edge_runtime.model_file.lineage`.
     """
 
     flatbuffer: bytes
     manifest: Manifest
     arrays: dict[str, FloatArray] = field(default_factory=dict)
     signature: bytes = b""
+    parent: bytes = b""
 
     @property
     def sha256(self) -> str:
@@ -68,6 +82,8 @@ class ModelFile:
         """Return the file: flatbuffer, then the ZIP."""
         members = {MANIFEST_NAME: self.manifest.to_bytes()}
         members |= {f"{name}.npy": _npy_bytes(array) for name, array in self.arrays.items()}
+        if self.parent:
+            members[PARENT_NAME] = self.parent
         if self.signature:
             members[SIGNATURE_NAME] = self.signature
         return self.flatbuffer + join(pack(name, content) for name, content in members.items())
@@ -81,13 +97,15 @@ class ModelFile:
         write_atomically(path, self.to_bytes())
 
 
-def read_model_file(path: str | Path, *, trusted_key: Keys = None) -> ModelFile:
+def read_model_file(path: str | Path, *, trusted_key: Keys = None, device_key: Keys = None) -> ModelFile:
     """Read and check a model file.
 
     Parameters
     ----------
     trusted_key : str or Path, or several, optional
         PEM files with public keys: only a file signed by one of these keys is accepted.
+    device_key : str or Path, or several, optional
+        Public keys of this device: what they signed is accepted if it adapts a file that a trusted key signed.
 
     Raises
     ------
@@ -98,10 +116,10 @@ def read_model_file(path: str | Path, *, trusted_key: Keys = None) -> ModelFile:
         If any byte was changed; with `trusted_key` also if the file is unsigned or signed by another key.
     """
     path = Path(path)
-    return parse_model_file(read_content(path), path, trusted_key=trusted_key)
+    return parse_model_file(read_content(path), path, trusted_key=trusted_key, device_key=device_key)
 
 
-def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None) -> ModelFile:
+def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None, device_key: Keys = None) -> ModelFile:
     """Check the bytes of a model file; `path` is for messages. See `read_model_file`."""
     flatbuffer, members = _split(content, path)
     if MANIFEST_NAME not in members:
@@ -109,21 +127,34 @@ def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None) ->
             f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
         )
     signature = members.pop(SIGNATURE_NAME, None)
-    if keys := trusted_keys(trusted_key):
+    claim, makers, devices = signature.packed if signature else b"", trusted_keys(trusted_key), trusted_keys(device_key)
+    is_own = is_by(claim, devices) and not is_by(claim, makers)
+    if makers:
         # Before anything in the file is unpacked.
-        claim = signature.packed if signature else b""
-        verify(flatbuffer + join(members.values()), claim, keys, path)
+        verify(flatbuffer + join(members.values()), claim, devices if is_own else makers, path)
     contents = _unpacked(members, path)
-    model = ModelFile(
-        flatbuffer, _manifest(contents, path), _arrays(contents, path), signature.packed if signature else b""
-    )
+    parent = contents.get(PARENT_NAME, b"")
+    model = ModelFile(flatbuffer, _manifest(contents, path), _arrays(contents, path), claim, parent)
     if model.sha256 != model.manifest.flatbuffer_sha256:
         raise IntegrityError(
             f"{path} was changed after it was written: expected SHA-256 {model.manifest.flatbuffer_sha256}. "
             f"Received: {model.sha256}. Copy or export the file again."
         )
     _check_meaning(model, path)
+    if parent or model.manifest.parent or (makers and is_own):
+        _check_parent(model, path, makers if is_own else ())
     return model
+
+
+def _check_parent(model: ModelFile, path: Path, makers: tuple[Path, ...]) -> None:
+    """Check the maker's file within one that a device adapted; its signature if a device signed the whole."""
+    if not model.parent or not model.manifest.parent:
+        raise IntegrityError(
+            f"{path} says that it was adapted, or is signed by a device: expected the maker's file within it. "
+            "Received: none. Adapt the maker's file again."
+        )
+    within = Path(f"{path} ({PARENT_NAME})")
+    check_lineage(model, parse_model_file(model.parent, within, trusted_key=makers), path)
 
 
 def trusted_keys(keys: Keys) -> tuple[Path, ...]:

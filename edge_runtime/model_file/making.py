@@ -94,6 +94,22 @@ class OpPlace(NamedTuple):
     reason: str
 
 
+class Parent(NamedTuple):
+    """The file that a device adapted, which the adapted one carries within.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of its bytes, hexadecimal.
+    name : str
+    version : int
+    """
+
+    sha256: str
+    name: str
+    version: int
+
+
 class Provenance(NamedTuple):
     """Where the model comes from: no paths, no host names.
 

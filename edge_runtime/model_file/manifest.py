@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.model_file.json_codec import from_json, to_json
-from edge_runtime.model_file.making import NotRun, Op, OpPlace, Parity, ParityLimits, Provenance, RuntimeCheck
+from edge_runtime.model_file.making import NotRun, Op, OpPlace, Parent, Parity, ParityLimits, Provenance, RuntimeCheck
 from edge_runtime.signal.preprocessing import Preprocessing
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "NotRun",
     "Op",
     "OpPlace",
+    "Parent",
     "Parity",
     "ParityLimits",
     "Provenance",
@@ -234,6 +235,10 @@ class Manifest:
         For the Edge TPU alone.
     version : int
         Of the model, given by whoever exports it; a running stream takes no lower one.
+    allows_drift : bool
+        Whether the head was fitted to allow for sensors that drift.
+    parent : Parent or None
+        Of a file that a device adapted.
     """
 
     schema: int
@@ -260,6 +265,8 @@ class Manifest:
     given_up: tuple[str, ...] = ()
     bands: tuple[float, ...] = ()
     version: int = 0
+    allows_drift: bool = False
+    parent: Parent | None = None
 
     def to_bytes(self) -> bytes:
         """Return UTF-8 JSON with a stable order, ready for the file: compact, as 784 sensors are many lines."""

@@ -106,6 +106,11 @@ def verify(message: bytes, signature: bytes, trusted_keys: Sequence[Path], what:
         ) from error
 
 
+def is_by(signature: bytes, keys: Sequence[Path]) -> bool:
+    """Return whether a signature claims to be by the owner of one of the keys; `verify` tells whether it is."""
+    return bool(signature) and any(_public(path).public_bytes_raw() == signature[:_PUBLIC_BYTES] for path in keys)
+
+
 def key_name(public_key: bytes) -> str:
     """Return a short name of a public key or of a signature: the start of the key's SHA-256.
 

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MANIFEST_NAME, SIGNATURE_NAME = "saelite.json", "saelite.sig"
+MANIFEST_NAME, PARENT_NAME, SIGNATURE_NAME = "saelite.json", "parent.tflite", "saelite.sig"
 _LOCAL = struct.Struct("<4s5H3L2H")
 _DIRECTORY = struct.Struct("<4sH5H3L2H3H2L")
 _END = struct.Struct("<4s4H2LH")

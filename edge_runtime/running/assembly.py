@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from edge_runtime.inference.detector import Detector
+from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
 from edge_runtime.running.settings import MachineSettings
@@ -14,10 +17,16 @@ from edge_runtime.running.trial import try_out_once
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sink_spec import open_sink
 from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.sources.aligned import aligned
+from edge_runtime.sources.source import Source
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.streaming.monitor import Monitor
 
+if TYPE_CHECKING:  # sqlite3 comes with it
+    from edge_runtime.history.history_sink import HistorySink
+
+_EXPECTED_EVERY_S = 1.0
 Tell = Callable[[str], None]
 MEMBER_POLL_S = 1.0
 """A hundred machines that look around five times a second take a third more of the processor than once a second."""
@@ -60,27 +69,82 @@ def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = 
         If source or sinks cannot be opened.
     """
     models = ModelKeeper(model_settings(machine), tell)
-    detector = models.start()
+    detector, commissioning = models.start(), _commissioning(machine, tell)
+    if commissioning is not None:
+        detector = commissioning.begin(detector, models.content)
     with ExitStack() as opened:  # closed again if what comes after them cannot be opened
-        source = open_source(machine.source, detector.sensor_names, tell)
+        source = aligned(open_source(machine.source, detector.sensor_names, tell), machine.align, detector.sensor_names)
         opened.callback(source.close)
-        place = source.place if isinstance(source, TableSource) else None
-        monitor = Monitor(detector, machine.monitor, tell, live=source.is_live, place=place)
-        name, monitor.counters.restarts = (
-            (detector.manifest.name, 0) if member is None else (member.name, member.restarts)
-        )
-        info = StreamInfo(
-            name, monitor.sensors, detector.threshold, monitor.drift_limit, is_one_of_several=member is not None
-        )
+        monitor = _monitor(machine, detector, source, tell)
+        monitor.counters.restarts = 0 if member is None else member.restarts
+        info = _info(monitor, member)
+        recorder = history_sink(machine, info, tell)
+        history = None
+        if recorder is not None:
+            opened.callback(recorder.close)
+            history = recorder.history
+            recorder.model(detector.manifest)
+            monitor.alarm.ignored = recorder.ignoring.now
         sinks = []
         for spec in machine.sink:
-            sinks.append(open_sink(spec, info, tell))
+            sinks.append(open_sink(spec, info, tell, history))
             opened.callback(sinks[-1].close)
         opened.pop_all()
-    outputs = Sinks(sinks, monitor.notices)
+    outputs = Sinks(sinks, monitor.notices, recorder)
     if member is None:
-        return Runner(monitor, models, source, outputs, machine.run, tell)
-    return Runner(monitor, models, source, outputs, machine.run, tell, member.supervisor, MEMBER_POLL_S)
+        return Runner(monitor, models, source, outputs, machine.run, tell, commissioning)
+    return Runner(monitor, models, source, outputs, machine.run, tell, commissioning, member.supervisor, MEMBER_POLL_S)
+
+
+def _monitor(machine: MachineSettings, detector: Detector, source: Source, tell: Tell) -> Monitor:
+    place = source.place if isinstance(source, TableSource) else None
+    settings = replace(machine.monitor, expected_every_s=_EXPECTED_EVERY_S) if has_page(machine) else machine.monitor
+    return Monitor(detector, settings, tell, live=source.is_live, place=place)
+
+
+def _info(monitor: Monitor, member: Membership | None) -> StreamInfo:
+    detector = monitor.detector
+    return StreamInfo(
+        detector.manifest.name if member is None else member.name,
+        monitor.sensors,
+        detector.threshold,
+        monitor.drift_limit,
+        manifest=detector.manifest,
+        is_one_of_several=member is not None,
+    )
+
+
+def _commissioning(machine: MachineSettings, tell: Tell) -> Commissioning | None:
+    if machine.learning.learn_s is None:
+        return None
+    run = machine.run
+    return Commissioning(machine.learning, run.state, run.state_interval_s, machine.model, machine.opening, tell)
+
+
+def history_sink(machine: MachineSettings, info: StreamInfo, tell: Tell) -> HistorySink | None:
+    """Open the history of a machine, if it has one; for a page without one it is kept in memory.
+
+    Raises
+    ------
+    HistoryError, OutputError
+        If its file is something else, or cannot be written.
+    """
+    path = machine.run.history
+    if path is None and not has_page(machine):
+        return None
+    from edge_runtime.history.history import History
+    from edge_runtime.history.history_sink import HistorySink
+    from edge_runtime.history.keep import Keep
+    from edge_runtime.history.sharing import SHELF
+
+    keep = Keep.parse(machine.run.history_keep)
+    history = History.open(None, tell=tell) if path is None else SHELF.take(path, keep, tell)
+    return HistorySink(history, info, tell, SHELF.give_back)
+
+
+def has_page(machine: MachineSettings) -> bool:
+    """Return whether a machine is shown on a live page."""
+    return any(spec.partition(":")[0] == "web" for spec in machine.sink)
 
 
 def model_settings(machine: MachineSettings) -> ModelSettings:

@@ -55,13 +55,16 @@ class ModelKeeper:
     ----------
     refused : int
         Number of new models that were refused.
+    content : bytes
+        The file in use.
     """
 
     def __init__(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
         self._settings, self._tell = settings, tell
         self._seen = _fingerprint(settings.path)
         self._trial: _Trial | None = None
-        self._content = b""
+        self._tried = b""
+        self.content = b""
         self.refused = 0
 
     def start(self) -> Detector:
@@ -108,7 +111,7 @@ class ModelKeeper:
         if trial.error is not None:
             self.refuse(trial.error)
             return None
-        self._content = trial.content
+        self._tried = trial.content
         return trial.detector
 
     @property
@@ -123,7 +126,7 @@ class ModelKeeper:
 
     def accept(self) -> None:
         """Keep the file of the last detector that `look` returned, which is now in use."""
-        content = self._content
+        self.content = content = self._tried
         threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
         self._tell(f"{self._settings.path} is loaded; the window is kept")
 
@@ -152,6 +155,7 @@ class ModelKeeper:
             )
 
     def _begun(self, content: bytes, detector: Detector) -> Detector:
+        self.content = content
         self._keep(content)
         return detector
 

@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from types import FrameType
 
 from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.inference.detector import Detector
+from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.settings import RunSettings
@@ -21,7 +23,7 @@ from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sources.source import Source
-from edge_runtime.streaming.health import HealthEvent, HealthWatch, SensorSilent, StreamFresh, StreamStale
+from edge_runtime.streaming.health import HealthEvent, HealthWatch, SensorBack, SensorSilent, StreamFresh, StreamStale
 from edge_runtime.streaming.monitor import Monitor
 
 _POLL_S = 0.2
@@ -45,6 +47,8 @@ class Runner:
     settings : RunSettings
     tell : callable
         Prints one line.
+    commissioning : Commissioning, optional
+        Learns the machine first.
     supervisor : Supervisor, optional
         By default systemd, if it started the process.
     poll_s : float
@@ -59,12 +63,14 @@ class Runner:
         sinks: Sinks,
         settings: RunSettings,
         tell: Callable[[str], None],
+        commissioning: Commissioning | None = None,
         supervisor: Supervisor | None = None,
         poll_s: float = _POLL_S,
     ) -> None:
         self._supervisor, self._poll_s = supervisor or Systemd(), poll_s
         self._monitor, self._models, self._source, self._sinks = monitor, models, source, sinks
         self._settings, self._tell = settings, tell
+        self._commissioning = commissioning
         self._stopping = self._reload_asked = False
         self._status = Every(_STATUS_S)
         self._keeper = StateKeeper(settings.state, settings.state_interval_s, monitor) if settings.state else None
@@ -88,6 +94,9 @@ class Runner:
         try:
             if self._keeper:
                 self._keeper.restore()
+            if self._commissioning:
+                self._commissioning.start()
+                self._learn(self._commissioning)
             self._supervisor.ready()
             end_s = math.inf if self._settings.duration_s is None else time.monotonic() + self._settings.duration_s
             while not self._stopping and time.monotonic() < end_s:
@@ -117,6 +126,10 @@ class Runner:
                 self._wait_for_room()
             self._sinks.write(results)
         self._monitor.raise_refusal()
+        # A recording can wait until its machine is learnt; live readings are watched meanwhile.
+        while self._commissioning and self._commissioning.is_over and not (self._source.is_live or self._stopping):
+            self._learn(self._commissioning)
+            time.sleep(_WAIT_S)
 
     def _wait_for_room(self) -> None:
         """Wait for the slowest sink, as long as the source can wait without loss and no other sink is delayed."""
@@ -138,11 +151,14 @@ class Runner:
             self._count()
             self._sinks.status(self._monitor.counters)
             self._watch_model()
+            if self._commissioning:
+                self._learn(self._commissioning)
 
     def _look_at_health(self) -> None:
         health = self._health.look(self._monitor.missing_since_s)
         self._monitor.counters.silent = len(health.silent)
-        self._sinks.health(health)
+        learning = self._commissioning.events() if self._commissioning else ()
+        self._sinks.health(replace(health, events=(*health.events, *learning)))
         for event in health.events:
             self._tell_of(event)
         if health.stale and self._settings.on_stale == "exit":
@@ -158,7 +174,7 @@ class Runner:
             self._tell(f"{self._source.name} is watched again, after {event.silent_s:.3g} s")
         elif isinstance(event, SensorSilent):
             self._tell(f"sensor {event.sensor!r} has had no value for {event.silent_s:.3g} s: is it dead?")
-        else:
+        elif isinstance(event, SensorBack):
             self._tell(f"sensor {event.sensor!r} has values again")
 
     def _drain(self) -> None:
@@ -175,6 +191,8 @@ class Runner:
         self._monitor.end()
         if self._keeper:
             self._keeper.close()
+        if self._commissioning:
+            self._commissioning.close()
         self._source.close()
         self._count()
         with suppress(EndOfOutput):
@@ -198,6 +216,14 @@ class Runner:
             self._supervisor.reloaded()
         self._monitor.counters.refused_models = self._models.refused
 
+    def _learn(self, commissioning: Commissioning) -> None:
+        """Take over what was learnt, once it is."""
+        learnt = commissioning.look(self._monitor.usual_step_s)
+        if learnt is not None:
+            self._monitor.use(learnt)
+        self._monitor.learner = commissioning.learner
+        self._monitor.counters.to_learn = commissioning.left_percent
+
     def _use(self, detector: Detector) -> None:
         try:
             self._monitor.use(detector)
@@ -205,7 +231,11 @@ class Runner:
             self._models.refuse(error)
         else:
             self._monitor.counters.reloads += 1
+            self._sinks.model(detector.manifest)
             self._models.accept()
+            if self._commissioning:
+                self._monitor.use(self._commissioning.begin(detector, self._models.content))
+                self._commissioning.start()
 
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is not threading.main_thread():

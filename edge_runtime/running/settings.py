@@ -12,6 +12,8 @@ from pathlib import Path
 
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
 from edge_runtime.inference.opening import Opening
+from edge_runtime.running.commissioning import LearnSettings
+from edge_runtime.sources.alignment import Alignment
 from edge_runtime.streaming.monitor import MonitorSettings
 
 _SPAN = Range(0, math.inf, low_open=True, high_open=True)
@@ -51,6 +53,16 @@ class RunSettings:
         choices=("restart", "exit", "wait"),
     )
 
+    history: Path | None = setting(
+        None,
+        "File that keeps alarms, trends, marks and excerpts of readings for months; see saelite history.",
+        form="file",
+        example=Path("plant.db"),
+    )
+    history_keep: str = setting(
+        "30d,200MB", "Age and size that the history is kept within.", form="bounds", metavar="BOUNDS"
+    )
+
     def __post_init__(self) -> None:
         conform(self)
 
@@ -77,16 +89,26 @@ class MachineSettings:
     model: Path = setting(REQUIRED, "Model file.", form="argument")
     source: str = setting(
         REQUIRED,
-        "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, or MODULE:FUNCTION.",
+        "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, "
+        "modbus://HOST?SENSOR=REGISTER, modbus-rtu:PORT?SENSOR=REGISTER, opc.tcp://HOST?SENSOR=NODE, host, or "
+        "MODULE:FUNCTION.",
         metavar="SPEC",
+    )
+    align: str | None = setting(
+        None,
+        "Join readings that arrive one sensor at a time into one row per period: the newest values, or with :mean the "
+        "means; values older than AGE are missing.  [AGE: ten times a sensor's usual interval, at least ten periods]",
+        metavar="PERIOD[:mean][:AGE]",
+        example="1s:mean",
     )
     sink: tuple[str, ...] = setting(
         ("jsonl:-",),
-        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, mqtt://HOST, prometheus[:PORT], or "
-        "MODULE:FUNCTION; repeatable.",
+        "Destination of the results: jsonl:PATH, csv:PATH, alarms:PATH, influx:PATH, influx://HOST/DATABASE, "
+        "mqtt://HOST, prometheus[:PORT], web[:PORT], or MODULE:FUNCTION; repeatable.",
         form="repeated",
         metavar="SPEC",
     )
+    learning: LearnSettings = nested(LearnSettings)
     monitor: MonitorSettings = nested(MonitorSettings)
     run: RunSettings = nested(RunSettings)
     acceptance: Acceptance = nested(Acceptance)
@@ -94,3 +116,5 @@ class MachineSettings:
 
     def __post_init__(self) -> None:
         conform(self)
+        if self.align is not None:
+            Alignment.parse(self.align)

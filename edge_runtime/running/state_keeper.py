@@ -7,9 +7,9 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError
 from edge_runtime.running.every import Every
-from edge_runtime.running.lock import FileLock
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.state import StateError, StreamState, read_state, write_state
 

@@ -2,7 +2,8 @@
 
     python -m edge_runtime.running.trial NAME RUNTIME THREADS < MODEL
 
-Opens the file, runs its reference windows one at a time and as a batch, and exits with 0.
+Opens the file, runs its reference windows one at a time and as a batch, writes their scores to standard output as
+float32 numbers, and exits with 0.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.arrays import FloatArray
 from edge_runtime.common.size_limits import limit
 from edge_runtime.errors import ModelFileError, SaeliteError
 
@@ -36,8 +38,8 @@ def try_out_once(content: bytes, name: str, runtime: str, threads: int) -> None:
             _passed.add(key)
 
 
-def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
-    """Run a model file in a child process.
+def try_out(content: bytes, name: str, runtime: str, threads: int) -> FloatArray:
+    """Run a model file in a child process; return the raw scores of its reference windows, shape (n,), float32.
 
     Parameters
     ----------
@@ -66,6 +68,7 @@ def try_out(content: bytes, name: str, runtime: str, threads: int) -> None:
     if child.returncode:
         lines = child.stderr.decode(errors="replace").strip().splitlines()
         raise ModelFileError(lines[-1][:1000] if lines else f"{name}: a trial run failed. Do not use the file.")
+    return np.frombuffer(child.stdout, np.float32)
 
 
 def _limit_this_process() -> None:
@@ -79,7 +82,8 @@ def _limit_this_process() -> None:
         resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
-def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
+def _run(content: bytes, name: str, runtime: str, threads: int) -> FloatArray:
+    """Return the scores of the reference windows."""
     from edge_runtime.inference.detector import Detector
     from edge_runtime.inference.runtimes import Options, find_runtime
     from edge_runtime.model_file.container import parse_model_file
@@ -96,6 +100,7 @@ def _run(content: bytes, name: str, runtime: str, threads: int) -> None:
     many = detector.score_many(np.repeat(windows, repeats, axis=0))
     if not np.isfinite([*scores, *many.tolist()]).all():
         raise ModelFileError(f"{name}: its reference windows have scores that are not numbers. Do not use the file.")
+    return np.asarray(scores, np.float32)
 
 
 def main() -> int:
@@ -104,12 +109,13 @@ def main() -> int:
     content = sys.stdin.buffer.read()
     _limit_this_process()
     try:
-        _run(content, name, runtime, int(threads))
+        scores = _run(content, name, runtime, int(threads))
     except SaeliteError as error:
         sys.stderr.write(f"{error}\n")
     except MemoryError:
         sys.stderr.write(f"{name}: a trial run took too much memory. Do not use the file.\n")
     else:
+        sys.stdout.buffer.write(scores.tobytes())
         return 0
     return 1
 

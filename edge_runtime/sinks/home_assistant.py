@@ -7,6 +7,7 @@ Home Assistant, MQTT integration, section "MQTT Discovery".
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ _ENTITIES: dict[str, tuple[str, dict[str, Any]]] = {
     "blamed": ("sensor", {"name": "Blamed sensor", "icon": "mdi:target"}),
     "explanation": ("sensor", {"name": "Explanation", "icon": "mdi:comment-alert-outline"}),
     "drift": ("sensor", {"name": "Drift", "state_class": "measurement", "icon": "mdi:chart-line-variant"}),
+    "learnt": ("sensor", {"name": "Learnt", "unit_of_measurement": "%", "icon": "mdi:school"}),
 }
 _TEMPLATES = {
     "score": "{{ value_json.score }}",
@@ -23,6 +25,13 @@ _TEMPLATES = {
     "blamed": "{{ value_json.blamed }}",
     "explanation": "{{ value_json.explanation[:250] }}",  # a state holds at most 255 characters
     "drift": "{{ value_json.drift }}",
+    "learnt": "{{ 100 - value_json.to_learn }}",
+}
+_LAST_WORD = {"name": "Feedback", "icon": "mdi:message-check"}
+_BUTTONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "false_alarm": ({"name": "False alarm", "icon": "mdi:bell-cancel"}, {"mark": "false_alarm"}),
+    "real": ({"name": "Real fault", "icon": "mdi:bell-check"}, {"mark": "real"}),
+    "ignore": ({"name": "Ignore sensor for a day", "icon": "mdi:bell-sleep"}, {"mark": "ignore", "until": "1d"}),
 }
 
 
@@ -36,7 +45,7 @@ def slug(name: str) -> str:
 
 
 def discovery_messages(
-    prefix: str, name: str, base: str, expire_after_s: int | None = None
+    prefix: str, name: str, base: str, expire_after_s: int | None = None, *, takes_marks: bool = False
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return (topic, payload) of the retained messages that announce the entities.
 
@@ -50,6 +59,8 @@ def discovery_messages(
         Topic under which state and availability are published.
     expire_after_s : int, optional
         Seconds without a state after which an entity is unavailable.
+    takes_marks : bool
+        Whether there is a history, so that buttons can mark the last alarm.
     """
     # Two machines may run the same model file under different topics.
     device_id = f"saelite_{slug(base)}"
@@ -59,7 +70,7 @@ def discovery_messages(
         payload = {
             **fields,
             "unique_id": f"{device_id}_{key}",
-            "state_topic": f"{base}/state",
+            "state_topic": f"{base}/{'status' if key == 'learnt' else 'state'}",
             "value_template": _TEMPLATES[key],
             "availability_topic": f"{base}/availability",
             "device": device,
@@ -69,4 +80,29 @@ def discovery_messages(
         if key == "score":
             payload["json_attributes_topic"] = f"{base}/state"
         messages.append((f"{prefix}/{component}/{device_id}/{key}/config", payload))
+    return messages + (_feedback_messages(prefix, device_id, base, device) if takes_marks else [])
+
+
+def _feedback_messages(
+    prefix: str, device_id: str, base: str, device: dict[str, Any]
+) -> list[tuple[str, dict[str, Any]]]:
+    shared = {"availability_topic": f"{base}/availability", "device": device}
+    last_word = {
+        **_LAST_WORD,
+        **shared,
+        "unique_id": f"{device_id}_feedback",
+        "state_topic": f"{base}/feedback",
+        "value_template": "{{ value_json.mark }}",
+        "json_attributes_topic": f"{base}/feedback",
+    }
+    messages = [(f"{prefix}/sensor/{device_id}/feedback/config", last_word)]
+    for key, (fields, command) in _BUTTONS.items():
+        payload = {
+            **fields,
+            **shared,
+            "unique_id": f"{device_id}_{key}",
+            "command_topic": f"{base}/command",
+            "payload_press": json.dumps({**command, "alarm": "last", "who": "Home Assistant"}),
+        }
+        messages.append((f"{prefix}/button/{device_id}/{key}/config", payload))
     return messages

@@ -18,7 +18,7 @@ _TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class MetricsServer:
-    """Answers ``GET /metrics``.
+    """Answers ``GET /metrics``, and ``GET /healthz`` with 200 or 503.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class MetricsServer:
         Port 0 takes a free one.
     page : callable
         Returns the metrics.
+    healthy : callable
+        Returns whether all is well; for those who restart what is not.
 
     Raises
     ------
@@ -37,11 +39,13 @@ class MetricsServer:
     port : int
     """
 
-    def __init__(self, host: str, port: int, page: Callable[[], bytes]) -> None:
+    def __init__(
+        self, host: str, port: int, page: Callable[[], bytes], healthy: Callable[[], bool] = lambda: True
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.create_server((host, port), family=family, backlog=MOST_CLIENTS)
         self.port = int(self._socket.getsockname()[1])
-        self._page, self._closed = page, threading.Event()
+        self._page, self._healthy, self._closed = page, healthy, threading.Event()
         self._places = threading.BoundedSemaphore(MOST_CLIENTS)
         self._thread = threading.Thread(target=self._accept, name="metrics", daemon=True)
         self._thread.start()
@@ -98,6 +102,9 @@ class MetricsServer:
             return "400 Bad Request", b"expected GET /metrics\n"
         if words[0] not in (b"GET", b"HEAD"):
             return "405 Method Not Allowed", b"expected GET /metrics\n"
-        if words[1].split(b"?", 1)[0] not in (b"/", b"/metrics"):
+        path = words[1].split(b"?", 1)[0]
+        if path == b"/healthz":
+            return ("200 OK", b"watching\n") if self._healthy() else ("503 Service Unavailable", b"stale\n")
+        if path not in (b"/", b"/metrics"):
             return "404 Not Found", b"expected GET /metrics\n"
         return "200 OK", self._page()

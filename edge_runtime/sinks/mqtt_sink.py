@@ -7,6 +7,8 @@ topic                  payload                                                  
 ``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
 ``BASE/status``        the counts, JSON                                                       yes
 ``BASE/availability``  ``online``; ``offline`` while stale, at the end, after a crash         yes
+``BASE/feedback``      what was said of an alarm last, JSON; with a history                   yes
+``BASE/command``       taken, not published: see `edge_runtime.sinks.mqtt_commands`           no
 =====================  =====================================================================  ========
 """
 
@@ -19,7 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,11 +29,15 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
+from edge_runtime.sinks.mqtt_commands import MqttCommands
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing, time_texts
+
+if TYPE_CHECKING:  # sqlite3 comes with it
+    from edge_runtime.history.history import History
 
 _STATUS_PERIOD_S = 10.0
 _MOST_UNACKNOWLEDGED = 500
@@ -52,6 +58,8 @@ class MqttSink:
     info : StreamInfo
     tell : callable
         Called with a one-line message when something happens.
+    history : History, optional
+        Where commands mark alarms; without one there are no commands.
 
     Attributes
     ----------
@@ -59,7 +67,9 @@ class MqttSink:
         Messages not published because there was no broker.
     """
 
-    def __init__(self, address: MqttAddress, info: StreamInfo, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, address: MqttAddress, info: StreamInfo, tell: Callable[[str], None], history: History | None = None
+    ) -> None:
         self.name = f"mqtt://{address.host}:{address.port}"
         self.dropped = 0
         self._base = address.topic.strip("/") or f"saelite/{slug(info.host)}/{slug(info.name)}"
@@ -68,7 +78,11 @@ class MqttSink:
         prefix = address.options.get("discovery", "homeassistant")
         _check_topic(prefix)
         self._announce: Callable[[int | None], list[tuple[str, dict[str, Any]]]] = (
-            partial(discovery_messages, prefix, f"{info.name} on {info.host}", self._base) if prefix else lambda _: []
+            partial(
+                discovery_messages, prefix, f"{info.name} on {info.host}", self._base, takes_marks=history is not None
+            )
+            if prefix
+            else lambda _: []
         )
         self._expire_after_s: int | None = None
         self._stale = False
@@ -79,7 +93,9 @@ class MqttSink:
         self._last: StreamResult | None = None
         self._explanation = ""
         self._is_published = True
+        self._commands = None if history is None else MqttCommands(history, info.name, self._show_feedback, tell)
         self._client = mqtt_client(address)
+        self._client.on_message = self._received
         self._client.will_set(f"{self._base}/availability", "offline", qos=1, retain=True)
         self._client.on_connect = self._connected
         self._client.on_disconnect = self._client.on_connect_fail = self._away
@@ -134,6 +150,8 @@ class MqttSink:
             self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
                 _PATIENCE_S
             )
+        if self._commands is not None:
+            self._commands.close(_ACKNOWLEDGED_S)
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
@@ -184,7 +202,17 @@ class MqttSink:
         self._told = False
         self._announce_to(client)
         client.publish(f"{self._base}/availability", self._availability, qos=1, retain=True)
+        if self._commands is not None:
+            client.subscribe(f"{self._base}/command", qos=1)
+            self._commands.show_again()
         self._next_state_s = self._next_status_s = 0.0
+
+    def _received(self, _client: Any, _data: object, message: Any) -> None:
+        if self._commands is not None:
+            self._commands.take(bytes(message.payload), retained=bool(message.retain))
+
+    def _show_feedback(self, text: str) -> None:
+        self._client.publish(f"{self._base}/feedback", text, qos=1, retain=True)
 
     def _away(self, *details: Any) -> None:
         if not self._told:

@@ -167,6 +167,8 @@ class Outlet:
                 self._changed.wait()
 
     def _deliver(self, delivery: Delivery) -> None:
+        if delivery.after is not None:
+            delivery.after.wait()
         try:
             self.sink.write(delivery.results)
         except BaseException:

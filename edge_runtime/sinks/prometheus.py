@@ -16,7 +16,7 @@ from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing
 
 # These can decrease; all other counts only grow.
-_GAUGES = ("waiting", "stuck", "silent")
+_GAUGES = ("waiting", "stuck", "silent", "to_learn")
 _MACHINE = "machine"
 
 
@@ -47,7 +47,7 @@ class MetricsPage:
         self.machines: dict[str, PrometheusSink | None] = {}
         registry.register(self)
         try:
-            self._server = MetricsServer(host, port, lambda: generate_latest(registry))
+            self._server = MetricsServer(host, port, lambda: generate_latest(registry), self._is_healthy)
         except (OSError, OverflowError) as error:
             raise OutputError(f"cannot serve metrics on {host}:{port}: {error}. Choose another port.") from error
         self.port = self._server.port
@@ -55,6 +55,9 @@ class MetricsPage:
     def close(self) -> None:
         """Stop answering."""
         self._server.close()
+
+    def _is_healthy(self) -> bool:
+        return all(sink is not None and not sink.is_stale for sink in list(self.machines.values()))
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics as they are now; prometheus-client calls it for every scrape, in its own thread."""
@@ -95,7 +98,7 @@ class PrometheusSink:
         self._last: StreamResult | None = None
         self._counters: Counters | None = None
         self._health: Health | None = None
-        self._is_old = False
+        self._is_old = self.is_stale = False
         self._info = info
         self._address = host, port
         self._page = PAGES.join(self._address)
@@ -111,7 +114,7 @@ class PrometheusSink:
 
     def health(self, health: Health) -> None:
         """Take the stream's health: an outdated score is not shown."""
-        self._health = health
+        self._health, self.is_stale = health, health.stale
         self._is_old = self._is_old or health.stale
 
     def status(self, counters: Counters) -> None:

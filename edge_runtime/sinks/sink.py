@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge_runtime.common.counters import Counters
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.streaming.results import Results
 
 
@@ -25,6 +26,8 @@ class StreamInfo:
         Infinite if there is none.
     host : str
         Name of the machine that watches.
+    manifest : Manifest, optional
+        The model file's.
     is_one_of_several : bool
         Whether the process watches other machines too.
     """
@@ -34,13 +37,15 @@ class StreamInfo:
     threshold: float
     drift_limit: float
     host: str = field(default_factory=socket.gethostname)
+    manifest: Manifest | None = None
     is_one_of_several: bool = False
 
 
 class Sink(Protocol):
     """Takes results, in its own thread.
 
-    If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`.
+    If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`. If it has
+    one ``model``, that is called with the `Manifest` of each new model, in the stream's thread: it must not wait.
     """
 
     name: str

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.errors import OutputError
-from edge_runtime.sinks.delivery import Delivery
+from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.sinks.delivery import Delivery, Hold
 from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.sinks.sink import EndOfOutput, Sink
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results
 
 CLOSE_S = 5.0
+_FIRST_S = 1.0
 
 
 class Sinks:
@@ -24,11 +26,16 @@ class Sinks:
     ----------
     sinks : sequence of Sink
     notices : Notices
+    first : Sink, optional
+        A history: the others announce an event once it has taken it, or a second later at most. What it alone took
+        has reached no sink.
     """
 
-    def __init__(self, sinks: Sequence[Sink], notices: Notices) -> None:
+    def __init__(self, sinks: Sequence[Sink], notices: Notices, first: Sink | None = None) -> None:
         self._notices = notices
-        self._outlets = tuple(Outlet(sink, self._failed) for sink in sinks)
+        self._first = None if first is None else Outlet(first, self._failed)
+        self._others = tuple(Outlet(sink, self._failed) for sink in sinks)
+        self._outlets = self._others if self._first is None else (self._first, *self._others)
         self._taken_by_none = 0
 
     @property
@@ -44,7 +51,7 @@ class Sinks:
     @property
     def all_full(self) -> bool:
         """Whether no sink can take anything; waiting then delays nobody."""
-        return all(outlet.is_full for outlet in self._outlets)
+        return all(outlet.is_full for outlet in self._others)
 
     def wait_for_room(self, timeout_s: float) -> None:
         """Wait for a sink without room, at most `timeout_s`."""
@@ -73,8 +80,12 @@ class Sinks:
             If the reader of standard output is gone.
         """
         self._raise_ended()
-        delivery = Delivery(results, len(self._outlets), self._lost)
-        for outlet in self._outlets:
+        hold = None
+        if self._first is not None:
+            hold = Hold(_FIRST_S) if results.events else None
+            self._first.put(Delivery(results, 1, lambda _: None, opens=hold))
+        delivery = Delivery(results, len(self._others), self._lost, after=hold)
+        for outlet in self._others:
             outlet.put(delivery)
 
     def status(self, counters: Counters) -> None:
@@ -87,6 +98,13 @@ class Sinks:
         """Pass on the stream's health."""
         for outlet in self._outlets:
             outlet.health(health)
+
+    def model(self, manifest: Manifest) -> None:
+        """Pass on that another model is in use."""
+        for outlet in self._outlets:
+            take = getattr(outlet.sink, "model", None)
+            if take is not None:
+                take(manifest)
 
     def close(self, patience_s: float = CLOSE_S) -> None:
         """Deliver everything that is queued and close every sink; a sink that takes too long is abandoned."""
@@ -108,7 +126,7 @@ class Sinks:
         if self._taken_by_none and not self._ended:
             raise OutputError(
                 f"{self._taken_by_none} results reached no sink, or only in part. Expected at least one sink to take "
-                f"them: {', '.join(outlet.sink.name for outlet in self._outlets)}. Each reported its reason when it "
+                f"them: {', '.join(outlet.sink.name for outlet in self._others)}. Each reported its reason when it "
                 "failed."
             )
 

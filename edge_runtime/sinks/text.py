@@ -32,17 +32,20 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results and events into lines of JSON, in their order.
 
     A result: ``{"time": …, "score": …, "threshold": …, "alarm": …, "sensors": {name: contribution, …}, "drift": …}``.
-    An event: ``{"event": "alarm_started", "time": …, …}``.
+    An event: ``{"event": "alarm_started", "time": …, …}``. Results of a machine that is still being learnt end with
+    ``"learning": true``.
     """
     names = np.array([json.dumps(name, ensure_ascii=False) for name in sensors], object)
     shown = min(TOP_SENSORS, len(sensors))
     top = ", ".join(["%s: %.4g"] * shown)
     template = '{"time": "%s", "score": %.6g, "threshold": %.6g, "alarm": %s, "sensors": {' + top + '}, "drift": %s}\n'
+    learning = template.replace("}\n", ', "learning": true}\n')
 
     def lines(results: Results) -> list[str]:
-        formatted = [template % row for row in _rows(results, names, ("false", "true"), "null")]
+        form = learning if results.learning else template
+        formatted = [form % row for row in _rows(results, names, ("false", "true"), "null")]
         for row, event in reversed(list(zip(results.event_rows, results.events, strict=True))):
-            formatted.insert(row + 1, event_json(event) + "\n")
+            formatted.insert(row + 1, json_line(event))
         return formatted
 
     return lines
@@ -50,7 +53,7 @@ def json_lines(sensors: tuple[str, ...]) -> Format:
 
 def alarm_lines(results: Results) -> list[str]:
     """Return the events of results as lines of JSON, and nothing else; see `json_lines`."""
-    return [event_json(event) + "\n" for event in results.events]
+    return [json_line(event) for event in results.events]
 
 
 def csv_lines(sensors: tuple[str, ...]) -> Format:
@@ -74,6 +77,20 @@ def csv_header(sensors: tuple[str, ...]) -> str:
     shown = range(1, min(TOP_SENSORS, len(sensors)) + 1)
     pairs = [f"sensor_{number},contribution_{number}" for number in shown]
     return ",".join(["time,score,threshold,alarm", *pairs, "drift"]) + "\n"
+
+
+def json_line(event: AlarmEvent | HealthEvent) -> str:
+    """Return an event as a line of JSON."""
+    return event_json(event) + "\n"
+
+
+def machine_start(machine: str) -> str:
+    """Return what lines of JSON begin with, where those of other machines may be among them.
+
+    >>> machine_start("pump1")
+    '{"machine": "pump1", '
+    """
+    return f'{{"machine": {json.dumps(machine, ensure_ascii=False)}, '
 
 
 def event_json(event: AlarmEvent | HealthEvent) -> str:
@@ -144,10 +161,8 @@ class TextSink:
         First line of each file.
     max_bytes, keep : int
         See `RotatedFile`.
-    tells_health : bool
-        Whether events of the stream's health are written, as lines of JSON.
-    machine : str, optional
-        Name that lines of JSON begin with, where those of other machines may be among them.
+    health_line : callable, optional
+        Turns an event of the stream's health into a line; by default none is written.
 
     Raises
     ------
@@ -162,14 +177,10 @@ class TextSink:
         header: str = "",
         max_bytes: int = 10_000_000,
         keep: int = 5,
-        *,
-        tells_health: bool = False,
-        machine: str | None = None,
+        health_line: Callable[[HealthEvent], str] | None = None,
     ) -> None:
         self.name = "standard output" if path == "-" else path
-        self._form, self._tells_health = form, tells_health
-        is_named = machine is not None and not header
-        self._start = f'{{"machine": {json.dumps(machine, ensure_ascii=False)}, ' if is_named else ""
+        self._form, self._health_line = form, health_line
         try:
             self._file: StandardOutput | SpecialFile | RotatedFile
             if path == "-":
@@ -183,12 +194,14 @@ class TextSink:
 
     def write(self, results: Results) -> None:
         """See `Sink.write`."""
-        self._write(self._form(results))
+        content = "".join(self._form(results)).encode()
+        if content:
+            self._file.write(content)
 
     def health(self, health: Health) -> None:
         """Write the changes in the stream's health."""
-        if self._tells_health and health.events:
-            self._write([event_json(event) + "\n" for event in health.events])
+        if self._health_line is not None and health.events:
+            self._file.write("".join(map(self._health_line, health.events)).encode())
 
     def status(self, counters: Counters) -> None:
         """See `Sink.status`; lines are only results and events."""
@@ -196,12 +209,6 @@ class TextSink:
     def close(self) -> None:
         """See `Sink.close`."""
         self._file.close()
-
-    def _write(self, lines: list[str]) -> None:
-        if self._start:
-            lines = [self._start + line.removeprefix("{") for line in lines]
-        if lines:
-            self._file.write("".join(lines).encode())
 
 
 class StandardOutput:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import missing_extra
+from edge_runtime.sources.paced import paced
 from edge_runtime.sources.reading import Reading
 
 _LOOPBACK = "lo"
@@ -51,12 +52,9 @@ class HostSource:
         self._before_s = time.monotonic()
 
     def __iter__(self) -> Iterator[Reading]:
-        due_s = time.monotonic() + self.period_s
-        while True:
-            time.sleep(max(0.0, due_s - time.monotonic()))
+        for wait_s in paced(self.period_s):
+            time.sleep(wait_s)
             yield self.read()
-            # After a sleep or a stall, sampling continues from now instead of catching up in a burst.
-            due_s = max(due_s + self.period_s, time.monotonic())
 
     def read(self) -> Reading:
         """Return one reading: rates since the previous call, and the current gauges."""

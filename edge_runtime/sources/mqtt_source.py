@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,8 @@ class MqttSource:
     Parameters
     ----------
     address : MqttAddress
-        Its topic may hold wildcards; the option ``qos`` is 0, 1 (default) or 2.
+        Its topic may hold wildcards; the option ``qos`` is 0, 1 (default) or 2. With ``format=value`` a message is one
+        sensor's value, and the sensor is what the wildcards stand for.
     decoder : Decoder
     sensors : int
     tell : callable
@@ -37,6 +39,10 @@ class MqttSource:
     def __init__(self, address: MqttAddress, decoder: Decoder, sensors: int, tell: Callable[[str], None]) -> None:
         if not address.topic:
             raise UsageError(f"which topic? Expected mqtt://{address.host}/TOPIC.")
+        if address.options.get("format") == "value" and not {"+", "#"} & set(address.topic.split("/")):
+            raise UsageError(
+                f"format=value: expected a topic with + or #, which stands for the sensor. Received: {address.topic!r}"
+            )
         self.name = f"mqtt://{address.host}:{address.port}/{address.topic}"
         self.reconnects = 0
         self.is_live = True
@@ -45,6 +51,7 @@ class MqttSource:
         self._messages: queue.Queue[bytes] = queue.Queue(_LENGTH)
         self._dropped = 0
         self._topic, self._qos = address.topic, _qos(address)
+        self._names_sensors = address.options.get("format") == "value"
         self._times_connected = 0
         self._told = False
         self._client = mqtt_client(address)
@@ -97,8 +104,9 @@ class MqttSource:
         if len(message.payload) > LONGEST_LINE or not message.payload.strip():
             self._dropped += 1
             return
+        payload = _reading(self._topic, message.topic, message.payload) if self._names_sensors else message.payload
         try:
-            self._messages.put_nowait(message.payload)
+            self._messages.put_nowait(payload)
         except queue.Full:
             self._dropped += 1
 
@@ -107,6 +115,24 @@ class MqttSource:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
             self._tell(f"{self.name} cannot be reached{reason}; retrying")
+
+
+def _reading(pattern: str, topic: str, payload: bytes) -> bytes:
+    """Return a message that is one sensor's value as a reading; the value may be an object's ``value``.
+
+    >>> _reading("plant/+/speed/#", "plant/pump/speed/left/now", b"12.5")
+    b'{"pump/left/now": 12.5}'
+    """
+    levels, wanted = topic.split("/"), pattern.split("/")
+    here = [level for level, want in zip(levels, wanted, strict=False) if want == "+"]
+    below = levels[len(wanted) - 1 :] if wanted[-1] == "#" else []
+    text = payload.decode("utf-8", "replace").strip()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = text
+    value = value.get("value") if isinstance(value, dict) else value
+    return json.dumps({"/".join([*here, *below]): value}).encode()
 
 
 def _qos(address: MqttAddress) -> int:

@@ -25,6 +25,8 @@ class Reconnecting:
         Called with a one-line message when something happens.
     first_pause_s : float
         Pause before the first retry; it doubles up to 30 s and is reset once readings arrive.
+    connects_later : bool
+        Whether an opened source has yet to connect: it is back with its first reading, not before.
 
     Attributes
     ----------
@@ -32,15 +34,18 @@ class Reconnecting:
         Number of times the source was reopened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what to open, and how to go about it
         self,
         name: str,
         open_source: Callable[[], Source],
         sensors: int,
         tell: Callable[[str], None],
         first_pause_s: float = _FIRST_PAUSE_S,
+        *,
+        connects_later: bool = False,
     ) -> None:
         self.name, self.reconnects = name, 0
+        self._connects_later, self._is_back = connects_later, True
         self._open, self._sensors, self._tell = open_source, sensors, tell
         self._first_pause_s = self._pause_s = first_pause_s
         # At the start, a wrong name or a missing package must be reported at once.
@@ -66,6 +71,7 @@ class Reconnecting:
             return no_readings(self._sensors)
         if readings:
             self._pause_s = self._first_pause_s
+            self._welcome()
         return readings
 
     def stop(self) -> None:
@@ -84,8 +90,15 @@ class Reconnecting:
         except (SourceLost, SaeliteError) as error:
             self._wait(error)
             return
-        self.reconnects += 1
-        self._tell(f"{self.name} is back")
+        self._is_back = False
+        if not self._connects_later:
+            self._welcome()
+
+    def _welcome(self) -> None:
+        if not self._is_back:
+            self._is_back = True
+            self.reconnects += 1
+            self._tell(f"{self.name} is back")
 
     def _lose(self, error: Exception) -> None:
         self.close()

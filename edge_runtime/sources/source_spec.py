@@ -5,7 +5,11 @@
 ``csv:PATH``                     a recording's file (CSV, Parquet, NPY …), or a named pipe of CSV with a header
 ``jsonl:PATH``, ``jsonl:-``      one JSON object by sensor name, or list in the model's order, per line
 ``serial:PORT[?baud=N]``         a line of CSV values, or JSON with ``&format=jsonl``; 115200 baud
-``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, or CSV values with ``?format=csv``
+``mqtt://HOST[:PORT]/TOPIC``     a JSON object or list a message, CSV values with ``?format=csv``, or with
+                                 ``?format=value`` one sensor's value, named by what ``+`` or ``#`` stands for
+``modbus://HOST[:PORT]?…``       Modbus TCP: a register for each sensor, ``SENSOR=holding:100:float32``
+``modbus-rtu:PORT?…``            the same on a serial line
+``opc.tcp://HOST[:PORT]?…``      OPC UA: a node for each sensor, ``SENSOR=ns=2;s=Pump.Flow``
 ``host[?rate=N]``                this machine's own sensors, 4 times a second
 ``MODULE:FUNCTION``              any Python function that returns an iterable of readings
 ===============================  ======================================================================
@@ -19,7 +23,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sources.files import Decoder, TextSource
@@ -27,12 +30,16 @@ from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.naming_decoder import NamingDecoder
 from edge_runtime.sources.sensor_names import SensorNames
 from edge_runtime.sources.source import Source
+from edge_runtime.sources.spec_options import number_option, options_of
 from edge_runtime.sources.table_source import TableSource
 from edge_runtime.tables.csv_decoder import CsvDecoder
 from edge_runtime.tables.open_table import open_table
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-KINDS = "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, host, MODULE:FUNCTION"
+KINDS = (
+    "-, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, modbus://HOST?…, modbus-rtu:PORT?…, opc.tcp://HOST?…, "
+    "host, MODULE:FUNCTION"
+)
 
 
 def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) -> Source:
@@ -64,7 +71,10 @@ def open_source(spec: str, sensors: Sequence[str], tell: Callable[[str], None]) 
         name = "standard input" if path == "-" else path
         decoder = JsonDecoder(names) if kind == "jsonl" else _csv_decoder(names, name, header=True)
         return TextSource(path, decoder, len(names))
-    makers = {"serial": _serial, "mqtt": _mqtt, "mqtts": _mqtt, "host": _host}
+    makers = {
+        "serial": _serial, "mqtt": _mqtt, "mqtts": _mqtt, "modbus": _modbus, "modbus-rtu": _modbus,
+        "opc.tcp": _opcua, "host": _host,
+    }  # fmt: skip
     make = makers.get(kind.partition("?")[0])
     if make is not None:
         return make(spec, names, tell)
@@ -96,25 +106,6 @@ def load_function(spec: str, what: str) -> Callable[..., Any]:
     return function
 
 
-def _options(rest: str, known: tuple[str, ...], spec: str) -> tuple[str, dict[str, str]]:
-    place, _, query = rest.partition("?")
-    options = dict(parse_qsl(query, keep_blank_values=True))
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise UsageError(f"--source {spec}: unknown option {', '.join(unknown)}. Expected: {', '.join(known)}.")
-    return place, options
-
-
-def _number(options: dict[str, str], name: str, default: float, spec: str) -> float:
-    try:
-        value = float(options.get(name, default))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise UsageError(f"--source {spec}: {name} must be a number above zero. Received: {options[name]!r}")
-    return value
-
-
 def _csv_decoder(names: Sequence[str], source: str, *, header: bool) -> Decoder:
     if isinstance(names, SensorNames):
         return NamingDecoder(names, source, header=header)
@@ -133,8 +124,8 @@ def _serial(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Sou
     from edge_runtime.sources.reconnecting import Reconnecting
     from edge_runtime.sources.serial_port import SerialSource
 
-    port, options = _options(spec.partition(":")[2], ("baud", "format"), spec)
-    baud = int(_number(options, "baud", 115200, spec))
+    port, options = options_of(spec.partition(":")[2], ("baud", "format"), spec)
+    baud = int(number_option(options, "baud", 115200, spec))
     form = options.get("format", "csv")
     return Reconnecting(
         port, lambda: SerialSource(port, baud, _decoder(form, names, port), len(names)), len(names), tell
@@ -146,8 +137,21 @@ def _mqtt(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Sourc
     from edge_runtime.sources.mqtt_source import MqttSource
 
     address = MqttAddress.parse(spec, ("qos", "format"))
-    decoder = _decoder(address.options.get("format", "jsonl"), names, address.topic)
+    form = address.options.get("format", "jsonl")
+    decoder = JsonDecoder(names) if form == "value" else _decoder(form, names, address.topic)
     return MqttSource(address, decoder, len(names), tell)
+
+
+def _modbus(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.sources.modbus_spec import open_modbus
+
+    return open_modbus(spec, names, tell)
+
+
+def _opcua(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
+    from edge_runtime.sources.opcua_spec import open_opcua
+
+    return open_opcua(spec, names, tell)
 
 
 def _host(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
@@ -155,11 +159,13 @@ def _host(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Sourc
     from edge_runtime.sources.queued import IteratorSource
     from edge_runtime.sources.reconnecting import Reconnecting
 
-    _, options = _options(spec, ("rate",), spec)
+    _, options = options_of(spec, ("rate",), spec)
     if spec.partition("?")[0] != "host":
         raise UsageError(f"--source: expected host or host?rate=N. Received: {spec!r}")
-    host = HostSource(rate_hz=_number(options, "rate", 4.0, spec))
-    return Reconnecting("host", lambda: IteratorSource("host", lambda: host, names), len(names), tell)
+    host = HostSource(rate_hz=number_option(options, "rate", 4.0, spec))
+    return Reconnecting(
+        "host", lambda: IteratorSource("host", lambda: host, names), len(names), tell, connects_later=True
+    )
 
 
 def _function(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> Source:
@@ -167,4 +173,4 @@ def _function(spec: str, names: Sequence[str], tell: Callable[[str], None]) -> S
     from edge_runtime.sources.reconnecting import Reconnecting
 
     function = load_function(spec, "--source")
-    return Reconnecting(spec, lambda: IteratorSource(spec, function, names), len(names), tell)
+    return Reconnecting(spec, lambda: IteratorSource(spec, function, names), len(names), tell, connects_later=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -181,6 +182,14 @@ class AlarmLogic:
     sensors : SensorFacts
         For the events.
 
+    Attributes
+    ----------
+    ignored : callable
+        Returns the names of sensors that somebody said to ignore. While more than half of the blame is theirs no alarm
+        starts, and the current one ends; scores stay as they are.
+    hushed : int
+        Scores above the threshold that counted as quiet for it.
+
     Examples
     --------
     >>> settings = AlarmSettings(exit_ratio=0.5, debounce=(2, 3))
@@ -197,6 +206,8 @@ class AlarmLogic:
         self.settings, self.sensors = settings, sensors
         self._above: deque[bool] = deque(maxlen=settings.out_of)
         self._computer_s = math.nan
+        self.ignored: Callable[[], frozenset[str]] = frozenset
+        self.hushed = 0
         self.state = AlarmState()
 
     @property
@@ -300,7 +311,7 @@ class AlarmLogic:
 
     def _step(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmEvent | None:
         now_s = moment.steady_s + _ROUNDING_S
-        self._above.append(score > threshold)
+        self._above.append(score > threshold and not self._is_hushed(evidence))
         if self._started_s is None:
             starts = sum(self._above) >= self.settings.needed and now_s >= self._quiet_until_s
             return self._start(moment, score, threshold, evidence) if starts else None
@@ -310,7 +321,21 @@ class AlarmLogic:
             self._peak_score, self._peak_values = score, _values_of(evidence)
         old_enough = now_s - self._began_s >= self.settings.min_duration_s
         ends = old_enough and score <= self.settings.exit_ratio * threshold
-        return self._end(moment, self._started_s) if ends else None
+        return self._end(moment, self._started_s) if ends or self._is_ignored(self._blame) else None
+
+    def _is_hushed(self, evidence: Evidence | None) -> bool:
+        """Return whether a score above the threshold counts as quiet, and count it."""
+        is_hushed = evidence is not None and self._is_ignored(evidence.contributions)
+        self.hushed += is_hushed
+        return is_hushed
+
+    def _is_ignored(self, blame: FloatArray) -> bool:
+        names = self.ignored()
+        if not names:
+            return False
+        shares = np.maximum(blame, 0.0)
+        theirs = shares[[name in names for name in self.sensors.names]]
+        return bool(theirs.sum() > shares.sum() / 2)
 
     def _start(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmStarted:
         self._started_s, self._began_s = moment.time_s, moment.steady_s

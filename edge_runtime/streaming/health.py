@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.streaming.learning_events import LearningEvent
+
 SHORTEST_STALE_S = 10.0
 FIRST_STALE_S = 60.0
 _USUAL_STEPS = 10.0
@@ -71,7 +73,7 @@ class SensorBack:
     name = "sensor_back"
 
 
-HealthEvent = StreamStale | StreamFresh | SensorSilent | SensorBack
+HealthEvent = StreamStale | StreamFresh | SensorSilent | SensorBack | LearningEvent
 
 
 @dataclass(frozen=True)

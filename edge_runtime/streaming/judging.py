@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -101,10 +102,13 @@ class Wanted(NamedTuple):
     explain_above : float or None
         Evidence against each sensor, for scores above this multiple of the threshold; ``-inf`` explains every score,
         None none. Contributions that the model has itself are free, and given for every score.
+    expected_every_s : float
+        Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
     """
 
     codes: bool = False
     explain_above: float | None = None
+    expected_every_s: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -173,6 +177,7 @@ class Judge:
         also |= set() if wanted.explain_above is None else {"contributions"}
         also |= {"expected"} if wanted.explain_above == -math.inf else set()
         self._names = ("score", *sorted(also & detector.outputs))
+        self._expected_due_s = time.monotonic() + wanted.expected_every_s
         self._guess, self._guess_length = True, _SHORTEST_GUESS
 
     @property
@@ -254,26 +259,41 @@ class Judge:
         if above is None:
             return Evidence(*(np.empty((len(seen.scores), 0), np.float32) for _ in Evidence._fields))
         rows = np.flatnonzero(seen.scores > above * seen.thresholds)
-        windows = seen.windows if len(rows) == len(seen.windows) else np.ascontiguousarray(seen.windows[rows])
-        return Evidence(self._contributions(seen, rows, windows), *self._levels(seen, rows, windows))
+        contributions = self._contributions(seen, rows)
+        if self._is_expected_due(seen, rows):
+            rows = np.append(rows, len(seen.scores) - 1)
+        return Evidence(contributions, *self._levels(seen, rows))
 
-    def _contributions(self, seen: _Seen, rows: npt.NDArray[np.intp], windows: FloatArray) -> FloatArray:
+    def _is_expected_due(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> bool:
+        """Return whether the newest window is to get expected values that it would not have."""
+        newest, now_s = len(seen.scores) - 1, time.monotonic()
+        if newest < 0 or newest in rows[-1:] or now_s < self._expected_due_s:
+            return False
+        self._expected_due_s = now_s + self._wanted.expected_every_s
+        return True
+
+    def _contributions(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> FloatArray:
         """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run per sensor."""
         # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
         if "contributions" in self._names:
             return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
         contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
         if len(rows):
-            contributions[rows] = np.nan_to_num(self._detector.explain_many(windows))
+            contributions[rows] = np.nan_to_num(self._detector.explain_many(_chosen(seen.windows, rows)))
         return contributions
 
-    def _levels(self, seen: _Seen, rows: npt.NDArray[np.intp], windows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _levels(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
         """Return each sensor's mean over every window and the expected one, in its own unit; NaN beside `rows`."""
         levels, expected = (np.full((len(seen.scores), self._sensors), np.nan, np.float32) for _ in range(2))
         if not len(rows):
             return levels, expected
+        windows = _chosen(seen.windows, rows)
         known = seen.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
         levels[rows], expected[rows] = windows.mean(axis=1), known
         if self.tracker is None or seen.moved is None:
             return levels, expected
         return self.tracker.as_read(levels, seen.moved), self.tracker.as_read(expected, seen.moved)
+
+
+def _chosen(windows: FloatArray, rows: npt.NDArray[np.intp]) -> FloatArray:
+    return windows if len(rows) == len(windows) else np.ascontiguousarray(windows[rows])

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class MonitorSettings:
 
     `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
     ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
-    supports it.
+    supports it. `expected_every_s` asks for expected values of the newest window at least so often, see `Wanted`.
     """
 
     alarm: AlarmSettings = nested(AlarmSettings)
@@ -65,6 +66,7 @@ class MonitorSettings:
     )
     explain: str = "alarms"
     drift: bool = True
+    expected_every_s: float = math.inf
 
     def __post_init__(self) -> None:
         conform(self)
@@ -73,7 +75,17 @@ class MonitorSettings:
     def wanted(self) -> Wanted:
         """The outputs wanted from the model."""
         above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain])
+        return Wanted(self.drift, above[self.explain], self.expected_every_s)
+
+
+class Learns(Protocol):
+    """Takes the readings of a machine that is being learnt."""
+
+    def take(self, stretch: Stretch) -> None:
+        """Take consecutive readings."""
+
+    def pause(self) -> None:
+        """Let the next reading follow none."""
 
 
 class Monitor:
@@ -91,6 +103,11 @@ class Monitor:
         Whether readings arrive as they are made; False for a recording.
     place : callable, optional
         Returns the place of a reading, for messages.
+
+    Attributes
+    ----------
+    learner : Learns or None
+        Takes all readings that are scored; while there is one, nothing is an alarm.
     """
 
     def __init__(
@@ -106,6 +123,7 @@ class Monitor:
         self.counters, self.notices = Counters(), Notices(tell)
         self.sensors = detector.sensor_names
         self.alarm = AlarmLogic(self.settings.alarm, SensorFacts.of(detector))
+        self.learner: Learns | None = None
         self._live, self._watched, self._is_timed = live, WatchedTime(), True
         self._intake = Intake(
             self.sensors,
@@ -171,10 +189,14 @@ class Monitor:
 
     def _check_time(self) -> None:
         alarm = self.settings.alarm
+        if not self._is_timed and self.learner is not None:
+            raise UsageError("--learn takes a time: expected readings with times. The recording has no time column.")
         if not self._is_timed and (alarm.min_duration_s or alarm.cool_down_s):
             raise UsageError("--min-duration and --cool-down need a time column, which the recording does not have.")
 
     def _off(self, off: Off) -> Off:
+        if self.learner is not None:
+            self.learner.pause()
         self._watched.pause()
         self._stream.pause()
         return off
@@ -183,7 +205,10 @@ class Monitor:
         if not stretch.follows:
             self._watched.pause()
             self._stream.pause()
-        self._sensor_watch.look_at(stretch.rows.values)
+        if self.learner is not None:
+            self.learner.take(stretch)
+        else:
+            self._sensor_watch.look_at(stretch.rows.values)
         scores = self._stream.update_many(stretch.rows.values)
         self.counters.scored += len(scores.ends)
         self.counters.filling += len(stretch.rows.values) - len(scores.ends)
@@ -201,6 +226,11 @@ class Monitor:
         """
         if self._intake.repair.refusal:
             raise self._intake.repair.refusal
+
+    @property
+    def usual_step_s(self) -> float | None:
+        """Usual seconds from one reading to the next; None until known."""
+        return _finite(self._intake.clock.usual_s)
 
     @property
     def missing_since_s(self) -> FloatArray:
@@ -231,11 +261,12 @@ class Monitor:
         return "; ".join(text for text in (self.counters.text(), self.alarms_text, self.spot_text) if text)
 
     def _results(self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None) -> Results:
-        alarms, events, rows = self._alarms(parts, computer_s)
+        is_learning = self.learner is not None
+        alarms, events, rows = _no_alarms(parts) if is_learning else self._alarms(parts, computer_s)
         self.counters.alarms += sum(event.name == "alarm_started" for event in events)
         scored = [part for part in parts if not isinstance(part, Off)]
         if not scored:
-            return replace(no_results(self.sensors), events=events, event_rows=rows)
+            return replace(no_results(self.sensors), events=events, event_rows=rows, learning=is_learning)
         numbers, times, readings = (
             np.concatenate([getattr(stretch.rows, name)[scores.ends] for stretch, scores in scored])
             for name in ("numbers", "times", "values")
@@ -245,10 +276,12 @@ class Monitor:
             for name in ("scores", "thresholds", "codes")
         )
         self.counters.above += int((values > thresholds).sum())
+        self.counters.ignored = self.alarm.hushed
         drifts, evidence = self._drifts(codes), joined_evidence([scores.evidence for _, scores in scored])
         return Results(
-            numbers, times, values, thresholds, alarms, drifts, *evidence, readings, self.sensors, events, rows
-        )
+            numbers, times, values, thresholds, alarms, drifts, *evidence, readings, self.sensors, events, rows,
+            is_learning,
+        )  # fmt: skip
 
     def _alarms(
         self, parts: list[tuple[Stretch, Scores] | Off], computer_s: float | None
@@ -282,7 +315,7 @@ class Monitor:
         if not units or codes.shape[1] != units:
             return np.full(len(codes), np.nan, np.float32)
         drifts = self.drift.update_many(codes)
-        if self.drift.value > self.drift_limit:
+        if self.drift.value > self.drift_limit and self.learner is None:
             self.notices.once(
                 "drift",
                 f"drift {self.drift.value:.3g} is above its limit {self.drift_limit:.3g}: the machine works in a way "
@@ -317,6 +350,10 @@ class Monitor:
         self._intake.clock.restore(_past(state.last_time_s), usual_s)
         self.alarm.state = replace(state.alarm, last_s=_finite(_past(state.alarm.last_s)))
         self.drift.state = state.drift
+
+
+def _no_alarms(parts: list[tuple[Stretch, Scores] | Off]) -> tuple[BoolArray, tuple[()], tuple[()]]:
+    return np.zeros(sum(0 if isinstance(part, Off) else len(part[1].ends) for part in parts), bool), (), ()
 
 
 def _past(time_s: float | None) -> float:

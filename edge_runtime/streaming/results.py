@@ -67,6 +67,8 @@ class Results:
     events : tuple of AlarmEvent
     event_rows : tuple of int
         The row each event came with; -1 for one before the first row.
+    learning : bool
+        Whether the machine is still being learnt: there is no alarm, whatever the score.
     """
 
     numbers: IntArray
@@ -82,6 +84,7 @@ class Results:
     sensor_names: tuple[str, ...]
     events: tuple[AlarmEvent, ...] = ()
     event_rows: tuple[int, ...] = ()
+    learning: bool = False
 
     @cached_property
     def top(self) -> npt.NDArray[np.intp]:
@@ -119,6 +122,7 @@ class Results:
             self.expected[rows],
             self.values[rows],
             self.sensor_names,
+            learning=self.learning,
         )
 
     def with_events(self) -> Results:
@@ -162,6 +166,11 @@ def no_results(sensors: tuple[str, ...]) -> Results:
     none, table = np.empty(0, np.float32), np.empty((0, len(sensors)), np.float32)
     tables = (table, table, table, table)
     return Results(np.empty(0, np.int64), np.empty(0), none, none, np.empty(0, bool), none, *tables, sensors)
+
+
+def time_text(time_s: float) -> str:
+    """Return one time, see `time_texts`."""
+    return time_texts(np.array([time_s]))[0]
 
 
 def time_texts(times: npt.NDArray[np.float64]) -> list[str]:

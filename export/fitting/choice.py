@@ -10,24 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from edge_runtime.arrays import BoolArray
+from edge_runtime.fitting.detection import share_found
+from edge_runtime.fitting.heads import fit_rows
+from edge_runtime.fitting.left_out import score_blocks, smooth
+from edge_runtime.fitting.limit import Limit, fit_limit
+from edge_runtime.fitting.moments import Blocks, Floats
+from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.inference.heads import PARTS, Head, needs_decoder, needs_network
-from edge_runtime.signal.smoothing import Smoother
-from export.fitting.blocks import block_bounds, without_block
-from export.fitting.file_outputs import Fault, FileOutputs, Parts
-from export.fitting.fit_heads import fit_head
-from export.fitting.limit import Limit, fit_limit
+from export.fitting.file_outputs import FileOutputs, Parts
+from export.fitting.fit_heads import fit_head, k_means
 
-Floats = npt.NDArray[np.float64]
 SPANS = (1, 5, 10, 30, 100)
 # With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
 _SPANS_TO_FIT_ON = 10
 # A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
 _TIE = 0.05
-_LEAST_WINDOWS = 20
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,10 @@ class Candidate:
     def fit(self, parts: Parts) -> Head:
         """Return the head, fitted on normal windows."""
         return fit_head(self.head, parts, allow_drift=self.allow_drift, modes=self.modes)
+
+    def fit_rows(self, rows: Blocks, inputs: int) -> Head:
+        """Return the head, fitted on its ``z`` for normal windows, of which the first columns may be inputs."""
+        return fit_rows(self.head, rows, inputs, k_means, allow_drift=self.allow_drift, modes=self.modes)
 
 
 @dataclass(frozen=True)
@@ -101,21 +105,15 @@ def score_left_out(
     guard : int
         Windows on either side of a block that share readings with it.
     """
-    normal = outputs.normal
-    n = len(normal["inputs"])
-    left_out, faulty = np.empty(n), [np.empty(0)] * len(faults)
-    for number, (start, stop) in enumerate(block_bounds(n)):
-        kept = without_block(n, start, stop, guard) & outputs.usual
-        fitted = candidate.fit(_rows(normal, candidate.head, kept))
-        left_out[start:stop] = fitted.score(_rows(normal, candidate.head, slice(start, stop)))
-        for index, fault in enumerate(faults):
-            if fault.block == number:
-                faulty[index] = fitted.score(outputs.faulty[index]).astype(np.float64)
-    return left_out, faulty
-
-
-def _rows(parts: Parts, head: str, rows: BoolArray | slice) -> Parts:
-    return {name: parts[name][rows] for name in {*PARTS[head], "inputs"}}
+    normal, names = outputs.normal, {*PARTS[candidate.head], "inputs"}
+    rows = [np.concatenate([normal[name] for name in PARTS[candidate.head]], axis=1)]
+    inputs = normal["inputs"].shape[1]
+    found = score_blocks(rows, outputs.usual, lambda kept: candidate.fit_rows(kept, inputs), guard)
+    faulty = [
+        found.heads[fault.block].score({name: parts[name] for name in names}).astype(np.float64)
+        for fault, parts in zip(faults, outputs.faulty, strict=True)
+    ]
+    return found.scores, faulty
 
 
 def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
@@ -134,8 +132,8 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
         limit = fit_limit(smoothed[usual], alarms_per_window)
         by_fault: dict[str, list[float]] = {}
         for fault, raw in zip(faults, faulty, strict=True):
-            after = smooth(raw, span, level=float(smoothed[max(fault.start - 1, 0)]))
-            by_fault.setdefault(fault.name, []).append(float((after > limit.value).mean()))
+            share = share_found(raw, smoothed, fault.start, span, limit.value)
+            by_fault.setdefault(fault.name, []).append(share)
         detection = float(np.mean([np.mean(shares) for shares in by_fault.values()])) if by_fault else 0.0
         tried.append(Tried(replace(candidate, span=span), detection, limit, roc_auc))
     return tried
@@ -145,13 +143,6 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
     scores = np.concatenate([normal, *faulty])
     labels = np.repeat([0, 1], [len(normal), len(scores) - len(normal)])
     return float(roc_auc_score(labels, scores)) if labels.any() else 0.5
-
-
-def smooth(scores: Floats, span: int, level: float | None = None) -> Floats:
-    """Return smoothed scores, starting from a level."""
-    smoother = Smoother(span)
-    smoother.level = level
-    return smoother.update_many(np.asarray(scores, np.float32)).astype(np.float64)
 
 
 def best(tried: list[Tried]) -> Tried:
@@ -169,8 +160,3 @@ def _cost(head: str) -> int:
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:
     """Fit the candidate's head on all normal windows."""
     return candidate.fit(outputs.to_fit_on)
-
-
-def can_leave_out(n: int) -> bool:
-    """Return whether there are enough windows to leave a block out."""
-    return n >= _LEAST_WINDOWS

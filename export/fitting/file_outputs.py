@@ -8,38 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
-from export.fitting.blocks import block_bounds
-from export.fitting.outliers import usual_windows
-from export.fitting.synthetic_faults import FAULTS, with_fault
+from edge_runtime.fitting.outliers import usual_windows
+from edge_runtime.fitting.stretch_faults import Fault
 
 Parts = Mapping[str, FloatArray]
-_SENSORS = 3
-_WINDOWS = 120
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One fault in a stretch of windows.
-
-    Parameters
-    ----------
-    name : str
-        A key of `export.fitting.synthetic_faults.FAULTS`.
-    sensor : int
-    block : int
-        Block of the recording from which the stretch is cut.
-    start, stop : int
-        The stretch among the normal windows.
-    windows : ndarray of shape (m, window, sensors), float32
-        Raw, with the fault in them.
-    """
-
-    name: str
-    sensor: int
-    block: int
-    start: int
-    stop: int
-    windows: FloatArray
 
 
 @dataclass(frozen=True)
@@ -66,31 +38,6 @@ class FileOutputs:
         return self.normal if self.usual.all() else {name: part[self.usual] for name, part in self.normal.items()}
 
 
-def faults_in(windows: FloatArray, scale: FloatArray, seed: int = 0) -> tuple[Fault, ...]:
-    """Return every fault in a few sensors of a stretch of each block.
-
-    Parameters
-    ----------
-    windows : ndarray of shape (n, window, sensors), float32
-        Raw normal windows in time order.
-    scale : ndarray of shape (sensors,)
-        Standard deviations.
-    """
-    rng, found = np.random.default_rng(seed), []
-    for block, (first, last) in enumerate(block_bounds(len(windows))):
-        length = min(_WINDOWS, last - first)
-        if length < 2:
-            continue
-        start = first + int(rng.integers(last - first - length + 1))
-        stretch = windows[start : start + length]
-        for sensor in rng.permutation(windows.shape[2])[:_SENSORS].tolist():
-            found += [
-                Fault(name, sensor, block, start, start + length, with_fault(name, stretch, sensor, scale[sensor], rng))
-                for name in FAULTS
-            ]
-    return tuple(found)
-
-
 def file_outputs(
     run: Callable[[FloatArray], Parts], windows: FloatArray, faults: tuple[Fault, ...], *, is_series: bool
 ) -> FileOutputs:
@@ -102,5 +49,5 @@ def file_outputs(
     edges = np.cumsum([len(windows), *(len(fault.windows) for fault in faults)])
     cut = {name: np.split(values, edges[:-1]) for name, values in parts.items()}
     normal, *faulty = ({name: pieces[number] for name, pieces in cut.items()} for number in range(len(edges)))
-    usual = usual_windows(normal) if is_series else np.ones(len(windows), bool)
+    usual = usual_windows([normal["inputs"]]) if is_series else np.ones(len(windows), bool)
     return FileOutputs(normal, tuple(faulty), usual)

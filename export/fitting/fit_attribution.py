@@ -1,27 +1,16 @@
-"""Fitting the attribution: the inputs' conditional distribution on normal windows."""
+"""Fitting the attribution on inputs that are all in memory."""
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from edge_runtime.arrays import FloatArray
+from edge_runtime.fitting import attribution as fitting
+from edge_runtime.fitting.heads import moments_by_label
 from edge_runtime.inference.attribution import Attribution, Modes
-from edge_runtime.inference.heads import Head
-from edge_runtime.signal.features import rows_of
 from edge_runtime.signal.preprocessing import Preprocessing
-
-Floats = npt.NDArray[np.float64]
-# More than for scoring: expected values must not depend on directions that hardly vary.
-_SHRINKAGE = 1e-2
-# A matrix of more inputs than this is larger than the network; each input is then judged on its own.
-_MOST_INPUTS = 256
-# Relative to the mean variance: avoids a division by zero for inputs that are constant on normal windows.
-_VARIANCE_FLOOR = 1e-4
 
 
 def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Modes, modes: int = 1) -> Attribution:
-    """Fit on normal windows.
+    """Fit on normal windows; see `edge_runtime.fitting.attribution.fit_attribution`.
 
     Parameters
     ----------
@@ -33,30 +22,8 @@ def fit_attribution(inputs: FloatArray, preprocessing: Preprocessing, mode: Mode
     modes : int
         Number of modes; a mode without windows is fitted on all windows.
     """
-    x, levels = inputs.astype(np.float64), _levels(preprocessing)
-    by_mode, fitted = [x[mode == number] if (mode == number).any() else x for number in range(modes)], []
-    if x.shape[1] > _MOST_INPUTS:
-        return _independent(by_mode)
-    # Relative to each mode's own mean: the distance between modes is not a spread within them.
-    pooled = _covariance(np.concatenate([rows - rows.mean(axis=0) for rows in by_mode]))
-    for rows in by_mode:
-        covariance = (len(rows) * _covariance(rows) + x.shape[1] * pooled) / (len(rows) + x.shape[1])
-        fitted.append((rows.mean(axis=0), *_maps(np.linalg.inv(covariance), preprocessing.sensors, levels)))
-    means, blames, shifts = (np.array([one[part] for one in fitted]) for part in range(3))
-    base = _level_bias(preprocessing, levels)
-    # The actual level minus the shift: one affine map of x - mean per mode.
-    level = levels[None] - shifts
-    bias = base + means @ levels
-    return Attribution(*(np.ascontiguousarray(part, np.float32) for part in (means, blames, level, bias)))
-
-
-def _independent(by_mode: list[Floats]) -> Attribution:
-    """Return the attribution for inputs treated as independent, without expected values."""
-    floor = _VARIANCE_FLOOR * max(float(np.concatenate(by_mode).var(axis=0).mean()), 1e-12)
-    means = np.array([rows.mean(axis=0) for rows in by_mode], np.float32)
-    blame = np.array([1.0 / np.sqrt(np.maximum(rows.var(axis=0), floor)) for rows in by_mode], np.float32)
-    none = np.zeros((*means.shape, 0), np.float32)
-    return Attribution(means, blame, none, none[:, 0])
+    diagonal = fitting.is_diagonal(inputs.shape[1])
+    return fitting.fit_attribution(moments_by_label([inputs], lambda _: mode, modes, diagonal=diagonal), preprocessing)
 
 
 def fit_bands(
@@ -69,66 +36,4 @@ def fit_bands(
     inputs : ndarray of shape (n, d), float32
         Of normal windows.
     """
-    if not attribution.gives_levels:
-        return ()
-    levels = _levels(preprocessing)
-    seen = inputs.astype(np.float64) @ levels + _level_bias(preprocessing, levels)
-    return tuple((seen - attribution.expected(inputs, mode)).std(axis=0).tolist())
-
-
-def mode_count_of(head: Head) -> int:
-    """Return the number of modes of a head; 1 if it has none."""
-    return len(head.whitening) if head.kind == "modes" else 1
-
-
-def modes_of(head: Head, inputs: FloatArray) -> Modes:
-    """Return the mode of each window; all 0 if the head has none."""
-    if head.kind != "modes":
-        return np.zeros(len(inputs), np.intp)
-    return np.asarray(head.distances({"inputs": inputs}).argmin(axis=1))
-
-
-def _covariance(x: Floats) -> Floats:
-    centered = x - x.mean(axis=0)
-    covariance = centered.T @ centered / max(len(x), 1)
-    variance = np.maximum(np.diag(covariance), 1e-6)
-    return np.asarray((1 - _SHRINKAGE) * covariance + _SHRINKAGE * np.diag(variance) + 1e-9 * np.eye(len(variance)))
-
-
-def _maps(precision: Floats, sensors: int, levels: Floats) -> tuple[Floats, Floats]:
-    """Return the blame map (d, d) and the map from ``x - mean`` to the shift of each sensor's level (d, sensors)."""
-    blame, shift = np.empty_like(precision), np.empty_like(levels)
-    for sensor in range(sensors):
-        own = np.arange(sensor, len(precision), sensors)
-        values, vectors = np.linalg.eigh(precision[np.ix_(own, own)])
-        blame[:, own] = precision[:, own] @ (vectors / np.sqrt(values)) @ vectors.T
-        if levels.shape[1]:
-            inverse = (vectors / values) @ vectors.T
-            shift[:, sensor] = precision[:, own] @ inverse @ levels[own, sensor]
-    return blame, shift
-
-
-def _levels(preprocessing: Preprocessing) -> Floats:
-    """Return the map from inputs to each sensor's mean over the window in its own unit, up to a constant, (d, S).
-
-    Its width is 0 if no feature carries a level.
-    """
-    sensors, row = preprocessing.sensors, 0
-    weights = np.zeros((preprocessing.inputs_per_sensor, sensors))
-    for feature in preprocessing.features:
-        rows = rows_of(feature, preprocessing.window, preprocessing.bands)
-        if feature in ("values", "mean"):
-            weights[row : row + rows] = np.asarray(preprocessing.scale) / rows
-            scale = np.asarray(preprocessing.feature_scale or np.ones(preprocessing.inputs)).reshape(-1, sensors)
-            return np.asarray((weights * scale)[:, None, :] * np.eye(sensors)).reshape(-1, sensors)
-        row += rows
-    return np.zeros((preprocessing.inputs, 0))
-
-
-def _level_bias(preprocessing: Preprocessing, levels: Floats) -> Floats:
-    """Return the constants that `_levels` leaves out, shape (S,)."""
-    if not levels.shape[1]:
-        return np.zeros(0)
-    center = np.asarray(preprocessing.feature_center or np.zeros(preprocessing.inputs))
-    scale = np.asarray(preprocessing.feature_scale or np.ones(preprocessing.inputs))
-    return np.asarray(np.asarray(preprocessing.center) + (center / scale) @ levels)
+    return fitting.fit_bands(attribution, [inputs], preprocessing, lambda _: mode)

@@ -1,40 +1,28 @@
-"""Fitting the scoring heads on the outputs of the file's network for normal windows."""
+"""Fitting the scoring heads on a workstation, where modes are counted and k-means is scikit-learn's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.cluster import KMeans
-from sklearn.covariance import ledoit_wolf_shrinkage, shrunk_covariance
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.fitting.blocks import BLOCKS, block_bounds
+from edge_runtime.fitting.heads import WINDOWS_PER_PROTOTYPE, Space, covariances_of, fit_rows, mixture_of
+from edge_runtime.fitting.moments import Floats, moments_of, thinned
+from edge_runtime.fitting.whitening import inverse_root_of
 from edge_runtime.inference.heads import PARTS, Head
-from export.fitting.blocks import BLOCKS, block_bounds, block_variance
 
-Floats = npt.NDArray[np.float64]
-# A variable that is constant on normal windows (a dead unit) would cause a division by zero. This floor, relative
-# to the mean variance, bounds its influence to that of a variable with a hundredth of the others' deviation.
-_VARIANCE_FLOOR = 1e-4
-_MOST_SHRINKAGE = 1e-3
-_PROTOTYPES, _WINDOWS_PER_PROTOTYPE = 64, 10
-# Weight of the plain inputs beside the whitened layers in a codebook: whitening alone forgets which directions normal
-# windows vary in, and prototypes of inputs alone forget how the sensors relate (figures in
-# docs/concepts/scoring.md).
-_INPUT_WEIGHT = 3.0
 _CLUSTERED_WINDOWS = 5000
 _MODES = (2, 3, 4, 6, 8, 12)
 _SHORTEST_STAY = 10
-# A variable drifts if its block means vary by more than this share of its variance. The head then allows it the
-# variance of that drift again, multiplied by this allowance.
-DRIFTING, _DRIFT_ALLOWANCE = 0.4, 3.0
 
 
 def fit_head(
     kind: str, parts: Mapping[str, FloatArray], *, allow_drift: bool = False, modes: int | None = None
 ) -> Head:
-    """Fit a head on normal windows.
+    """Fit a head on normal windows; see `edge_runtime.fitting.heads.fit_rows`.
 
     Parameters
     ----------
@@ -47,81 +35,23 @@ def fit_head(
         added to their variance.
     modes : int, optional
         Of the head ``modes``; by default as many as `mode_count` finds, which takes far longer than the fit.
-
-    Notes
-    -----
-    The covariance is shrunk towards a multiple of the identity in correlation space, by the
-    coefficient of Ledoit and Wolf (2004, A well-conditioned estimator for large-dimensional covariance matrices), at
-    most 1/1000: anomalies show where normal windows hardly vary, and more shrinkage hides them there. Its inverse
-    square root is symmetric (ZCA-cor: Kessy, Lewin and Strimmer, 2018, Optimal whitening and decorrelation).
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
-    if kind == "spe":
-        return spe_head(z.shape[1])
-    if kind == "modes":
-        return _modes(z, mode_count(z) if modes is None else modes)
-    whitening = _whitening(z, allow_drift=allow_drift)
-    mean = z.mean(axis=0)
-    if kind == "codebook":
-        whitening, centers = _codebook(z - mean, whitening, parts["inputs"].shape[1])
-        return Head(kind, _float32(mean), _float32(whitening), _float32(centers))
-    return Head(kind, _float32(mean), _float32(whitening))
+    count = mode_count(z) if kind == "modes" and modes is None else modes or 1
+    inputs = parts["inputs"].shape[1] if "inputs" in PARTS[kind] else 0
+    return fit_rows(kind, [z], inputs, k_means, allow_drift=allow_drift, modes=count)
 
 
-def spe_head(width: int) -> Head:
-    """Return the mean of the squared residual, which has nothing to fit."""
-    return Head("spe", np.zeros(width, np.float32), np.full(width, width**-0.5, np.float32))
-
-
-def _whitening(z: Floats, *, allow_drift: bool = False) -> Floats:
-    """Return the symmetric whitening matrix of `z`, shape (d, d)."""
-    deviation = _deviation(z)
-    standard = (z - z.mean(axis=0)) / deviation
-    correlation = _shrunk(standard)
-    if allow_drift:
-        drift = block_variance(standard)
-        correlation += np.diag(np.where(drift > DRIFTING, _DRIFT_ALLOWANCE * drift, 0.0))
-    return _inverse_root(correlation) / deviation[:, None]
-
-
-def _deviation(z: Floats) -> Floats:
-    variance = z.var(axis=0)
-    return np.asarray(np.sqrt(np.maximum(variance, _VARIANCE_FLOOR * max(float(variance.mean()), 1e-12))))
-
-
-def _shrunk(standard: Floats) -> Floats:
-    shrinkage = min(ledoit_wolf_shrinkage(standard, assume_centered=True), _MOST_SHRINKAGE)
-    correlation = standard.T @ standard / len(standard)
-    # Of a variable at the variance floor the product is less, and its inverse would weigh it a thousand times.
-    np.fill_diagonal(correlation, 1.0)
-    return np.asarray(shrunk_covariance(correlation, shrinkage))
-
-
-def _inverse_root(matrix: Floats) -> Floats:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors / np.sqrt(np.maximum(values, 1e-6))) @ vectors.T)
-
-
-def _codebook(z: Floats, whitening: Floats, inputs: int) -> tuple[Floats, Floats]:
-    """Return the whitening with the plain inputs beside it, shape (d, d + inputs), and the prototypes in that space."""
-    plain = np.eye(len(whitening), inputs) * np.sqrt(_INPUT_WEIGHT * len(whitening) / inputs)
-    joint = np.concatenate([whitening, plain], axis=1)
-    prototypes = max(1, min(_PROTOTYPES, len(z) // _WINDOWS_PER_PROTOTYPE))
-    return joint, _clusters(z @ joint, prototypes).cluster_centers_
+def k_means(points: Floats, count: int, _: Space) -> Floats:
+    """Return the centres of k-means++ clusters; see `edge_runtime.fitting.heads.Clustering`."""
+    centers: Floats = _clusters(points, count).cluster_centers_
+    return centers
 
 
 def _clusters(points: Floats, count: int) -> KMeans:
-    points = points[:: -(-len(points) // _CLUSTERED_WINDOWS)]
+    points = thinned([points], len(points), _CLUSTERED_WINDOWS)
     distinct = len(np.unique(points, axis=0)) if len(points) > count else 1
     return KMeans(min(count, distinct), n_init=1, random_state=0).fit(points)
-
-
-def _modes(x: Floats, count: int) -> Head:
-    """Fit one centre and one whitening per mode."""
-    mean, mixture = x.mean(axis=0), _Mixture(x, count)
-    whitenings = np.array([_inverse_root_of(covariance) for covariance in mixture.covariances])
-    centers = np.einsum("kd,kdm->km", mixture.means - mean, whitenings)
-    return Head("modes", _float32(mean), _float32(whitenings), _float32(centers))
 
 
 def mode_count(x: Floats) -> int:
@@ -141,8 +71,8 @@ def mode_count(x: Floats) -> int:
     for start, stop in block_bounds(len(x)):
         rest = np.concatenate([x[:start], x[stop:]])
         for count in likelihood:
-            if count == 1 or len(rest) >= _WINDOWS_PER_PROTOTYPE * count * 2:
-                likelihood[count] += _Mixture(rest, count).log_likelihood(x[start:stop])
+            if count == 1 or len(rest) >= WINDOWS_PER_PROTOTYPE * count * 2:
+                likelihood[count] += _log_likelihood(rest, count, x[start:stop])
             else:
                 likelihood[count] = -np.inf
     return max(likelihood, key=lambda count: likelihood[count])
@@ -157,44 +87,11 @@ def _stays(x: Floats, count: int) -> bool:
     return comes_back and len(x) >= _SHORTEST_STAY * (changes + 1)
 
 
-class _Mixture:
-    """k-means clusters as Gaussians, with the covariances of small clusters shrunk towards the pooled one."""
-
-    def __init__(self, x: Floats, count: int) -> None:
-        clusters = _clusters(x, count)
-        labels = clusters.predict(x)
-        count = len(clusters.cluster_centers_)
-        self.means = np.array([x[labels == k].mean(axis=0) for k in range(count) if (labels == k).any()])
-        sizes = np.array([n for n in np.bincount(labels, minlength=count) if n])
-        scatters = [_scatter(x[labels == k]) for k in range(count) if (labels == k).any()]
-        pooled = sum(scatters) / len(x) + 1e-6 * np.eye(x.shape[1])
-        weight = x.shape[1] + 1
-        self.covariances = [
-            (scatter + weight * pooled) / (size + weight) for scatter, size in zip(scatters, sizes, strict=True)
-        ]
-        self.shares = sizes / len(x)
-
-    def log_likelihood(self, x: Floats) -> float:
-        """Return the summed log-likelihood of rows, each under its likeliest mode, without constants."""
-        rows = []
-        for mean, covariance, share in zip(self.means, self.covariances, self.shares, strict=True):
-            whitened = (x - mean) @ _inverse_root_of(covariance)
-            log_det = np.linalg.slogdet(covariance)[1]
-            rows.append(np.log(share) - 0.5 * log_det - 0.5 * np.square(whitened).sum(axis=1))
-        return float(np.max(rows, axis=0).sum())
-
-
-def _scatter(x: Floats) -> Floats:
-    centered: Floats = x - x.mean(axis=0)
-    return np.asarray(centered.T @ centered)
-
-
-def _inverse_root_of(covariance: Floats) -> Floats:
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
-    correlation = covariance / np.outer(deviation, deviation)
-    correlation = (1 - _MOST_SHRINKAGE) * correlation + _MOST_SHRINKAGE * np.eye(len(correlation))
-    return np.asarray(_inverse_root(correlation) / deviation[:, None])
-
-
-def _float32(values: Floats) -> FloatArray:
-    return np.ascontiguousarray(values, np.float32)
+def _log_likelihood(fitted_on: Floats, count: int, x: Floats) -> float:
+    """Return the summed log-likelihood of rows, each under its likeliest mode of others, without constants."""
+    mixture, rows = mixture_of([fitted_on], moments_of([fitted_on]), count, k_means), []
+    for one, covariance in zip(mixture, covariances_of(mixture), strict=True):
+        whitened = (x - one.mean) @ inverse_root_of(covariance)
+        log_det = np.linalg.slogdet(covariance)[1]
+        rows.append(np.log(one.count / len(fitted_on)) - 0.5 * log_det - 0.5 * np.square(whitened).sum(axis=1))
+    return float(np.max(rows, axis=0).sum())

@@ -8,24 +8,25 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from edge_runtime.fitting.attribution import mode_count_of, modes_of
+from edge_runtime.fitting.limit import Limit
+from edge_runtime.fitting.stretch_faults import Fault
+from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
-from export.fitting.blocks import block_variance
 from export.fitting.choice import (
     Candidate,
     Tried,
     best,
-    can_leave_out,
     fit_on_all,
     score_left_out,
     spans_for,
     try_spans,
 )
-from export.fitting.file_outputs import Fault, FileOutputs
-from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
-from export.fitting.fit_heads import DRIFTING, mode_count
-from export.fitting.limit import Limit
+from export.fitting.file_outputs import FileOutputs
+from export.fitting.fit_attribution import fit_attribution, fit_bands
+from export.fitting.fit_heads import mode_count
 
 Floats = npt.NDArray[np.float64]
 # Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head fitted without
@@ -82,7 +83,7 @@ class Fitting:
     spec : DetectorSpec
         Its scoring is what was asked for; what it leaves open is chosen.
     alarms_per_window : float or None
-        See `export.fitting.limit.fit_limit`.
+        See `edge_runtime.fitting.limit.fit_limit`.
     is_series : bool
         Without time order there is no smoothing and no tracking.
     """
@@ -125,7 +126,7 @@ class Fitting:
     def _try(self, outputs: FileOutputs, candidate: Candidate, spans: tuple[int, ...]) -> list[Tried]:
         preprocessing = self.spec.preprocessing
         guard = -(-preprocessing.window // preprocessing.stride) - 1
-        scores = _left_out(outputs, self.faults, candidate, guard)
+        scores = score_left_out(outputs, self.faults, candidate, guard)
         return try_spans(scores, self.faults, outputs.usual, candidate, spans, self.alarms_per_window)
 
     def _fit(
@@ -158,20 +159,8 @@ def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: b
     heads = [Candidate(head) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
     if modes > 1:
         return [*heads, Candidate("modes", modes=modes)]
-    drifts = block_variance(inputs / np.maximum(inputs.std(axis=0), 1e-9)) > DRIFTING
+    drifts = drift_of([inputs / np.maximum(inputs.std(axis=0), 1e-9)], len(inputs)) > DRIFTING
     return [*heads, Candidate("inputs", allow_drift=True)] if drifts.any() else heads
-
-
-def _left_out(
-    outputs: FileOutputs, faults: tuple[Fault, ...], candidate: Candidate, guard: int
-) -> tuple[Floats, list[Floats]]:
-    if can_leave_out(len(outputs.normal["inputs"])):
-        return score_left_out(outputs, faults, candidate, guard)
-    # Too few windows to hold any out: only their own scores are available, and the t-limit is correspondingly wide.
-    fitted = fit_on_all(outputs, candidate)
-    return fitted.score(outputs.normal).astype(np.float64), [
-        fitted.score(one).astype(np.float64) for one in outputs.faulty
-    ]
 
 
 def _rates(wish: Scoring, sensors: int, *, follows: bool) -> tuple[float, float]:

@@ -15,6 +15,7 @@ bench = DefaultGroup(
     default="latency",
     commands={
         "latency": "saelite.commands.bench_latency:latency",
+        "adapt": "saelite.commands.bench_adapt:adapt",
         "accuracy": "saelite.commands.bench_accuracy:accuracy",
         "blame": "saelite.commands.bench_blame:blame",
         "simulate": "saelite.commands.bench_simulate:simulate",

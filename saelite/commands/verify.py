@@ -25,12 +25,12 @@ def verify(model: Path, opening: Opening) -> None:
       saelite verify pump.tflite --trusted-key maker.pem.pub
     """
     from edge_runtime.errors import ParityError
-    from edge_runtime.model_file.container import parse_model_file, read_content
+    from edge_runtime.model_file.container import read_content
     from edge_runtime.model_file.signature import key_name
     from edge_runtime.verification.reference_run import verify as verify_model
 
     content = read_content(model)
-    file = parse_model_file(content, model, trusted_key=opening.trusted_key)
+    file = opening.parse(model, content)
     signer = key_name(file.signature) if file.signature else ""
     trust = "trusted" if opening.trusted_key else "not checked: no --trusted-key"
     click.echo(f"integrity: SHA-256 {file.sha256}, every byte as it was written")

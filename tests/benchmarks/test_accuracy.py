@@ -13,7 +13,7 @@ from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.methods import METHODS, UNTRAINED
 from benchmarks.accuracy.outcome import Outcome
 from benchmarks.accuracy.real_path import DEFAULTS, SCHEMES, detectors, untrained, with_seed
-from benchmarks.accuracy.scenarios import SCENARIOS, trial
+from benchmarks.accuracy.scenarios import SCENARIOS, Scenario, trial
 from benchmarks.simulator import KINDS, MachineSettings
 from edge_runtime.errors import RecordingError
 from training.pipeline import train
@@ -183,7 +183,7 @@ SMALL = MachineSettings(rows=1600, sensors=4, drivers=2)
 
 
 def test_a_trial_learns_before_the_faults_and_every_episode_is_labelled():
-    one = trial("small", SMALL, seed=0)
+    one = trial("small", Scenario(SMALL), seed=0)
     assert len(one.train.values) == len(one.normal.values) == 800
     assert set(one.faulty) == set(KINDS)
     for recording in one.faulty.values():
@@ -196,7 +196,9 @@ def test_a_trial_learns_before_the_faults_and_every_episode_is_labelled():
 
 @pytest.mark.usefixtures("few_epochs")
 def test_machines_are_measured_at_their_own_and_at_a_matched_limit():
-    found = machines.measure([0], scenarios={"plain": SMALL, "standstill": replace(SMALL, standstill=0.2)})
+    found = machines.measure(
+        [0], scenarios={"plain": Scenario(SMALL), "standstill": Scenario(replace(SMALL, standstill=0.2))}
+    )
     assert len(found.figures) == 2 * len(METHODS)
     for one in found.figures:
         assert set(one.matched) == set(one.detected) == set(KINDS)
@@ -206,13 +208,19 @@ def test_machines_are_measured_at_their_own_and_at_a_matched_limit():
     assert plain[OURS].matched["dropout"] > 0.5
     assert plain["Mahalanobis"].roc_auc["dropout"] > 0.8
     assert [title for title, _ in found.tables] == [
-        "All faults:", "plain, detected at 1% FAR:", "standstill, detected at 1% FAR:"
+        "All faults:", "plain, detected at 1% FAR:", "off, detected at 1% FAR:"
     ]  # fmt: skip
 
 
 def test_scenarios_are_what_they_are_called():
-    assert list(SCENARIOS) == ["plain", "three modes", "three modes, season", "drift", "standstill"]
-    assert all(settings.rows / settings.rate_hz == 14 * DAY_S for settings in SCENARIOS.values())
+    assert list(SCENARIOS) == ["plain", "three modes", "three modes, season", "drift", "standstill", "faulty minutes"]
+    assert all(one.settings.rows / one.settings.rate_hz == 14 * DAY_S for one in SCENARIOS.values())
+
+
+def test_faulty_minutes_are_learnt_and_nothing_else_differs():
+    clean, spoilt = (trial("small", Scenario(SMALL, share), seed=0) for share in (0.0, 0.05))
+    assert (clean.train.values != spoilt.train.values).any(axis=1).mean() == pytest.approx(0.05, abs=0.01)
+    np.testing.assert_array_equal(clean.normal.values, spoilt.normal.values)
 
 
 def write_csv(path, labels, separator=",", seed=0):

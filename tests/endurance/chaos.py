@@ -27,11 +27,11 @@ from unittest import mock
 import numpy as np
 
 from edge_runtime.common.counters import Counters
+from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import ModelFile, parse_model_file, read_model_file
-from edge_runtime.running.lock import FileLock
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.settings import Acceptance
 from edge_runtime.running.state_keeper import StateKeeper

@@ -199,7 +199,8 @@ def damaged(content, changes, length):
 
 def main(inputs):
     """Fuzz, and print."""
-    from conftest import train_pump
+    from machines import train_pump
+
     from export.export_run import ExportSettings, export_run
 
     started = time.perf_counter()

@@ -57,7 +57,8 @@ def fuzz(model: Path, seed: int, files: int, runtime: str) -> Outcome:
 
 def main(files: int, seed: int) -> int:
     """Fuzz in every runtime, and print."""
-    from conftest import train_pump
+    from machines import train_pump
+
     from export.export_run import ExportSettings, export_run
 
     good = True

@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from machines import pump_rows
 
 from edge_runtime import Detector
+from edge_runtime.fitting.attribution import mode_count_of, modes_of
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
 from edge_runtime.signal.windows import sliding_windows
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
-from export.fitting.fit_attribution import fit_attribution, fit_bands, mode_count_of, modes_of
+from export.fitting.fit_attribution import fit_attribution, fit_bands
 from export.fitting.fit_heads import fit_head
 from export.inference_graph import build_detector_graph
 from export.runtime_check import InstalledRuntime, run_graph

@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
+from edge_runtime.fitting.blocks import block_bounds
+from edge_runtime.fitting.limit import Limit, fit_limit
+from edge_runtime.fitting.stretch_faults import faults_in
+from edge_runtime.fitting.synthetic_faults import FAULTS, with_fault
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.signal.smoothing import Smoother
-from export.fitting.blocks import block_bounds
 from export.fitting.choice import SPANS, Candidate, Tried, best, score_left_out, try_spans
-from export.fitting.file_outputs import faults_in, file_outputs
+from export.fitting.file_outputs import file_outputs
 from export.fitting.fit_heads import fit_head
 from export.fitting.fit_scoring import Fitting
-from export.fitting.limit import Limit, fit_limit
-from export.fitting.synthetic_faults import FAULTS, with_fault
 
 WINDOW, SENSORS = 2, 3
 MIXING = np.array([[1.0, 0.9, 0.0], [0.0, 0.3, 1.0]])

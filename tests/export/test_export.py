@@ -10,6 +10,8 @@ import pytest
 from model_runs import run_model
 
 from edge_runtime import Detector
+from edge_runtime.fitting.limit import fit_limit
+from edge_runtime.fitting.outliers import usual_windows
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.zip_tail import MANIFEST_NAME
 from edge_runtime.signal.smoothing import Smoother
@@ -18,8 +20,6 @@ from export.export_run import ExportSettings, export_run
 from export.fitting.choice import Candidate, score_left_out
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_heads import fit_head
-from export.fitting.limit import fit_limit
-from export.fitting.outliers import usual_windows
 from export.runtime_check import InstalledRuntime
 from training.run_folder import read_run_folder
 
@@ -56,7 +56,7 @@ def keras_parts(trained):
 def test_float_codes_and_scores_are_those_of_keras(trained, float32, keras_parts):
     outputs = in_first_runtime(float32, trained.folder.windows.windows)
     np.testing.assert_allclose(outputs.codes, keras_parts["codes"], atol=1e-5)
-    usual = usual_windows(keras_parts)
+    usual = usual_windows([keras_parts["inputs"]])
     reference = FileOutputs(keras_parts, (), usual)
     left_out, _ = score_left_out(reference, (), Candidate("t2x"), guard=2)
     limit = fit_limit(Smoother(5).update_many(left_out.astype(np.float32))[usual], None).value

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edge_runtime.errors import UsageError
+from edge_runtime.fitting.budget import UNITS_S, FalseAlarmBudget
+from edge_runtime.fitting.limit import Limit, effective_size, fit_limit, runs_above
+from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.signal.preprocessing import Preprocessing
-from export.fitting.budget import UNITS_S, FalseAlarmBudget
-from export.fitting.limit import Limit, effective_size, fit_limit, runs_above
-from export.promise import threshold_of, window_s_of
 from saelite.false_alarms import doubt, false_alarms
 
 

@@ -4,14 +4,13 @@ import csv
 import re
 
 import pytest
+from command_line import run_saelite
 
 from benchmarks.whole_loop import COMMANDS, NORMAL_ROWS
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    from conftest import run_saelite
-
     folder = tmp_path_factory.mktemp("demo")
     result = run_saelite("demo", "-o", "demo", cwd=folder)
     assert result.returncode == 0, result.stderr

@@ -13,6 +13,10 @@ def other_than(one):
     if one.kind is tuple:
         items = {str: ("a", "b"), Path: (Path("a"), Path("b")), int: (2, 3)}
         return items[one.item]
+    if one.form == "bounds":
+        return "7d,50MB"
+    if one.name == "align":
+        return "2s:mean"
     numbers = [number for number in (0.25, 0.01, 60.0) if one.within is None or number in one.within]
     values = {bool: not one.default, int: 7, float: numbers[0], str: "else", Path: Path("else")}
     return values[one.kind]

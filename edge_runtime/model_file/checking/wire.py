@@ -104,6 +104,10 @@ class VerifiedTable:
         start, length = self._vector(field, _SIZES[kind], most)
         return np.frombuffer(self._wire.content, f"<{kind}", length, start) if length else np.empty(0, f"<{kind}")
 
+    def vector(self, field: int, kind: str) -> tuple[int, int]:
+        """Return the start and length of a vector of numbers."""
+        return self._vector(field, _SIZES[kind], len(self._wire.content))
+
     def extent(self, field: int) -> tuple[int, int]:
         """Return the start and length of a vector of bytes."""
         return self._vector(field, 1, len(self._wire.content))

@@ -131,7 +131,7 @@ def test_missing_model_is_tried_again_until_it_is_there_and_stops_no_other_machi
     while "late" not in found:
         found |= results_of(process, 1)
     _, err = ended(process)
-    assert "restarts" in next(line for line in err.splitlines() if line.startswith("saelite: late: "))
+    assert "restarts" in next(line for line in err.splitlines() if line.startswith("saelite: late: 10 read"))
 
 
 def test_wrong_source_is_given_up_and_ends_no_other_machine(plant):

@@ -144,7 +144,7 @@ def test_messages_in_and_out(running, model_path, tmp_path, broker):
     scores = [next_score(process), next_score(process)]
     until(lambda: json.loads(retained(broker, "watch/pump/state", 1)["watch/pump/state"])["score"] == scores[-1])
     state = json.loads(retained(broker, "watch/pump/state", 1)["watch/pump/state"])
-    assert set(state) == {"time", "score", "threshold", "alarm", "blamed", "sensors", "drift"}
+    assert set(state) == {"time", "score", "threshold", "alarm", "blamed", "explanation", "sensors", "drift"}
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert b"4 read, 2 scored, 2 filling, 1 lost" in err
@@ -154,11 +154,11 @@ def test_messages_in_and_out(running, model_path, tmp_path, broker):
 @needs_broker
 def test_home_assistant_finds_the_detector(running, model_path, tmp_path, broker):
     running(model_path, "--source", "-", "--sink", f"mqtt://127.0.0.1:{broker}", cwd=tmp_path)
-    found = retained(broker, "homeassistant/#", 4)
+    found = retained(broker, "homeassistant/#", 5)
     configs = {topic.split("/")[-2]: json.loads(payload) for topic, payload in found.items()}
-    assert set(configs) == {"score", "alarm", "blamed", "drift"}
+    assert set(configs) == {"score", "alarm", "blamed", "explanation", "drift"}
     assert configs["alarm"]["device_class"] == "problem"
-    assert len({config["unique_id"] for config in configs.values()}) == 4
+    assert len({config["unique_id"] for config in configs.values()}) == 5
     assert {config["state_topic"] for config in configs.values()} == {f"{BASE}/state"}
 
 

@@ -65,6 +65,17 @@ def test_every_score_is_explained_if_asked_for(detector, odd):
     np.testing.assert_array_equal(results.values, odd[window - 1 :].astype(np.float32))
 
 
+def test_newest_quiet_window_has_expected_values_as_often_as_asked(detector, odd):
+    quiet = odd[:50]
+    monitor = Monitor(detector, MonitorSettings(expected_every_s=1e-9))
+    found = [monitor.push(Readings(np.arange(first, first + 10.0), quiet[first : first + 10])) for first in (0, 10, 20)]
+    known = [np.isfinite(results.expected).all(axis=1) for results in found]
+    assert all(one[-1] and not one[:-1].any() for one in known)
+    asked = pushed(detector, quiet, explain="always")
+    np.testing.assert_allclose(found[0].expected[-1], asked.expected[len(found[0]) - 1], rtol=1e-5)
+    np.testing.assert_array_equal(np.concatenate([one.scores for one in found]), asked.scores[: 30 - 2])
+
+
 def test_nothing_is_explained_if_nobody_asks(detector, odd):
     results = pushed(detector, odd, explain="never")
     assert results.expected.shape == (len(results), 0)

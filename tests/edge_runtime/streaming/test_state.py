@@ -9,8 +9,8 @@ import pytest
 from machines import pump_rows
 
 from edge_runtime import Detector
+from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError
-from edge_runtime.running.lock import FileLock
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotState

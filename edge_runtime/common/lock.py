@@ -57,11 +57,12 @@ class FileLock:
                 os.close(descriptor)
                 raise OutputError(
                     f"{self._protected} is in use by process {holder or 'unknown'}. Expected one process for one "
-                    "state. End the other, or choose another file."
+                    "file. End the other, or choose another file."
                 ) from error
             if self._still_named(descriptor):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                with suppress(OSError):  # on a full disk the lock holds all the same
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
                 return descriptor
             os.close(descriptor)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
-from export.fitting.blocks import BLOCKS, block_bounds
-from export.fitting.fit_heads import fit_head
+from edge_runtime.arrays import BoolArray
+from edge_runtime.fitting.blocks import BLOCKS, block_bounds
+from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
+from edge_runtime.fitting.whitening import whitening_of
 
 _ROUNDS = 3
 # An accident happens once or twice. Far-out windows this close to each other, as a share of the recording, are one.
@@ -21,7 +20,7 @@ _LEAST_PER_INPUT = 4
 _TINY = 1e-12
 
 
-def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
+def usual_windows(inputs: Blocks) -> BoolArray:
     """Return which windows to fit on, shape (n,): all but the extreme ones, at most a tenth.
 
     Extreme means six robust standard deviations of the logarithm of T², beyond any heavy tail of normal work. What is
@@ -30,19 +29,38 @@ def usual_windows(parts: Mapping[str, FloatArray]) -> BoolArray:
     The bulk is found by fitting T² of the inputs on the nearer windows and looking again, a few times, as the minimum
     covariance determinant does (Rousseeuw and Van Driessen, 1999, A fast algorithm for the minimum covariance
     determinant estimator).
+
+    Parameters
+    ----------
+    inputs : Blocks
+        Scaled inputs of normal windows, shape (m, d).
     """
-    inputs = parts["inputs"]
-    if len(inputs) < _LEAST_PER_INPUT * inputs.shape[1]:
-        return np.ones(len(inputs), bool)
-    distance = np.abs(inputs).max(axis=1)
-    usual = distance <= np.quantile(distance, _FIRST_GUESS)
+    distance, d = _largest(inputs)
+    if len(distance) < _LEAST_PER_INPUT * d:
+        return np.ones(len(distance), bool)
+    usual = np.asarray(distance <= np.quantile(distance, _FIRST_GUESS))
     for _ in range(_ROUNDS):
-        scores = fit_head("inputs", {"inputs": inputs[usual]}).score({"inputs": inputs}).astype(np.float64)
-        logs = np.log(scores + _TINY)
+        logs = np.log(_t2(inputs, usual) + _TINY)
         middle = np.median(logs)
         far_out = middle + _FAR_OUT * _MAD_TO_SIGMA * np.median(np.abs(logs - middle))
-        usual = logs <= max(far_out, float(np.quantile(logs, 1 - _MOST)))
-    return np.ones(len(inputs), bool) if _recurs(~usual) else np.asarray(usual)
+        usual = np.asarray(logs <= max(far_out, float(np.quantile(logs, 1 - _MOST))))
+    return np.ones(len(distance), bool) if _recurs(~usual) else usual
+
+
+def _largest(inputs: Blocks) -> tuple[Floats, int]:
+    """Return the largest absolute input of each window, and the number of inputs."""
+    found, d = [], 0
+    for block in inputs:
+        found.append(np.abs(block).max(axis=1).astype(np.float64))
+        d = block.shape[1]
+    return np.concatenate(found), d
+
+
+def _t2(inputs: Blocks, fitted_on: BoolArray) -> Floats:
+    rows = Kept(inputs, fitted_on)
+    moments = moments_of(rows)
+    whitening = whitening_of(rows, moments)
+    return np.concatenate([np.square((block - moments.mean) @ whitening).sum(axis=1) for block in inputs])
 
 
 def _recurs(far_out: BoolArray) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edge_runtime.fitting.budget import UNITS_S, FalseAlarmBudget
+from edge_runtime.fitting.limit import Limit
 from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.signal.preprocessing import Preprocessing
-from export.fitting.budget import UNITS_S, FalseAlarmBudget
-from export.fitting.limit import Limit
 
 METHOD = "Student's t on log scores of held-out blocks"
 

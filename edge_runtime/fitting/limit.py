@@ -26,7 +26,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+
+from edge_runtime.fitting.distributions import (
+    normal_quantile_above,
+    normal_share_above,
+    poisson_quantile,
+    t_quantile_above,
+)
 
 Floats = npt.NDArray[np.float64]
 _TINY = 1e-30
@@ -127,7 +133,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
     share = min(max(wanted, floor), _MOST_SHARE)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
-    factor = float(stats.t.isf(share, max(n - 1.0, _LEAST_FREEDOM))) * np.sqrt(1.0 + 1.0 / n)
+    factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
     expected = share * len(logs) / run_length
     value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share), _alarms_limit(logs, expected))
     return Limit(
@@ -145,8 +151,8 @@ def _run_length(logs: Floats, share: float) -> float:
     """Return the mean length of runs above the level that leaves about `share`, in windows."""
     above = logs > np.quantile(logs, 1.0 - _TAIL)
     runs = int((np.diff(above.astype(np.int8), prepend=0) > 0).sum())
-    level = stats.norm.isf(min(share, _TAIL)) / stats.norm.isf(_TAIL)
-    return max(float(above.sum()) / max(runs, 1) / float(level), 1.0)
+    level = normal_quantile_above(min(share, _TAIL)) / normal_quantile_above(_TAIL)
+    return max(float(above.sum()) / max(runs, 1) / level, 1.0)
 
 
 def _tail_limit(logs: Floats, n: float, share: float) -> float:
@@ -163,7 +169,7 @@ def _tail_limit(logs: Floats, n: float, share: float) -> float:
 def _alarms_limit(logs: Floats, expected: float) -> float:
     """Return the lowest level that, with all above it, has no more runs above it than `expected` make likely."""
     levels, runs = runs_above(logs)
-    too_many = np.flatnonzero(runs > stats.poisson.ppf(_CONFIDENCE, expected))
+    too_many = np.flatnonzero(runs > poisson_quantile(_CONFIDENCE, expected))
     return float(levels[too_many[-1] + 1]) + _MARGIN if len(too_many) else -np.inf
 
 
@@ -188,4 +194,4 @@ def _upper_share(factor: float, n: float) -> float:
     By the large-sample variance of ``mean + factor * sd`` (Hahn and Meeker, section 4.6).
     """
     error = np.sqrt(1.0 / n + factor**2 / (2.0 * max(n - 1.0, 1.0)))
-    return float(stats.norm.sf(factor - stats.norm.ppf(_CONFIDENCE) * error))
+    return normal_share_above(factor - normal_quantile_above(1.0 - _CONFIDENCE) * error)

@@ -1,0 +1,1 @@
+"""What is fitted on a file's own outputs for normal windows, in numpy: the one definition for export and device."""

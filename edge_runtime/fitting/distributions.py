@@ -1,0 +1,111 @@
+"""Quantiles of the normal, Student's t and the Poisson distribution, for devices without SciPy.
+
+References
+----------
+Press, Teukolsky, Vetterling and Flannery (2007), Numerical recipes, section 6.4: the incomplete beta function.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+_NORMAL = NormalDist()
+_MOST_TERMS = 10_000
+_ACCURACY = 1e-15
+_TINY = 1e-300
+_HALVINGS = 200
+# The Poisson distribution is counted up to this many standard deviations above its mean.
+_REACH = 12.0
+
+
+def normal_quantile_above(share: float) -> float:
+    """Return what a standard normal value exceeds with probability `share`.
+
+    >>> round(normal_quantile_above(0.05), 4)
+    1.6449
+    """
+    return -_NORMAL.inv_cdf(share)
+
+
+def normal_share_above(value: float) -> float:
+    """Return how often a standard normal value exceeds `value`.
+
+    >>> round(normal_share_above(1.6449), 4)
+    0.05
+    """
+    return 0.5 * math.erfc(value / math.sqrt(2.0))
+
+
+def t_share_above(value: float, freedom: float) -> float:
+    """Return how often Student's t exceeds `value`, with so many degrees of freedom.
+
+    >>> round(t_share_above(1.812, 10), 4)
+    0.05
+    """
+    tail = 0.5 * _incomplete_beta(0.5 * freedom, freedom / (freedom + value * value))
+    return tail if value >= 0 else 1.0 - tail
+
+
+def t_quantile_above(share: float, freedom: float) -> float:
+    """Return what Student's t exceeds with probability `share`, by halving.
+
+    >>> round(t_quantile_above(0.05, 10), 4)
+    1.8125
+    """
+    if share > 0.5:
+        return -t_quantile_above(1.0 - share, freedom)
+    low, high = 0.0, 1.0
+    while t_share_above(high, freedom) > share:
+        low, high = high, 2.0 * high
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if t_share_above(middle, freedom) > share else (low, middle)
+    return high
+
+
+def poisson_quantile(share: float, mean: float) -> int:
+    """Return the smallest count that a Poisson variable does not exceed with probability `share`.
+
+    >>> poisson_quantile(0.95, 1.0)
+    3
+    """
+    most = int(mean + _REACH * math.sqrt(mean) + _REACH)
+    counts = np.arange(1, most + 1)
+    logs = np.concatenate([[0.0], np.cumsum(np.log(mean) - np.log(counts))]) - mean
+    return int(np.searchsorted(np.cumsum(np.exp(logs)), share))
+
+
+def _incomplete_beta(a: float, x: float) -> float:
+    """Return the regularised incomplete beta function ``I_x(a, 1/2)``."""
+    if x >= 1.0:
+        return 1.0
+    b = 0.5
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    # Where the continued fraction converges fast; the other side is its mirror image.
+    if x < (a + 1.0) / (a + b + 2.0):
+        return front * _fraction(a, b, x) / a
+    return 1.0 - front * _fraction(b, a, 1.0 - x) / b
+
+
+def _fraction(a: float, b: float, x: float) -> float:
+    """Return the continued fraction of the incomplete beta function, by Lentz's method."""
+    c, d = 1.0, 1.0 / _not_zero(1.0 - (a + b) * x / (a + 1.0))
+    value = d
+    for m in range(1, _MOST_TERMS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d, c = 1.0 / _not_zero(1.0 + term * d), _not_zero(1.0 + term / c)
+            value *= c * d
+        if abs(c * d - 1.0) < _ACCURACY:
+            break
+    return value
+
+
+def _not_zero(value: float) -> float:
+    return value if abs(value) > _TINY else _TINY

@@ -1,0 +1,1 @@
+"""The live page: one server per address, in a thread of its own, for every machine of the process."""

@@ -1,0 +1,184 @@
+"""Head, threshold and everything else that depends on the machine, fitted anew on normal windows of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_runtime.fitting.attribution import (
+    fit_attribution,
+    fit_bands,
+    is_diagonal,
+    mode_count_of,
+    modes_of,
+)
+from edge_runtime.fitting.detection import share_found
+from edge_runtime.fitting.heads import Clustering, Space, fit_rows, moments_by_label
+from edge_runtime.fitting.left_out import LeftOut, score_blocks, smooth
+from edge_runtime.fitting.limit import Limit, fit_limit
+from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
+from edge_runtime.fitting.outliers import usual_windows
+from edge_runtime.fitting.stretch_faults import each_fault
+from edge_runtime.inference.attribution import Attribution
+from edge_runtime.inference.heads import Head
+from edge_runtime.inference.host_scoring import beyond
+from edge_runtime.inference.runtimes import Options, Runtime
+from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.manifest import DriftLimit
+from edge_runtime.refitting.network_outputs import NetworkOutputs, NetworkRunner, Part
+from edge_runtime.refitting.normal_readings import NormalWindows
+from edge_runtime.refitting.prototypes import FromPrototypes, prototypes_of
+from edge_runtime.streaming.adaptation.drift import fit_drift_limit
+from edge_runtime.verification.parity import roc_auc
+
+# Farther than any window; its square is still a float32 number.
+_OUT_OF_REACH = 1e6
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What was fitted.
+
+    Parameters
+    ----------
+    head : Head
+        Scaled so that the limit of the smoothed score is 1.
+    attribution : Attribution
+    bands : tuple of float
+        See `edge_runtime.model_file.manifest.Manifest`, as for the next two.
+    mean_activation : tuple of float
+    drift : DriftLimit or None
+    limit : Limit
+        Of the scores before normalisation.
+    detection, roc_auc : float
+        Share of synthetic faults found, and the area under the ROC curve against them.
+    left_out : int
+        Windows too extreme to fit on.
+    saturation : float
+        Share of normal values outside the network's quantised input.
+    """
+
+    head: Head
+    attribution: Attribution
+    bands: tuple[float, ...]
+    mean_activation: tuple[float, ...]
+    drift: DriftLimit | None
+    limit: Limit
+    detection: float
+    roc_auc: float
+    left_out: int
+    saturation: float
+
+
+@dataclass(frozen=True)
+class Refit:
+    """Fits a file's head on this machine's windows.
+
+    Parameters
+    ----------
+    model : ModelFile
+        With this machine's scaling, and the maker's head.
+    before : Head or None
+        The maker's head, of the heads that have prototypes or modes.
+    runtime, options
+        What the network runs in.
+    alarms_per_window : float or None
+        See `edge_runtime.fitting.limit.fit_limit`.
+    on_step : callable
+        Told of each step before it is taken.
+    """
+
+    model: ModelFile
+    before: Head | None
+    runtime: Runtime
+    options: Options
+    alarms_per_window: float | None
+    on_step: Callable[[str], None]
+
+    def fit(self, windows: NormalWindows) -> Refitted:
+        """Fit on normal windows."""
+        spec = self.model.manifest.spec
+        preprocessing = spec.preprocessing
+        self.on_step("running the network")
+        runner = NetworkRunner(self.model, self.runtime, self.options)
+        outputs = NetworkOutputs(runner, windows)
+        rows, inputs = Part(outputs, "rows"), Part(outputs, "inputs")
+        self.on_step("looking for faulty minutes")
+        usual = usual_windows(inputs)
+        self.on_step("fitting the threshold on blocks left out")
+        guard = -(-preprocessing.window // preprocessing.stride) - 1
+        left_out = score_blocks(rows, usual, self._fit_head, guard)
+        smoothed = smooth(left_out.scores, spec.scoring.smoothing_span)
+        limit = fit_limit(smoothed[usual], self.alarms_per_window)
+        self.on_step("looking for synthetic faults")
+        detection, area = self._find_faults(runner, windows, left_out, smoothed, limit)
+        self.on_step("fitting the head")
+        head, kept = self._fit_head(Kept(rows, usual)), Kept(inputs, usual)
+        attribution = self._attribution(head, kept)
+        codes = np.concatenate(list(Part(outputs, "codes")))
+        return Refitted(
+            head.scaled(1.0 / limit.value),
+            attribution,
+            fit_bands(attribution, kept, preprocessing, lambda block: modes_of(head, block)),
+            tuple(codes.mean(axis=0, dtype=np.float64).tolist()),
+            fit_drift_limit(codes) if codes.shape[1] else None,
+            limit,
+            detection,
+            area,
+            int((~usual).sum()),
+            self._saturation(inputs),
+        )
+
+    def _fit_head(self, rows: Blocks) -> Head:
+        manifest, before = self.model.manifest, self.before
+        clustering: Clustering = _no_clustering if before is None else FromPrototypes(prototypes_of(before))
+        modes = 1 if before is None else mode_count_of(before)
+        kind, inputs = manifest.spec.scoring.head, manifest.spec.preprocessing.inputs
+        return _of_modes(
+            fit_rows(kind, rows, inputs, clustering, allow_drift=manifest.allows_drift, modes=modes), modes
+        )
+
+    def _find_faults(
+        self, runner: NetworkRunner, windows: NormalWindows, left_out: LeftOut, smoothed: Floats, limit: Limit
+    ) -> tuple[float, float]:
+        """Return the share of synthetic faults found, and the area under the ROC curve against them."""
+        deviation = np.sqrt(moments_of(windows.stretches, diagonal=True).variance)
+        span = self.model.manifest.spec.scoring.smoothing_span
+        found: dict[str, list[float]] = {}
+        faulty = [np.empty(0)]
+        for fault in each_fault(windows, deviation):
+            raw = left_out.heads[fault.block].score_rows(runner.run(fault.windows).rows).astype(np.float64)
+            found.setdefault(fault.name, []).append(share_found(raw, smoothed, fault.start, span, limit.value))
+            faulty.append(raw)
+        if not found:
+            return 0.0, 0.5
+        scores = np.concatenate([left_out.scores, *faulty])
+        area = roc_auc(scores, np.arange(len(scores)) >= len(left_out.scores))
+        return float(np.mean([np.mean(shares) for shares in found.values()])), area
+
+    def _attribution(self, head: Head, inputs: Blocks) -> Attribution:
+        preprocessing = self.model.manifest.spec.preprocessing
+        diagonal, modes = is_diagonal(preprocessing.inputs), mode_count_of(head)
+        by_mode = moments_by_label(inputs, lambda block: modes_of(head, block), modes, diagonal=diagonal)
+        return fit_attribution(by_mode, preprocessing)
+
+    def _saturation(self, inputs: Blocks) -> float:
+        """Return the share of normal values that the network's quantised input clips."""
+        clipped = np.array([(beyond(block, self.model.manifest.quantization).sum(), block.size) for block in inputs])
+        return float(clipped[:, 0].sum() / clipped[:, 1].sum())
+
+
+def _of_modes(head: Head, count: int) -> Head:
+    """Return a head with as many modes as the graph has; one that this machine was not seen in is out of reach."""
+    if head.kind != "modes" or head.centers is None or len(head.whitening) == count:
+        return head
+    found, d, m = head.whitening.shape
+    whitening, centers = np.zeros((count, d, m), np.float32), np.full((count, m), _OUT_OF_REACH, np.float32)
+    whitening[:found], centers[:found] = head.whitening, head.centers
+    return Head("modes", head.mean, whitening, centers)
+
+
+def _no_clustering(points: Floats, _: int, __: Space) -> Floats:
+    return points[:1]
