@@ -38,7 +38,8 @@ class Plant:
     def __init__(self, settings: PlantSettings, tell: Callable[[str], None]) -> None:
         self._tell: Callable[[str], None] = lambda message: tell(settings.secrets.hidden(message))
         self.watches = tuple(MachineWatch(machine, self._tell) for machine in settings.machines)
-        self._stopping = threading.Event()
+        # A plain flag: a signal may come while this very thread holds an event's lock.
+        self._stopping = False
         self._watchdog, self._status = Every(watchdog_period_s()), Every(_STATUS_S)
         self._is_ready = False
 
@@ -54,15 +55,16 @@ class Plant:
         for watch in self.watches:
             watch.start()
         ready_s = time.monotonic() + _START_S
-        while not self._stopping.wait(_LOOK_S) and not all(watch.is_over for watch in self.watches):
+        while not self._stopping and not all(watch.is_over for watch in self.watches):
             self._look(ready_s)
+            time.sleep(_LOOK_S)
         notify("STOPPING=1")
         self._end()
         self._raise_given_up()
 
     def stop(self) -> None:
         """End all machines; any thread may call it."""
-        self._stopping.set()
+        self._stopping = True
 
     def states(self) -> dict[str, Phase]:
         """Return what each machine is doing."""
