@@ -44,6 +44,7 @@ class Opening:
         "Public key of this device: a file that it signed is accepted if it adapts one that a trusted key signed. "
         "Repeatable.",
         form="paths",
+        example=(Path("device.pem.pub"),),
     )
 
     def __post_init__(self) -> None:
