@@ -14,7 +14,7 @@ import click
 from edge_runtime.common.setting import Setting
 from edge_runtime.plant.example import example_value
 from edge_runtime.plant.plant_file import SETTINGS
-from edge_runtime.plant.values import expected_in_toml, setting_in_toml
+from edge_runtime.plant.values import BESIDE_THE_FILE, expected_in_toml, setting_in_toml
 
 PAGE = Path(__file__).parent / "reference" / "plant.md"
 _HEAD = """\
@@ -23,13 +23,13 @@ _HEAD = """\
 <!-- Made by `make docs` from the settings in edge_runtime/running/settings.py: edit those, not this page. -->
 
 The file of `saelite run PLANT.toml` is [TOML](https://toml.io): a table `[machine.NAME]` for each machine, and a table
-`[defaults]` for what they share. [Watch several machines](../how-to/plant.md) shows how to use it.
+`[defaults]` for what they share. [Watch several machines](../how-to/machines.md) shows how to use it.
 
 - A key is an option of [`saelite run`](cli.md#saelite-run) without its dashes. A machine's own keys win over
   `[defaults]`.
 - In every text, `{machine}` is the machine's name, `${NAME}` the environment variable NAME, and `$$` a dollar sign. A
   variable that is not set is an error. Values of four characters or more are replaced by `${NAME}` in all messages.
-- `model` and keys of signatures are named from the file's own folder, everything else from the working directory.
+- @@BESIDE@@ are named from the file's own folder, everything else from the working directory.
 - Names of machines have letters, digits, `-` and `_`, and differ in more than capitals.
 
 | key | value | default | meaning |
@@ -39,7 +39,8 @@ The file of `saelite run PLANT.toml` is [TOML](https://toml.io): a table `[machi
 
 def page() -> str:
     """Return the whole page."""
-    return _HEAD + "".join(_rows())
+    beside = [f"`{word}`" for word, one in SETTINGS.items() if one.form in BESIDE_THE_FILE]
+    return _HEAD.replace("@@BESIDE@@", f"{', '.join(beside[:-1])} and {beside[-1]}") + "".join(_rows())
 
 
 def _rows() -> Iterator[str]:

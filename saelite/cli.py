@@ -17,6 +17,8 @@ from saelite.commands.config import config
 from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
+from saelite.commands.feedback import feedback
+from saelite.commands.history import history
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
 from saelite.commands.record import record
@@ -76,7 +78,7 @@ def main() -> None:
 
 
 for command in (
-    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, config, service,
-    bench, doctor,
+    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
+    config, service, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

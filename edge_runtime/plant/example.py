@@ -19,8 +19,8 @@ _HEAD = """\
 #   saelite service plant.toml --print writes a systemd unit
 #
 # The keys are the options of `saelite run`. In texts, {machine} is the machine's name and ${NAME} an environment
-# variable: passwords and tokens belong there. $$ is a dollar sign. A model or key is named from this file's folder,
-# everything else from the working directory.
+# variable: passwords and tokens belong there. $$ is a dollar sign. Models and public keys are named from this
+# file's folder, everything else from the working directory.
 """
 
 

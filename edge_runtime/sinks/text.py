@@ -58,7 +58,7 @@ def alarm_lines(results: Results) -> list[str]:
 
 def csv_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results into lines of CSV; see `csv_header`."""
-    names = np.array([_csv_cell(name) for name in sensors], object)
+    names = np.array([csv_cell(name) for name in sensors], object)
     shown = min(TOP_SENSORS, len(sensors))
     template = "%s,%.6g,%.6g,%s," + "%s,%.4g," * shown + "%s\n"
 
@@ -136,10 +136,10 @@ def _rows(
     )
 
 
-def _csv_cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Return a name as a cell; one that a spreadsheet would evaluate gets an apostrophe first.
 
-    >>> _csv_cell("=cmd|' /C calc'!A1"), _csv_cell("flow")
+    >>> csv_cell("=cmd|' /C calc'!A1"), csv_cell("flow")
     ("'=cmd|' /C calc'!A1", 'flow')
     """
     if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r"):
