@@ -94,7 +94,6 @@ def is_open(port):
 
 def soak(folder, n_readings):
     """Compare a run with the page with one without."""
-    write_model(folder / "m.tflite", window=4)
     plain, plain_s = run(folder, n_readings, "plain.csv")
     port, slow = free_port(), slow_disk(folder)
     page = ["--sink", f"web:{port}", "--history", "site.db"]
@@ -156,7 +155,9 @@ def latencies_us(monitor, sinks):
 def main(n_readings, rounds):
     """Run and print."""
     with tempfile.TemporaryDirectory() as name:
-        soak(Path(name), n_readings)
+        write_model(Path(name) / "m.tflite", window=4)
+        if n_readings:
+            soak(Path(name), n_readings)
         without, watched = latency(Path(name), rounds)
     ratio = np.median(watched / without)
     print(f"p99 of {rounds} rounds, median: {np.median(without):.0f} µs without clients, {np.median(watched):.0f} µs "
