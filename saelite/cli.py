@@ -13,9 +13,12 @@ from edge_runtime.errors import SaeliteError, UsageError
 from saelite.commands.adapt import adapt
 from saelite.commands.attach import attach
 from saelite.commands.bench import bench
+from saelite.commands.config import config
 from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
+from saelite.commands.feedback import feedback
+from saelite.commands.history import history
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
 from saelite.commands.record import record
@@ -75,7 +78,7 @@ def main() -> None:
 
 
 for command in (
-    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, service, bench,
-    doctor,
+    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
+    config, service, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,6 +50,25 @@ class DurationType(click.ParamType):  # type: ignore[type-arg] # generic only fr
         if not span_s:
             self.fail(f"expected a time span above zero, such as 90s, 25m, 2h or 1w. Received: {value!r}", param, ctx)
         return span_s
+
+
+class MomentType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on
+    """A time in ISO 8601, in UTC if it has no zone, or a time span back from now; in seconds since the epoch."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        if span_s := parse_duration(value):
+            return time.time() - span_s
+        try:
+            # Before Python 3.11 a Z was not understood.
+            moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+            return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        except (ValueError, OverflowError):
+            self.fail(f"expected a time span such as 2d, or a time such as 2026-05-01. Received: {value!r}", param, ctx)
 
 
 class NamesType(click.ParamType):  # type: ignore[type-arg] # generic only from click 8.5 on

@@ -125,7 +125,7 @@ def _make(path: Path) -> None:
     fresh = path.with_name(f".{path.name}.new")
     try:
         fresh.unlink(missing_ok=True)
-        fresh.touch(mode=0o600)
+        fresh.touch()
         with closing(connect(fresh)) as connection:
             create(connection)
         for end in ("-wal", "-shm"):

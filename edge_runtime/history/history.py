@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -176,6 +175,10 @@ class History:
         """Return what was said last of an alarm of a machine, and the alarm's number."""
         return self._ask(lambda connection: queries.last_mark(connection, machine))
 
+    def span(self, machine: str) -> tuple[float, float]:
+        """Return from when until when there are trends, by the readings' clock; two times 0 if there are none."""
+        return self._ask(lambda connection: queries.span(connection, machine))
+
     def trend(self, machine: str, since_s: float, until_s: float, points: int) -> Trend:
         """Return how a machine's score went, by the readings' clock, in about so many points (see `Trend`)."""
         return self._ask(lambda connection: queries.trend(connection, machine, since_s, until_s, points))
@@ -200,7 +203,7 @@ class History:
             )
             if found is None:
                 continue
-            found = _after(found, covered_s)
+            found = found.after(covered_s)
             if len(found.values):
                 covered_s = found.end_s
                 yield found
@@ -253,24 +256,29 @@ class History:
         """Write what waits, and close."""
         if self._writer is not None:
             self._writer.close()
-        with self._lock, suppress(sqlite3.Error):
-            if self._reader is not None:
+        with self._lock:
+            self._close_reader()
+
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            with suppress(sqlite3.Error):
                 self._reader.close()
-            self._reader = None
+        self._reader = None
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
                 return question(self._connection())
             except sqlite3.Error as error:
-                self._reader = None
+                self._close_reader()
                 raise HistoryError(f"cannot read the history {self.path} ({error}).") from error
 
     def _connection(self) -> sqlite3.Connection:
         if self.path is None:
             return self.writer.connection
         if self._writer is not None and self._generation != self._writer.generation:
-            self._reader, self._generation = None, self._writer.generation
+            self._close_reader()
+            self._generation = self._writer.generation
         if self._reader is None:
             self._reader = connect(self.path)
             self._reader.execute("PRAGMA query_only = ON")
@@ -283,16 +291,3 @@ class History:
             f"{f'Expected at most {last[0].id}, the last one' if last else 'It has no alarms yet'}. "
             f"List them with: saelite history {self.path}"
         )
-
-
-def _after(excerpt: Excerpt, time_s: float) -> Excerpt:
-    """Return the part of an excerpt that is later than a time."""
-    if excerpt.time_s > time_s:
-        return excerpt
-    left = min(len(excerpt.values), int((time_s - excerpt.time_s) / max(excerpt.step_s, 1e-9)) + 1)
-    return replace(
-        excerpt,
-        time_s=excerpt.time_s + left * excerpt.step_s,
-        values=excerpt.values[left:],
-        in_alarm=excerpt.in_alarm[left:],
-    )

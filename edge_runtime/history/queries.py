@@ -112,6 +112,17 @@ def sensor_trend(  # noqa: PLR0913 - what, whose and when
     return SensorTrend(found.starts, found.lowest, found.means[:, 0], found.highest)
 
 
+def span(connection: sqlite3.Connection, machine: str) -> tuple[float, float]:
+    """Return the start of the first hour and the end of the last one."""
+    step = STEPS[-1]
+    first_s, last_s = connection.execute(
+        f"SELECT MIN(start_s), MAX(start_s) FROM {bucket_table(step)} JOIN stream ON stream.id = stream "  # noqa: S608
+        "WHERE machine = ?",
+        (machine,),
+    ).fetchone()
+    return (0.0, 0.0) if first_s is None else (first_s, last_s + step)
+
+
 def excerpt_places(connection: sqlite3.Connection, machine: str, since_s: float | None) -> list[tuple[str, int]]:
     """Return table and number of each of a machine's excerpts, in the order of their times."""
     parts = " UNION ALL ".join(

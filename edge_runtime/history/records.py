@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import UsageError
@@ -124,6 +124,14 @@ class Excerpt:
     def end_s(self) -> float:
         """The readings' time of the last."""
         return self.time_s + self.step_s * max(0, len(self.values) - 1)
+
+    def after(self, time_s: float) -> Excerpt:
+        """Return the part that is later than a time."""
+        if self.time_s > time_s:
+            return self
+        left = min(len(self.values), int((time_s - self.time_s) / max(self.step_s, 1e-9)) + 1)
+        start_s = self.time_s + left * self.step_s
+        return replace(self, time_s=start_s, values=self.values[left:], in_alarm=self.in_alarm[left:])
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ class Writer:
                 self._wait_for_disk(works, error)
             else:
                 self._recovered()
+                self._tidy()
                 return True
             return False
 
@@ -202,9 +203,13 @@ class Writer:
             with suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             raise
-        self._retention.give_back(connection)
-        if self._log_bytes() > log_bytes(self.keep) // 2:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def _tidy(self) -> None:
+        # What cannot be done now is done after the next commit: this one is on the disk, and must not be repeated.
+        with suppress(sqlite3.Error):
+            self._retention.give_back(self.connection)
+            if self._log_bytes() > log_bytes(self.keep) // 2:
+                self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _is_held(self) -> bool:
         """Return whether the log has grown to its bound, as while another program reads in one long transaction."""

@@ -212,7 +212,9 @@ class MqttSink:
             self._commands.take(bytes(message.payload), retained=bool(message.retain))
 
     def _show_feedback(self, text: str) -> None:
-        self._client.publish(f"{self._base}/feedback", text, qos=1, retain=True)
+        # What nobody hears now is shown again when there is a connection.
+        if self._client.is_connected():
+            self._client.publish(f"{self._base}/feedback", text, qos=1, retain=True)
 
     def _away(self, *details: Any) -> None:
         if not self._told:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def alarm_lines(results: Results) -> list[str]:
 
 def csv_lines(sensors: tuple[str, ...]) -> Format:
     """Return a function that turns results into lines of CSV; see `csv_header`."""
-    names = np.array([_csv_cell(name) for name in sensors], object)
+    names = np.array([csv_cell(name) for name in sensors], object)
     shown = min(TOP_SENSORS, len(sensors))
     template = "%s,%.6g,%.6g,%s," + "%s,%.4g," * shown + "%s\n"
 
@@ -81,6 +82,15 @@ def csv_header(sensors: tuple[str, ...]) -> str:
 def json_line(event: AlarmEvent | HealthEvent) -> str:
     """Return an event as a line of JSON."""
     return event_json(event) + "\n"
+
+
+def machine_start(machine: str) -> str:
+    """Return what lines of JSON begin with, where those of other machines may be among them.
+
+    >>> machine_start("pump1")
+    '{"machine": "pump1", '
+    """
+    return f'{{"machine": {json.dumps(machine, ensure_ascii=False)}, '
 
 
 def event_json(event: AlarmEvent | HealthEvent) -> str:
@@ -126,10 +136,10 @@ def _rows(
     )
 
 
-def _csv_cell(text: str) -> str:
+def csv_cell(text: str) -> str:
     """Return a name as a cell; one that a spreadsheet would evaluate gets an apostrophe first.
 
-    >>> _csv_cell("=cmd|' /C calc'!A1"), _csv_cell("flow")
+    >>> csv_cell("=cmd|' /C calc'!A1"), csv_cell("flow")
     ("'=cmd|' /C calc'!A1", 'flow')
     """
     if text.lstrip()[:1] in ("=", "+", "-", "@") or text[:1] in ("\t", "\r"):
@@ -202,7 +212,9 @@ class TextSink:
 
 
 class StandardOutput:
-    """Standard output, unbuffered."""
+    """Standard output, unbuffered. Lines of several machines stay whole."""
+
+    _lock = threading.Lock()
 
     def __init__(self, header: bytes) -> None:
         self._file = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
@@ -219,7 +231,8 @@ class StandardOutput:
             If they could not be written.
         """
         try:
-            write_all(self._file, content)
+            with self._lock:
+                write_all(self._file, content)
         except BrokenPipeError as error:
             raise EndOfOutput from error
 

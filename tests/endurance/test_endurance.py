@@ -1,6 +1,11 @@
-"""Small versions of the long measurements: fuzz.py, kill_check.py and csv_pipe_rate.py print the full ones."""
+"""Small versions of the long measurements: the scripts beside this file print the full ones."""
 
+import subprocess
+
+import pytest
 from fuzz import fuzz_messages, fuzz_models, fuzz_serial, fuzz_sources
+from history_full_disk import problems_of
+from history_kills import kills_of
 from kill_check import ages_after_kills
 
 from edge_runtime import Detector
@@ -24,6 +29,20 @@ def test_damaged_model_files_give_an_error_of_ours(exported, tmp_path):
 def test_state_is_whole_and_fresh_after_kills_at_random_moments():
     # Ten times the interval of the long measurement: a busy machine with a slow disk is no failure.
     assert max(ages_after_kills(5, interval_s=1.0)) <= 1.0
+
+
+def test_history_is_sound_and_holds_what_was_announced_after_kills_at_random_moments():
+    kills = list(kills_of(4, seed=1))
+    assert sum(kill.announced for kill in kills) > 0
+    assert [(kill.missing, kill.problem) for kill in kills] == [(0, "")] * 4
+
+
+def test_full_disk_stops_the_history_and_not_the_detector(tmp_path):
+    try:
+        problems, _ = problems_of(tmp_path, full_s=6)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a small file system cannot be mounted here")
+    assert problems == []
 
 
 def test_endless_line_is_dropped_in_bounded_memory():

@@ -13,7 +13,7 @@ def rows_of(n, sensors=8, seed=0):
     return (10 + (mixing @ causes).T + 0.1 * rng.normal(size=(n, sensors))).astype(np.float32)
 
 
-def write_model(path, window=1, sensors=EIGHT):
+def write_model(path, window=1, sensors=EIGHT, **settings):
     """Train for a second and write an int8 model file."""
     from export.export_run import ExportSettings, export_run
     from training.pipeline import train
@@ -21,5 +21,5 @@ def write_model(path, window=1, sensors=EIGHT):
     from training.settings import DetectorSettings
 
     recording = Recording("eight", sensors, rows_of(4000, len(sensors)), None, (), 0, "0" * 64)
-    settings = DetectorSettings(window=window, code_size=8, hidden=(16,), epochs=10, seed=1)
+    settings = DetectorSettings(window=window, code_size=8, hidden=(16,), epochs=10, seed=1, **settings)
     export_run(train(recording, settings).folder, ExportSettings("int8")).write(path)

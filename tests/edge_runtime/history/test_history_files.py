@@ -11,6 +11,7 @@ from edge_runtime.history import schema, writing
 from edge_runtime.history.history import History
 from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.records import Mark
+from edge_runtime.history.retention import Retention
 
 
 @pytest.fixture
@@ -187,6 +188,19 @@ def test_full_disk_stops_the_history_says_so_once_and_loses_no_alarm(path, clock
     assert len(told) == 2
     assert len(history.alarms()) == 19
     assert all(alarm.ended_s is not None for alarm in history.alarms())
+    history.close()
+
+
+def test_alarm_is_kept_once_if_only_tidying_up_fails(path, clocks, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Retention, "give_back", full)
+    history = History.open(path, clocks=clocks.clocks)
+    sink = HistorySink(history, info())
+    sink.write(alarm_block(0, 500, 400, 450))
+    sink.write(alarm_block(500, 500, 600, 650))
+    assert len(history.alarms()) == 2
     history.close()
 
 

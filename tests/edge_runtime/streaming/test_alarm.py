@@ -185,3 +185,52 @@ def test_every_end_has_its_start(settings, scores):
     assert [event.name for event in events] == ["alarm_started", "alarm_ended"] * (len(events) // 2) + [
         "alarm_started"
     ] * (len(events) % 2)
+
+
+def blamed_logic(ignored, **settings):
+    logic = AlarmLogic(AlarmSettings(**settings), SensorFacts(("flow", "heat"), ("", ""), (1.0, 1.0)))
+    logic.ignored = lambda: frozenset(ignored)
+    return logic
+
+
+def evidence(*shares):
+    unknown = np.full((len(shares), 2), np.nan, np.float32)
+    return Evidence(np.array(shares, np.float32), unknown, unknown)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "share", "starts"),
+    [((), 0.9, True), (("flow",), 0.6, False), (("flow",), 0.5, True), (("flow",), 0.1, True), (("heat",), 0.6, True),
+     (("flow", "heat"), 0.5, False), (("fan",), 0.9, True)],
+)  # fmt: skip
+def test_alarm_that_is_mostly_of_ignored_sensors_does_not_start(ignored, share, starts):
+    logic = blamed_logic(ignored)
+    one = np.ones(1, np.float32)
+    alarms, events = logic.update_many(np.zeros(1), 2 * one, one, evidence((share, 1 - share)))
+    assert (bool(alarms[0]), len(events), logic.hushed) == (starts, int(starts), int(not starts))
+
+
+def test_current_alarm_of_a_sensor_ends_as_soon_as_it_is_ignored():
+    logic = blamed_logic((), min_duration_s=60.0)
+    one = np.ones(1, np.float32)
+    logic.update_many(np.zeros(1), 2 * one, one, evidence((0.9, 0.1)))
+    logic.ignored = lambda: frozenset({"flow"})
+    alarms, events = logic.update_many(np.ones(1), 2 * one, one, evidence((0.9, 0.1)))
+    assert not alarms[0]
+    assert [event.name for event in events] == ["alarm_ended"]
+
+
+def test_debounce_counts_scores_of_ignored_sensors_as_quiet():
+    logic = blamed_logic(("flow",), debounce=(2, 3))
+    times, twos, ones = np.arange(4.0), np.full(4, 2, np.float32), np.ones(4, np.float32)
+    shares = evidence((0.9, 0.1), (0.1, 0.9), (0.9, 0.1), (0.1, 0.9))
+    alarms, _ = logic.update_many(times, twos, ones, shares)
+    assert alarms.tolist() == [False, False, False, True]
+
+
+def test_alarm_without_blame_starts_whatever_is_ignored():
+    logic = blamed_logic(("flow", "heat"))
+    one = np.ones(1, np.float32)
+    assert logic.update_many(np.zeros(1), 2 * one, one)[0][0]
+    logic = blamed_logic(("flow", "heat"))
+    assert logic.update_many(np.zeros(1), 2 * one, one, evidence((0.0, 0.0)))[0][0]
