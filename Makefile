@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm dist requirements bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm dist requirements image bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -59,7 +59,11 @@ dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them
 
 requirements: $(VENV)/.dev ## write the device's requirements files from constraints.txt, with hashes
 	$(call compile,requirements-device.txt)
-	$(call compile,requirements-device-extras.txt,host modbus mqtt opcua prometheus serial signing)
+	$(call compile,requirements-device-extras.txt,host modbus mqtt opcua prometheus serial signing web)
+
+image: $(VENV)/.dev ## build the container image for amd64 and arm64 and run it; IMAGE_FLAGS go to container/check.py
+	@$(BIN)/python container/build.py
+	@$(BIN)/python container/check.py $(IMAGE_FLAGS)
 
 bench: $(VENV)/.workstation ## measure, and report what became slower than in docs/benchmarks/speed.md; BENCH_FLAGS=--quick makes it short
 	@[ -f .bench/digits.tflite ] || $(BIN)/saelite bench digits -o .bench

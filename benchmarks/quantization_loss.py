@@ -72,8 +72,37 @@ class Loss:
         return None if self.auc is None or self.auc_float32 is None else self.auc_float32 - self.auc
 
 
-def measure(data: Path | None, epochs: int | None, on_step: Callable[[str], None] = lambda _: None) -> Iterator[Loss]:
-    """Yield the loss on each set.
+@dataclass(frozen=True)
+class LossBenchmark:
+    """The losses on all sets."""
+
+    losses: tuple[Loss, ...]
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return one row per set, after the headings."""
+        return [
+            ("set", "rows", "scheme", "ROC-AUC float32", "ROC-AUC", "loss", "alarms agree"),
+            *map(_row, self.losses),
+        ]
+
+    def summary(self) -> str:
+        """Return mean and worst loss, and the agreement of alarms over all rows."""
+        known = [one.loss for one in self.losses if one.loss is not None]
+        rows = sum(one.n_rows for one in self.losses)
+        agreement = sum(one.alarm_agreement * one.n_rows for one in self.losses) / rows
+        text = f"alarms agree on {agreement:.2%} of {rows:,} rows"
+        if not known:
+            return text
+        return f"mean loss {sum(known) / len(known):.4f}, worst {max(known):.4f} of {len(known)} sets; {text}"
+
+
+def _row(one: Loss) -> tuple[str, ...]:
+    figures = ("" if value is None else f"{value:.4f}" for value in (one.auc_float32, one.auc, one.loss))
+    return (one.name, f"{one.n_rows:,}", ", ".join(one.schemes), *figures, f"{one.alarm_agreement:.2%}")
+
+
+def measure(data: Path | None, epochs: int | None, on_step: Callable[[str], None] = lambda _: None) -> LossBenchmark:
+    """Return the loss on each set.
 
     Parameters
     ----------
@@ -82,8 +111,7 @@ def measure(data: Path | None, epochs: int | None, on_step: Callable[[str], None
     epochs : int, optional
         Other than the default.
     """
-    for one in groups(data):
-        yield loss_on(one, epochs, on_step)
+    return LossBenchmark(tuple(loss_on(one, epochs, on_step) for one in groups(data)))
 
 
 def groups(data: Path | None) -> Iterator[Group]:

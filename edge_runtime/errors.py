@@ -4,6 +4,7 @@
 
     SaeliteError
     ├── UsageError             the call itself is invalid (also a ValueError)
+    │   └── PlantFileError     a plant's file has mistakes, a line for each
     ├── MissingExtraError      a package of an extra is not installed (also an ImportError)
     ├── RecordingError         a recording cannot be read or used
     │   ├── InputShapeError    sensors or window do not match the model
@@ -13,6 +14,7 @@
     │   └── ParityError        a file does not detect as the full model does
     ├── RuntimeUnavailableError  no suitable runtime is installed, or it refused the file
     ├── AcceleratorError       an accelerator cannot be used
+    ├── MachineError           some machines of a plant could not be watched
     ├── OutputError            a file cannot be written
     └── HistoryError           a file is not a history, or holds no such alarm
 
@@ -28,6 +30,10 @@ class SaeliteError(Exception):
 
 class UsageError(SaeliteError, ValueError):
     """An argument or option has an invalid value."""
+
+
+class PlantFileError(UsageError):
+    """The file of a plant cannot be read, or has mistakes: its text has a line for each."""
 
 
 class MissingExtraError(SaeliteError, ImportError):
@@ -64,6 +70,10 @@ class RuntimeUnavailableError(SaeliteError):
 
 class AcceleratorError(SaeliteError):
     """An accelerator's library, device or driver is missing or unsuitable, or it takes no op of the graph."""
+
+
+class MachineError(SaeliteError):
+    """Some machines of a plant could not be watched; the others were."""
 
 
 class OutputError(SaeliteError):

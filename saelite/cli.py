@@ -13,6 +13,7 @@ from edge_runtime.errors import SaeliteError, UsageError
 from saelite.commands.adapt import adapt
 from saelite.commands.attach import attach
 from saelite.commands.bench import bench
+from saelite.commands.config import config
 from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
@@ -78,6 +79,6 @@ def main() -> None:
 
 for command in (
     demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
-    service, bench, doctor,
+    config, service, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

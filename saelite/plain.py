@@ -6,6 +6,8 @@ import re
 
 import click
 
+from edge_runtime.common.silence import STDERR
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -19,5 +21,6 @@ def plain(text: str) -> str:
 
 
 def tell(message: str) -> None:
-    """Print one line on standard error, as the commands that watch readings do."""
-    click.echo(f"saelite: {plain(message)}", err=True)
+    """Print one line on standard error, as the commands that watch readings do; any thread may."""
+    with STDERR:
+        click.echo(f"saelite: {plain(message)}", err=True)

@@ -15,7 +15,7 @@ from benchmarks.accuracy.real_path import DEFAULTS
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.model_file.json_codec import to_json
 
-SCHEMA = 2
+SCHEMA = 3
 Rows = list[tuple[str, ...]]
 
 
@@ -59,6 +59,7 @@ class Accuracy:
             "recipe": to_json(DEFAULTS),
             "choices": to_json(self.learnt.choices),
             "troubles": list(self.learnt.troubles),
+            "tables": [{"title": title, "rows": rows} for title, rows in self.tables],
             "summary": to_json(self.summary),
             "figures": to_json(self.figures),
         }

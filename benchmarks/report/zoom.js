@@ -1,4 +1,4 @@
-// Zoom and pan of the charts: drag, pinch, Ctrl + wheel, double click, or + - 0 and the arrow keys.
+// Zoom and pan of the charts, with the gestures of the live page (`zoomable`, which stands before this script).
 "use strict";
 const WIDE = 10000, HIGH = 1000, LEAST = WIDE / 2000;
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
@@ -43,8 +43,7 @@ function show(chart, x, width) {
 }
 
 for (const chart of document.querySelectorAll(".zoom")) {
-  const svg = chart.querySelector("svg"), fingers = new Map();
-  let moved = 0;
+  const svg = chart.querySelector("svg");
   const part = () => svg.viewBox.baseVal;
   const together = () => document.querySelectorAll(`.zoom[data-group="${CSS.escape(chart.dataset.group)}"]`);
   const go = (x, width) => {
@@ -56,51 +55,9 @@ for (const chart of document.querySelectorAll(".zoom")) {
     const { x, width } = part();
     go(x + width * share * (1 - factor), width * factor);
   };
-  const share = (event) => {
-    const box = svg.getBoundingClientRect();
-    return (event.clientX - box.left) / box.width;
-  };
   show(chart, 0, WIDE);
   window.addEventListener("resize", () => show(chart, part().x, part().width));
-  svg.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    zoom(event.deltaY > 0 ? 1.25 : 0.8, share(event));
-  }, { passive: false });
-  svg.addEventListener("dblclick", (event) => zoom(0.4, share(event)));
-  svg.addEventListener("pointerdown", (event) => {
-    fingers.set(event.pointerId, event.clientX);
-    moved = 0;
-  });
-  svg.addEventListener("pointermove", (event) => {
-    if (!fingers.has(event.pointerId)) return;
-    const before = [...fingers.values()], step = event.clientX - fingers.get(event.pointerId);
-    moved += Math.abs(step);
-    fingers.set(event.pointerId, event.clientX);
-    if (moved > 4) svg.setPointerCapture(event.pointerId);
-    const after = [...fingers.values()];
-    if (after.length === 2) {
-      const apart = Math.max(20, Math.abs(after[0] - after[1]));
-      zoom(Math.max(20, Math.abs(before[0] - before[1])) / apart, share({ clientX: (after[0] + after[1]) / 2 }));
-    } else {
-      go(part().x - (step / svg.clientWidth) * part().width, part().width);
-    }
-  });
-  for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
-    svg.addEventListener(end, (event) => fingers.delete(event.pointerId));
-  }
-  // A drag that ends on an alarm is no click on it.
-  svg.addEventListener("click", (event) => moved > 4 && event.preventDefault(), true);
-  svg.addEventListener("keydown", (event) => {
-    const { x, width } = part();
-    const keys = {
-      "+": () => zoom(0.5), "=": () => zoom(0.5), "-": () => zoom(2), "0": () => go(0, WIDE),
-      ArrowLeft: () => go(x - width / 5, width), ArrowRight: () => go(x + width / 5, width),
-    };
-    if (!keys[event.key] || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    keys[event.key]();
-  });
+  zoomable(svg, { zoom, pan: (share) => go(part().x + share * part().width, part().width), home: () => go(0, WIDE) });
   const figure = chart.closest("figure");
   if (figure.querySelector(".buttons")) continue;
   const buttons = document.createElement("div");

@@ -39,6 +39,8 @@ class Counters:
     silent : int
         Sensors without a value for long.
     reconnects, reloads, refused_models : int
+    restarts : int
+        Times that the machine was started again, in a plant.
     above : int
         Scores above the threshold.
     alarms : int
@@ -69,6 +71,7 @@ class Counters:
     reconnects: int = 0
     reloads: int = 0
     refused_models: int = 0
+    restarts: int = 0
     above: int = 0
     alarms: int = 0
     ignored: int = 0

@@ -18,6 +18,16 @@ def parse_duration(text: str) -> float | None:
     return None if match is None else float(match[1]) * UNITS[match[2] or "s"]
 
 
+def exact_duration(span_s: float) -> str:
+    """Return seconds as `parse_duration` reads them, in the largest unit of which they are a whole number.
+
+    >>> exact_duration(7200.0), exact_duration(90.0), exact_duration(0.25), exact_duration(0.0)
+    ('2h', '90s', '0.25s', '0s')
+    """
+    unit = next((unit for unit in reversed(UNITS) if span_s and span_s % UNITS[unit] == 0), "s")
+    return f"{span_s / UNITS[unit]:.15g}{unit}"
+
+
 def duration_text(span_s: float) -> str:
     """Return seconds in the largest unit that leaves two or more.
 

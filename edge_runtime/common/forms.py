@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from edge_runtime.common.bounds import EXPECTED_BOUNDS, parse_bounds
-from edge_runtime.common.durations import parse_duration
+from edge_runtime.common.durations import exact_duration, parse_duration
 
 
 class Form(NamedTuple):
@@ -41,9 +41,7 @@ def parse_ratio(text: str) -> tuple[int, int] | None:
 
 
 FORMS = {
-    "duration": Form(
-        "DURATION", "a time span, such as 90s, 25m, 2h or 1w", parse_duration, lambda span_s: f"{span_s:.15g}s"
-    ),
+    "duration": Form("DURATION", "a time span, such as 90s, 25m, 2h or 1w", parse_duration, exact_duration),
     "bounds": Form("BOUNDS", EXPECTED_BOUNDS, lambda text: text if parse_bounds(text) else None, str),
     "ratio": Form("N/M", "N/M, for example 3/5", parse_ratio, lambda pair: f"{pair[0]}/{pair[1]}"),
 }

@@ -95,6 +95,8 @@ class Setting:
         ``argument`` has no name there, ``repeated`` and ``paths`` may be given several times.
     metavar : str
         What the help calls the value; empty for its type.
+    example : object
+        A value for examples, where the default is None.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Setting:
     search: Range | tuple[Any, ...] | None = None
     form: str = ""
     metavar: str = ""
+    example: Any = None
 
     @property
     def word(self) -> str:
@@ -178,10 +181,12 @@ def setting(  # noqa: PLR0913 - all that is known of an option
     search: Range | tuple[Any, ...] | None = None,
     form: str = "",
     metavar: str = "",
+    example: Any = None,
 ) -> Any:
     """Return a dataclass field; see `Setting`."""
     known = {"within": within, "choices": tuple(choices), "group": group, "search": search}
-    return field(default=default, metadata={_META: {"text": text, "form": form, "metavar": metavar, **known}})
+    shown = {"text": text, "form": form, "metavar": metavar, "example": example}
+    return field(default=default, metadata={_META: {**shown, **known}})
 
 
 def nested(cls: Callable[[], T]) -> T:

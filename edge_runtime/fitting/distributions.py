@@ -45,7 +45,8 @@ def t_share_above(value: float, freedom: float) -> float:
     >>> round(t_share_above(1.812, 10), 4)
     0.05
     """
-    tail = 0.5 * _incomplete_beta(0.5 * freedom, freedom / (freedom + value * value))
+    square = value * value
+    tail = 0.5 * _incomplete_beta(0.5 * freedom, freedom / (freedom + square), square / (freedom + square))
     return tail if value >= 0 else 1.0 - tail
 
 
@@ -80,16 +81,17 @@ def poisson_quantile(share: float, mean: float) -> int:
     return int(np.searchsorted(np.cumsum(np.exp(logs)), share))
 
 
-def _incomplete_beta(a: float, x: float) -> float:
-    """Return the regularised incomplete beta function ``I_x(a, 1/2)``."""
-    if x >= 1.0:
+def _incomplete_beta(a: float, x: float, rest: float) -> float:
+    """Return the regularised incomplete beta function ``I_x(a, 1/2)``; `rest` is 1 - x, to its last digit."""
+    if rest <= 0.0:
         return 1.0
     b = 0.5
-    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x))
+    log_x, log_rest = (math.log1p(-rest), math.log(rest)) if rest < b else (math.log(x), math.log1p(-x))
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * log_x + b * log_rest)
     # Where the continued fraction converges fast; the other side is its mirror image.
     if x < (a + 1.0) / (a + b + 2.0):
         return front * _fraction(a, b, x) / a
-    return 1.0 - front * _fraction(b, a, 1.0 - x) / b
+    return 1.0 - front * _fraction(b, a, rest) / b
 
 
 def _fraction(a: float, b: float, x: float) -> float:

@@ -27,6 +27,7 @@ class Opening:
         "Accelerator: edgetpu, edgetpu:usb, edgetpu:pci, edgetpu:0, or an external delegate's library with "
         "options: libx.so;key=value. [default: the CPU]",
         metavar="NAME",
+        example="edgetpu",
     )
     accelerator_fallback: str | None = setting(
         None, "Fallback if the accelerator is unavailable.  [default: none, fail]", choices=("cpu",)
@@ -36,6 +37,7 @@ class Opening:
         "Public key that must have signed the file; other files are refused. Repeatable, while one key "
         "replaces another.",
         form="paths",
+        example=(Path("maker.pem.pub"),),
     )
     device_key: tuple[Path, ...] = setting(
         (),

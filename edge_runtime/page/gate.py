@@ -52,12 +52,13 @@ class Gate:
     access : Access
     attempts : Attempts
     is_local : bool
-        Whether only this computer can reach the page. Its Host header must then name this computer: a foreign name that
-        was made to resolve to it (DNS rebinding) is refused.
+        Whether only this computer can reach the page. Without a token the Host header must then name this computer: a
+        foreign name that was made to resolve to it (DNS rebinding) is refused.
     """
 
     def __init__(self, app: App, access: Access, attempts: Attempts, *, is_local: bool) -> None:
-        self._app, self._access, self._attempts, self._is_local = app, access, attempts, is_local
+        self._app, self._access, self._attempts = app, access, attempts
+        self._trusts_host = not (is_local and access.is_open)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it."""
@@ -73,7 +74,7 @@ class Gate:
 
     def _problem(self, scope: Message, headers: dict[str, str]) -> tuple[int, str] | None:
         """Return status and reason if the request is refused."""
-        if self._is_local and _host_of("//" + headers.get("host", "")) not in _LOCAL_HOSTS:
+        if not self._trusts_host and _host_of("//" + headers.get("host", "")) not in _LOCAL_HOSTS:
             return 421, "This page is for this computer alone. Expected localhost as the host."
         return _foreign(scope, headers) or _unfit(scope, headers) or self._unknown(scope, headers)
 

@@ -13,6 +13,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.page.numbers import short, shorts
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.health import Health
+from edge_runtime.streaming.learning_events import LearningStarted
 from edge_runtime.streaming.results import Results
 
 
@@ -42,6 +43,7 @@ class WatchedMachine:
         self._in_alarm = self._is_old = False
         self._peak = -math.inf
         self._health: Health | None = None
+        self._learn_s: float | None = None
         self._counters = Counters()
 
     def take(self, results: Results) -> None:
@@ -63,6 +65,9 @@ class WatchedMachine:
         with self._lock:
             self.changes += 1
             self._health, self._is_old = health, self._is_old or health.stale
+            for event in health.events:
+                if isinstance(event, LearningStarted):
+                    self._learn_s = event.learn_s
 
     def take_counters(self, counters: Counters) -> None:
         """Take the counts."""
@@ -78,12 +83,14 @@ class WatchedMachine:
 
     @property
     def state(self) -> str:
-        """``alarm``, ``stale``, ``starting`` or ``well``, the first that holds."""
+        """``alarm``, ``stale``, ``starting``, ``learning`` or ``well``, the first that holds."""
         if self._in_alarm:
             return "alarm"
         if self._health is not None and self._health.stale:
             return "stale"
-        return "starting" if self._last is None else "well"
+        if self._last is None:
+            return "starting"
+        return "learning" if self._last.learning else "well"
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of machines shows."""
@@ -97,9 +104,11 @@ class WatchedMachine:
         with self._lock:
             last, explained, peak, is_old = self._last, self._explained, self._peak, self._is_old
             health, counters, self._peak = self._health, self._counters, -math.inf
+            manifest = self.info.manifest
             head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
+            head |= {"model": manifest.flatbuffer_sha256[:16] if manifest else ""}
         sensors = {} if last is None else _sensors(last, explained)
-        rest = {"counts": _counts(counters), "sensors": sensors}
+        rest = {"counts": _counts(counters), "sensors": sensors, "learn_s": self._learn_s}
         return head | _health(health) | _result(last, peak, is_old=is_old) | rest
 
 

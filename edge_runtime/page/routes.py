@@ -221,7 +221,11 @@ def _span(request: Request) -> tuple[float, float, int]:
 
 async def _body(request: Request) -> Any:
     """Return the JSON of a request; its length was checked at the gate."""
+    from starlette.requests import ClientDisconnect
+
     try:
         return json.loads(await asyncio.wait_for(request.body(), _BODY_S))
     except (ValueError, RecursionError) as error:
         raise BadRequest("Expected JSON.") from error
+    except (asyncio.TimeoutError, ClientDisconnect) as error:
+        raise BadRequest("Expected the whole request at once.") from error

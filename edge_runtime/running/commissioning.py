@@ -40,9 +40,13 @@ class LearnSettings:
         "Needs --state.  [default: judge from the start]",
         within=Range(0, low_open=True),
         form="duration",
+        example=86_400.0,
     )
     sign: Path | None = setting(
-        None, "This device's private key, which signs what was learnt (see saelite keygen).", form="file"
+        None,
+        "This device's private key, which signs what was learnt (see saelite keygen).",
+        form="file",
+        example=Path("device.pem"),
     )
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -15,9 +16,9 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
-from edge_runtime.running.sd_notify import notify, watchdog_period_s
 from edge_runtime.running.settings import RunSettings
 from edge_runtime.running.state_keeper import StateKeeper
+from edge_runtime.running.supervision import Supervisor, Systemd
 from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.sinks import Sinks
@@ -48,6 +49,10 @@ class Runner:
         Prints one line.
     commissioning : Commissioning, optional
         Learns the machine first.
+    supervisor : Supervisor, optional
+        By default systemd, if it started the process.
+    poll_s : float
+        Time between two looks at model file, state file and requests to stop while no reading comes.
     """
 
     def __init__(  # noqa: PLR0913 - the parts it holds together
@@ -59,12 +64,15 @@ class Runner:
         settings: RunSettings,
         tell: Callable[[str], None],
         commissioning: Commissioning | None = None,
+        supervisor: Supervisor | None = None,
+        poll_s: float = _POLL_S,
     ) -> None:
+        self._supervisor, self._poll_s = supervisor or Systemd(), poll_s
         self._monitor, self._models, self._source, self._sinks = monitor, models, source, sinks
         self._settings, self._tell = settings, tell
         self._commissioning = commissioning
         self._stopping = self._reload_asked = False
-        self._status, self._watchdog = Every(_STATUS_S), Every(watchdog_period_s())
+        self._status = Every(_STATUS_S)
         self._keeper = StateKeeper(settings.state, settings.state_interval_s, monitor) if settings.state else None
         preprocessing = monitor.detector.manifest.spec.preprocessing
         reach = preprocessing.window + preprocessing.stride
@@ -83,16 +91,16 @@ class Runner:
             If the stream is stale and set to end then.
         """
         self._listen_to_signals()
-        if self._keeper:
-            self._keeper.restore()
-        if self._commissioning:
-            self._commissioning.start()
-            self._learn(self._commissioning)
-        notify("READY=1")
-        end_s = None if self._settings.duration_s is None else time.monotonic() + self._settings.duration_s
         try:
-            while not self._stopping and (end_s is None or time.monotonic() < end_s):
-                readings = self._source.poll(min(_POLL_S, self._keeper.left_s) if self._keeper else _POLL_S)
+            if self._keeper:
+                self._keeper.restore()
+            if self._commissioning:
+                self._commissioning.start()
+                self._learn(self._commissioning)
+            self._supervisor.ready()
+            end_s = math.inf if self._settings.duration_s is None else time.monotonic() + self._settings.duration_s
+            while not self._stopping and time.monotonic() < end_s:
+                readings = self._source.poll(min(self._poll_s, self._keeper.left_s if self._keeper else math.inf))
                 if readings is None:
                     break
                 self._take(readings)
@@ -101,7 +109,7 @@ class Runner:
         except EndOfOutput:
             pass
         finally:
-            notify("STOPPING=1")
+            self._supervisor.stopping()
             self._finish()
         self._sinks.raise_lost()
 
@@ -135,7 +143,7 @@ class Runner:
 
     def _look_around(self) -> None:
         if not self._health.stale or self._settings.on_stale == "wait":
-            self._feed_watchdog()
+            self._supervisor.alive()
         if self._keeper:
             self._keeper.look()
         if self._status.due() or (self._reload_asked and not self._models.is_trying):
@@ -145,10 +153,6 @@ class Runner:
             self._watch_model()
             if self._commissioning:
                 self._learn(self._commissioning)
-
-    def _feed_watchdog(self) -> None:
-        if self._watchdog.due():
-            notify("WATCHDOG=1")
 
     def _look_at_health(self) -> None:
         health = self._health.look(self._monitor.missing_since_s)
@@ -205,11 +209,11 @@ class Runner:
         detector = self._models.look(self._monitor.detector, asked=asked)
         self._reload_asked = asked and was_trying
         if self._models.is_trying and not was_trying:
-            notify("RELOADING=1\nMONOTONIC_USEC=" + str(time.monotonic_ns() // 1000))
+            self._supervisor.reloading()
         if detector is not None:
             self._use(detector)
         if was_trying and not self._models.is_trying:
-            notify("READY=1")
+            self._supervisor.reloaded()
         self._monitor.counters.refused_models = self._models.refused
 
     def _learn(self, commissioning: Commissioning) -> None:
@@ -241,10 +245,23 @@ class Runner:
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._reload)
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def stop(self) -> None:
+        """End after everything read is scored and written; any thread may call it."""
         self._stopping = True
+
+    def reload(self) -> None:
+        """Load the model again, even if its file looks unchanged; any thread may call it."""
+        self._reload_asked = True
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the readings come as they are made."""
+        return self._source.is_live
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stop()
         # A second request means: do not wait for what is still buffered.
         signal.signal(number, signal.SIG_DFL)
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._reload_asked = True
+        self.reload()

@@ -25,11 +25,18 @@ class RunSettings:
     """Settings of the loop besides the readings."""
 
     state: Path | None = setting(
-        None, "File that keeps window, thresholds, alarm and drift across restarts.", form="file"
+        None,
+        "File that keeps window, thresholds, alarm and drift across restarts.",
+        form="file",
+        example=Path("{machine}.json"),
     )
     state_interval_s: float = setting(10.0, "Maximum age of the saved state.", within=_SPAN, form="duration")
     duration_s: float | None = setting(
-        None, "Stop after this time.  [default: at the end of the source]", within=_SPAN, form="duration"
+        None,
+        "Stop after this time.  [default: at the end of the source]",
+        within=_SPAN,
+        form="duration",
+        example=3600.0,
     )
     stale_after_s: float | None = setting(
         None,
@@ -37,10 +44,12 @@ class RunSettings:
         "[default: ten times the usual interval, at least 10s]",
         within=_SPAN,
         form="duration",
+        example=60.0,
     )
     on_stale: str = setting(
         "restart",
-        "When stale: have systemd's watchdog restart the service, exit with an error, or wait.",
+        "When stale: restart (the service, by systemd's watchdog; of several machines only this one), exit with an "
+        "error, or wait.",
         choices=("restart", "exit", "wait"),
     )
 
@@ -48,6 +57,7 @@ class RunSettings:
         None,
         "File that keeps alarms, trends, marks and excerpts of readings for months; see saelite history.",
         form="file",
+        example=Path("plant.db"),
     )
     history_keep: str = setting(
         "30d,200MB", "Age and size that the history is kept within.", form="bounds", metavar="BOUNDS"
@@ -62,7 +72,9 @@ class RunSettings:
 class Acceptance:
     """Which model files may be used, besides their signature."""
 
-    expect_name: str | None = setting(None, "Refuse models with another name, whoever signed them.", metavar="NAME")
+    expect_name: str | None = setting(
+        None, "Refuse models with another name, whoever signed them.", metavar="NAME", example="pump"
+    )
     allow_downgrade: bool = setting(False, "Accept a model with a lower version than the previous one.")  # noqa: FBT003
 
     def __post_init__(self) -> None:
@@ -87,6 +99,7 @@ class MachineSettings:
         "Join readings that arrive one sensor at a time into one row per period: the newest values, or with :mean the "
         "means; values older than AGE are missing.  [AGE: ten times a sensor's usual interval, at least ten periods]",
         metavar="PERIOD[:mean][:AGE]",
+        example="1s:mean",
     )
     sink: tuple[str, ...] = setting(
         ("jsonl:-",),

@@ -8,8 +8,10 @@ float32 numbers, and exits with 0.
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,21 @@ from edge_runtime.common.size_limits import limit
 from edge_runtime.errors import ModelFileError, SaeliteError
 
 TRIAL_S = 60
+_passed: set[tuple[bytes, str, int]] = set()
+_one_at_a_time = threading.Lock()
 _MOST_WINDOWS = 4096
+
+
+def try_out_once(content: bytes, name: str, runtime: str, threads: int) -> None:
+    """Run a model file in a child process, unless it has passed before in this process; see `try_out`.
+
+    Many machines may run one model, and a small board has no memory for many trials at once.
+    """
+    key = hashlib.sha256(content).digest(), runtime, threads
+    with _one_at_a_time:
+        if key not in _passed:
+            try_out(content, name, runtime, threads)
+            _passed.add(key)
 
 
 def try_out(content: bytes, name: str, runtime: str, threads: int) -> FloatArray:

@@ -18,7 +18,7 @@ class StreamInfo:
     Parameters
     ----------
     name : str
-        Of the model.
+        Of the machine that is watched: the model's name, or the machine's in a plant.
     sensors : tuple of str
     threshold : float
         The model file's.
@@ -28,6 +28,8 @@ class StreamInfo:
         Name of the machine that watches.
     manifest : Manifest, optional
         The model file's.
+    is_one_of_several : bool
+        Whether the process watches other machines too.
     """
 
     name: str
@@ -36,6 +38,7 @@ class StreamInfo:
     drift_limit: float
     host: str = field(default_factory=socket.gethostname)
     manifest: Manifest | None = None
+    is_one_of_several: bool = False
 
 
 class Sink(Protocol):

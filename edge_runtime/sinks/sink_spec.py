@@ -22,7 +22,16 @@ from urllib.parse import parse_qsl
 
 from edge_runtime.errors import UsageError
 from edge_runtime.sinks.sink import Sink, StreamInfo
-from edge_runtime.sinks.text import Format, TextSink, alarm_lines, csv_header, csv_lines, json_line, json_lines
+from edge_runtime.sinks.text import (
+    Format,
+    TextSink,
+    alarm_lines,
+    csv_header,
+    csv_lines,
+    json_line,
+    json_lines,
+    machine_start,
+)
 from edge_runtime.sources.source_spec import load_function
 from edge_runtime.streaming.health import HealthEvent
 
@@ -60,7 +69,7 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
     """
     kind, _, rest = spec.partition(":")
     if kind in ("jsonl", "csv", "alarms") and rest:
-        return _lines(kind, spec, rest, info.sensors)
+        return _lines(kind, spec, rest, info)
     if kind in ("influx", "influxs") and rest:
         return _influx(spec, rest, info, tell)
     if kind in ("mqtt", "mqtts"):
@@ -78,10 +87,18 @@ def open_sink(spec: str, info: StreamInfo, tell: Callable[[str], None], history:
     raise UsageError(f"--sink: expected one of {KINDS}. Received: {spec!r}")
 
 
-def _lines(kind: str, spec: str, rest: str, sensors: tuple[str, ...]) -> Sink:
+def _lines(kind: str, spec: str, rest: str, info: StreamInfo) -> Sink:
     if kind == "csv":
-        return _text(spec, rest, csv_lines(sensors), csv_header(sensors), None)
-    return _text(spec, rest, json_lines(sensors) if kind == "jsonl" else alarm_lines, "", json_line)
+        return _text(spec, rest, csv_lines(info.sensors), csv_header(info.sensors), None)
+    form = json_lines(info.sensors) if kind == "jsonl" else alarm_lines
+    if not info.is_one_of_several:
+        return _text(spec, rest, form, "", json_line)
+    start = machine_start(info.name)
+
+    def named(line: str) -> str:
+        return start + line.removeprefix("{")
+
+    return _text(spec, rest, lambda results: [*map(named, form(results))], "", lambda event: named(json_line(event)))
 
 
 def _text(spec: str, rest: str, form: Format, header: str, health_line: Callable[[HealthEvent], str] | None) -> Sink:

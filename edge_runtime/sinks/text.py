@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,15 @@ def csv_header(sensors: tuple[str, ...]) -> str:
 def json_line(event: AlarmEvent | HealthEvent) -> str:
     """Return an event as a line of JSON."""
     return event_json(event) + "\n"
+
+
+def machine_start(machine: str) -> str:
+    """Return what lines of JSON begin with, where those of other machines may be among them.
+
+    >>> machine_start("pump1")
+    '{"machine": "pump1", '
+    """
+    return f'{{"machine": {json.dumps(machine, ensure_ascii=False)}, '
 
 
 def event_json(event: AlarmEvent | HealthEvent) -> str:
@@ -202,7 +212,9 @@ class TextSink:
 
 
 class StandardOutput:
-    """Standard output, unbuffered."""
+    """Standard output, unbuffered. Lines of several machines stay whole."""
+
+    _lock = threading.Lock()
 
     def __init__(self, header: bytes) -> None:
         self._file = io.FileIO(sys.stdout.fileno(), "w", closefd=False)
@@ -219,7 +231,8 @@ class StandardOutput:
             If they could not be written.
         """
         try:
-            write_all(self._file, content)
+            with self._lock:
+                write_all(self._file, content)
         except BrokenPipeError as error:
             raise EndOfOutput from error
 

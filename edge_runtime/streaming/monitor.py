@@ -62,6 +62,7 @@ class MonitorSettings:
         None,
         "Score only readings that meet this condition; the others are never in alarm.  [default: as trained]",
         metavar="CONDITION",
+        example="current > 2",
     )
     explain: str = "alarms"
     drift: bool = True

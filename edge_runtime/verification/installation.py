@@ -16,7 +16,9 @@ from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runti
 _EXTRAS = {
     "workstation": ("tensorflow", "ai-edge-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
     "host": ("psutil",),
+    "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),
+    "opcua": ("asyncua",),
     "serial": ("pyserial",),
     "prometheus": ("prometheus-client",),
     "signing": ("cryptography",),

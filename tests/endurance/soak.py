@@ -42,9 +42,8 @@ def scrape(port, stop, seen):
     while not stop.wait(0.1):
         with contextlib.suppress(OSError):
             text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
-            seen.update(
-                {name: float(value) for name, value in re.findall(r"^(saelite_\w+) (\S+)$", text, re.MULTILINE)}
-            )
+            found = re.findall(r"^(saelite_\w+)\{machine=[^,}]*\} (\S+)$", text, re.MULTILINE)
+            seen.update({name: float(value) for name, value in found})
 
 
 def main(n_readings):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from changed_settings import changed_settings
 from click.testing import CliRunner
 
 from edge_runtime.common.setting import all_settings, made, settings_of, value_of
@@ -20,21 +21,7 @@ from saelite.setting_options import words_of
 MODEL_AND_SOURCE = {"model": Path("pump.tflite"), "source": "host"}
 
 
-def other_than(one):
-    """Return a value of a setting that is not its default."""
-    if one.choices:
-        return next(choice for choice in one.choices if choice != one.default)
-    if one.kind is tuple:
-        items = {str: ("a", "b"), Path: (Path("a"), Path("b")), int: (2, 3)}
-        return items[one.item]
-    if one.form == "bounds":
-        return "7d,50MB"
-    if one.name in (special := {"target_far": 0.01, "align": "2s:mean"}):
-        return special[one.name]
-    return {bool: not one.default, int: 7, float: 0.25, str: "else", Path: Path("else")}[one.kind]
-
-
-CHANGED = made(MachineSettings, {one.name: other_than(one) for one in all_settings(MachineSettings)})
+CHANGED = changed_settings()
 
 
 def parsed(words):

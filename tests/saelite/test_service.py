@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from saelite.commands.service import quoted
+from saelite.systemd_unit import quoted
 
 
 @pytest.fixture

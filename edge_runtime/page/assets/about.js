@@ -2,7 +2,7 @@
 import { $, make } from "./dom.js";
 import { clock, count, duration, known, stamp } from "./format.js";
 
-const HIDDEN = new Set(["alarms"]);
+const HIDDEN = new Set(["alarms", "to_learn"]);
 const BAD = new Set(["lost", "skipped", "stuck", "silent", "undelivered", "refused_models"]);
 
 export class About {

@@ -29,6 +29,10 @@ export function say(element, text) {
   if (element.textContent !== shown) element.textContent = shown;
 }
 
+export function reveal(element, block) {
+  element.scrollIntoView({ block, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
 export function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }

@@ -1,4 +1,4 @@
-// Zoom and pan: drag, pinch, Ctrl + wheel, double click, or + - 0 and the arrow keys.
+// Zoom and pan: drag, pinch, Ctrl + wheel, double click, or + - 0 and the arrow keys. Reports use it too.
 export function zoomable(element, { zoom, pan, home }) {
   const fingers = new Map();
   let moved = 0;
@@ -37,6 +37,8 @@ export function zoomable(element, { zoom, pan, home }) {
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
     element.addEventListener(end, (event) => fingers.delete(event.pointerId));
   }
+  // A drag that ends on a link is no click on it.
+  element.addEventListener("click", (event) => moved > 4 && event.preventDefault(), true);
   element.addEventListener("keydown", (event) => {
     const keys = {
       "+": () => zoom(0.5, 0.5), "=": () => zoom(0.5, 0.5), "-": () => zoom(2, 0.5), "0": home, End: home,

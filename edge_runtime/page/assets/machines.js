@@ -3,7 +3,7 @@ import { $, make, say, set } from "./dom.js";
 import { sign, WORDS } from "./signs.js";
 import { score } from "./format.js";
 
-const ORDER = ["alarm", "stale", "starting", "well"];
+const ORDER = ["alarm", "stale", "starting", "learning", "well"];
 
 export class Machines {
   constructor() {

@@ -15,7 +15,7 @@ import { prepareLogin } from "./login.js";
 import * as api from "./api.js";
 
 const page = { name: "", facts: new Map(), snapshot: null, alarms: [], alarm: null, ignored: [], link: "connecting", heard: null, offset: 0 };
-const RETRIES = 6, RETRY_MS = 1100, DRAW_MS = 1000;
+const RETRIES = 6, RETRY_MS = 1100, DRAW_MS = 1000, MARKS_MS = 15000;
 
 const dialog = new MarkDialog({ saved: (kind) => {
   say($("polite"), kind === "ignore" ? "Saved: the sensor is ignored." : "Saved.");
@@ -37,13 +37,17 @@ function readingNow() {
   return known(time) ? time + Math.max(0, serverNow() - (known(last_reading) ? last_reading : serverNow())) : serverNow();
 }
 
+async function loadFacts() {
+  const { machines, open, now } = await api.machines();
+  page.offset = now - Date.now() / 1000;
+  page.facts = new Map(machines.map((one) => [one.name, one]));
+  return open;
+}
+
 async function start() {
   try {
-    const { machines, open, now } = await api.machines();
-    page.offset = now - Date.now() / 1000;
-    page.facts = new Map(machines.map((one) => [one.name, one]));
+    $("log-out").hidden = await loadFacts();
     $("main").hidden = false;
-    $("log-out").hidden = open;
     choose();
   } catch (error) {
     if (error.status !== 401) {
@@ -68,6 +72,7 @@ function choose() {
 
 function take(snapshot) {
   if (snapshot.machine !== page.name) return;
+  if (page.snapshot && page.snapshot.model !== snapshot.model) loadFacts();
   page.snapshot = snapshot;
   page.heard = serverNow();
   if (snapshot.alarm_changes !== page.changes) {
@@ -82,7 +87,7 @@ function take(snapshot) {
 
 function takeAll(list) {
   page.list = list;
-  if (list.some((one) => !page.facts.has(one.name))) start();
+  if (list.some((one) => !page.facts.has(one.name))) loadFacts();
   parts.machines.show(list, page.name);
 }
 
@@ -151,4 +156,6 @@ function announce(state) {
 prepareLogin(start);
 window.addEventListener("hashchange", choose);
 setInterval(render, DRAW_MS);
+// Marks are also made elsewhere: by MQTT, and on the command line.
+setInterval(() => page.link === "live" && !document.hidden && loadAlarms(0), MARKS_MS);
 start();

@@ -1,5 +1,5 @@
 // The past: score, and a sensor if one was chosen, over minutes to weeks.
-import { $, make, say, set } from "./dom.js";
+import { $, make, reveal, say, set } from "./dom.js";
 import { Chart } from "./chart.js";
 import { linear, scoreScale } from "./axis.js";
 import { duration, known, number, score, stamp, unit } from "./format.js";
@@ -100,7 +100,7 @@ export class Past {
     const end = alarm.ended ?? this.now, length = Math.max(60, end - alarm.started);
     this.go(length * 3, Math.min(this.now, end + length));
     this.chart.svg.focus({ preventScroll: true });
-    $("past-title").scrollIntoView({ block: "start", behavior: "smooth" });
+    reveal($("past-title"), "start");
   }
 
   choose(name) {
@@ -116,7 +116,7 @@ export class Past {
     this.sensorChart = new Chart(figure, name);
     this.steer(this.sensorChart);
     this.fetch(0);
-    figure.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    reveal(figure, "nearest");
   }
 
   fetch(wait) {

@@ -6,6 +6,7 @@ const PATHS = {
   alarm: ["M12 3.2 22 20.5H2z", "M12 9.5v5", "M12 17.6v.1"],
   stale: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M12 7v5.2l3.4 2"],
   starting: ["M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M5.6 18.4l2.1-2.1M16.3 7.7l2.1-2.1"],
+  learning: ["M7 3h10M7 21h10M8 3v3.5l8 11V21M16 3v3.5l-8 11V21"],
   lost: ["M4 4l16 16", "M8.5 15.5a5 5 0 0 1 5-1.4M5 12a10 10 0 0 1 3-2M12 9a10 10 0 0 1 7 3M12 19v.1"],
   false_alarm: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M8.5 8.5l7 7M15.5 8.5l-7 7"],
   real: ["M12 3.2 22 20.5H2z", "M8.6 15.2l2.4 2.4 4.6-5"],
@@ -18,4 +19,4 @@ export function sign(state) {
 }
 
 const STATES = { lost: "stale", false_alarm: "starting", real: "alarm", ended: "starting" };
-export const WORDS = { well: "well", alarm: "alarm", stale: "no readings", starting: "starting", lost: "no connection" };
+export const WORDS = { well: "well", alarm: "alarm", stale: "no readings", starting: "starting", learning: "learning", lost: "no connection" };

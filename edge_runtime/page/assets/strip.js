@@ -19,8 +19,8 @@ export class Strip {
 
   // What happened before the page was opened.
   async fill(machine, time, arrived) {
-    const found = await api.trend(machine, time - SPAN, time, 300).catch(() => null);
-    if (!found || this.from !== machine) return;
+    const own = this.data, found = await api.trend(machine, time - SPAN, time, 300).catch(() => null);
+    if (!found || this.data !== own) return;
     const keep = found.times.findIndex((one) => one >= time - 0.5);
     const rows = keep < 0 ? found.times.length : keep;
     const shift = arrived - time;
@@ -29,15 +29,16 @@ export class Strip {
   }
 
   add(snapshot, arrived) {
-    if (this.from !== snapshot.machine && known(snapshot.time)) {
+    // After a pause, as of a page that was hidden, what was missed is asked for.
+    const isBehind = arrived - (this.data.times.at(-1) ?? arrived) > 5;
+    if ((this.from !== snapshot.machine || isBehind) && known(snapshot.time)) {
       this.clear();
       this.from = snapshot.machine;
       this.fill(snapshot.machine, snapshot.time, arrived);
     }
-    const { times } = this.data;
-    if (times.length && arrived - times.at(-1) > 5) this.push(times.at(-1) + 1, null, null);
     this.push(arrived, snapshot.score, snapshot.peak);
     this.threshold = snapshot.threshold ?? this.threshold;
+    const { times } = this.data;
     while (times.length > MOST || (times.length && times[0] < arrived - SPAN - 5)) {
       for (const column of Object.values(this.data)) column.shift();
     }

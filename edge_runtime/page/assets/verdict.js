@@ -1,6 +1,6 @@
 // The answer: is the machine well, and if not, why.
 import { $, make, say, set } from "./dom.js";
-import { clock, duration, known, moment, score, times } from "./format.js";
+import { clock, duration, known, moment, percent, score, times } from "./format.js";
 import { sensorText, saidOf } from "./words.js";
 import { sign } from "./signs.js";
 
@@ -8,6 +8,7 @@ const ANSWERS = {
   well: (name) => `${name} is well`,
   alarm: (name) => `${name} needs a look`,
   stale: (name) => `${name} is not being watched`,
+  learning: (name) => `${name} is being learnt`,
   starting: (name) => `${name}: waiting for the first readings`,
   lost: () => "No connection to saelite",
 };
@@ -46,6 +47,7 @@ export class Verdict {
       const last = snapshot.last_reading;
       return known(last) ? `No readings for ${duration(page_age(snapshot))}. The last one came at ${clock(last)}.` : "No readings have arrived yet.";
     }
+    if (state === "learning") return learningText(snapshot);
     if (state === "starting") return "saelite is running; the first readings fill its window.";
     const last = alarms?.[0];
     const before = last ? `Last alarm: ${moment(last.started)}${last.blamed[0] ? `, ${last.blamed[0].sensor}` : ""}.` : "No alarm so far.";
@@ -80,6 +82,11 @@ export class Verdict {
       act("real", "It is real", "loud"), act("false_alarm", "False alarm", ""), act("ignore", "Ignore a sensor …", "")));
     if (focused) box.querySelector(`[data-kind="${focused}"]`)?.focus();
   }
+}
+
+function learningText({ learn_s: lasts, counts }) {
+  const before = "No alarm is announced until its normal work is known.", left = (counts.to_learn ?? 100) / 100;
+  return known(lasts) ? `${percent(1 - left)} of ${duration(lasts)}, about ${duration(left * lasts)} to go. ${before}` : before;
 }
 
 function silent(snapshot) {

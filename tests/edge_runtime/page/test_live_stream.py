@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from edge_runtime.page import connections, hub
 from edge_runtime.page.machine import WatchedMachine
 from edge_runtime.streaming.alarm import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.health import Health
+from edge_runtime.streaming.learning_events import LearningStarted
 
 STALE = Health(stale=True, stale_after_s=10.0, last_reading_s=7.0, last_result_s=7.0, silent=("heat",))
 STARTED, ENDED = AlarmStarted(1000.0, 2.0, 1.0, ()), AlarmEnded(1001.0, 1000.0, 1.0, 2.0, ())
@@ -76,6 +78,16 @@ def test_state_is_that_of_alarm_silence_and_results_in_this_order():
     assert (machine.state, machine.snapshot()["alarm_changes"]) == ("alarm", 1)
     machine.take(scored(2.0).part(np.array([], int)))
     assert machine.state == "alarm"
+
+
+def test_machine_that_is_being_learnt_is_not_called_well():
+    machine = WatchedMachine(info())
+    machine.take(replace(scored(0.5), learning=True))
+    machine.take_health(replace(STALE, stale=False, events=(LearningStarted(1000.0, 3600.0, 0.25),)))
+    found = machine.snapshot()
+    assert (found["state"], found["learn_s"]) == ("learning", 3600.0)
+    machine.take(scored(0.5))
+    assert machine.state == "well"
 
 
 def test_alarm_that_ends_when_the_machine_goes_off_is_over():

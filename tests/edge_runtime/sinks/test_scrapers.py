@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from broker import free_port
 from live_process import PATIENCE_S, line, start, until
 from machines import SENSORS, pump_rows
 from numbered_results import results
@@ -73,7 +74,7 @@ def test_requests_that_are_none_are_answered_in_silence(server, capfd):
 def scraped(sink):
     with urllib.request.urlopen(f"http://127.0.0.1:{sink.port}/metrics") as page:
         lines = [line.rpartition(" ") for line in page.read().decode().splitlines() if not line.startswith("#")]
-    return {name: float(value) for name, _, value in lines}
+    return {name.replace('machine="m",', "").replace('{machine="m"}', ""): float(value) for name, _, value in lines}
 
 
 def test_score_of_a_stale_stream_is_none_until_the_next_result():
@@ -95,9 +96,25 @@ def test_score_of_a_stale_stream_is_none_until_the_next_result():
         assert scraped(sink)["saelite_score"] == 3
 
 
-def test_limit_on_open_files_stops_the_scraper_alone(model_path, tmp_path):
-    from broker import free_port
+def test_machines_of_one_process_share_a_port():
+    pytest.importorskip("prometheus_client")
+    port = free_port()
+    pumps = [PrometheusSink("127.0.0.1", port, StreamInfo(f"pump{n}", ("flow",), 1.0, np.inf)) for n in (1, 2)]
+    for number, sink in enumerate(pumps):
+        sink.write(results(number, 1))
+    page = scrape(port).decode()
+    assert page.count("# TYPE saelite_score gauge") == 1
+    assert 'saelite_score{machine="pump1"} 0.0\nsaelite_score{machine="pump2"} 1.0\n' in page
+    pumps[0].close()
+    page = scrape(port).decode()
+    assert 'saelite_running{machine="pump1"} 0.0\nsaelite_running{machine="pump2"} 1.0\n' in page
+    assert 'saelite_score{machine="pump1"}' not in page
+    pumps[1].close()
+    with pytest.raises(OSError, match="refused"):
+        scrape(port)
 
+
+def test_limit_on_open_files_stops_the_scraper_alone(model_path, tmp_path):
     port = free_port()
     limited = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (64, 64))
     process = start(

@@ -236,10 +236,12 @@ def test_prometheus_scrapes_results_and_counts(running, model_path, tmp_path):
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read().decode()
 
     def metrics():
-        return {name: float(value) for name, value in re.findall(r"^(\S+) (\S+)$", text(), re.MULTILINE)}
+        shown = re.findall(r"^(\w+)\{(machine=\"pump\"[^}]*)\} (\S+)$", text(), re.MULTILINE)
+        return {name + labels.removeprefix('machine="pump"'): float(value) for name, labels, value in shown}
 
     until(lambda: metrics().get("saelite_readings_scored_total") == 8)
     shown = metrics()
+    assert shown["saelite_running"] == 1
     assert shown["saelite_score"] == pytest.approx(scores[-1], rel=1e-5)
     assert shown["saelite_readings_lost_total"] == 1
     contributions = {name for name in shown if name.startswith("saelite_contribution")}

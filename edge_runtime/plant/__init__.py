@@ -1,0 +1,1 @@
+"""Several machines in one process: the plant's file, and the plant that runs what it says."""
