@@ -72,7 +72,8 @@ WantedBy=multi-user.target
 """
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./?&-]+")
 _HOMES = ("/home/", "/root/", "/run/user/")
-_FILES = ("jsonl:", "csv:", "alarms:")
+_PORTS = ("serial:", "modbus-rtu:")
+_FILES = ("jsonl:", "csv:", "alarms:", "influx:")
 # A first machine with its runtime and a trial fit into the first number; each further one takes less than the second
 # (tests/endurance/many_machines.py).
 _MEMORY_MB, _MACHINE_MB = 512, 4
@@ -117,7 +118,7 @@ def unit(service: Service) -> str:
     UsageError
         If a word holds a control character, such as a line end, which a unit file cannot hold.
     """
-    ports = [source.partition(":")[2].partition("?")[0] for source in service.sources if source.startswith("serial:")]
+    ports = [source.partition(":")[2].partition("?")[0] for source in service.sources if source.startswith(_PORTS)]
     allowed = "".join(f"DeviceAllow={quoted(port)} rw\n" for port in dict.fromkeys(ports))
     more = service.machines - 1
     return _UNIT.format(
@@ -160,7 +161,9 @@ def quoted(word: str) -> str:
 
 def _written_to(service: Service) -> list[str]:
     """Return the folders of files with an absolute path that are written."""
-    paths = [sink.partition(":")[2].partition("?")[0] for sink in service.sinks if sink.startswith(_FILES)]
+    # influx://HOST is no file.
+    files = [sink for sink in service.sinks if sink.startswith(_FILES) and "://" not in sink]
+    paths = [sink.partition(":")[2].partition("?")[0] for sink in files]
     own = state_folder(service.name)
     folders = {str(Path(path).parent) for path in [*paths, *service.writes] if path.startswith("/")}
     return sorted(folders - {own})

@@ -149,7 +149,8 @@ class _Session:
 
     def status_change_notification(self, status: Any) -> None:
         """Take the end of the subscription; asyncua calls it."""
-        if status.Status.is_bad():
+        # A lost connection ends the subscription too: the first reason counts.
+        if status.Status.is_bad() and self._lost is None:
             self._lost = ConnectionError(f"subscription ended: {status.Status.name}")
 
     async def _on_lost(self, error: Exception) -> None:

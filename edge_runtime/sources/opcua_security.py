@@ -81,7 +81,7 @@ class OpcUaSecurity:
         if self.user is not None:
             client.set_user(self.user)
             client.set_password(self.password or "")
-        if self.policy is None or self.certificate is None:
+        if self.policy is None or self.certificate is None or self.key is None:
             return
         from asyncua import ua
         from asyncua.crypto import security_policies
@@ -90,18 +90,27 @@ class OpcUaSecurity:
         client.application_uri = await _uri_of(self.certificate) or client.application_uri
         await client.set_security(
             getattr(security_policies, f"SecurityPolicy{self.policy}"),
-            self.certificate,
-            self.key,
-            server_certificate=self.server_certificate,
+            _read(self.certificate),
+            _read(self.key),
+            server_certificate=None if self.server_certificate is None else _read(self.server_certificate),
             mode=getattr(ua.MessageSecurityMode, self.mode),
         )
+
+
+def _read(path: str) -> Any:
+    """Return a certificate or key as asyncua takes it: by its content, for which PEM and DER need no telling name."""
+    from asyncua.crypto.uacrypto import CertProperties
+
+    content = Path(path).read_bytes()
+    return CertProperties(content, "pem" if content.lstrip().startswith(b"-----BEGIN") else "der")
 
 
 async def _uri_of(certificate: str) -> str | None:
     from asyncua.crypto import uacrypto
     from cryptography import x509
 
-    loaded = await uacrypto.load_certificate(certificate)
+    file = _read(certificate)
+    loaded = await uacrypto.load_certificate(file.path_or_content, file.extension)
     try:
         names = loaded.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

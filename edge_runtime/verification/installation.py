@@ -22,6 +22,7 @@ _EXTRAS = {
     "serial": ("pyserial",),
     "prometheus": ("prometheus-client",),
     "signing": ("cryptography",),
+    "web": ("starlette", "uvicorn"),
 }
 
 

@@ -40,6 +40,16 @@ def test_unit_runs_the_stream_and_listens_to_its_watchdog(saelite, tmp_path):
 
 
 @pytest.mark.usefixtures("_model")
+def test_unit_may_use_the_line_of_modbus_devices_and_the_folder_of_lines_for_influxdb(saelite):
+    source = "modbus-rtu:/dev/ttyUSB1?baud=9600&flow=40001:float32"
+    _, service = printed(saelite, "--source", source, "--sink", "influx:/var/log/pump/lines.txt")
+    assert (service["DeviceAllow"], service["SupplementaryGroups"]) == ("/dev/ttyUSB1 rw", "dialout")
+    assert service["ReadWritePaths"] == "/var/log/pump"
+    _, service = printed(saelite, "--source", "host", "--sink", "influx://db/plant")
+    assert "ReadWritePaths" not in service
+
+
+@pytest.mark.usefixtures("_model")
 def test_unit_gives_no_rights_that_are_not_needed(saelite):
     text, service = printed(saelite, "--source", "mqtt://broker/pump")
     assert "User=root" not in text

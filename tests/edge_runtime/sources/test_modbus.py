@@ -1,5 +1,6 @@
 """Modbus devices: pymodbus's own server over TCP and over a serial line."""
 
+import signal
 import struct
 from contextlib import closing, contextmanager
 
@@ -112,6 +113,19 @@ def test_device_that_goes_is_connected_again_when_it_returns():
         f"modbus://127.0.0.1:{port} is back",
     ]
     assert source.reconnects == 1
+
+
+def test_device_that_hangs_is_noticed_and_read_again_when_it_goes_on():
+    told = []
+    with tcp_server() as (port, process):
+        spec = f"modbus://127.0.0.1:{port}?flow=holding:0:float32&rate=50&timeout=0.2"
+        with closing(open_source(spec, ("flow",), told.append)) as source:
+            assert next_row(source) == [1.5]
+            process.send_signal(signal.SIGSTOP)
+            until(lambda: source.poll(0.05) is None or told)
+            process.send_signal(signal.SIGCONT)
+            assert next_row(source) == [1.5]
+    assert "no answer within 0.2 s" in told[0]
 
 
 def test_device_that_is_off_at_the_start_is_waited_for():

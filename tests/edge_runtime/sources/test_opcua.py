@@ -1,5 +1,6 @@
 """OPC UA: asyncua's own server, open and encrypted."""
 
+import signal
 import subprocess
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -72,6 +73,21 @@ def test_server_that_goes_is_connected_again_when_it_returns():
             with opcua_server(port) as (_, again):
                 say(again, "flow 9")
                 until_row(source, [9, 20, 1])
+    assert [text.partition(" (")[0] for text in told] == [f"{url} is lost", f"{url} is back"]
+
+
+def test_server_that_hangs_is_noticed_and_connected_again_when_it_goes_on():
+    told = []
+    with (
+        opcua_server() as (url, process),
+        closing(open_source(f"{url}?{NODES}&timeout=1", NAMES, told.append)) as source,
+    ):
+        until_row(source, [1.5, 20, 1])
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: source.poll(0.05) is None or told)
+        process.send_signal(signal.SIGCONT)
+        until_row(source, [1.5, 20, 1])
+        until(lambda: source.poll(0.05) is None or len(told) > 1)
     assert [text.partition(" (")[0] for text in told] == [f"{url} is lost", f"{url} is back"]
 
 
