@@ -18,7 +18,7 @@ from edge_runtime.page import histories, routes
 from edge_runtime.page.address import PageAddress
 from edge_runtime.page.marks import MarkRefused, checked_mark
 from edge_runtime.page.web_sink import WebSink
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 
 BLAMED = (Blamed("heat", 0.75, 84.1, 61.2, 1.9, "°C"),)
