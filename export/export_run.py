@@ -18,6 +18,7 @@ from edge_runtime.verification.reference_run import reference_arrays
 from export.attempt import Attempt, Attempts
 from export.edgetpu import expected_places
 from export.file_comparison import FileComparison, compare_with_float32
+from export.fitting.fit_scoring import spans_of
 from export.labelled import Labelled
 from export.runtime_check import OnStep, RuntimeOutputs, runtimes_for
 from export.targets import Target, find_target
@@ -123,6 +124,7 @@ def _manifest(  # noqa: PLR0913 - all that is known at the end
         given_up=given_up,
         bands=fitted.bands,
         allows_drift=fitted.candidate.allow_drift,
+        spans=spans_of(run.spec.scoring, run.is_series),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import UsageError
+from edge_runtime.history.history import History
 from edge_runtime.inference.opening import Opening
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import read_content
 from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.refitting.adapt import AdaptSettings
 from edge_runtime.refitting.adapt import adapt as refit
+from edge_runtime.refitting.normal_readings import NormalReadings, Shape
 from edge_runtime.refitting.recorded import Normal, read_normal
+from edge_runtime.refitting.remembered import Remembered, Verdicts
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.row_range import RowRange
 from saelite.export_summary import summary
@@ -36,10 +40,13 @@ class AdaptedFile:
     ----------
     path : Path
     adapted : Adapted
+    verdicts : Verdicts or None
+        What became of a history's alarms.
     """
 
     path: Path
     adapted: Adapted
+    verdicts: Verdicts | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -71,9 +78,11 @@ class AdaptedFile:
 
 def adapt(
     model: str | Path,
-    normal: str | Path,
+    normal: str | Path | None,
     path: str | Path,
     *,
+    history: str | Path | None = None,
+    machine: str | None = None,
     rows: str | RowRange = ":",
     false_alarms: str | None = None,
     sign: str | Path | None = None,
@@ -89,10 +98,14 @@ def adapt(
     ----------
     model : str or Path
         Model file.
-    normal : str or Path
+    normal : str or Path, optional
         Recording of this machine at normal work; every row counts as normal.
     path : str or Path
         Model file to write (.tflite).
+    history : str or Path, optional
+        History of `saelite run`: what it has between alarms, and during those marked as false, counts as normal too.
+    machine : str, optional
+        The machine's name in the history; by default the only one there, or the model's name.
     rows : str or RowRange
         Part of the recording, as `saelite.read_recording` takes it.
     false_alarms : str, optional
@@ -113,38 +126,52 @@ def adapt(
 
     Raises
     ------
+    UsageError
+        If there is neither a recording nor a history, or the history has no such machine.
     RecordingError
-        If the recording lacks a sensor, or has too few windows.
+        If the recording lacks a sensor, or there are too few windows.
     ModelFileError
         If the file cannot be adapted, or a runtime refuses the result.
     """
     chosen, source = opening or Opening(), Path(model)
     content = read_content(source)
-    spec = chosen.parse(source, content).manifest.spec
-    part = (RowRange.parse(rows) if isinstance(rows, str) else rows).rows(str(normal))
-    on_step("reading the recording")
-    with open_table(normal) as table:
-        found = read_normal(table, spec, part, tell=tell)
-    return write_adapted(
-        content, source, found, Path(path), false_alarms, Path(sign) if sign else None, chosen, on_step
+    manifest = chosen.parse(source, content).manifest
+    if normal is None and history is None:
+        raise UsageError("what is normal? Expected --normal RECORDING, --history FILE or both. Received: neither.")
+    on_step("reading what is normal")
+    found = Normal(NormalReadings(Shape.of(manifest.spec.preprocessing)), math.nan)
+    if normal is not None:
+        found = _recorded(manifest, Path(normal), rows, tell)
+    verdicts = None
+    if history is not None:
+        step_s, verdicts = _remembered(manifest, Path(history), machine, found.readings)
+        found = found._replace(step_s=step_s)
+        if verdicts.text():
+            tell(verdicts.text())
+    options = AdaptSettings(
+        find_runtime(chosen.runtime), chosen.options, false_alarms, Path(sign) if sign else None, on_step
     )
+    adapted = refit(content, source, found.readings, found.step_s, options)
+    adapted.model.write(Path(path))
+    return AdaptedFile(Path(path), adapted, verdicts)
 
 
-def write_adapted(
-    content: bytes,
-    source: Path,
-    normal: Normal,
-    path: Path,
-    false_alarms: str | None,
-    key: Path | None,
-    opening: Opening,
-    on_step: Callable[[str], None],
-) -> AdaptedFile:
-    """Adapt a checked file to normal readings, and write the result."""
-    settings = AdaptSettings(find_runtime(opening.runtime), opening.options, false_alarms, key, on_step)
-    adapted = refit(content, source, normal.readings, normal.step_s, settings)
-    adapted.model.write(path)
-    return AdaptedFile(path, adapted)
+def _recorded(manifest: Manifest, recording: Path, rows: str | RowRange, tell: Callable[[str], None]) -> Normal:
+    part = (RowRange.parse(rows) if isinstance(rows, str) else rows).rows(str(recording))
+    with open_table(recording) as table:
+        return read_normal(table, manifest.spec, part, tell=tell)
+
+
+def _remembered(
+    manifest: Manifest, history: Path, machine: str | None, readings: NormalReadings
+) -> tuple[float, Verdicts]:
+    opened = History.read(history)
+    try:
+        machines = opened.machines()
+        only = machines[0] if len(machines) == 1 else manifest.name
+        return Remembered(opened, manifest.spec, machine or only).add_to(readings)
+    finally:
+        opened.close()
 
 
 def undo(model: str | Path, path: str | Path | None = None, *, opening: Opening | None = None) -> Path:

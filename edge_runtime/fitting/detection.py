@@ -1,24 +1,81 @@
-"""How much of a fault is found at a limit."""
+"""How much of synthetic faults a head finds with a smoothing span, at the limit that keeps the alarm budget."""
 
 from __future__ import annotations
 
-from edge_runtime.arrays import FloatArray
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from edge_runtime.arrays import BoolArray
 from edge_runtime.fitting.left_out import smooth
+from edge_runtime.fitting.limit import Limit, fit_limit
 from edge_runtime.fitting.moments import Floats
 
+SPANS = (1, 5, 10, 30, 100)
+# With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
+_SPANS_TO_FIT_ON = 10
 
-def share_found(raw: FloatArray, normal: Floats, start: int, span: int, limit: float) -> float:
-    """Return the share of a fault's windows whose smoothed score is above a limit.
+
+class FaultScores(NamedTuple):
+    """Raw scores of a fault's windows.
 
     Parameters
     ----------
-    raw : ndarray of shape (m,)
-        Scores of the faulty windows.
-    normal : ndarray of shape (n,)
-        Smoothed scores of the normal windows, from which smoothing goes on.
+    name : str
     start : int
-        Which of these the first faulty window stands for.
-    span : int
-    limit : float
+        Which of the normal windows the first of them stands for.
+    raw : ndarray of shape (m,), float64
     """
-    return float((smooth(raw, span, level=float(normal[max(start - 1, 0)])) > limit).mean())
+
+    name: str
+    start: int
+    raw: Floats
+
+
+class Detection(NamedTuple):
+    """What is found with one span.
+
+    Parameters
+    ----------
+    share : float
+        Of faulty windows above the limit, mean over the kinds of faults.
+    limit : Limit
+    """
+
+    share: float
+    limit: Limit
+
+
+def spans_for(windows: int, spans: Iterable[int] = SPANS) -> tuple[int, ...]:
+    """Return the smoothing spans to try, given the number of normal windows.
+
+    >>> spans_for(500), spans_for(5)
+    ((1, 5, 10, 30), (1,))
+    """
+    return tuple(span for span in spans if span == 1 or span * _SPANS_TO_FIT_ON <= windows)
+
+
+def detection_with(
+    span: int, normal: Floats, faults: Iterable[FaultScores], usual: BoolArray, alarms_per_window: float | None
+) -> Detection:
+    """Fit the limit on smoothed scores of the `usual` normal windows, and look for the faults.
+
+    Parameters
+    ----------
+    span : int
+    normal : ndarray of shape (n,), float64
+        Raw scores of normal windows by heads that were not fitted on them.
+    faults : iterable of FaultScores
+        Smoothing goes on from the normal windows before each.
+    usual : ndarray of shape (n,), bool
+    alarms_per_window : float or None
+        See `edge_runtime.fitting.limit.fit_limit`.
+    """
+    smoothed = smooth(normal, span)
+    limit = fit_limit(smoothed[usual], alarms_per_window)
+    by_name: dict[str, list[float]] = {}
+    for fault in faults:
+        after = smooth(fault.raw, span, level=float(smoothed[max(fault.start - 1, 0)]))
+        by_name.setdefault(fault.name, []).append(float((after > limit.value).mean()))
+    return Detection(float(np.mean([np.mean(shares) for shares in by_name.values()])) if by_name else 0.0, limit)

@@ -26,7 +26,7 @@ _ROOMY, _SPREAD = 0.96, 0.8
 _PART = 0.04
 _MOST_ROUNDS = 300
 _ROW_BYTES = 90
-_MOST_FREE_PAGES = 32
+_FREE_SHARE = 0.2
 _CHECK_S = 60.0
 # Alarms that somebody spoke of go last.
 _UNMARKED = """DELETE FROM alarm WHERE id IN
@@ -65,17 +65,26 @@ class Retention:
         if lived_s - self._checked_s >= _CHECK_S:
             self._checked_s = lived_s
             self._forget(connection, lived_s)
+        if used_bytes(connection) > self._most:
+            self._shrink(connection, _ROOMY * self._most)
+
+    @property
+    def _most(self) -> int:
         # What one commit adds, which is at most a log, always has room.
-        most = space_bytes(self.keep) - log_bytes(self.keep)
-        if used_bytes(connection) > most:
-            self._shrink(connection, _ROOMY * most)
+        return space_bytes(self.keep) - log_bytes(self.keep)
 
     def give_back(self, connection: sqlite3.Connection) -> None:
-        """Return free pages to the disk; outside a transaction."""
-        free = _pragma(connection, "freelist_count")
-        if free > _MOST_FREE_PAGES:
+        """Return free pages to the disk if there are many, or the file is too large; outside a transaction.
+
+        A few stay: they are used again, and moving others into their place wears an SD card. So many are moved at once
+        as the log has room for.
+        """
+        pages, free = _pragma(connection, "page_count"), _pragma(connection, "freelist_count")
+        over = pages - self._most // PAGE_BYTES
+        count = min(max(over, free - int(_FREE_SHARE * pages)), free, log_bytes(self.keep) // 2 // PAGE_BYTES)
+        if count > 0:
             # It frees one page a step, and `execute` takes but one.
-            connection.executescript(f"PRAGMA incremental_vacuum({free - _MOST_FREE_PAGES // 2})")
+            connection.executescript(f"PRAGMA incremental_vacuum({count})")
 
     def _forget(self, connection: sqlite3.Connection, lived_s: float) -> None:
         for table in _SHARES:

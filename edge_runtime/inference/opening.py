@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from edge_runtime.common.setting import Range, conform, documented, setting
+from edge_runtime.common.silence import STDERR
 from edge_runtime.errors import AcceleratorError
 from edge_runtime.inference.accelerators import Accelerator, parse_accelerator
 from edge_runtime.inference.detector import Detector
@@ -44,6 +45,7 @@ class Opening:
         "Public key of this device: a file that it signed is accepted if it adapts one that a trusted key signed. "
         "Repeatable.",
         form="paths",
+        example=(Path("device.pem.pub"),),
     )
 
     def __post_init__(self) -> None:
@@ -85,4 +87,5 @@ def _accelerator(text: str | None) -> Accelerator | None:
 @cache
 def _tell_once(message: str) -> None:
     """Print a message on stderr, once per process: `saelite run` may load a model many times."""
-    sys.stderr.write(f"{message}\n")
+    with STDERR:
+        sys.stderr.write(f"{message}\n")

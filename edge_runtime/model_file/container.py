@@ -26,7 +26,7 @@ import numpy as np
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.common.size_limits import limit, raised_by
-from edge_runtime.errors import IntegrityError, ModelFileError
+from edge_runtime.errors import IntegrityError, ModelFileError, UsageError
 from edge_runtime.model_file.checking.whole_file import check_model
 from edge_runtime.model_file.lineage import check_lineage
 from edge_runtime.model_file.manifest import Manifest
@@ -121,17 +121,28 @@ def read_model_file(path: str | Path, *, trusted_key: Keys = None, device_key: K
 
 def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None, device_key: Keys = None) -> ModelFile:
     """Check the bytes of a model file; `path` is for messages. See `read_model_file`."""
+    makers, devices = trusted_keys(trusted_key), trusted_keys(device_key)
+    if devices and not makers:
+        raise UsageError("--device-key adds to --trusted-key: expected the maker's public key as well. Received: none.")
+    model = _parse(content, path, makers, devices)
+    is_own = _is_own(model.signature, makers, devices)
+    if is_own or model.parent or model.manifest.parent:
+        _check_parent(model, path, makers if is_own else ())
+    return model
+
+
+def _parse(content: bytes, path: Path, makers: tuple[Path, ...], devices: tuple[Path, ...] = ()) -> ModelFile:
     flatbuffer, members = _split(content, path)
     if MANIFEST_NAME not in members:
         raise ModelFileError(
             f"{path} is a TFLite file without a saelite manifest. Expected a file written by `saelite export`."
         )
     signature = members.pop(SIGNATURE_NAME, None)
-    claim, makers, devices = signature.packed if signature else b"", trusted_keys(trusted_key), trusted_keys(device_key)
-    is_own = is_by(claim, devices) and not is_by(claim, makers)
+    claim = signature.packed if signature else b""
     if makers:
         # Before anything in the file is unpacked.
-        verify(flatbuffer + join(members.values()), claim, devices if is_own else makers, path)
+        keys = devices if _is_own(claim, makers, devices) else makers
+        verify(flatbuffer + join(members.values()), claim, keys, path)
     contents = _unpacked(members, path)
     parent = contents.get(PARENT_NAME, b"")
     model = ModelFile(flatbuffer, _manifest(contents, path), _arrays(contents, path), claim, parent)
@@ -141,20 +152,25 @@ def parse_model_file(content: bytes, path: Path, *, trusted_key: Keys = None, de
             f"Received: {model.sha256}. Copy or export the file again."
         )
     _check_meaning(model, path)
-    if parent or model.manifest.parent or (makers and is_own):
-        _check_parent(model, path, makers if is_own else ())
     return model
 
 
+def _is_own(claim: bytes, makers: tuple[Path, ...], devices: tuple[Path, ...]) -> bool:
+    """Return whether a device claims to have signed, and no maker."""
+    return is_by(claim, devices) and not is_by(claim, makers)
+
+
 def _check_parent(model: ModelFile, path: Path, makers: tuple[Path, ...]) -> None:
-    """Check the maker's file within one that a device adapted; its signature if a device signed the whole."""
+    """Check the maker's file within an adapted one, by the maker's signature where a device signed the whole.
+
+    A file within that file is not looked at: an adapted file is no parent, and files within files would have no end.
+    """
     if not model.parent or not model.manifest.parent:
         raise IntegrityError(
             f"{path} says that it was adapted, or is signed by a device: expected the maker's file within it. "
             "Received: none. Adapt the maker's file again."
         )
-    within = Path(f"{path} ({PARENT_NAME})")
-    check_lineage(model, parse_model_file(model.parent, within, trusted_key=makers), path)
+    check_lineage(model, _parse(model.parent, Path(f"{path} ({PARENT_NAME})"), makers), path)
 
 
 def trusted_keys(keys: Keys) -> tuple[Path, ...]:

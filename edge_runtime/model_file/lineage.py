@@ -21,6 +21,7 @@ _MEASURED = ("mean_activation", "flatbuffer_sha256", "parity", "parity_float32",
              "not_run", "drift", "tried", "bands", "parent")  # fmt: skip
 _SCALING = ("center", "scale", "feature_center", "feature_scale")
 _REFERENCE = "reference_"
+_MAY_ALLOW_DRIFT = "inputs"
 
 
 def parent_of(model: ModelFile, content: bytes) -> Parent:
@@ -66,9 +67,14 @@ def _as_before(manifest: Manifest, parent: Manifest) -> Manifest:
     measured = {name: getattr(parent, name) for name in _MEASURED}
     threshold = parent.threshold._replace(value=manifest.threshold.value, comparison=manifest.threshold.comparison)
     saturation = parent.quantization.input_saturation
+    scoring, spans = manifest.spec.scoring, parent.spans
+    if scoring.smoothing_span in spans:
+        scoring = scoring._replace(smoothing_span=parent.spec.scoring.smoothing_span)
+    if scoring.head == _MAY_ALLOW_DRIFT:
+        measured["allows_drift"] = parent.allows_drift
     return replace(
         manifest,
-        spec=manifest.spec._replace(preprocessing=replace(manifest.spec.preprocessing, **scaling)),
+        spec=manifest.spec._replace(preprocessing=replace(manifest.spec.preprocessing, **scaling), scoring=scoring),
         threshold=threshold,
         quantization=manifest.quantization._replace(input_saturation=saturation),
         **measured,

@@ -237,6 +237,8 @@ class Manifest:
         Of the model, given by whoever exports it; a running stream takes no lower one.
     allows_drift : bool
         Whether the head was fitted to allow for sensors that drift.
+    spans : tuple of int
+        Smoothing spans that export chose from, and a device may again; empty for the one in `spec` alone.
     parent : Parent or None
         Of a file that a device adapted.
     """
@@ -266,6 +268,7 @@ class Manifest:
     bands: tuple[float, ...] = ()
     version: int = 0
     allows_drift: bool = False
+    spans: tuple[int, ...] = ()
     parent: Parent | None = None
 
     def to_bytes(self) -> bytes:

@@ -19,8 +19,8 @@ _HEAD = """\
 #   saelite service plant.toml --print writes a systemd unit
 #
 # The keys are the options of `saelite run`. In texts, {machine} is the machine's name and ${NAME} an environment
-# variable: passwords and tokens belong there. $$ is a dollar sign. A model or key is named from this file's folder,
-# everything else from the working directory.
+# variable: passwords and tokens belong there. $$ is a dollar sign. Models and public keys are named from this
+# file's folder, everything else from the working directory.
 """
 
 
@@ -45,12 +45,11 @@ def _defaults() -> Iterator[str]:
 def _machines() -> Iterator[str]:
     for number in (1, 2):
         yield f"[{MACHINE}.pump{number}]"
-        if number == 1:
-            yield _comment(SETTINGS["model"].text)
-        yield 'model = "pump.tflite"'
-        if number == 1:
-            yield _comment(SETTINGS["source"].text)
-        yield f'source = "mqtt://broker/plant/pump{number}"\n'
+        for one in SETTINGS.values():
+            if one.is_required:
+                yield from (_comment(one.text),) if number == 1 else ()
+                yield setting_in_toml(one, example_value(one))
+        yield ""
 
 
 def example_value(one: Setting) -> Any:

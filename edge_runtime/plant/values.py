@@ -12,7 +12,7 @@ from edge_runtime.common.forms import FORMS
 from edge_runtime.common.setting import Setting
 from edge_runtime.errors import UsageError
 
-_BESIDE_THE_FILE = ("argument", "paths")
+BESIDE_THE_FILE = ("argument", "paths")
 
 
 def value_of_toml(one: Setting, value: Any, fill: Callable[[str], str], folder: Path) -> Any:
@@ -68,7 +68,7 @@ def _item(one: Setting, value: Any, fill: Callable[[str], str], folder: Path) ->
         if one.item is Path:
             if not value:
                 raise _WrongTypeError
-            return folder / value if one.form in _BESIDE_THE_FILE else Path(value)
+            return folder / value if one.form in BESIDE_THE_FILE else Path(value)
     return value
 
 

@@ -14,6 +14,7 @@ from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.fitting.budget import FalseAlarmBudget
 from edge_runtime.fitting.left_out import can_leave_out
+from edge_runtime.fitting.moments import moments_of
 from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.inference.attribution import Attribution
@@ -151,7 +152,7 @@ class _Adaptation:
         )
         found = refit.fit(self.windows)
         model = self._with_head(scaled, found)
-        threshold = threshold_of(found.limit, budget, window_s)
+        threshold = threshold_of(found.chosen.found.limit, budget, window_s)
         model = replace(model, manifest=replace(model.manifest, threshold=threshold))
         names = self.maker.manifest.spec.sensor_names
         return Adapted(
@@ -190,7 +191,8 @@ class _Adaptation:
             flatbuffer = with_constants(flatbuffer, constants)
         else:
             arrays = {**found.head.arrays(), **({} if attribution is None else attribution.arrays())}
-        saturation = found.saturation
+        saturation, chosen = found.saturation, found.chosen
+        spec = manifest.spec._replace(scoring=manifest.spec.scoring._replace(smoothing_span=chosen.span))
         model = ModelFile(flatbuffer, manifest, arrays, parent=self.content)
         return replace(
             model,
@@ -200,7 +202,9 @@ class _Adaptation:
                 mean_activation=found.mean_activation,
                 flatbuffer_sha256=model.sha256,
                 drift=found.drift,
-                tried=(HeadTried(manifest.spec.scoring.head, round(found.detection, 4)),),
+                tried=(HeadTried(manifest.spec.scoring.head, round(chosen.found.share, 4)),),
+                allows_drift=chosen.allow_drift,
+                spec=spec,
                 bands=found.bands if manifest.bands else (),
                 parent=parent_of(self.maker, self.content),
             ),
@@ -218,7 +222,7 @@ class _Adaptation:
         self.settings.on_step("comparing with the head in full precision")
         windows, is_faulty = self._checked_windows()
         agreement = compare_with_head(model, found, windows, self.settings.runtime, self.settings.options)
-        parity = agreement.parity._replace(roc_auc=found.roc_auc)
+        parity = agreement.parity._replace(roc_auc=found.chosen.roc_auc)
         manifest = replace(model.manifest, parity=parity, parity_float32=None, parity_failures=(), not_run=())
         arrays = model.arrays | reference_arrays(windows, is_faulty, agreement.codes, agreement.scores)
         model = replace(model, manifest=manifest, arrays=arrays)
@@ -229,7 +233,7 @@ class _Adaptation:
     def _checked_windows(self) -> tuple[FloatArray, BoolArray]:
         """Return normal and faulty windows, and which ones are faulty."""
         normal = self.windows.every(_CHECKED_WINDOWS)
-        deviation = np.asarray(self.maker.manifest.spec.preprocessing.scale)
+        deviation = np.sqrt(moments_of(self.windows.stretches, diagonal=True).variance)
         faults = [fault.windows[:: len(fault.windows) // 4 or 1] for fault in each_fault(self.windows, deviation)]
         faulty = np.concatenate([normal[:0], *faults])
         return np.concatenate([normal, faulty]), np.arange(len(normal) + len(faulty)) >= len(normal)

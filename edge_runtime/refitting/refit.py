@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_runtime.arrays import BoolArray
 from edge_runtime.fitting.attribution import (
     fit_attribution,
     fit_bands,
@@ -14,13 +15,13 @@ from edge_runtime.fitting.attribution import (
     mode_count_of,
     modes_of,
 )
-from edge_runtime.fitting.detection import share_found
+from edge_runtime.fitting.detection import Detection, FaultScores, detection_with, spans_for
 from edge_runtime.fitting.heads import Clustering, Space, fit_rows, moments_by_label
-from edge_runtime.fitting.left_out import LeftOut, score_blocks, smooth
-from edge_runtime.fitting.limit import Limit, fit_limit
+from edge_runtime.fitting.left_out import LeftOut, score_blocks
 from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
 from edge_runtime.fitting.outliers import usual_windows
 from edge_runtime.fitting.stretch_faults import each_fault
+from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import Head
 from edge_runtime.inference.host_scoring import beyond
@@ -35,6 +36,28 @@ from edge_runtime.verification.parity import roc_auc
 
 # Farther than any window; its square is still a float32 number.
 _OUT_OF_REACH = 1e6
+_TINY = 1e-18
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What is found in one way.
+
+    Parameters
+    ----------
+    span : int
+        Smoothing span.
+    allow_drift : bool
+        See `edge_runtime.fitting.whitening.whitening_of`.
+    found : Detection
+    roc_auc : float
+        Raw scores of normal windows against those of synthetic faults.
+    """
+
+    span: int
+    allow_drift: bool
+    found: Detection
+    roc_auc: float
 
 
 @dataclass(frozen=True)
@@ -50,10 +73,8 @@ class Refitted:
         See `edge_runtime.model_file.manifest.Manifest`, as for the next two.
     mean_activation : tuple of float
     drift : DriftLimit or None
-    limit : Limit
-        Of the scores before normalisation.
-    detection, roc_auc : float
-        Share of synthetic faults found, and the area under the ROC curve against them.
+    chosen : Tried
+        The smoothing, the limit of scores before normalisation, and what was found with them.
     left_out : int
         Windows too extreme to fit on.
     saturation : float
@@ -65,9 +86,7 @@ class Refitted:
     bands: tuple[float, ...]
     mean_activation: tuple[float, ...]
     drift: DriftLimit | None
-    limit: Limit
-    detection: float
-    roc_auc: float
+    chosen: Tried
     left_out: int
     saturation: float
 
@@ -107,56 +126,70 @@ class Refit:
         rows, inputs = Part(outputs, "rows"), Part(outputs, "inputs")
         self.on_step("looking for faulty minutes")
         usual = usual_windows(inputs)
-        self.on_step("fitting the threshold on blocks left out")
-        guard = -(-preprocessing.window // preprocessing.stride) - 1
-        left_out = score_blocks(rows, usual, self._fit_head, guard)
-        smoothed = smooth(left_out.scores, spec.scoring.smoothing_span)
-        limit = fit_limit(smoothed[usual], self.alarms_per_window)
-        self.on_step("looking for synthetic faults")
-        detection, area = self._find_faults(runner, windows, left_out, smoothed, limit)
+        tried = [
+            one
+            for allow_drift in self._drifts(inputs, len(windows))
+            for one in self._try(runner, windows, rows, usual, allow_drift=allow_drift)
+        ]
+        best = max(tried, key=lambda one: one.found.share)
         self.on_step("fitting the head")
-        head, kept = self._fit_head(Kept(rows, usual)), Kept(inputs, usual)
+        head, kept = self._fit_head(Kept(rows, usual), allow_drift=best.allow_drift), Kept(inputs, usual)
         attribution = self._attribution(head, kept)
         codes = np.concatenate(list(Part(outputs, "codes")))
         return Refitted(
-            head.scaled(1.0 / limit.value),
+            head.scaled(1.0 / best.found.limit.value),
             attribution,
             fit_bands(attribution, kept, preprocessing, lambda block: modes_of(head, block)),
             tuple(codes.mean(axis=0, dtype=np.float64).tolist()),
             fit_drift_limit(codes) if codes.shape[1] else None,
-            limit,
-            detection,
-            area,
+            best,
             int((~usual).sum()),
             self._saturation(inputs),
         )
 
-    def _fit_head(self, rows: Blocks) -> Head:
+    def _drifts(self, inputs: Blocks, count: int) -> tuple[bool, ...]:
+        """Return whether to try allowing for drift: as export does for its head, where a sensor drifts."""
+        if self.model.manifest.spec.scoring.head != "inputs":
+            return (self.model.manifest.allows_drift,)
+        variance = np.maximum(moments_of(inputs, diagonal=True).variance, _TINY)
+        return (False, True) if (drift_of(inputs, count) > DRIFTING * variance).any() else (False,)
+
+    def _try(
+        self, runner: NetworkRunner, windows: NormalWindows, rows: Blocks, usual: BoolArray, *, allow_drift: bool
+    ) -> list[Tried]:
+        """Return what is found with each smoothing span, as export does."""
+        self.on_step("fitting the threshold on blocks left out")
+        manifest = self.model.manifest
+        preprocessing = manifest.spec.preprocessing
+        guard = -(-preprocessing.window // preprocessing.stride) - 1
+        left_out = score_blocks(rows, usual, lambda kept: self._fit_head(kept, allow_drift=allow_drift), guard)
+        self.on_step("looking for synthetic faults")
+        faults = self._faults(runner, windows, left_out)
+        scores = np.concatenate([left_out.scores, *(fault.raw for fault in faults)])
+        is_faulty = np.arange(len(scores)) >= len(left_out.scores)
+        area = roc_auc(scores, is_faulty) if faults else 0.5
+        own = manifest.spec.scoring.smoothing_span
+        spans = spans_for(len(usual), manifest.spans) if manifest.spans else (own,)
+        return [
+            Tried(span, allow_drift, detection_with(span, left_out.scores, faults, usual, self.alarms_per_window), area)
+            for span in spans or (own,)
+        ]
+
+    def _fit_head(self, rows: Blocks, *, allow_drift: bool) -> Head:
         manifest, before = self.model.manifest, self.before
         clustering: Clustering = _no_clustering if before is None else FromPrototypes(prototypes_of(before))
         modes = 1 if before is None else mode_count_of(before)
         kind, inputs = manifest.spec.scoring.head, manifest.spec.preprocessing.inputs
-        return _of_modes(
-            fit_rows(kind, rows, inputs, clustering, allow_drift=manifest.allows_drift, modes=modes), modes
-        )
+        return _of_modes(fit_rows(kind, rows, inputs, clustering, allow_drift=allow_drift, modes=modes), modes)
 
-    def _find_faults(
-        self, runner: NetworkRunner, windows: NormalWindows, left_out: LeftOut, smoothed: Floats, limit: Limit
-    ) -> tuple[float, float]:
-        """Return the share of synthetic faults found, and the area under the ROC curve against them."""
+    def _faults(self, runner: NetworkRunner, windows: NormalWindows, left_out: LeftOut) -> list[FaultScores]:
+        """Return scores of synthetic faults, by heads that have not seen their block."""
         deviation = np.sqrt(moments_of(windows.stretches, diagonal=True).variance)
-        span = self.model.manifest.spec.scoring.smoothing_span
-        found: dict[str, list[float]] = {}
-        faulty = [np.empty(0)]
+        found = []
         for fault in each_fault(windows, deviation):
-            raw = left_out.heads[fault.block].score_rows(runner.run(fault.windows).rows).astype(np.float64)
-            found.setdefault(fault.name, []).append(share_found(raw, smoothed, fault.start, span, limit.value))
-            faulty.append(raw)
-        if not found:
-            return 0.0, 0.5
-        scores = np.concatenate([left_out.scores, *faulty])
-        area = roc_auc(scores, np.arange(len(scores)) >= len(left_out.scores))
-        return float(np.mean([np.mean(shares) for shares in found.values()])), area
+            raw = left_out.heads[fault.block].score_rows(runner.run(fault.windows).rows)
+            found.append(FaultScores(fault.name, fault.start, raw.astype(np.float64)))
+        return found
 
     def _attribution(self, head: Head, inputs: Blocks) -> Attribution:
         preprocessing = self.model.manifest.spec.preprocessing

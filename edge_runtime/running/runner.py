@@ -193,6 +193,9 @@ class Runner:
             self._keeper.close()
         if self._commissioning:
             self._commissioning.close()
+            if events := self._commissioning.events():
+                health = self._health.look(self._monitor.missing_since_s)
+                self._sinks.health(replace(health, events=(*health.events, *events)))
         self._source.close()
         self._count()
         with suppress(EndOfOutput):

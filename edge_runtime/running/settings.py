@@ -86,13 +86,14 @@ class Acceptance:
 class MachineSettings:
     """One machine to watch: its model, its readings, and what becomes of the results."""
 
-    model: Path = setting(REQUIRED, "Model file.", form="argument")
+    model: Path = setting(REQUIRED, "Model file.", form="argument", example=Path("pump.tflite"))
     source: str = setting(
         REQUIRED,
         "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, "
         "modbus://HOST?SENSOR=REGISTER, modbus-rtu:PORT?SENSOR=REGISTER, opc.tcp://HOST?SENSOR=NODE, host, or "
         "MODULE:FUNCTION.",
         metavar="SPEC",
+        example="mqtt://broker/plant/{machine}",
     )
     align: str | None = setting(
         None,

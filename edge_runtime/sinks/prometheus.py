@@ -57,7 +57,8 @@ class MetricsPage:
         self._server.close()
 
     def _is_healthy(self) -> bool:
-        return all(sink is not None and not sink.is_stale for sink in list(self.machines.values()))
+        # Whoever restarts what is not healthy restarts all machines: one that has failed is no reason.
+        return any(sink is not None and not sink.is_stale for sink in list(self.machines.values()))
 
     def collect(self) -> Iterator[Any]:
         """Yield the metrics as they are now; prometheus-client calls it for every scrape, in its own thread."""

@@ -13,19 +13,16 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from edge_runtime.arrays import BoolArray
-from edge_runtime.fitting.detection import share_found
+from edge_runtime.fitting.detection import FaultScores, detection_with
 from edge_runtime.fitting.heads import fit_rows
-from edge_runtime.fitting.left_out import score_blocks, smooth
-from edge_runtime.fitting.limit import Limit, fit_limit
+from edge_runtime.fitting.left_out import score_blocks
+from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.moments import Blocks, Floats
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.inference.heads import PARTS, Head, needs_decoder, needs_network
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_heads import fit_head, k_means
 
-SPANS = (1, 5, 10, 30, 100)
-# With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
-_SPANS_TO_FIT_ON = 10
 # A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
 _TIE = 0.05
 
@@ -86,15 +83,6 @@ class Tried:
     roc_auc: float
 
 
-def spans_for(windows: int) -> tuple[int, ...]:
-    """Return the smoothing spans to try, given the number of normal windows.
-
-    >>> spans_for(500), spans_for(5)
-    ((1, 5, 10, 30), (1,))
-    """
-    return tuple(span for span in SPANS if span == 1 or span * _SPANS_TO_FIT_ON <= windows)
-
-
 def score_left_out(
     outputs: FileOutputs, faults: tuple[Fault, ...], candidate: Candidate, guard: int
 ) -> tuple[Floats, list[Floats]]:
@@ -126,16 +114,12 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
 ) -> list[Tried]:
     """Judge a candidate with several smoothing spans, its limits fitted on the `usual` windows, shape (n,), bool."""
     normal, faulty = scores
-    tried, roc_auc = [], _roc_auc(normal, faulty)
+    roc_auc = _roc_auc(normal, faulty)
+    found = [FaultScores(fault.name, fault.start, raw) for fault, raw in zip(faults, faulty, strict=True)]
+    tried = []
     for span in spans:
-        smoothed = smooth(normal, span)
-        limit = fit_limit(smoothed[usual], alarms_per_window)
-        by_fault: dict[str, list[float]] = {}
-        for fault, raw in zip(faults, faulty, strict=True):
-            share = share_found(raw, smoothed, fault.start, span, limit.value)
-            by_fault.setdefault(fault.name, []).append(share)
-        detection = float(np.mean([np.mean(shares) for shares in by_fault.values()])) if by_fault else 0.0
-        tried.append(Tried(replace(candidate, span=span), detection, limit, roc_auc))
+        share, limit = detection_with(span, normal, found, usual, alarms_per_window)
+        tried.append(Tried(replace(candidate, span=span), share, limit, roc_auc))
     return tried
 
 

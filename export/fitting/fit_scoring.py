@@ -9,6 +9,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from edge_runtime.fitting.attribution import mode_count_of, modes_of
+from edge_runtime.fitting.detection import SPANS, spans_for
 from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
@@ -21,7 +22,6 @@ from export.fitting.choice import (
     best,
     fit_on_all,
     score_left_out,
-    spans_for,
     try_spans,
 )
 from export.fitting.file_outputs import FileOutputs
@@ -121,9 +121,8 @@ class Fitting:
         return self._fit(outputs, tried[0], (like.scoring.mean_rate, like.scoring.scale_rate), tried)
 
     def _spans(self, windows: int) -> tuple[int, ...]:
-        if self.spec.scoring.smoothing_span:
-            return (self.spec.scoring.smoothing_span,)
-        return spans_for(windows) if self.is_series else (1,)
+        wish = self.spec.scoring
+        return (wish.smoothing_span,) if wish.smoothing_span else spans_for(windows, spans_of(wish, self.is_series))
 
     def _try(self, outputs: FileOutputs, candidate: Candidate, spans: tuple[int, ...]) -> list[Tried]:
         preprocessing = self.spec.preprocessing
@@ -148,6 +147,13 @@ class Fitting:
             chosen.roc_auc,
             _by_detection(tried),
         )
+
+
+def spans_of(wish: Scoring, is_series: bool) -> tuple[int, ...]:  # noqa: FBT001 - of a run folder
+    """Return the smoothing spans to choose from, on a device too: the one asked for, or all for a series."""
+    if wish.smoothing_span:
+        return (wish.smoothing_span,)
+    return SPANS if is_series else (1,)
 
 
 def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: bool) -> list[Candidate]:

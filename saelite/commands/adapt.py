@@ -22,6 +22,11 @@ _PATH = click.Path(path_type=Path)
 @click.argument("model", type=_PATH)
 @click.option("--normal", "recording", type=click.Path(path_type=Path, allow_dash=True), metavar="RECORDING",
               help="Recording of this machine at normal work; every row counts as normal.")  # fmt: skip
+@click.option("--history", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+              help="History of saelite run: what it has between alarms, and during those marked as false, counts as "
+              "normal.")  # fmt: skip
+@click.option("--machine", metavar="NAME", help="Name of the machine in the history.  [default: the only one there, or "
+              "the model's]")  # fmt: skip
 @click.option("-o", "--output", type=_PATH,
               help="Model file to write (.tflite).  [default: with --undo, MODEL itself]")  # fmt: skip
 @rows_option("Part of the recording:")
@@ -33,6 +38,8 @@ _PATH = click.Path(path_type=Path)
 def adapt(
     model: Path,
     recording: Path | None,
+    history: Path | None,
+    machine: str | None,
     output: Path | None,
     rows: RowRange,
     false_alarms: str | None,
@@ -49,6 +56,7 @@ def adapt(
     \b
     Examples:
       saelite adapt pump.tflite --normal recording.csv -o site.tflite
+      saelite adapt pump.tflite --history site.db -o site.tflite
       saelite adapt pump.tflite --normal recording.csv --rows 0h:8h --sign device.pem -o site.tflite
       saelite adapt site.tflite --undo -o pump.tflite
     """
@@ -58,13 +66,19 @@ def adapt(
         path = adapting.undo(model, output, opening=opening)
         click.echo(f"{path}: as its maker wrote it")
         return
-    if recording is None or output is None:
-        raise UsageError(
-            "what is normal, and where to? Expected --normal RECORDING and -o FILE, or --undo. "
-            f"Received: {'no --normal' if recording is None else 'no -o'}."
-        )
+    if output is None:
+        raise UsageError("where to? Expected -o FILE. Received: neither that nor --undo.")
     done = adapting.adapt(
-        model, recording, output, rows=rows, false_alarms=false_alarms, sign=key, opening=opening, tell=tell
+        model,
+        recording,
+        output,
+        history=history,
+        machine=machine,
+        rows=rows,
+        false_alarms=false_alarms,
+        sign=key,
+        opening=opening,
+        tell=tell,
     )
     click.echo(repr(done))
     for warning in done.warnings:

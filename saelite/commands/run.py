@@ -49,7 +49,7 @@ def run(asked: MachineSettings | Path) -> None:
     Runs until the source ends, Ctrl-C or SIGTERM; everything already read is scored and written first. SIGHUP or a new
     model file reloads the model without losing the window. MODEL may be the file of a plant, PLANT.toml, which says
     all this of any number of machines. See docs/how-to/running.md for sources and sinks,
-    docs/how-to/plant.md for several machines, docs/how-to/alarms.md for alarms, and docs/concepts/adaptation.md for
+    docs/how-to/machines.md for several machines, docs/how-to/alarms.md for alarms, and docs/concepts/adaptation.md for
     adaptation.
 
     \b

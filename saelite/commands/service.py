@@ -98,7 +98,8 @@ def _of_plant(path: Path, name: str) -> Service:
 
 
 def _read(settings: MachineSettings) -> tuple[Path, ...]:
-    return (settings.model, *settings.opening.trusted_key)
+    opening, sign = settings.opening, settings.learning.sign
+    return (settings.model, *opening.trusted_key, *opening.device_key, *((sign,) if sign else ()))
 
 
 class _Unset(UserDict[str, str]):

@@ -75,6 +75,8 @@ class Watched:
         self.process.stdin.close()
         for thread in self._threads:
             thread.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
         return self.process.wait()
 
     def _read(self):
@@ -90,13 +92,13 @@ def problems_of(folder, full_s=15):
     write_model(folder / "m.tflite", **QUICK)
     with small_disk(folder / "disk") as disk:
         run = Watched(folder, disk / "site.db")
-        run.live(3)
+        run.live(2)
         fill(disk / "rubbish")
         before = run.results
         run.live(full_s)
         during = run.results - before
         (disk / "rubbish").unlink()
-        run.live(15)
+        run.live(12)
         code = run.end()
         history = History.read(disk / "site.db")
         kept = {alarm.started_s for alarm in history.alarms(limit=100_000)}

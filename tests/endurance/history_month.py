@@ -2,7 +2,8 @@
 
     PYTHONPATH=.:tests/support python tests/endurance/history_month.py [DAYS [SENSORS]]
 
-Time is simulated; commits come every ten minutes of it. Every six hours there is an alarm of a minute.
+Time is simulated; commits come every hour of it, with the seconds of its last quarter. Every six hours there is an
+alarm of a minute.
 """
 
 import sqlite3
@@ -21,7 +22,7 @@ from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.keep import DAY_S, Keep
 from edge_runtime.history.schema import bucket_table
 
-STEP, PAUSE = 600, 21_600
+STEP, PAUSE = 3600, 21_600
 
 
 def size_of(path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.fitting.blocks import block_bounds
+from edge_runtime.fitting.detection import SPANS
 from edge_runtime.fitting.limit import Limit, fit_limit
 from edge_runtime.fitting.stretch_faults import faults_in
 from edge_runtime.fitting.synthetic_faults import FAULTS, with_fault
@@ -11,7 +12,7 @@ from edge_runtime.inference.heads import PARTS
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.signal.smoothing import Smoother
-from export.fitting.choice import SPANS, Candidate, Tried, best, score_left_out, try_spans
+from export.fitting.choice import Candidate, Tried, best, score_left_out, try_spans
 from export.fitting.file_outputs import file_outputs
 from export.fitting.fit_heads import fit_head
 from export.fitting.fit_scoring import Fitting

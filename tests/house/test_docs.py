@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import generate_plant
 import numpy as np
 import pytest
 from generate_cli import PAGE, examples, page, walk
@@ -125,6 +126,10 @@ def assert_parses(command):
 
 def test_page_of_commands_says_what_the_commands_say():
     assert PAGE.read_text(encoding="utf-8") == page(main), "write it again with: make docs"
+
+
+def test_page_of_a_plants_file_says_what_the_settings_say():
+    assert generate_plant.PAGE.read_text(encoding="utf-8") == generate_plant.page(), "write it again with: make docs"
 
 
 @pytest.mark.parametrize("path", CONTEXTS)

@@ -19,7 +19,7 @@ export function timeTicks(since, until, most) {
 // Linear where one can see everything; logarithmic where a peak would flatten the rest.
 export function scoreScale(highest, threshold) {
   const most = Math.max(highest, 1.2 * threshold);
-  if (most <= 4 * threshold) return linear(0, 1.06 * most, 3);
+  if (most <= 4 * threshold) return linear(0, 1.06 * most, 4);
   const low = 0.1 * threshold, high = 1.3 * most, span = Math.log(high / low);
   const ticks = [];
   const between = high / low < 200 ? [1, 2, 5] : [1];

@@ -16,7 +16,7 @@ def size(path):
     return sum(found.stat().st_size for found in path.parent.glob(f"{path.name}*") if not found.name.endswith("-shm"))
 
 
-def live(sink, clocks, seconds, *, first=0, sensors=2, step=900):
+def live(sink, clocks, seconds, *, first=0, sensors=2, step=3600):
     """Let a machine live, an alarm of a minute every six hours; yield now and then."""
     for start in range(first, first + seconds, step):
         begin = start - start % 21_600 + 100
@@ -27,7 +27,7 @@ def live(sink, clocks, seconds, *, first=0, sensors=2, step=900):
 
 @pytest.mark.parametrize(("sensors", "max_bytes"), [(8, 5_000_000), (200, 10_000_000)])
 def test_days_stay_within_the_size_and_only_the_oldest_is_coarse(tmp_path, sensors, max_bytes):
-    clocks, path, days = MovedClocks(), tmp_path / "site.db", 4
+    clocks, path, days = MovedClocks(), tmp_path / "site.db", 3
     history = History.open(path, Keep(30 * DAY_S, max_bytes), clocks=clocks.clocks)
     sink = HistorySink(history, info(sensors))
     largest = max(size(path) for _ in live(sink, clocks, days * int(DAY_S), sensors=sensors))
@@ -53,7 +53,7 @@ def test_history_that_may_keep_less_than_before_shrinks(tmp_path):
     for keep in (Keep(30 * DAY_S, 20_000_000), SMALL):
         history = History.open(path, keep, clocks=clocks.clocks)
         sink = HistorySink(history, info(8))
-        for _ in live(sink, clocks, 40_000, sensors=8):
+        for _ in live(sink, clocks, 100_000, sensors=8, step=900):
             pass
         sink.close()
         history.close()
@@ -110,17 +110,19 @@ def test_computers_clock_that_is_set_deletes_nothing(tmp_path, step_s):
 
 
 def test_alarms_that_somebody_spoke_of_go_last():
-    clocks = MovedClocks()
-    history = History.open(None, SMALL, clocks=clocks.clocks)
+    history = History.open(None, SMALL)
     sink = HistorySink(history, info())
     sink.write(alarm_block(0, 10, 2, 5))
     history.mark(1, Mark("real", "Ann", START_S))
-    for number in range(1, 6000):
-        sink.write(alarm_block(10 * number, 10, 10 * number + 2, 10 * number + 5))
-        clocks.move(10)
+    copy = """INSERT INTO alarm (stream, lived_s, started_s, noted_s, seen_s, peak, threshold, blamed)
+        SELECT stream, lived_s, started_s, noted_s, seen_s, peak, threshold, blamed FROM alarm"""
+    history.writer.connection.execute("UPDATE alarm SET blamed = blamed || ?", (" " * 120,))
+    for _ in range(13):
+        history.writer.connection.execute(copy)
+    sink.write(alarm_block(10, 10, 12, 15))
     sink.close()
-    found = history.alarms(limit=10_000)
-    assert len(found) < 5900
-    assert (found[0].id, found[-1].id) == (6000, 1)
+    found = history.alarms(limit=100_000)
+    assert 1000 < len(found) < (1 << 13)
+    assert (found[0].id, found[-1].id) == ((1 << 13) + 1, 1)
     assert found[-1].verdict == "real"
     history.close()

@@ -265,7 +265,7 @@ def test_chart_is_zoomed_by_wheel_drag_and_double_click(browser):
             source.take(0.4)
         chart = page.locator("#trend svg")
         chart.wait_for()
-        page.wait_for_function("document.querySelector('#trend .line').getAttribute('d')")
+        page.wait_for_function("document.querySelector('#trend .line')?.getAttribute('d')")
         ticks = page.locator("#trend .across")
         seen = {ticks.inner_text()}
         box = chart.bounding_box()

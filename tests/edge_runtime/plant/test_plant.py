@@ -30,6 +30,12 @@ def ten():
     yield from pump_rows(10, seed=5).tolist()
     time.sleep(1000)
 
+def faulty():
+    yield from pump_rows(10, seed=5).tolist()
+    for row in pump_rows(20, seed=5).tolist():
+        yield [3 * value for value in row]
+    time.sleep(1000)
+
 def one_by_one():
     for row in pump_rows(100_000, seed=6).tolist():
         yield row
@@ -274,3 +280,23 @@ def test_pauses_grow_up_to_their_limit(tmp_path, monkeypatch):
     until(lambda: watch.is_over)
     assert pauses[:4] == [0.01, 0.02, 0.04, 0.04]
     assert watch.phase is Phase.ENDED
+
+
+def test_machines_share_a_history_and_a_page_that_lists_them_all(plant, saelite):
+    pytest.importorskip("starlette")
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    keys = 'history = "plant.db"\nexit-ratio = 0.01\n'
+    process = plant(ALL + keys + machines("pump1", "pump2", source="mine:faulty", sink=f"web:{port}"))
+
+    def shown():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/machines", timeout=PATIENCE_S) as answer:
+            return sorted(one["name"] for one in json.load(answer)["machines"])
+
+    def recorded():
+        lines = saelite("history", "plant.db", "--json").stdout.splitlines()
+        return sorted(json.loads(line)["machine"] for line in lines)
+
+    until(lambda: recorded() == ["pump1", "pump2"])
+    assert shown() == ["pump1", "pump2"]
+    assert ended(process)[0] == 0

@@ -4,6 +4,7 @@ import resource
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from contextlib import closing, suppress
 from functools import partial
@@ -105,6 +106,13 @@ def test_machines_of_one_process_share_a_port():
     page = scrape(port).decode()
     assert page.count("# TYPE saelite_score gauge") == 1
     assert 'saelite_score{machine="pump1"} 0.0\nsaelite_score{machine="pump2"} 1.0\n' in page
+    stale = Health(stale=True, stale_after_s=30.0, last_reading_s=7.0, last_result_s=None)
+    health = f"http://127.0.0.1:{port}/healthz"
+    pumps[0].health(stale)
+    assert urllib.request.urlopen(health, timeout=PATIENCE_S).status == 200
+    pumps[1].health(stale)
+    with pytest.raises(urllib.error.HTTPError, match="503"):
+        urllib.request.urlopen(health, timeout=PATIENCE_S)
     pumps[0].close()
     page = scrape(port).decode()
     assert 'saelite_running{machine="pump1"} 0.0\nsaelite_running{machine="pump2"} 1.0\n' in page
