@@ -222,3 +222,23 @@ def test_head_without_network_outputs_is_read_as_well_as_written():
     head = Head("inputs", np.ones(2, np.float32), np.eye(2, dtype=np.float32))
     rows = np.float32([[1.0, 1.0], [2.0, 3.0]])
     np.testing.assert_allclose(head.score_rows(rows), head.score({"inputs": rows}))
+
+
+def with_spans(content, spans):
+    """Return a file whose maker leaves the smoothing to the device."""
+    model = parse_model_file(content, PATH)
+    return replace(model, manifest=replace(model.manifest, spans=spans)).to_bytes()
+
+
+def test_smoothing_is_the_one_that_finds_most_of_those_the_maker_allows():
+    rows = site_rows(1_000)
+    each = {span: adapted(with_spans(made("inputs"), (span,)), rows).model.manifest for span in (1, 5, 30)}
+    chosen = adapted(with_spans(made("inputs"), (1, 5, 30)), rows).model.manifest
+    shares = {span: manifest.tried[0].detection for span, manifest in each.items()}
+    assert chosen.spec.scoring.smoothing_span == max(shares, key=shares.get)
+    assert chosen.tried[0].detection == max(shares.values())
+
+
+def test_file_that_does_not_say_which_smoothing_is_allowed_keeps_its_own():
+    model = adapted(with_spans(made("inputs"), ()), site_rows(500)).model
+    assert model.manifest.spec.scoring == parse_model_file(made("inputs"), PATH).manifest.spec.scoring
