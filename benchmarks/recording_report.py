@@ -20,7 +20,7 @@ from edge_runtime.common.counted import counted
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.replay.recording_scores import ScoreRequest
-from edge_runtime.streaming.alarm import AlarmEnded
+from edge_runtime.streaming.alarm_events import AlarmEnded
 from edge_runtime.streaming.blame import TOP_SENSORS
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.time_text import seconds

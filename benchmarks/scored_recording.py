@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.inference.detector import Detector
 from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest, ScoreSummary
-from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.tables.open_table import open_table
 
 FAULT_COLUMN = "fault"

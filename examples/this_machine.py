@@ -5,7 +5,7 @@ import time
 
 from edge_runtime import Detector
 from edge_runtime.sources.source_spec import open_source
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 
 monitor = Monitor(Detector.load(sys.argv[1]), MonitorSettings(AlarmSettings(debounce=(3, 5))), print)

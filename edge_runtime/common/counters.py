@@ -46,7 +46,7 @@ class Counters:
     alarms : int
         Alarms that started.
     ignored : int
-        Scores above the threshold whose blame is mostly on sensors that somebody said to ignore.
+        Scores above the threshold for which the most to blame is a sensor that somebody said to ignore.
     undelivered : int
         Results that a sink did not take.
     to_learn : int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from edge_runtime.history.schema import APPLICATION_ID, PAGE_BYTES, VERSION, cre
 _HEADER_BYTES = 100
 _MAGIC = b"SQLite format 3\0"
 _BUSY_S = 5.0
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_PASSING_WORDS = ("full", "I/O", "locked")
 _LOG_SHARE, _LARGEST_LOG = 0.2, 8_000_000
 
 
@@ -98,6 +101,14 @@ def open_writer(path: Path | None, keep: Keep) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether an error goes away by itself, as when there is room again."""
+    cause = error.__cause__ or error
+    if isinstance(cause, OSError) and cause.errno in _PASSING:
+        return True
+    return isinstance(cause, sqlite3.OperationalError) and any(word in str(cause) for word in _PASSING_WORDS)
 
 
 def set_aside(path: Path) -> Path:

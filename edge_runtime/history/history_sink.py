@@ -78,7 +78,8 @@ class HistorySink:
 
     def model(self, manifest: Manifest) -> None:
         """Keep that a model came into use."""
-        change = ModelChange(self._clocks.wall_s(), manifest.flatbuffer_sha256, manifest.name, manifest.version)
+        parent = "" if manifest.parent is None else manifest.parent.sha256
+        change = ModelChange(self._clocks.wall_s(), manifest.flatbuffer_sha256, manifest.name, manifest.version, parent)
         self._recorder.note_model(change)
 
     def close(self) -> None:

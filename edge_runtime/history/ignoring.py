@@ -47,7 +47,7 @@ class Ignoring:
             if self._told.get(sensor) != until_s:
                 self._tell(
                     f"{self._machine}: sensor {sensor!r} is ignored until {time_text(until_s)}: no alarm starts "
-                    "that is mostly its own"
+                    "while it is the most to blame"
                 )
         for sensor in self._told.keys() - now.keys():
             self._tell(f"{self._machine}: sensor {sensor!r} counts again")

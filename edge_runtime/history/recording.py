@@ -18,7 +18,7 @@ from edge_runtime.history.retention import excerpt_bytes
 from edge_runtime.history.schema import bucket_table
 from edge_runtime.history.writing import Work, Writer
 from edge_runtime.model_file.json_codec import to_json
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmEvent, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmEvent, AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.results import Results
 

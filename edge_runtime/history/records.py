@@ -147,7 +147,7 @@ class ModelChange:
     name : str
     version : int
     parent : str
-        SHA-256 of the graph it was adapted from; empty if it was not.
+        SHA-256 of the file it was adapted from; empty if it was not.
     """
 
     at_s: float

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sqlite3
 import threading
@@ -15,15 +14,13 @@ from typing import NamedTuple, cast
 from edge_runtime.common.lock import FileLock
 from edge_runtime.common.notices import Notices
 from edge_runtime.errors import SaeliteError
-from edge_runtime.history.database import log_bytes, open_writer, prepare, set_aside
+from edge_runtime.history.database import is_passing, log_bytes, open_writer, prepare, set_aside
 from edge_runtime.history.keep import Keep
 from edge_runtime.history.lived_time import Clocks, LivedTime
 from edge_runtime.history.marking import insert
 from edge_runtime.history.records import Alarm, Mark
 from edge_runtime.history.retention import Retention
 
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
-_PASSING_WORDS = ("full", "I/O", "locked")
 _MOST_WORK, _MUCH_WORK = 2000, 1000
 _RETRY_S = 5.0
 COMMIT_S = 10.0
@@ -294,11 +291,3 @@ class Writer:
         except OSError:
             return None
         return found.st_ino, found.st_dev
-
-
-def is_passing(error: BaseException) -> bool:
-    """Return whether an error goes away by itself, as when there is room again."""
-    cause = error.__cause__ or error
-    if isinstance(cause, OSError) and cause.errno in _PASSING:
-        return True
-    return isinstance(cause, sqlite3.OperationalError) and any(word in str(cause) for word in _PASSING_WORDS)

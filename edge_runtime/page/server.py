@@ -84,7 +84,8 @@ class PageServer:
         """Show a machine, with its history."""
         name = machine.info.name
         self._histories.of[name] = history
-        self.hub.machines = {**self.hub.machines, name: machine}
+        # By name: machines of a plant come in whatever order they are ready.
+        self.hub.machines = dict(sorted({**self.hub.machines, name: machine}.items()))
 
     def remove(self, machine: WatchedMachine) -> bool:
         """Show a machine no longer; return whether it was the last."""

@@ -13,7 +13,7 @@ from edge_runtime.errors import RecordingError, UsageError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.replay.confusion import Confusion
 from edge_runtime.signal.missing import LONGEST_REPAIR
-from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.alarm_rate import alarms_text
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.results import Results

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 
 from edge_runtime.common.counters import Counters
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Results

@@ -20,7 +20,7 @@ from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.sinks.rotated_file import RotatedFile, write_all
 from edge_runtime.sinks.sink import EndOfOutput
 from edge_runtime.sinks.special_file import SpecialFile, is_special
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmEvent, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmEvent, AlarmStarted
 from edge_runtime.streaming.blame import TOP_SENSORS
 from edge_runtime.streaming.health import Health, HealthEvent
 from edge_runtime.streaming.results import Results, time_texts

@@ -131,14 +131,20 @@ class _Session:
             raise ConnectionError(str(self._lost) or type(self._lost).__name__) from self._lost
 
     async def close(self) -> None:
-        """Say goodbye, and end every task of the connection."""
+        """Say goodbye, and end the connection and every task of it."""
         if self._client is not None:
+            transport = getattr(getattr(self._client.uaclient, "protocol", None), "transport", None)
             with suppress(Exception):
                 await asyncio.wait_for(self._client.disconnect(), _GOODBYE_S)
+            if transport is not None:
+                # A server that hangs takes no goodbye, and its socket would stay open with what it did not take.
+                transport.abort()
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Sockets are closed by the loop, a turn later.
+        await asyncio.sleep(0)
 
     def datachange_notification(self, node: Any, _value: Any, data: Any) -> None:
         """Take a value; asyncua calls it."""

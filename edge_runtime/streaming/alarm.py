@@ -22,114 +22,14 @@ from typing import NamedTuple
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray, Times
-from edge_runtime.common.setting import Range, conform, documented, setting
-from edge_runtime.errors import UsageError
 from edge_runtime.signal.steady_time import SteadyTime
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmEvent, AlarmStarted
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.blame import Blamed, Evidence, SensorFacts
 
-_SPAN = Range(0, math.inf, high_open=True)
 _ROUNDING_S = 1e-6
 """Sums of steps miss a limit by so much at times."""
 _UNKNOWN: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
-
-
-@documented
-@dataclass(frozen=True)
-class AlarmSettings:
-    """When an alarm starts and ends.
-
-    Examples
-    --------
-    >>> AlarmSettings(debounce=(3, 2))
-    Traceback (most recent call last):
-    edge_runtime.errors.UsageError: debounce: expected N/M with 1 <= N <= M. Received: 3/2
-    """
-
-    exit_ratio: float = setting(
-        0.8,
-        "An alarm ends at or below this share of the threshold.",
-        within=Range(0, 1, low_open=True),
-        metavar="SHARE",
-    )
-    debounce: tuple[int, int] = setting(
-        (1, 1), "An alarm starts when N of the last M scores are above the threshold.", form="ratio"
-    )
-    min_duration_s: float = setting(0.0, "Minimum duration of an alarm.", within=_SPAN, form="duration")
-    cool_down_s: float = setting(0.0, "Time after an alarm in which no other starts.", within=_SPAN, form="duration")
-
-    def __post_init__(self) -> None:
-        conform(self)
-        if not 1 <= self.needed <= self.out_of:
-            raise UsageError(f"debounce: expected N/M with 1 <= N <= M. Received: {self.needed}/{self.out_of}")
-
-    @property
-    def needed(self) -> int:
-        """How many of the last scores must be above the threshold."""
-        return self.debounce[0]
-
-    @property
-    def out_of(self) -> int:
-        """How many of the last scores count."""
-        return self.debounce[1]
-
-
-@dataclass(frozen=True)
-class AlarmStarted:
-    """An alarm starts.
-
-    Parameters
-    ----------
-    time_s : float
-        Seconds since the epoch.
-    score, threshold : float
-    blamed : tuple of Blamed
-        The sensors to blame, worst first.
-    """
-
-    time_s: float
-    score: float
-    threshold: float
-    blamed: tuple[Blamed, ...]
-
-    name = "alarm_started"
-
-    @property
-    def sensors(self) -> tuple[str, ...]:
-        """Names of the sensors to blame."""
-        return tuple(one.sensor for one in self.blamed)
-
-
-@dataclass(frozen=True)
-class AlarmEnded:
-    """An alarm ends.
-
-    Parameters
-    ----------
-    time_s, started_s : float
-        Seconds since the epoch, by the readings' times.
-    duration_s : float
-        In steady time: not the difference of the two if the readings' clock was set meanwhile.
-    peak_score : float
-        The highest score during the alarm.
-    blamed : tuple of Blamed
-        The sensors to blame over the whole alarm, worst first, with their values at the peak.
-    """
-
-    time_s: float
-    started_s: float
-    duration_s: float
-    peak_score: float
-    blamed: tuple[Blamed, ...]
-
-    name = "alarm_ended"
-
-    @property
-    def sensors(self) -> tuple[str, ...]:
-        """Names of the sensors to blame."""
-        return tuple(one.sensor for one in self.blamed)
-
-
-AlarmEvent = AlarmStarted | AlarmEnded
 
 
 @dataclass(frozen=True)
@@ -185,7 +85,7 @@ class AlarmLogic:
     Attributes
     ----------
     ignored : callable
-        Returns the names of sensors that somebody said to ignore. While more than half of the blame is theirs no alarm
+        Returns the names of sensors that somebody said to ignore. While one of them is the most to blame no alarm
         starts, and the current one ends; scores stay as they are.
     hushed : int
         Scores above the threshold that counted as quiet for it.
@@ -330,12 +230,10 @@ class AlarmLogic:
         return is_hushed
 
     def _is_ignored(self, blame: FloatArray) -> bool:
+        # By the worst alone: sensors that move together share the blame, so a faulty one may have less than half of it.
         names = self.ignored()
-        if not names:
-            return False
-        shares = np.maximum(blame, 0.0)
-        theirs = shares[[name in names for name in self.sensors.names]]
-        return bool(theirs.sum() > shares.sum() / 2)
+        worst = int(blame.argmax()) if names else 0
+        return bool(names) and blame[worst] > 0 and self.sensors.names[worst] in names
 
     def _start(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmStarted:
         self._started_s, self._began_s = moment.time_s, moment.steady_s

@@ -22,8 +22,10 @@ from edge_runtime.signal.only_when import Condition, condition_of
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import LONGEST_STEP_S
 from edge_runtime.streaming.adaptation.drift import DriftMeter
-from edge_runtime.streaming.alarm import AlarmEvent, AlarmLogic, AlarmSettings, event_rows
+from edge_runtime.streaming.alarm import AlarmLogic, event_rows
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.blame import SensorFacts, joined_evidence
 from edge_runtime.streaming.judging import AdaptationSettings, Scores, Wanted
 from edge_runtime.streaming.results import Results, no_results

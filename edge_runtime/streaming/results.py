@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.signal.clock import TIME_LIMITS
-from edge_runtime.streaming.alarm import AlarmEvent
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.blame import TOP_SENSORS
 
 

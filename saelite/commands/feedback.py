@@ -40,7 +40,7 @@ def feedback(
     """Say of an alarm in a history that it was false, or real, or that a sensor is to be ignored for a while.
 
     ALARM is a number that `saelite history` lists, or `last`. A running `saelite run --history` sees the mark within
-    about a second. While a sensor is ignored, no alarm starts that is mostly its own; scores stay as they are.
+    about a second. While a sensor is ignored, no alarm starts while it is the most to blame; scores stay as they are.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ from edge_runtime import Detector
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.replay.recording_scores import ScoreRequest
 from edge_runtime.signal.windows import sliding_windows
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.monitor import MonitorSettings
 
 CHROMIUM = shutil.which("chromium")

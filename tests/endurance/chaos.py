@@ -41,7 +41,7 @@ from edge_runtime.sinks import rotated_file, sinks
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.text import TextSink, json_lines
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.results import Results
 

@@ -20,7 +20,7 @@ import numpy as np
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state

@@ -15,7 +15,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.inference.detector import Detector
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.streaming.results import Results

@@ -12,7 +12,7 @@ from edge_runtime.common.durations import duration_text, parse_duration
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.sink_spec import open_sink
 from edge_runtime.sources.host import HostSource
-from edge_runtime.streaming.alarm import AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmStarted
 from edge_runtime.streaming.results import no_results
 from saelite.cli import main
 from training.recordings.read_recording import recording_name

@@ -4,7 +4,7 @@ import numpy as np
 
 from edge_runtime.history.lived_time import Clocks
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.results import Results
 

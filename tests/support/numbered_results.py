@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edge_runtime.streaming.alarm import AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmStarted
 from edge_runtime.streaming.results import Results
 
 

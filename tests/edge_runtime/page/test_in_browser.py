@@ -24,7 +24,7 @@ from edge_runtime.page.address import PageAddress
 from edge_runtime.page.machine import WatchedMachine
 from edge_runtime.page.web_sink import WebSink
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.streaming.alarm import AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results

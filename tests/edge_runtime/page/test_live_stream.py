@@ -18,7 +18,7 @@ from page_client import ask, info, next_event, scored, serving, watching
 from edge_runtime.common.counters import Counters
 from edge_runtime.page import connections, hub
 from edge_runtime.page.machine import WatchedMachine
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.learning_events import LearningStarted
 

@@ -18,7 +18,7 @@ from edge_runtime.page import histories, routes
 from edge_runtime.page.address import PageAddress
 from edge_runtime.page.marks import MarkRefused, checked_mark
 from edge_runtime.page.web_sink import WebSink
-from edge_runtime.streaming.alarm import AlarmEnded, AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 
 BLAMED = (Blamed("heat", 0.75, 84.1, 61.2, 1.9, "°C"),)
@@ -194,7 +194,7 @@ def test_machines_of_one_address_share_a_server_that_ends_with_the_last():
     address, history = PageAddress("127.0.0.1", free_port()), History.open(None)
     pump, press = (WebSink(address, info(name), print, history) for name in ("pump", "press"))
     names = [one["name"] for one in json.loads(ask(address.port, "/api/machines")[2])["machines"]]
-    assert names == ["pump", "press"]
+    assert names == ["press", "pump"], "by name"
     pump.close()
     assert len(json.loads(ask(address.port, "/api/machines")[2])["machines"]) == 1
     press.close()

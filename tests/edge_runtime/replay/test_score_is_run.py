@@ -19,7 +19,7 @@ from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest
 from edge_runtime.signal.missing import POLICIES
 from edge_runtime.sources.files import TextSource
 from edge_runtime.sources.source_spec import open_source
-from edge_runtime.streaming.alarm import AlarmSettings
+from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor, MonitorSettings
 from edge_runtime.tables.csv_decoder import CsvDecoder

@@ -24,7 +24,7 @@ from edge_runtime.sinks.influx import InfluxSink
 from edge_runtime.sinks.influx_address import InfluxAddress
 from edge_runtime.sinks.line_protocol import InfluxLines, field_text, nanoseconds, tag_text
 from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.streaming.alarm import AlarmStarted
+from edge_runtime.streaming.alarm_events import AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.health import Health, SensorSilent
 
