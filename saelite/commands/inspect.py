@@ -112,6 +112,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         *(("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes),
         *(("not run in", f"{one.name}: {one.reason}") for one in manifest.not_run),
         *(("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()),
+        *_lineage(manifest),
         ("data", f"SHA-256 {manifest.provenance.data_sha256}"),
         ("graph", f"SHA-256 {file.sha256}"),
         ("signature", f"{key_name(file.signature)} (check it with saelite verify)" if file.signature else "none"),
@@ -158,6 +159,14 @@ def _graph_tables(file: ModelFile | None, graph: Inspection | None) -> list[str]
         table([("op", "version", "inputs", "output", "multiplications"), *ops], header=True),
         table([("tensor", "shape", "type", "bytes", "scale per", "scale", "zero point"), *tensors], header=True),
     ]
+
+
+def _lineage(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return the file that a device adapted, if one did."""
+    parent = manifest.parent
+    return (
+        [] if parent is None else [("adapted from", f"{parent.name} version {parent.version}, SHA-256 {parent.sha256}")]
+    )
 
 
 def _mean(values: tuple[float, ...]) -> float:
