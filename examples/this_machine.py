@@ -6,7 +6,8 @@ import time
 from edge_runtime import Detector
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.streaming.alarm_settings import AlarmSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 
 monitor = Monitor(Detector.load(sys.argv[1]), MonitorSettings(AlarmSettings(debounce=(3, 5))), print)
 source = open_source("host?rate=20", monitor.sensors, print)

@@ -12,7 +12,7 @@ from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.inference.detector import Detector
 from edge_runtime.replay.recording_scores import RecordingScores, ScoreRequest, ScoreSummary
 from edge_runtime.streaming.alarm_events import AlarmEvent
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.row_range import RowRange
 from training.recordings.column_table import ColumnTable, rows_of

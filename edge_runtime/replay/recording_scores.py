@@ -15,7 +15,8 @@ from edge_runtime.replay.confusion import Confusion
 from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.alarm_rate import alarms_text
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import Results
 from edge_runtime.tables.table import Table, is_anomalous
 from edge_runtime.tables.table_readings import ReadingsBlock, check_sensors, has_time, table_readings

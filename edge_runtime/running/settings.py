@@ -14,7 +14,7 @@ from edge_runtime.common.setting import REQUIRED, Range, conform, documented, ne
 from edge_runtime.inference.opening import Opening
 from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.sources.alignment import Alignment
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 
 _SPAN = Range(0, math.inf, low_open=True, high_open=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -13,11 +13,9 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
-from edge_runtime.common.setting import Range, conform, documented, nested, setting
 from edge_runtime.errors import InputShapeError, UsageError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.signal.intake import Intake, Off, Stretch
-from edge_runtime.signal.missing import POLICIES, POLICY_TEXT
 from edge_runtime.signal.only_when import Condition, condition_of
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import LONGEST_STEP_S
@@ -25,59 +23,15 @@ from edge_runtime.streaming.adaptation.drift import DriftMeter
 from edge_runtime.streaming.alarm import AlarmLogic, event_rows
 from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
-from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.blame import SensorFacts, joined_evidence
-from edge_runtime.streaming.judging import AdaptationSettings, Scores, Wanted
+from edge_runtime.streaming.judging import Scores
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import Results, no_results
 from edge_runtime.streaming.sensor_watch import SensorWatch
 from edge_runtime.streaming.state import SCHEMA, StreamState
 from edge_runtime.streaming.stream import Stream
 
 _DRIFT_WINDOW = 512
-EXPLAIN = ("never", "alarms", "always")
-
-
-@documented
-@dataclass(frozen=True)
-class MonitorSettings:
-    """Settings for watching a machine.
-
-    `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
-    ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
-    supports it. `expected_every_s` asks for expected values of the newest window at least so often, see `Wanted`.
-    """
-
-    alarm: AlarmSettings = nested(AlarmSettings)
-    adaptation: AdaptationSettings = nested(AdaptationSettings)
-    on_missing: str = setting(
-        "skip",
-        POLICY_TEXT,
-        choices=POLICIES,
-    )
-    stuck_after: int = setting(
-        0,
-        "Warn when a sensor repeats the same value this many times; 0 never warns.",
-        within=Range(0),
-        metavar="READINGS",
-    )
-    only_when: str | None = setting(
-        None,
-        "Score only readings that meet this condition; the others are never in alarm.  [default: as trained]",
-        metavar="CONDITION",
-        example="current > 2",
-    )
-    explain: str = "alarms"
-    drift: bool = True
-    expected_every_s: float = math.inf
-
-    def __post_init__(self) -> None:
-        conform(self)
-
-    @property
-    def wanted(self) -> Wanted:
-        """The outputs wanted from the model."""
-        above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain], self.expected_every_s)
 
 
 class Learns(Protocol):

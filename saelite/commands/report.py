@@ -10,7 +10,7 @@ import click
 
 from edge_runtime.errors import UsageError, missing_extra
 from edge_runtime.inference.opening import Opening
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from saelite.options import label_option, rows_option, with_opening
 from saelite.setting_options import settings_options
 

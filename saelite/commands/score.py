@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_runtime.inference.opening import Opening
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from saelite.options import label_option, rows_option, with_opening
 from saelite.plain import tell
 from saelite.setting_options import settings_options

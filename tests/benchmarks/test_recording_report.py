@@ -20,7 +20,7 @@ from edge_runtime.model_file.container import read_model_file
 from edge_runtime.replay.recording_scores import ScoreRequest
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.alarm_settings import AlarmSettings
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 
 CHROMIUM = shutil.which("chromium")
 START = np.datetime64("2026-03-01T06:00:00")

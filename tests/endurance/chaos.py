@@ -42,7 +42,8 @@ from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.text import TextSink, json_lines
 from edge_runtime.streaming.alarm_settings import AlarmSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import Results
 
 READINGS, FAULTS, FAULT_READINGS = 400, (100, 260), 115

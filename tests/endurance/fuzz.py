@@ -32,7 +32,8 @@ from edge_runtime.signal.readings import Readings
 from edge_runtime.sources.json_decoder import JsonDecoder
 from edge_runtime.sources.mqtt_source import MqttSource
 from edge_runtime.sources.serial_port import SerialSource
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.tables.csv_decoder import CsvDecoder
 from edge_runtime.tables.lines import LineSplitter
 

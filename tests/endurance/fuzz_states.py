@@ -22,7 +22,8 @@ from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state
 
 _VALUES: tuple[Any, ...] = (

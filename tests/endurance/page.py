@@ -120,7 +120,8 @@ def latency(folder, rounds):
     from edge_runtime.page.web_sink import WebSink
     from edge_runtime.sinks.sink import StreamInfo
     from edge_runtime.sinks.sinks import Sinks
-    from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+    from edge_runtime.streaming.monitor import Monitor
+    from edge_runtime.streaming.monitor_settings import MonitorSettings
 
     detector = Detector.load(folder / "m.tflite")
     info = StreamInfo("eight", EIGHT, 1.0, np.inf, manifest=detector.manifest)

@@ -17,7 +17,8 @@ from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import Results
 
 WINDOW = 4

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from edge_runtime.common.setting import all_settings, made, settings_of, value_of
 from edge_runtime.errors import UsageError
 from edge_runtime.running.settings import MachineSettings
-from edge_runtime.streaming.monitor import MonitorSettings
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from saelite.cli import main
 from saelite.commands.report import report
 from saelite.commands.run import run

@@ -21,7 +21,8 @@ from edge_runtime.sources.files import TextSource
 from edge_runtime.sources.source_spec import open_source
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.tables.csv_decoder import CsvDecoder
 from edge_runtime.tables.open_table import open_table
 

@@ -17,7 +17,8 @@ from edge_runtime.model_file.container import read_model_file
 from edge_runtime.signal.only_when import OPERATORS, Comparison, Condition, condition_text, parse_condition, runs
 from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.text import alarm_lines, json_lines
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import standing
 from training.recordings import Columns, read_recording
 from training.run_folder import read_run_folder

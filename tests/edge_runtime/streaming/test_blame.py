@@ -10,7 +10,8 @@ from edge_runtime import Detector
 from edge_runtime.signal.readings import Readings
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 
 PRESSURE = SENSORS.index("pressure")
 

@@ -18,7 +18,8 @@ from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.sinks.text import csv_header, csv_lines, json_lines
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.state import StreamState
 
 NAN = float("nan")

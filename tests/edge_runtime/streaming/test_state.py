@@ -15,7 +15,8 @@ from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.judging import AdaptationSettings
-from edge_runtime.streaming.monitor import Monitor, MonitorSettings
+from edge_runtime.streaming.monitor import Monitor
+from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state, write_state
 
 
