@@ -65,6 +65,8 @@ EDGETPU_OPS = {"ADD": 2, "CONCATENATION": 2, "FULLY_CONNECTED": 5, "LOGISTIC": 2
 _MICRO_OPS = {"ADD": 5, "DEQUANTIZE": 5, "ELU": 1, "EXP": 2, "FULLY_CONNECTED": 10, "LEAKY_RELU": 2, "LOG": 2,
               "LOGISTIC": 3, "MAXIMUM": 4, "MINIMUM": 4, "MUL": 7, "QUANTIZE": 3, "RELU": 3, "RELU6": 3, "RESHAPE": 1,
               "SUB": 5, "TANH": 3}  # fmt: skip
+# Ops of one value become tables or functions; what the graph does with them, `export.c_library.network` checks.
+_C_OPS = {name: version for name, version in _MICRO_OPS.items() if name != "DEQUANTIZE"}
 _ALL_SCHEMES = ("int8", "mixed", "int16x8", "float32", "dynamic", "float16")
 LADDER = ("int8", "mixed", "int16x8", "float32")
 """Schemes that export tries by itself, from the narrowest to the widest."""
@@ -87,6 +89,7 @@ TARGETS: Mapping[str, Target] = {
             3,
             ("no Edge TPU: run on the CPU, before compilation",),
         ),
+        Target("c", NETWORK, ("int8", "float32"), "tensor", _EVERY_RUNTIME, _C_OPS, never_run=("no board",)),
         Target("micro", NETWORK, ("int8", "float32"), "tensor", _EVERY_RUNTIME, _MICRO_OPS, never_run=("no board",)),
     )
 }

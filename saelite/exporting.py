@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.errors import UsageError
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import Manifest
 from saelite.export_summary import summary
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from training.run_folder import RunFolder
     from training.trained_run import TrainedRun
 
-_EDGETPU = "edgetpu"
+_EDGETPU, _C, _MICRO = "edgetpu", "c", "micro"
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +31,7 @@ class Exported:
     model : ModelFile
         Its contents.
     sources : tuple of Path
-        C sources beside it, for the target ``micro``.
+        C sources beside it, for the targets ``micro`` and ``c``.
     needs_compiling : bool
         Whether the file must still be compiled because edgetpu_compiler was not found.
     """
@@ -65,6 +66,7 @@ def export(
     encoder_output: str | None = None,
     labelled: str | Path | None = None,
     runtime_python: Iterable[str | Path] = (),
+    rounding: str | None = None,
     model_version: int = 0,
     sign: str | Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
@@ -82,7 +84,8 @@ def export(
     path : str or Path
         Model file to write (.tflite).
     target : str
-        Where the file will run: ``cpu`` (both ``litert`` and ``tflite-runtime``), ``edgetpu`` or ``micro``.
+        Where the file will run: ``cpu`` (both ``litert`` and ``tflite-runtime``), ``edgetpu``, ``micro`` or
+        ``c``.
     quantize : str, optional
         Number format of the network: int8, mixed, int16x8, float32, dynamic or float16. By default the first of
         int8, mixed, int16x8, float32 that detects as well as float32.
@@ -96,6 +99,8 @@ def export(
         Labelled recording on which ROC-AUC must not fall, in addition to the synthetic faults.
     runtime_python : iterable of str or Path
         Pythons of other environments, whose runtimes must run the file too.
+    rounding : str, optional
+        For the target ``c``: whose int8 kernels the C follows bit for bit, ``litert`` (default) or ``tflm``.
     model_version : int
         Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
@@ -122,13 +127,22 @@ def export(
     from export.export_run import ExportSettings, export_run
     from export.labelled import read_labelled
 
+    _check_rounding(target, rounding)
     pythons = tuple(Path(one) for one in runtime_python)
     settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms))
     on_step("reading the model")
     folder = _folder_of(run, representative, encoder_output)
     windows = read_labelled(Path(labelled), folder.spec) if labelled else None
     model = export_run(folder, settings, on_step, windows)
-    return _written(model, Path(path), model_version, sign, on_step)
+    return _written(model, Path(path), model_version, sign, rounding, on_step)
+
+
+def _check_rounding(target: str, rounding: str | None) -> None:
+    if rounding is not None and target != _C:
+        raise UsageError(
+            f"a rounding is for target {_C}: expected none for other targets, whose runtime rounds. "
+            f"Received: {rounding} for {target}. Add --target {_C}, or leave it out."
+        )
 
 
 def _folder_of(
@@ -143,12 +157,16 @@ def _folder_of(
 
 
 def _written(
-    model: ModelFile, path: Path, version: int, key: str | Path | None, on_step: Callable[[str], None]
+    model: ModelFile,
+    path: Path,
+    version: int,
+    key: str | Path | None,
+    rounding: str | None,
+    on_step: Callable[[str], None],
 ) -> Exported:
     """Compile, number, check, sign and write a file's contents."""
     from edge_runtime.model_file.checking.whole_file import check_model
     from export.edgetpu import compile_model
-    from export.micro import write_c_sources
 
     compiled = None
     if model.manifest.target == _EDGETPU:
@@ -159,6 +177,15 @@ def _written(
     check_model(model.flatbuffer, model.manifest, model.arrays)
     if key is not None:
         model = model.signed(Path(key))
-    sources = write_c_sources(model, path) if model.manifest.target == "micro" else []
+    sources = _c_sources(model, path, rounding)
     model.write(path)
-    return Exported(path, model, tuple(sources), model.manifest.target == _EDGETPU and compiled is None)
+    return Exported(path, model, sources, model.manifest.target == _EDGETPU and compiled is None)
+
+
+def _c_sources(model: ModelFile, path: Path, rounding: str | None) -> tuple[Path, ...]:
+    from export.c_library.library import write_c_library
+    from export.micro import write_c_sources
+
+    if model.manifest.target == _C:
+        return tuple(write_c_library(model, path, rounding or "litert"))
+    return tuple(write_c_sources(model, path)) if model.manifest.target == _MICRO else ()

@@ -56,9 +56,14 @@ def dft_matrix(window: int) -> FloatArray:
     ``bins`` is ``window // 2 + 1``. The sum of squares of the two products of one bin is its power.
     """
     phase = 2 * np.pi * np.outer(np.arange(window // 2 + 1), np.arange(window)) / window
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(window) + 0.5) / window)
-    hann /= np.sqrt(np.square(hann).sum())
+    hann = hann_window(window)
     return np.asarray(np.concatenate([np.cos(phase) * hann, -np.sin(phase) * hann]), np.float32)
+
+
+def hann_window(window: int) -> npt.NDArray[np.float64]:
+    """Return the Hann window, whose squares sum to 1."""
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(window) + 0.5) / window)
+    return np.asarray(hann / np.sqrt(np.square(hann).sum()))
 
 
 def band_matrix(feature: str, window: int, bands: int, rate_hz: float) -> FloatArray:

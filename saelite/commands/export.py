@@ -21,7 +21,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("-o", "--output", type=_PATH, required=True, help="Model file to write (.tflite).")
 @click.option(
     "--target",
-    type=click.Choice(["cpu", "litert", "tflite-runtime", "edgetpu", "micro"]),
+    type=click.Choice(["cpu", "litert", "tflite-runtime", "edgetpu", "micro", "c"]),
     default="cpu",
     show_default=True,
     help="Where the file will run; cpu means both litert and tflite-runtime.",
@@ -32,6 +32,8 @@ _PATH = click.Path(path_type=Path)
     help="Number format of the network; scaling and head stay float. "
     "[default: the first of int8, mixed, int16x8, float32 that detects as well as float32]",
 )
+@click.option("--rounding", type=click.Choice(["litert", "tflm"]),
+              help="For --target c: whose int8 kernels the C follows bit for bit.  [default: litert]")  # fmt: skip
 @click.option("--representative", type=_PATH, help="Unscaled normal data for a Keras model: .csv, .npy or .npz.")
 @click.option(
     "--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense layer]"
@@ -56,6 +58,7 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
       saelite export runs/pump -o pump.tflite
       saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
+      saelite export runs/pump --target c -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")

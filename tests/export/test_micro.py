@@ -2,16 +2,14 @@
 
 import shutil
 import subprocess
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from c_host import c_answers
-from machines import SENSORS, pump_rows
+from machines import pump_rows
 
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import installed_runtimes
-from edge_runtime.signal.only_when import Condition
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.adaptation.tracking import CEILING, tracker_of
@@ -41,15 +39,16 @@ def faulty_rows():
     return rows
 
 
-def check_c_header(run, scheme, windows, folder):
-    """Compare inputs, scores, smoothed scores and alarms of the compiled header with the Python host's."""
+def check_c_host(run, scheme, windows, folder):
+    """Compare inputs, scores, smoothed scores and alarms of the compiled C with the Python host's."""
     model = export_run(run, ExportSettings(scheme, "micro"))
     host = HostScoring.of(model)
     inputs = host.inputs(windows)
     outputs, _ = run_graph(InstalledRuntime.here(installed_runtimes()[0]), model.flatbuffer, inputs)
     said = c_answers(model, windows, outputs, folder)
     assert len(said) == len(windows)
-    steps = 1 if scheme == "int8" else 1e-5
+    # The logarithm of a power near nothing magnifies the last digits.
+    steps = 1 if scheme == "int8" else 1e-4 if model.manifest.spec.preprocessing.spectra else 1e-5
     np.testing.assert_allclose(said["inputs"].astype(float), inputs.astype(float), atol=steps)
     scores = host.score(windows, outputs)
     np.testing.assert_allclose(said["score"], scores, rtol=1e-3, atol=1e-4)
@@ -62,16 +61,16 @@ def check_c_header(run, scheme, windows, folder):
 
 @needs_gcc
 @pytest.mark.parametrize(("head", "scheme"), [("modes", "int8"), ("joint", "int8"), ("codebook", "float32")])
-def test_c_header_says_what_the_python_host_says(train_head, windows, tmp_path, scheme, head):
-    check_c_header(train_head(head), scheme, windows, tmp_path)
+def test_c_host_says_what_the_python_host_says(train_head, windows, tmp_path, scheme, head):
+    check_c_host(train_head(head), scheme, windows, tmp_path)
 
 
 @needs_gcc
-def test_c_header_computes_features(train_again, tmp_path):
+def test_c_host_computes_features(train_again, tmp_path):
     windows = np.ascontiguousarray(sliding_windows(faulty_rows(), 4))
-    features = ("values", "mean", "std", "min", "max", "slope")
-    run = train_again("inputs", window=4, features=features).folder
-    check_c_header(run, "float32", windows, tmp_path)
+    features = ("values", "mean", "std", "min", "max", "slope", "spectrum")
+    run = train_again("inputs", window=4, features=features, bands=2).folder
+    check_c_host(run, "float32", windows, tmp_path)
 
 
 def drifting_windows():
@@ -84,7 +83,7 @@ def drifting_windows():
 
 @needs_gcc
 @pytest.mark.parametrize("scale_rate", [0.0, 0.02])
-def test_c_header_follows_mean_and_scale_as_the_python_host(train_again, tmp_path, scale_rate):
+def test_c_host_follows_mean_and_scale_as_the_python_host(train_again, tmp_path, scale_rate):
     run = train_again("inputs", mean_rate=0.02, scale_rate=scale_rate).folder
     model, windows = export_run(run, ExportSettings("float32", "micro")), drifting_windows()
     host, tracker = HostScoring.of(model), tracker_of(model.manifest.spec)
@@ -111,22 +110,6 @@ def test_c_header_follows_mean_and_scale_as_the_python_host(train_again, tmp_pat
     np.testing.assert_array_equal(np.diff(said["drift"], axis=0)[still[1:]], 0)
 
 
-@needs_gcc
-@pytest.mark.parametrize("condition", ["", "current > 1.4", "flow <= 32.5 and current != 0 and pressure >= 1e5"])
-def test_c_header_says_when_the_machine_works(train_head, windows, tmp_path, condition):
-    run = train_head("spe")
-    run = replace(run, spec=run.spec._replace(only_when=condition))
-    model = export_run(run, ExportSettings("float32", "micro"))
-    odd = windows.copy()
-    odd[5:8, -1, 2] = np.nan, np.inf, np.float32(1.4)
-    outputs = {one.name: np.zeros((len(odd), width), np.float32)
-               for one, width in widths_of(model)}  # fmt: skip
-    said = c_answers(model, odd, outputs, tmp_path)["is_on"] > 0
-    expected = Condition(condition, SENSORS).is_on(odd[:, -1]) if condition else np.ones(len(odd), bool)
-    np.testing.assert_array_equal(said, expected)
-    assert bool(condition) == (not expected.all())
-
-
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 def test_array_is_the_graph_and_aligned(trained, tmp_path):
     model = export_run(trained.folder, ExportSettings(target="micro"))
@@ -143,5 +126,5 @@ def test_array_is_the_graph_and_aligned(trained, tmp_path):
 def test_names_are_c_names(trained):
     model = export_run(trained.folder, ExportSettings(target="micro"))
     assert list(c_sources(model, "2nd-pump v1.0")) == [
-        "_2nd_pump_v1_0_model.h", "_2nd_pump_v1_0_model.cc", "_2nd_pump_v1_0_detector.h",
+        f"detector_2nd_pump_v1_0_{ending}" for ending in ("model.h", "model.cc", "net.h", "detector.h", "detector.c")
     ]  # fmt: skip

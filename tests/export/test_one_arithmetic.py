@@ -8,22 +8,20 @@ from c_host import c_answers, c_smoother, float_file
 from maths_cases import INCOMPLETE, SCORING, SENSORS, SMOOTHING, WINDOW, WINDOWS
 from reference_kernels import ours_by_name
 
-from edge_runtime.errors import InputShapeError, UsageError
+from edge_runtime.errors import InputShapeError
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.model_file.manifest import Scoring
+from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import WindowBuffer, as_windows
 from export import flatbuffer
-from export.c_templates import FEATURES
 from export.inference_graph import build_detector_graph
-from export.micro import c_sources
 from export.runtime_check import InstalledRuntime, run_graph
 
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 scoring_cases = pytest.mark.parametrize("case", SCORING, ids=lambda case: case.name)
 smoothing_cases = pytest.mark.parametrize("case", SMOOTHING, ids=lambda case: f"{case.name}, span {case.span}")
-IN_C = [case for case in SCORING if set(case.preprocessing.features) <= set(FEATURES)]
 
 
 def close(given, expected, places=1e-4):
@@ -114,26 +112,18 @@ def test_graph_scales_scores_and_blames_by_the_formulas(case):
 
 
 @needs_gcc
-@pytest.mark.parametrize("case", IN_C, ids=lambda case: case.name)
+@scoring_cases
 def test_c_scales_and_scores_by_the_formulas(case, tmp_path):
-    outputs = {name: np.concatenate([values, values[:3]]) for name, values in outputs_of(case).items()}
-    said = c_answers(file_of(case), np.concatenate([WINDOWS, INCOMPLETE]), outputs, tmp_path)
-    close(said["inputs"][: len(WINDOWS)], case.inputs)
-    close(said["score"][: len(WINDOWS)], case.scores)
-    assert np.isnan(said["score"][len(WINDOWS) :]).all()
+    said = c_answers(file_of(case), WINDOWS, outputs_of(case), tmp_path)
+    close(said["inputs"], case.inputs)
+    close(said["score"], case.scores)
 
 
-def test_every_feature_that_c_has_is_in_the_table():
-    assert {name for case in IN_C for name in case.preprocessing.features} >= set(FEATURES)
+def test_every_feature_is_in_the_table():
+    assert {name for case in SCORING for name in case.preprocessing.features} == set(FEATURES)
 
 
 def test_incomplete_windows_are_refused_before_numpy_scores_them():
     for window in INCOMPLETE:
         with pytest.raises(InputShapeError, match="finite numbers"):
             as_windows(window[None], WINDOW, len(SENSORS))
-
-
-def test_features_that_c_cannot_compute_are_refused():
-    case = next(case for case in SCORING if "spectrum" in case.preprocessing.features)
-    with pytest.raises(UsageError, match="the C header computes"):
-        c_sources(file_of(case), "host")

@@ -1,4 +1,4 @@
-"""The C header of a model, compiled with gcc into a program that answers as the Python host does."""
+"""The C of a model around its network, compiled with gcc into a program that answers as the Python host does."""
 
 import subprocess
 from dataclasses import replace
@@ -18,45 +18,55 @@ from edge_runtime.model_file.manifest import (
     Sensor,
     Threshold,
 )
+from export.c_library.detector_source import follows
 from export.micro import write_c_sources
 
-_FLAGS = ["-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-# Windows and the graph's outputs in; the graph's inputs, and what comes of its outputs, out.
+FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic"]
+# Windows and the network's outputs in; the network's inputs, and what comes of its outputs, out.
 _SCORES = """
 #include <stdio.h>
-#include "host_detector.h"
-typedef {type} value;
-int main(void) {{
-  float raw[HOST_WINDOW * HOST_SENSORS], window[HOST_WINDOW * HOST_SENSORS];
-  double level = NAN;
-  host_moved moved = host_unmoved();
-  value inputs[HOST_INPUTS]{declarations};
-  while (fread(raw, sizeof raw, 1, stdin) == 1) {{
-    {reads}
-    const float *last = raw + (HOST_WINDOW - 1) * HOST_SENSORS;
-    host_as_trained(&moved, raw, window);
-    host_inputs(window, inputs);
-    const float score = host_score(window{arguments});
-    level = host_smooth(level, score);
-    const int is_anomaly = host_is_anomaly(level);
-    host_follow(&moved, last, is_anomaly);
-    const double results[4] = {{score, level, is_anomaly, host_is_on(last)}};
+#include "host_detector.c"
+static host_net_outputs next;
+void host_net_run(const @type@ inputs[HOST_NET_INPUTS], host_net_outputs *outputs) {
+  (void)inputs;
+  *outputs = next;
+}
+int main(void) {
+  static host_detector detector;
+  static float window[HOST_WINDOW][HOST_SENSORS];
+  static @type@ inputs[HOST_INPUTS];
+  host_detector_init(&detector);
+  while (fread(window, sizeof window, 1, stdin) == 1) {
+@reads@
+    host_detector_pause(&detector);
+    int scored = 0;
+    for (int t = 0; t < HOST_WINDOW; ++t) scored = host_detector_update(&detector, window[t]);
+    if (!scored) return 2;
+    host_detector_net_inputs(&detector, inputs);
+    const double results[3] = {detector.score, detector.level, detector.is_anomaly};
     fwrite(inputs, sizeof inputs, 1, stdout);
     fwrite(results, sizeof results, 1, stdout);
-    fwrite(&moved, sizeof moved, 1, stdout);
-  }}
+@moved@
+  }
   return 0;
-}}
+}
 """
+_MOVED = """
+    fwrite(detector.drift, sizeof detector.drift, 1, stdout);
+    fwrite(detector.variance, sizeof detector.variance, 1, stdout);"""
 _LEVELS = """
 #include <stdio.h>
-#include "host_detector.h"
+#include "host_detector.c"
+void host_net_run(const float inputs[HOST_NET_INPUTS], host_net_outputs *outputs) {
+  (void)inputs;
+  (void)outputs;
+}
 int main(void) {
-  float score;
-  double level = NAN;
-  while (fread(&score, sizeof score, 1, stdin) == 1) {
-    level = host_smooth(level, score);
-    fwrite(&level, sizeof level, 1, stdout);
+  static host_detector detector;
+  host_detector_init(&detector);
+  while (fread(&detector.score, sizeof detector.score, 1, stdin) == 1) {
+    judge(&detector);
+    fwrite(&detector.level, sizeof detector.level, 1, stdout);
   }
   return 0;
 }
@@ -64,27 +74,25 @@ int main(void) {
 
 
 def c_answers(model, windows, outputs, folder):
-    """Return what the C host says of successive windows and of what the graph gave for them.
+    """Return what the C host says of successive windows and of what the network gave for them.
 
-    A structured array of ``inputs``, ``score``, ``level``, ``is_anomaly``, ``is_on``, ``drift`` and ``variance``.
+    A structured array of ``inputs``, ``score``, ``level`` and ``is_anomaly``, and of ``drift`` and ``variance`` where
+    they move.
     """
     names = [output.name for output in model.manifest.outputs]
-    is_int8 = outputs[names[0]].dtype == np.int8
-    text = _SCORES.format(
-        type="int8_t" if is_int8 else "float",
-        declarations="".join(f", {name}[{outputs[name][0].size}]" for name in names),
-        reads="\n    ".join(f"if (fread({name}, sizeof {name}, 1, stdin) != 1) return 1;" for name in names),
-        arguments="".join(f", {name}" for name in names),
-    )
+    is_int8, moves = outputs[names[0]].dtype == np.int8, follows(model.manifest.spec)
+    reads = (f"    if (fread(next.{name}, sizeof next.{name}, 1, stdin) != 1) return 1;" for name in names)
+    text = _SCORES.replace("@type@", "int8_t" if is_int8 else "float").replace("@reads@", "\n".join(reads))
     stream = b"".join(
         window.tobytes() + b"".join(outputs[name][number].tobytes() for name in names)
         for number, window in enumerate(windows)
     )
     preprocessing = model.manifest.spec.preprocessing
-    numbers = [(name, np.float64) for name in ("score", "level", "is_anomaly", "is_on")]
-    kind = [("inputs", np.int8 if is_int8 else np.float32, preprocessing.inputs), *numbers,
-            *((name, np.float64, preprocessing.sensors) for name in ("drift", "variance"))]  # fmt: skip
-    return np.frombuffer(_compiled(model, text, folder)(stream), np.dtype(kind))
+    kind = [("inputs", np.int8 if is_int8 else np.float32, preprocessing.inputs),
+            *((name, np.float64) for name in ("score", "level", "is_anomaly")),
+            *((name, np.float64, preprocessing.sensors) for name in ("drift", "variance") if moves)]  # fmt: skip
+    run = _compiled(model, text.replace("@moved@", _MOVED if moves else ""), folder)
+    return np.frombuffer(run(stream), np.dtype(kind))
 
 
 def c_smoother(model, folder):
@@ -97,7 +105,7 @@ def _compiled(model, text, folder):
     """Return a function from standard input to standard output."""
     write_c_sources(model, folder / "host.tflite")
     (folder / "main.c").write_text(text)
-    subprocess.run(["gcc", *_FLAGS, "main.c", "-o", "main", "-lm"], cwd=folder, check=True)
+    subprocess.run(["gcc", "-std=c99", *FLAGS, "main.c", "-o", "main", "-lm"], cwd=folder, check=True)
     return lambda stream: subprocess.run([folder / "main"], input=stream, capture_output=True, check=True).stdout
 
 
