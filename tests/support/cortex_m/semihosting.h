@@ -1,0 +1,40 @@
+// The few semihosting calls that the tests need: files of the host, and the end.
+#ifndef SEMIHOSTING_H_
+#define SEMIHOSTING_H_
+
+#include <stdint.h>
+
+enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
+enum { MODE_READ = 1, MODE_WRITE = 5 };  // "rb", "wb"
+
+static inline int semihosting(int operation, const void *arguments) {
+  register int r0 __asm("r0") = operation;
+  register const void *r1 __asm("r1") = arguments;
+  __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+  return r0;
+}
+
+static inline void semihosting_exit(int code) {
+  const uint32_t arguments[2] = {0x20026u, (uint32_t)code};  // ADP_Stopped_ApplicationExit
+  semihosting(SYS_EXIT_EXTENDED, arguments);
+  for (;;) {
+  }
+}
+
+static inline int semihosting_open(const char *path, uint32_t length, uint32_t mode) {
+  const uint32_t arguments[3] = {(uint32_t)(uintptr_t)path, mode, length};
+  return semihosting(SYS_OPEN, arguments);
+}
+
+// Returns 1 if all bytes were read.
+static inline int semihosting_read(int file, void *bytes, uint32_t count) {
+  const uint32_t arguments[3] = {(uint32_t)file, (uint32_t)(uintptr_t)bytes, count};
+  return semihosting(SYS_READ, arguments) == 0;
+}
+
+static inline void semihosting_write(int file, const void *bytes, uint32_t count) {
+  const uint32_t arguments[3] = {(uint32_t)file, (uint32_t)(uintptr_t)bytes, count};
+  semihosting(SYS_WRITE, arguments);
+}
+
+#endif  // SEMIHOSTING_H_

@@ -1,0 +1,135 @@
+"""The C library on real Cortex-M instructions: compiled with arm-none-eabi-gcc, run by QEMU with semihosting."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.c_library.library import write_c_library
+
+_SUPPORT = Path(__file__).with_name("cortex_m")
+_GCC, _QEMU = "arm-none-eabi-gcc", "qemu-system-arm"
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic"]
+_SMALL = ["-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
+COUNTED = 64
+"""Windows whose instructions are counted together."""
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that QEMU emulates.
+
+    Parameters
+    ----------
+    machine : str
+        As QEMU calls it.
+    flags : tuple of str
+        For the compiler.
+    flash, ram, ram_size : int
+        Addresses, bytes.
+    tick_ns : float
+        Of SysTick at the processor's clock.
+    """
+
+    machine: str
+    flags: tuple[str, ...]
+    flash: int = 0
+    ram: int = 0x2000_0000
+    ram_size: int = 0x40_0000
+    tick_ns: float = 40.0
+
+
+BOARDS = {
+    "M0": Board("microbit", ("-mcpu=cortex-m0",), ram_size=0x4000, tick_ns=62.5),
+    "M3": Board("mps2-an385", ("-mcpu=cortex-m3",)),
+    "M4F": Board("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
+    "M7": Board("mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16")),
+    "M33": Board("mps2-an505", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), flash=0x1000_0000,
+                 ram=0x3800_0000, ram_size=0x20_0000, tick_ns=50.0),
+}  # fmt: skip
+
+
+def missing_tools():
+    """Return why nothing can be compiled and run; empty if everything is there."""
+    absent = [name for name in (_GCC, _QEMU) if shutil.which(name) is None]
+    if absent:
+        return f"{' and '.join(absent)} not installed (apt-get install gcc-arm-none-eabi qemu-system-arm)"
+    probe = subprocess.run([_GCC, "-E", "-x", "c", "-"], input=b"#include <math.h>\n", capture_output=True, check=False)
+    return "" if probe.returncode == 0 else "newlib is not installed (apt-get install libnewlib-arm-none-eabi)"
+
+
+class Firmware:
+    """A model's C library in a folder, to be compiled for boards.
+
+    Parameters
+    ----------
+    model : ModelFile
+        Of the target ``c``.
+    folder : Path
+    rounding : str
+    """
+
+    def __init__(self, model, folder, rounding="litert"):
+        write_c_library(model, folder / "board.tflite", rounding)
+        self._model, self._folder = model, folder
+        self._is_int8 = bool(model.manifest.quantization.input_scale)
+
+    def replay(self, board, rows, defines=()):
+        """Return what the detector says of rows of shape (n, sensors), a structured array with one entry per window."""
+        cell = "int8_t" if self._is_int8 else "float"
+        content = self._run(board, "replay", rows, [f"-DNET_TYPE={cell}", *(f"-DBOARD_{one}" for one in defines)])
+        preprocessing, dtype = self._model.manifest.spec.preprocessing, np.int8 if self._is_int8 else np.float32
+        units = len(self._model.manifest.mean_activation)
+        return np.frombuffer(content, np.dtype([
+            ("inputs", dtype, preprocessing.inputs), ("codes", dtype, units), ("score", np.float32),
+            ("smoothed", np.float32), ("is_anomaly", np.int32), ("alarm", np.int32),
+            ("shares", np.float32, preprocessing.sensors),
+        ]))  # fmt: skip
+
+    def instructions(self, board, rows):
+        """Return the number of instructions per reading that completes a window, by QEMU's count of instructions."""
+        ticks = np.frombuffer(self._run(board, "count", rows, [f"-DCOUNTED={COUNTED}"], ["-icount", "shift=0"]), np.uint32)
+        return round(int(ticks[0]) * board.tick_ns / COUNTED)
+
+    def sizes(self, board):
+        """Return the bytes of flash and of RAM that the detector adds to a firmware, by the linker."""
+        full, empty = (self._sizes(board, flags) for flags in (["-DWITH_DETECTOR"], []))
+        return full[0] - empty[0], full[1] - empty[1]
+
+    def _run(self, board, program, rows, flags, options=()):
+        elf = self._link(board, program, flags)
+        (self._folder / "readings.bin").write_bytes(np.asarray(rows, np.float32).tobytes())
+        command = [_QEMU, "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none", "-semihosting",
+                   *options, "-kernel", elf]  # fmt: skip
+        subprocess.run(command, cwd=self._folder, check=True, timeout=120)
+        return (self._folder / "results.bin").read_bytes()
+
+    def _link(self, board, program, flags):
+        library = self._folder / "board"
+        elf = self._folder / f"{program}_{board.machine}.elf"
+        sources = [_SUPPORT / "startup.c", _SUPPORT / f"{program}.c"]
+        addresses = {"FLASH_START": board.flash, "RAM_START": board.ram, "RAM_SIZE": board.ram_size}
+        linking = ["-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-T", _SUPPORT / "cortex_m.ld",
+                   f"-Wl,-Map={elf.with_suffix('.map')}",
+                   *(f"-Wl,--defsym={name}={value}" for name, value in addresses.items())]  # fmt: skip
+        objects = [self._compiled(board, library / name, flags) for name in ("board_net.c", "board_detector.c")]
+        command = [_GCC, *board.flags, "-mthumb", *_SMALL, *flags, f"-I{library}", f"-I{_SUPPORT}", *linking, *sources,
+                   *objects, "-lm", "-o", elf]  # fmt: skip
+        subprocess.run(command, check=True)
+        return elf
+
+    def _compiled(self, board, source, flags):
+        target = self._folder / f"{source.stem}_{board.machine}.o"
+        command = [_GCC, *board.flags, "-mthumb", *_SMALL, *WARNINGS, *flags, "-c", source, "-o", target]
+        subprocess.run(command, check=True)
+        return target
+
+    def _sizes(self, board, flags):
+        """Return the bytes of flash and RAM of a firmware, from the linker's map."""
+        text = self._link(board, "firmware", flags).with_suffix(".map").read_text()
+        found = {name: int(size, 16) for name, size in re.findall(r"^(\.\w[\w.]*)\s+0x\w+\s+(0x\w+)", text, re.MULTILINE)}
+        data = found.get(".data", 0)
+        return found[".text"] + found.get(".ARM.exidx", 0) + data, data + found.get(".bss", 0)
