@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ def selftest_source(model: ModelFile, fields: Mapping[str, Any], rounding: Round
     if "reference_windows" not in model.arrays:
         raise UsageError("the file has no reference windows for the self-test. Export it again.")
     windows, host = model.arrays["reference_windows"], HostScoring.of(model)
-    outputs = run_host(model, host.inputs(windows), rounding)
+    outputs = network_runner(model, rounding, len(windows))(host.inputs(windows))
     scores, codes = host.score(windows, outputs), outputs["codes"]
     is_int8 = codes.dtype == np.int8
     return fill(SELFTEST_C, {**fields, "windows": len(windows), "readings": floats(windows),
@@ -35,11 +35,16 @@ def selftest_source(model: ModelFile, fields: Mapping[str, Any], rounding: Round
                              "code_tolerance": "0" if is_int8 else "1e-5f"})  # fmt: skip
 
 
-def run_host(model: ModelFile, inputs: Array, rounding: Rounding) -> dict[str, Array]:
-    """Return the network's outputs by name, each of shape (n, width), for inputs of shape (n, inputs)."""
+def network_runner(model: ModelFile, rounding: Rounding, batch: int) -> Callable[[Array], dict[str, Array]]:
+    """Return a function from the network's inputs, shape (batch, inputs), to its outputs by name."""
     interpreter = Interpreter(model.flatbuffer, dense_rounding=rounding)
-    interpreter.resize_tensor_input(interpreter.get_input_details()[0]["index"], inputs.shape)
+    (source,) = interpreter.get_input_details()
+    interpreter.resize_tensor_input(source["index"], (batch, *source["shape"][1:]))
     interpreter.allocate_tensors()
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], inputs)
-    interpreter.invoke()
-    return {one["name"]: interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()}
+
+    def run(inputs: Array) -> dict[str, Array]:
+        interpreter.set_tensor(source["index"], inputs)
+        interpreter.invoke()
+        return {one["name"]: interpreter.get_tensor(one["index"]) for one in interpreter.get_output_details()}
+
+    return run

@@ -79,8 +79,33 @@ class Firmware:
 
     def replay(self, board, rows, defines=()):
         """Return what the detector says of rows of shape (n, sensors), a structured array with one entry per window."""
+        return self._results(self._run(board, "replay", rows, self._flags(defines)))
+
+    def replay_here(self, compiler, rows, defines=()):
+        """Return the same, compiled for this machine by a command such as ``("gcc", "-std=c99")``."""
+        library, program = self._folder / "board", self._folder / "here"
+        sources = [library / "board_net.c", library / "board_detector.c", _SUPPORT / "replay.c"]
+        command = [
+            *compiler,
+            *WARNINGS,
+            *self._flags(defines),
+            f"-I{library}",
+            f"-I{_SUPPORT}",
+            *sources,
+            "-lm",
+            "-o",
+            program,
+        ]
+        subprocess.run(command, check=True)
+        self._write(rows)
+        subprocess.run([program], cwd=self._folder, check=True)
+        return self._results((self._folder / "results.bin").read_bytes())
+
+    def _flags(self, defines):
         cell = "int8_t" if self._is_int8 else "float"
-        content = self._run(board, "replay", rows, [f"-DNET_TYPE={cell}", *(f"-DBOARD_{one}" for one in defines)])
+        return [f"-DNET_TYPE={cell}", *(f"-DBOARD_{one}" for one in defines)]
+
+    def _results(self, content):
         preprocessing, dtype = self._model.manifest.spec.preprocessing, np.int8 if self._is_int8 else np.float32
         units = len(self._model.manifest.mean_activation)
         return np.frombuffer(content, np.dtype([
@@ -91,7 +116,9 @@ class Firmware:
 
     def instructions(self, board, rows):
         """Return the number of instructions per reading that completes a window, by QEMU's count of instructions."""
-        ticks = np.frombuffer(self._run(board, "count", rows, [f"-DCOUNTED={COUNTED}"], ["-icount", "shift=0"]), np.uint32)
+        ticks = np.frombuffer(
+            self._run(board, "count", rows, [f"-DCOUNTED={COUNTED}"], ["-icount", "shift=0"]), np.uint32
+        )
         return round(int(ticks[0]) * board.tick_ns / COUNTED)
 
     def sizes(self, board):
@@ -99,9 +126,12 @@ class Firmware:
         full, empty = (self._sizes(board, flags) for flags in (["-DWITH_DETECTOR"], []))
         return full[0] - empty[0], full[1] - empty[1]
 
+    def _write(self, rows):
+        (self._folder / "readings.bin").write_bytes(np.asarray(rows, np.float32).tobytes())
+
     def _run(self, board, program, rows, flags, options=()):
         elf = self._link(board, program, flags)
-        (self._folder / "readings.bin").write_bytes(np.asarray(rows, np.float32).tobytes())
+        self._write(rows)
         command = [_QEMU, "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none", "-semihosting",
                    *options, "-kernel", elf]  # fmt: skip
         subprocess.run(command, cwd=self._folder, check=True, timeout=120)
@@ -130,6 +160,8 @@ class Firmware:
     def _sizes(self, board, flags):
         """Return the bytes of flash and RAM of a firmware, from the linker's map."""
         text = self._link(board, "firmware", flags).with_suffix(".map").read_text()
-        found = {name: int(size, 16) for name, size in re.findall(r"^(\.\w[\w.]*)\s+0x\w+\s+(0x\w+)", text, re.MULTILINE)}
+        found = {
+            name: int(size, 16) for name, size in re.findall(r"^(\.\w[\w.]*)\s+0x\w+\s+(0x\w+)", text, re.MULTILINE)
+        }
         data = found.get(".data", 0)
         return found[".text"] + found.get(".ARM.exidx", 0) + data, data + found.get(".bss", 0)
