@@ -41,11 +41,13 @@ docs: $(VENV)/.dev ## write docs/reference/cli.md and plant.md from commands and
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_plant.py
 	@$(BIN)/python docs/generate_benchmarks.py
+	@$(BIN)/python docs/generate_cortex_m.py
 
 docs-check: $(VENV)/.dev ## check that these pages match the commands and the figures
 	@$(BIN)/python docs/generate_cli.py --check
 	@$(BIN)/python docs/generate_plant.py --check
 	@$(BIN)/python docs/generate_benchmarks.py --check
+	@$(BIN)/python docs/generate_cortex_m.py --check
 
 site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # --quiet would hide the warnings from --strict as well

@@ -241,5 +241,5 @@ def test_the_command_writes_the_library_beside_the_file(trained, saelite, tmp_pa
 
 
 def test_a_rounding_is_for_the_target_c(trained, tmp_path):
-    with pytest.raises(UsageError, match="a rounding is for target c: .* Received: tflm for cpu"):
+    with pytest.raises(UsageError, match=r"a rounding is for target c: .* Received: tflm for cpu"):
         export(trained, tmp_path / "pump.tflite", rounding="tflm")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import generate_cortex_m
 import generate_plant
 import numpy as np
 import pytest
@@ -130,6 +131,11 @@ def test_page_of_commands_says_what_the_commands_say():
 
 def test_page_of_a_plants_file_says_what_the_settings_say():
     assert generate_plant.PAGE.read_text(encoding="utf-8") == generate_plant.page(), "write it again with: make docs"
+
+
+def test_page_of_microcontrollers_says_what_the_figures_say():
+    written = generate_cortex_m.PAGE.read_text(encoding="utf-8")
+    assert written == generate_cortex_m.page(), "write it again with: make docs"
 
 
 @pytest.mark.parametrize("path", CONTEXTS)

@@ -1,0 +1,82 @@
+"""Write docs/benchmarks/cortex-m.md from the figures committed in docs/benchmarks/cortex_m.json.
+
+python docs/generate_cortex_m.py            write the page
+python docs/generate_cortex_m.py --check    exit 1 if the page is out of date
+
+`tests/cortex_m/measure.py --json` writes the figures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+FIGURES = Path(__file__).with_name("benchmarks") / "cortex_m.json"
+PAGE = FIGURES.with_name("cortex-m.md")
+_HEAD = """\
+# Microcontrollers
+
+<!-- Made by `make docs` from docs/benchmarks/cortex_m.json: measure again rather than edit this page. -->
+
+What the C library of [`--target c`](../how-to/bare-metal.md) takes on a Cortex-M: compiled by arm-none-eabi-gcc
+@@COMPILER@@ with `-Os` and newlib-nano, run by QEMU. The models are those of a pump with four sensors; a network such
+as 12-16-12 has 12 inputs, 16 hidden units and 12 codes, and its decoder mirrors it where the head needs one.
+
+- **Flash** and **RAM** are what the linker's map says the detector adds to an empty firmware, without the stack:
+  window, features, network, score, smoothing and alarm. Floating-point routines of libgcc are included.
+- **Instructions** are those of one reading that completes a window, the mean of 64, by QEMU's count. The count is the
+  same each time; the number of cycles depends on the processor.
+- The heads `inputs` and `modes` do not use the network, so the linker leaves it out.
+- M0 and M3 have no floating-point unit, the M4F and M33 one for single precision, the M7 one for double precision too.
+
+"""
+_TAIL = """\
+## Agreement with the Python host
+
+@@WINDOWS@@ windows (these models, in both roundings, on all boards) were compared with the Python host at the same
+rounding: @@DIFFERENCES@@ codes differ. `tests/export/test_cortex_m.py` also compares inputs, scores (to 10⁻⁵) and
+alarms. These are emulated processors; nothing has run on a board yet.
+
+<!-- test: skip, needs a compiler for Cortex-M and takes minutes -->
+```sh
+python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
+```
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    figures = json.loads(FIGURES.read_text(encoding="utf-8"))
+    models = figures["models"]
+    tail = _TAIL.replace("@@WINDOWS@@", f"{sum(model['windows'] for model in models):,}")
+    tail = tail.replace("@@DIFFERENCES@@", str(sum(model["differences"] for model in models)))
+    head = _HEAD.replace("@@COMPILER@@", figures["compiler"])
+    tables = (("Flash, bytes", "flash"), ("RAM, bytes", "ram"), ("Instructions per window", "instructions"))
+    return head + "".join("".join(_table(title, key, models)) for title, key in tables) + tail
+
+
+def _table(title: str, key: str, models: list[dict[str, Any]]) -> Iterator[str]:
+    boards = list(models[0]["boards"])
+    yield f"## {title}\n\n| head | network | {' | '.join(boards)} |\n|---|---|{'--:|' * len(boards)}\n"
+    for model in models:
+        cells = (f"{model['boards'][board][key]:,}" for board in boards)
+        yield f"| `{model['head']}` | {model['network']} | {' | '.join(cells)} |\n"
+    yield "\n"
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
+def generate(*, check: bool) -> None:
+    """Write docs/benchmarks/cortex-m.md from its figures."""
+    if not check:
+        PAGE.write_text(page(), encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
+        raise click.ClickException("docs/benchmarks/cortex-m.md is out of date. Write it again with: make docs")
+
+
+if __name__ == "__main__":
+    generate()

@@ -1,0 +1,88 @@
+"""Sizes and instructions of the C library on emulated Cortex-M boards.
+
+python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
+
+Trains the pump of the tests with several heads and networks, exports each as C, and compiles it with
+arm-none-eabi-gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
+instructions are QEMU's, per reading that completes a window.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+import click
+from cortex_m_boards import BOARDS, Firmware, missing_tools
+from machines import pump_rows, train_pump
+from python_host import python_results
+
+from export.c_library.library import ROUNDINGS
+from export.export_run import ExportSettings, export_run
+
+LARGE = {"window": 20, "hidden": (64,), "code_size": 32}
+MODELS = [("spe", {}), ("inputs", {}), ("t2x", {}), ("joint", {}), ("modes", {}), ("spe", LARGE), ("t2x", LARGE)]
+"""Heads, and settings beside those of the tests' pump."""
+
+
+def measured() -> Iterator[dict[str, Any]]:
+    """Yield the figures of each model."""
+    for head, options in MODELS:
+        model = export_run(train_pump(head, **options).folder, ExportSettings("int8", "c"))
+        rows = pump_rows(400, seed=9)
+        rows[200:230, 1] += 20_000
+        sizes = [options.get("window", 3) * 4, *options.get("hidden", (16,)), options.get("code_size", 12)]
+        yield {
+            "head": head,
+            "network": "-".join(map(str, sizes)),
+            "boards": _boards(model, rows),
+            **_checked(model, rows),
+        }
+
+
+def _boards(model: Any, rows: Any) -> dict[str, dict[str, int]]:
+    with tempfile.TemporaryDirectory() as folder:
+        firmware, figures = Firmware(model, Path(folder)), {}
+        for name, board in BOARDS.items():
+            flash, ram = firmware.sizes(board)
+            figures[name] = {"flash": flash, "ram": ram, "instructions": firmware.instructions(board, rows)}
+    return figures
+
+
+def _checked(model: Any, rows: Any) -> dict[str, int]:
+    """Return how many windows ran on all boards in both roundings, and how many of their codes differ from Python's."""
+    windows = differences = 0
+    for rounding in ROUNDINGS:
+        expected = python_results(model, rows, rounding)
+        with tempfile.TemporaryDirectory() as folder:
+            firmware = Firmware(model, Path(folder), rounding)
+            for board in BOARDS.values():
+                said = firmware.replay(board, rows)
+                windows += len(said)
+                differences += int((said["codes"] != expected.codes).sum())
+    return {"windows": windows, "differences": differences}
+
+
+@click.command()
+@click.option("--json", "path", type=click.Path(path_type=Path), required=True, help="File to write the figures to.")
+def main(path: Path) -> None:
+    """Measure sizes and instructions."""
+    if reason := missing_tools():
+        raise click.ClickException(reason)
+    compiler = subprocess.run(["arm-none-eabi-gcc", "-dumpversion"], capture_output=True, text=True, check=True)
+    figures = {"compiler": compiler.stdout.strip(), "models": []}
+    for model in measured():
+        click.echo(f"{model['head']}, {model['network']}: {model['boards']['M3']}")
+        figures["models"].append(model)
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
