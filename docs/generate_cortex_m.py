@@ -34,6 +34,16 @@ as 12-16-12 has 12 inputs, 16 hidden units and 12 codes, and its decoder mirrors
 - M0 and M3 have no floating-point unit, the M4F and M33 one for single precision, the M7 one for double precision too.
 
 """
+_NETWORKS = """\
+## The network alone
+
+`NAME_net.c`, encoder and decoder, beside a perceptron of the same size that
+[emlearn](https://github.com/emlearn/emlearn) @@EMLEARN@@ writes from scikit-learn's `MLPRegressor` (`method="inline"`,
+ReLU) and that computes in float32. saelite's is int8 and gives the model file's codes to the bit.
+
+| by | network | flash, M3 | RAM | instructions, M3 | flash, M4F | instructions, M4F |
+|---|---|--:|--:|--:|--:|--:|
+"""
 _TAIL = """\
 ## Agreement with the Python host
 
@@ -56,7 +66,8 @@ def page() -> str:
     tail = tail.replace("@@DIFFERENCES@@", str(sum(model["differences"] for model in models)))
     head = _HEAD.replace("@@COMPILER@@", figures["compiler"])
     tables = (("Flash, bytes", "flash"), ("RAM, bytes", "ram"), ("Instructions per window", "instructions"))
-    return head + "".join("".join(_table(title, key, models)) for title, key in tables) + tail
+    parts = ("".join(_table(title, key, models)) for title, key in tables)
+    return "".join([head, *parts, _NETWORKS.replace("@@EMLEARN@@", figures["emlearn"]), *_networks(figures), tail])
 
 
 def _table(title: str, key: str, models: list[dict[str, Any]]) -> Iterator[str]:
@@ -65,6 +76,14 @@ def _table(title: str, key: str, models: list[dict[str, Any]]) -> Iterator[str]:
     for model in models:
         cells = (f"{model['boards'][board][key]:,}" for board in boards)
         yield f"| `{model['head']}` | {model['network']} | {' | '.join(cells)} |\n"
+    yield "\n"
+
+
+def _networks(figures: dict[str, Any]) -> Iterator[str]:
+    for one in figures["networks"]:
+        m3, m4 = one["boards"]["M3"], one["boards"]["M4F"]
+        cells = (m3["flash"], m3["ram"], m3["instructions"], m4["flash"], m4["instructions"])
+        yield f"| {one['by']} | {one['network']} | {' | '.join(f'{cell:,}' for cell in cells)} |\n"
     yield "\n"
 
 

@@ -44,6 +44,9 @@ enum {
 #ifndef @N@_DEBOUNCE_OUT_OF
 #define @N@_DEBOUNCE_OUT_OF 1  // ... of the last so many scores, at most 32, are above the threshold
 #endif
+#if @N@_DEBOUNCE_NEEDED < 1 || @N@_DEBOUNCE_NEEDED > @N@_DEBOUNCE_OUT_OF || @N@_DEBOUNCE_OUT_OF > 32
+#error "expected 1 <= @N@_DEBOUNCE_NEEDED <= @N@_DEBOUNCE_OUT_OF <= 32"
+#endif
 #ifndef @N@_MIN_DURATION
 #define @N@_MIN_DURATION 0u  // scores that an alarm lasts at least
 #endif
@@ -194,7 +197,7 @@ static int count_bits(uint32_t bits) {
 // Smooths the score and decides about the alarm.
 static void judge(@n@_detector *detector) {
   // A score that overflowed counts as the largest number there is: infinity or NAN would stay in the average for ever.
-  const double score = detector->score <= FLT_MAX ? detector->score : FLT_MAX;
+  const double score = detector->score <= FLT_MAX ? (double)detector->score : (double)FLT_MAX;
   detector->level = isnan(detector->level) ? score : (1.0 - SMOOTHING) * detector->level + SMOOTHING * score;
   detector->smoothed = (float)detector->level;
   detector->is_anomaly = detector->smoothed > @N@_THRESHOLD;
@@ -202,9 +205,8 @@ static void judge(@n@_detector *detector) {
   detector->above = ((detector->above << 1) | (detector->is_anomaly ? 1u : 0u)) & last;
   if (detector->alarm) {
     ++detector->alarm_age;
-    if (detector->alarm_age + 1 > @N@_MIN_DURATION && detector->smoothed <= @N@_EXIT_RATIO * @N@_THRESHOLD) {
-      end_alarm(detector);
-    }
+    const double exit = @N@_EXIT_RATIO * (double)@N@_THRESHOLD;
+    if (detector->alarm_age + 1 > @N@_MIN_DURATION && (double)detector->smoothed <= exit) end_alarm(detector);
     return;
   }
   if (detector->quiet_for > 0) --detector->quiet_for;
@@ -271,7 +273,7 @@ static double within(double value, double low, double high) {
 static void follow(@n@_detector *detector) {
   for (int s = 0; s < @N@_SENSORS; ++s) {
     const double scale = trained_scale[s], variance = detector->variance[s];
-    const double apart = detector->last[s] - trained_mean[s] - detector->drift[s];
+    const double apart = (double)detector->last[s] - trained_mean[s] - detector->drift[s];
     const double square = within(apart / scale * (apart / scale), 0.0, VARIANCE_CLIP * variance);
     detector->variance[s] = within(variance + SCALE_RATE * (square - variance), 1.0, LARGEST_VARIANCE);
     if (detector->is_anomaly) continue;

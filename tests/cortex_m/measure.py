@@ -4,11 +4,13 @@ python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
 
 Trains the pump of the tests with several heads and networks, exports each as C, and compiles it with
 arm-none-eabi-gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
-instructions are QEMU's, per reading that completes a window.
+instructions are QEMU's, per reading that completes a window. The network alone is compared with one of the same size
+by emlearn, which must be installed (pip install emlearn).
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import click
+import numpy as np
 from cortex_m_boards import BOARDS, Firmware, missing_tools
 from machines import pump_rows, train_pump
 from python_host import python_results
@@ -45,6 +48,35 @@ def measured() -> Iterator[dict[str, Any]]:
             "boards": _boards(model, rows),
             **_checked(model, rows),
         }
+
+
+def networks() -> Iterator[dict[str, Any]]:
+    """Yield the figures of networks alone, ours and emlearn's of the same size, on a Cortex-M3 and an M4F."""
+    for options in ({}, LARGE):
+        run = train_pump("spe", **options).folder
+        model = export_run(run, ExportSettings("int8", "c"))
+        inputs, hidden, units = (
+            options.get("window", 3) * 4,
+            *options.get("hidden", (16,)),
+            options.get("code_size", 12),
+        )
+        sizes = (hidden, units, hidden)
+        with tempfile.TemporaryDirectory() as folder:
+            firmware, flags = Firmware(model, Path(folder)), _emlearn(Path(folder), inputs, sizes)
+            for by, chosen in (("saelite, int8", ()), ("emlearn, float32", flags)):
+                boards = {name: firmware.network(BOARDS[name], chosen) for name in ("M3", "M4F")}
+                yield {"by": by, "network": "-".join(map(str, (inputs, *sizes, inputs))), "boards": boards}
+
+
+def _emlearn(folder: Path, inputs: int, sizes: tuple[int, ...]) -> tuple[str, ...]:
+    """Write a network by emlearn, whose weights do not matter here, and return the compiler's flags for it."""
+    import emlearn
+    from sklearn.neural_network import MLPRegressor
+
+    x = np.random.default_rng(0).normal(size=(100, inputs))
+    network = MLPRegressor(hidden_layer_sizes=sizes, random_state=0).partial_fit(x, x)
+    emlearn.convert(network, method="inline").save(name="emlearn_network", file=str(folder / "emlearn_network.h"))
+    return "-DEMLEARN", f"-I{folder}", f"-I{emlearn.includedir}"
 
 
 def _boards(model: Any, rows: Any) -> dict[str, dict[str, int]]:
@@ -81,6 +113,8 @@ def main(path: Path) -> None:
     for model in measured():
         click.echo(f"{model['head']}, {model['network']}: {model['boards']['M3']}")
         figures["models"].append(model)
+    figures["emlearn"] = importlib.metadata.version("emlearn")
+    figures["networks"] = list(networks())
     path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,9 +1,12 @@
 """The C library, compiled for this machine: clean, and in agreement with the Python host."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -203,6 +206,21 @@ def test_identifiers_are_different_and_plain(names):
     found = identifiers(names)
     assert len({name.upper() for name in found}) == len(names)
     assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) for name in found)
+
+
+@needs_gcc
+@pytest.mark.skipif(importlib.util.find_spec("tflite_micro") is None, reason="tflite-micro is not installed")
+def test_twice_rounded_codes_are_those_of_tensorflow_lite_micro(joint, rows, tmp_path):
+    worker = Path(__file__).parents[1] / "support" / "micro_worker.py"
+    differences = {}
+    for rounding in ROUNDINGS:
+        said = Firmware(joint, tmp_path, rounding).replay_here(C99, rows)
+        (tmp_path / "graph.tflite").write_bytes(joint.flatbuffer)
+        np.save(tmp_path / "inputs.npy", said["inputs"])
+        names = ("graph.tflite", "inputs.npy", "outputs.npy")
+        subprocess.run([sys.executable, worker, *names], cwd=tmp_path, check=True)
+        differences[rounding] = int((np.load(tmp_path / "outputs.npy") != said["codes"]).sum())
+    assert differences["tflm"] == 0 < differences["litert"]
 
 
 @needs_gcc

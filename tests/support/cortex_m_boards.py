@@ -12,7 +12,7 @@ from export.c_library.library import write_c_library
 
 _SUPPORT = Path(__file__).with_name("cortex_m")
 _GCC, _QEMU = "arm-none-eabi-gcc", "qemu-system-arm"
-WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-pedantic"]
 _SMALL = ["-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
 COUNTED = 64
 """Windows whose instructions are counted together."""
@@ -123,8 +123,16 @@ class Firmware:
 
     def sizes(self, board):
         """Return the bytes of flash and of RAM that the detector adds to a firmware, by the linker."""
-        full, empty = (self._sizes(board, flags) for flags in (["-DWITH_DETECTOR"], []))
+        full, empty = (self._sizes(board, "firmware", flags) for flags in (["-DWITH_DETECTOR"], []))
         return full[0] - empty[0], full[1] - empty[1]
+
+    def network(self, board, flags=()):
+        """Return flash, RAM and instructions of the network alone; by other flags, of another one in its place."""
+        full, empty = (self._sizes(board, "network", [*flags, *chosen]) for chosen in (["-DWITH_NETWORK"], []))
+        count = ["-DWITH_NETWORK", f"-DCOUNTED={COUNTED}", *flags]
+        ticks = np.frombuffer(self._run(board, "network", [], count, ["-icount", "shift=0"]), np.uint32)
+        return {"flash": full[0] - empty[0], "ram": full[1] - empty[1],
+                "instructions": round(int(ticks[0]) * board.tick_ns / COUNTED)}  # fmt: skip
 
     def _write(self, rows):
         (self._folder / "readings.bin").write_bytes(np.asarray(rows, np.float32).tobytes())
@@ -157,9 +165,9 @@ class Firmware:
         subprocess.run(command, check=True)
         return target
 
-    def _sizes(self, board, flags):
+    def _sizes(self, board, program, flags):
         """Return the bytes of flash and RAM of a firmware, from the linker's map."""
-        text = self._link(board, "firmware", flags).with_suffix(".map").read_text()
+        text = self._link(board, program, flags).with_suffix(".map").read_text()
         found = {
             name: int(size, 16) for name, size in re.findall(r"^(\.\w[\w.]*)\s+0x\w+\s+(0x\w+)", text, re.MULTILINE)
         }

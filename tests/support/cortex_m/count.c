@@ -1,11 +1,7 @@
-// Counts the instructions of readings that each complete a window. With -icount shift=0 an instruction takes 1 ns of
-// QEMU's time, and SysTick counts that time in steps of TICK_NS.
+// Counts the instructions of readings that each complete a window.
 #include "board_detector.h"
 #include "semihosting.h"
-
-#define SYST_CSR (*(volatile uint32_t *)0xE000E010u)
-#define SYST_RVR (*(volatile uint32_t *)0xE000E014u)
-#define SYST_CVR (*(volatile uint32_t *)0xE000E018u)
+#include "systick.h"
 
 static board_detector detector;
 static float readings[COUNTED][BOARD_SENSORS];
@@ -19,12 +15,9 @@ int main(void) {
     board_detector_update(&detector, readings[0]);
   }
   if (!semihosting_read(source, readings, sizeof readings)) return 1;
-  SYST_RVR = 0xFFFFFFu;
-  SYST_CVR = 0;
-  SYST_CSR = 5;  // on, at the processor's clock, without interrupts
-  const uint32_t start = SYST_CVR;
+  const uint32_t start = start_ticks();
   for (int t = 0; t < COUNTED; ++t) board_detector_update(&detector, readings[t]);
-  const uint32_t ticks = (start - SYST_CVR) & 0xFFFFFFu;
+  const uint32_t ticks = ticks_since(start);
   semihosting_write(target, &ticks, sizeof ticks);
   return 0;
 }

@@ -1,0 +1,20 @@
+"""TensorFlow Lite Micro in a process of its own, which an arena that is too small may end.
+
+python micro_worker.py GRAPH INPUTS.npy OUTPUTS.npy: writes the first output for each row of inputs.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from tflite_micro import runtime
+
+_ARENA_BYTES = 64 * 1024
+
+graph, inputs, outputs = map(Path, sys.argv[1:])
+interpreter, rows = runtime.Interpreter.from_file(str(graph), arena_size=_ARENA_BYTES), []
+for row in np.load(inputs):
+    interpreter.set_input(row[None], 0)
+    interpreter.invoke()
+    rows.append(interpreter.get_output(0)[0])
+np.save(outputs, rows)
