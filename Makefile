@@ -37,17 +37,19 @@ format: $(VENV)/.dev ## format the code with ruff
 types: $(VENV)/.dev ## check the types with mypy
 	@$(BIN)/mypy --no-error-summary
 
-docs: $(VENV)/.dev ## write docs/reference/cli.md and plant.md from commands and settings, docs/benchmarks/speed.md from its figures
+docs: $(VENV)/.dev ## write the pages made from commands and settings, and from the figures in docs/benchmarks
 	@$(BIN)/python docs/generate_cli.py
 	@$(BIN)/python docs/generate_plant.py
 	@$(BIN)/python docs/generate_benchmarks.py
 	@$(BIN)/python docs/generate_cortex_m.py
+	@$(BIN)/python docs/generate_public.py
 
 docs-check: $(VENV)/.dev ## check that these pages match the commands and the figures
 	@$(BIN)/python docs/generate_cli.py --check
 	@$(BIN)/python docs/generate_plant.py --check
 	@$(BIN)/python docs/generate_benchmarks.py --check
 	@$(BIN)/python docs/generate_cortex_m.py --check
+	@$(BIN)/python docs/generate_public.py --check
 
 site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # --quiet would hide the warnings from --strict as well
