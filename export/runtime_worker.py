@@ -32,4 +32,8 @@ def main(module: str, graph: str, inputs_path: str, outputs_path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (ValueError, RuntimeError) as error:
+        # In one line: what the caller quotes is the last one.
+        sys.exit(" ".join(str(error).split()))
