@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from ai_edge_quantizer import qtyping, quantizer
+from litert_quantizer import qtyping, quantizer
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr

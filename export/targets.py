@@ -15,6 +15,8 @@ from edge_runtime.errors import UsageError
 from edge_runtime.inference.runtimes import RUNTIMES
 
 DETECTOR, NETWORK = "detector", "network"
+MICRO = "tflite-micro"
+"""TensorFlow Lite Micro, the distribution; a runtime of export alone: no device opens files in it from Python."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,15 @@ TARGETS: Mapping[str, Target] = {
             3,
             ("no Edge TPU: run on the CPU, before compilation",),
         ),
-        Target("micro", NETWORK, ("int8", "float32"), "tensor", _EVERY_RUNTIME, _MICRO_OPS, never_run=("no board",)),
+        Target(
+            "micro",
+            NETWORK,
+            ("int8", "float32"),
+            "tensor",
+            (*_EVERY_RUNTIME, MICRO),
+            _MICRO_OPS,
+            never_run=("no board",),
+        ),
     )
 }
 

@@ -29,7 +29,10 @@ _FUNCTIONS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
 _EDGETPU_VERSION = "edgetpu_version"
 # A stick that has not run anything yet has the boot loader's identity.
 _USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
-_INSTALL = "Install it: https://coral.ai/docs/accelerator/get-started (package libedgetpu1-std)."
+_INSTALL = (
+    "Install it in a build for this runtime's TensorFlow version, such as https://github.com/feranick/libedgetpu: "
+    "Coral's own package crashes TensorFlow Lite 2.12 and later."
+)
 
 
 @dataclass(frozen=True)
