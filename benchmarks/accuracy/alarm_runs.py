@@ -9,7 +9,7 @@ import numpy as np
 from edge_runtime.arrays import BoolArray
 
 HOUR_S, DAY_S, WEEK_S = 3600.0, 86_400.0, 604_800.0
-_NAMES = {HOUR_S: "hour", DAY_S: "day", WEEK_S: "week"}
+_PERIODS = {HOUR_S: "an hour", DAY_S: "a day", WEEK_S: "a week"}
 Flags = BoolArray
 
 
@@ -52,14 +52,14 @@ class FalseAlarms:
         return FalseAlarms(self.alarms + other.alarms, self.normal_s + other.normal_s)
 
     def per(self, period_s: float) -> float | None:
-        """Return alarms per `seconds` of normal rows; None if time is unknown."""
+        """Return alarms per `period_s` seconds of normal rows; None if time is unknown."""
         return self.alarms / self.normal_s * period_s if self.normal_s else None
 
 
 def heading(period_s: float) -> str:
-    """Return the column heading for alarms per `seconds`.
+    """Return the column heading for alarms per `period_s` seconds.
 
     >>> heading(DAY_S)
     'false alarms a day'
     """
-    return f"false alarms a {_NAMES[period_s]}"
+    return f"false alarms {_PERIODS[period_s]}"

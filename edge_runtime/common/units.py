@@ -51,6 +51,18 @@ def unit_of(name: str) -> str:
     return unit if any(quantity in before for quantity in quantities) else _ENDINGS.get(last, "")
 
 
+def bare_name(name: str, unit: str) -> str:
+    """Return a name without the unit in brackets at its end.
+
+    >>> bare_name("flow [l/min]", "l/min"), bare_name("flow_lpm", "l/min"), bare_name("sensor (2)", "")
+    ('flow', 'flow_lpm', 'sensor (2)')
+    """
+    found = _BRACKETS.search(name)
+    if not unit or found is None or (found[1] or found[2]).strip() != unit:
+        return name
+    return name[: found.start()].rstrip() or name
+
+
 def units_of(names: Iterable[str], stated: Iterable[str] = ()) -> tuple[str, ...]:
     """Return each sensor's unit: the one stated, or the one in its name.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.common.units import bare_name
 
 if TYPE_CHECKING:
     from edge_runtime.inference.detector import Detector
@@ -48,6 +49,8 @@ class Blamed:
 
         >>> Blamed("bearing", 0.9, 84.13, 61.2222, 1.87, "°C").text()
         'bearing 84.1 °C, expected 61.2 ± 1.9'
+        >>> Blamed("flow [l/min]", 0.9, 30.1, 33.04, 0.5, "l/min").text()
+        'flow 30.10 l/min, expected 33.04 ± 0.50'
         >>> Blamed("bearing", 0.9).text()
         'bearing'
         """
@@ -56,7 +59,7 @@ class Blamed:
         digits = _decimals(self.deviation or abs(self.value - self.expected))
         unit = f" {self.unit}" if self.unit else ""
         value, expected, deviation = (f"{one:.{digits}f}" for one in (self.value, self.expected, self.deviation))
-        return f"{self.sensor} {value}{unit}, expected {expected} ± {deviation}"
+        return f"{bare_name(self.sensor, self.unit)} {value}{unit}, expected {expected} ± {deviation}"
 
 
 def explanation(blamed: Iterable[Blamed]) -> str:
