@@ -75,7 +75,7 @@ _EVERY_RUNTIME = tuple(RUNTIMES)
 TARGETS: Mapping[str, Target] = {
     target.name: target
     for target in (
-        # Per tensor: tflite-runtime 2.14 opens dynamic-range files with a scale per channel and scores wrongly.
+        # Per tensor: tflite-runtime 2.14 has no dynamic-range layers with a scale per channel.
         Target("cpu", DETECTOR, _ALL_SCHEMES, "tensor", _EVERY_RUNTIME, _TFLITE_OPS),
         Target("litert", DETECTOR, _ALL_SCHEMES, "channel", ("ai-edge-litert",), _LITERT_OPS),
         Target("tflite-runtime", DETECTOR, _ALL_SCHEMES, "tensor", ("tflite-runtime",), _TFLITE_OPS),
