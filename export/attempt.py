@@ -19,9 +19,10 @@ from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_detector_graph, build_network_graph
+from export.installed import InstalledRuntime
 from export.probe import Probe
 from export.quantization import quantize
-from export.runtime_check import InstalledRuntime, OnStep, RuntimeOutputs, run_in
+from export.runtime_check import OnStep, RuntimeOutputs, run_in
 from export.targets import DETECTOR, Target
 from training.run_folder import RunFolder
 

@@ -19,12 +19,14 @@ from export.attempt import Attempt, Attempts
 from export.edgetpu import expected_places
 from export.file_comparison import FileComparison, compare_with_float32
 from export.fitting.fit_scoring import spans_of
+from export.installed import runtimes_for
 from export.labelled import Labelled
-from export.runtime_check import OnStep, RuntimeOutputs, runtimes_for
-from export.targets import Target, find_target
+from export.runtime_check import OnStep, RuntimeOutputs
+from export.targets import MICRO, Target, find_target
 from training.run_folder import RunFolder
 
-_PACKAGES = ("tensorflow", "ai-edge-quantizer")
+_PACKAGES = ("tensorflow", "litert-quantizer")
+_NOT_INSTALLED = {MICRO: "not installed; pip install tflite-micro, which has wheels for Linux on x86_64 only"}
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,12 @@ def _manifest(  # noqa: PLR0913 - all that is known at the end
 
 def _check(output: RuntimeOutputs, first: RuntimeOutputs) -> RuntimeCheck:
     difference = float(np.abs(output.scores - first.scores).max())
-    return RuntimeCheck(output.runtime.name, output.runtime.version, output.machine, difference)
+    return RuntimeCheck(output.runtime.name, output.runtime.version, output.machine, difference, output.arena_bytes)
 
 
 def _not_run(target: Target, outputs: tuple[RuntimeOutputs, ...]) -> tuple[NotRun, ...]:
     run = {output.runtime.name for output in outputs}
-    missing = [NotRun(name, "not installed") for name in target.runtimes if name not in run]
+    missing = [NotRun(name, _NOT_INSTALLED.get(name, "not installed")) for name in target.runtimes if name not in run]
     return (*missing, *(NotRun(target.name, reason) for reason in target.never_run))
 
 

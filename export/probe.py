@@ -15,8 +15,9 @@ from export import flatbuffer
 from export.fitting.file_outputs import FileOutputs, Parts, file_outputs
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_network_graph, build_probe_graph
+from export.installed import InstalledRuntime
 from export.quantization import quantize, representative_dataset
-from export.runtime_check import InstalledRuntime, run_graph
+from export.runtime_check import run_graph
 from export.targets import DETECTOR, Target
 from training.run_folder import Network, RunFolder
 

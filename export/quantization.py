@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from ai_edge_quantizer import qtyping, quantizer
+from litert_quantizer import qtyping, quantizer
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.flatbuffer import ParsedFlatbuffer, name_tensors
 from export.inference_graph import FLOAT_SCOPES
+from export.op_versions import with_op_versions
 from export.targets import NETWORK, Target
 
 SCHEMES = {
@@ -74,7 +75,7 @@ def quantize(
         warnings.simplefilter("ignore")
         ranges = _ranges(tool, float_graph, representative) if tool.need_calibration else None
         result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return name_tensors(bytes(result.quantized_model), float_graph)
+    return with_op_versions(name_tensors(bytes(result.quantized_model), float_graph))
 
 
 def _ranges(

@@ -1,4 +1,4 @@
-"""Run a flatbuffer on inputs in its own process: ``runtime_worker.py MODULE GRAPH INPUTS OUTPUTS``.
+"""Run a flatbuffer on inputs in its own process: ``runtime_worker.py GRAPH INPUTS OUTPUTS MODULE``.
 
 It needs only numpy and one interpreter, so it also runs in an environment without saelite. tflite_runtime cannot be
 loaded beside tensorflow, hence one process per runtime.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def main(module: str, graph: str, inputs_path: str, outputs_path: str) -> None:
+def main(graph: str, inputs_path: str, outputs_path: str, module: str) -> None:
     """Write every output of the graph for every input to an .npz file; print the machine's architecture."""
     interpreter = importlib.import_module(module).Interpreter(model_path=graph, num_threads=1)
     inputs = np.load(inputs_path, allow_pickle=False)
@@ -32,4 +32,8 @@ def main(module: str, graph: str, inputs_path: str, outputs_path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (ValueError, RuntimeError) as error:
+        # In one line: what the caller quotes is the last one.
+        sys.exit(" ".join(str(error).split()))

@@ -35,8 +35,9 @@ from export import flatbuffer
 from export.by_hand import ByHand
 from export.fitting.fit_attribution import fit_attribution
 from export.flatbuffer import ParsedFlatbuffer
+from export.installed import InstalledRuntime, runtimes_for
 from export.normal_data import NormalData, read_normal_data
-from export.runtime_check import InstalledRuntime, run_graph, runtimes_for
+from export.runtime_check import run_graph
 from export.targets import NETWORK, TARGETS
 from export.third_party_graph import GraphEnds, read_ends
 from export.third_party_head import FittedHead, check_head, fitted_head

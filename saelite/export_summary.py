@@ -18,7 +18,7 @@ def summary(model: ModelFile, output: Path) -> str:
         *(f"not taken: {one}" for one in manifest.given_up),
         *scoring_lines(manifest),
         f"expected false alarms: {false_alarms(manifest.threshold)}",
-        f"run in {', '.join(f'{check.runtime} {check.version}' for check in manifest.runtimes)}",
+        *(f"run in {check.title}" for check in manifest.runtimes),
         *(f"not run in {one.name}: {one.reason}" for one in manifest.not_run),
     ]
     if manifest.quantization.input_scale:

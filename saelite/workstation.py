@@ -13,7 +13,7 @@ from edge_runtime.errors import missing_extra
 
 _MODULES = {
     "tensorflow": "tensorflow",
-    "ai_edge_quantizer": "ai-edge-quantizer",
+    "litert_quantizer": "litert-quantizer",
     "sklearn": "scikit-learn",
     "scipy": "scipy",
     "rich": "rich",
@@ -39,6 +39,6 @@ def require_workstation(command: str) -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module=r"(tensorflow|keras|ai_edge).*")
+    warnings.filterwarnings("ignore", module=r"(tensorflow|keras|ai_edge|litert).*")
     with silent_stderr():
         importlib.import_module("tensorflow")

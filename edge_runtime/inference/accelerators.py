@@ -17,7 +17,7 @@ import os
 import platform
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,14 @@ from edge_runtime.errors import AcceleratorError, UsageError
 
 _EDGETPU = {"Linux": "libedgetpu.so.1", "Darwin": "libedgetpu.1.dylib", "Windows": "edgetpu.dll"}
 _FUNCTIONS = ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate")
+# In every libedgetpu, and in no other delegate.
+_EDGETPU_VERSION = "edgetpu_version"
 # A stick that has not run anything yet has the boot loader's identity.
 _USB_IDS = {("1a6e", "089a"), ("18d1", "9302")}
-_INSTALL = "Install it: https://coral.ai/docs/accelerator/get-started (package libedgetpu1-std)."
+_INSTALL = (
+    "Install it in a build for this runtime's TensorFlow version, such as https://github.com/feranick/libedgetpu: "
+    "Coral's own package crashes TensorFlow Lite 2.12 and later."
+)
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,14 @@ class Accelerator:
         Options of the library.
     edgetpu : bool
         Whether it is the Edge TPU's.
+    version : str
+        What libedgetpu says of itself; empty before `identify`.
     """
 
     library: str
     options: Mapping[str, str] = field(default_factory=dict)
     edgetpu: bool = False
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,41 @@ def parse_accelerator(text: str) -> Accelerator:
     return Accelerator(library, dict(pair.split("=", 1) for pair in pairs))
 
 
-def load_delegate(module: Any, accelerator: Accelerator) -> Any:
-    """Return the delegate, loaded by the runtime's module.
+def identify(accelerator: Accelerator) -> Accelerator:
+    """Return the accelerator with what its library is: libedgetpu may be given by path as well.
+
+    Opens the library before the runtime does, whose loader fails badly on errors.
 
     Raises
     ------
     AcceleratorError
-        With the cause: library missing or unsuitable, device not found, no permission, refused.
+        If the library is missing, does not fit this machine, or is not a delegate.
     """
-    _check_library(accelerator)
+    try:
+        library = ctypes.CDLL(accelerator.library)
+    except OSError as error:
+        raise AcceleratorError(_library_trouble(accelerator, str(error))) from error
+    missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
+    if missing:
+        raise AcceleratorError(
+            f"{accelerator.library} is not an external delegate: expected a library with the functions "
+            f"{' and '.join(_FUNCTIONS)}. Received: one without {' and '.join(missing)}."
+        )
+    if not hasattr(library, _EDGETPU_VERSION):
+        return accelerator
+    version = getattr(library, _EDGETPU_VERSION)
+    version.restype = ctypes.c_char_p
+    return replace(accelerator, edgetpu=True, version=(version() or b"").decode(errors="replace"))
+
+
+def load_delegate(module: Any, accelerator: Accelerator) -> Any:
+    """Return the delegate of an identified accelerator, loaded by the runtime's module.
+
+    Raises
+    ------
+    AcceleratorError
+        With the cause: device not found, no permission, refused.
+    """
     try:
         return module.load_delegate(accelerator.library, dict(accelerator.options))
     except ValueError as error:
@@ -128,8 +162,8 @@ def edge_tpus(root: Path = Path("/")) -> list[Device]:
     return found
 
 
-def edge_tpu_trouble(place: str, root: Path = Path("/")) -> str:
-    """Return why the Edge TPU at `place` (``usb``, ``pci``, ``:0`` or empty) is unavailable."""
+def edge_tpu_trouble(place: str, root: Path = Path("/"), version: str = "") -> str:
+    """Return why the Edge TPU at `place` (``usb``, ``pci``, ``:0`` or empty) is unavailable to libedgetpu."""
     kind = place.split(":", maxsplit=1)[0]
     devices = [device for device in edge_tpus(root) if kind in ("", device.kind)]
     if not devices:
@@ -145,24 +179,10 @@ def edge_tpu_trouble(place: str, root: Path = Path("/")) -> str:
             f"(sudo usermod -aG {group} $USER), log in again, and plug the device in again so that its udev rule runs."
         )
     return (
-        f"the Edge TPU at {devices[0].node} was found but its library refused it: it is in use by another process, or "
-        "libedgetpu and this runtime have different versions. End the other process; install the libedgetpu that "
-        "was built for this runtime's TensorFlow version."
+        f"the Edge TPU at {devices[0].node} was found but its library{f' ({version})' if version else ''} refused it: "
+        "it is in use by another process, or libedgetpu and this runtime have different versions. End the other "
+        "process; install the libedgetpu that was built for this runtime's TensorFlow version."
     )
-
-
-def _check_library(accelerator: Accelerator) -> None:
-    """Open the library before the runtime does, whose loader fails badly on errors."""
-    try:
-        library = ctypes.CDLL(accelerator.library)
-    except OSError as error:
-        raise AcceleratorError(_library_trouble(accelerator, str(error))) from error
-    missing = [name for name in _FUNCTIONS if not hasattr(library, name)]
-    if missing:
-        raise AcceleratorError(
-            f"{accelerator.library} is not an external delegate: expected a library with the functions "
-            f"{' and '.join(_FUNCTIONS)}. Received: one without {' and '.join(missing)}."
-        )
 
 
 def _library_trouble(accelerator: Accelerator, reason: str) -> str:
@@ -180,7 +200,7 @@ def _library_trouble(accelerator: Accelerator, reason: str) -> str:
 
 def _refusal(accelerator: Accelerator, reason: str) -> str:
     if accelerator.edgetpu:
-        return edge_tpu_trouble(accelerator.options.get("device", ""))
+        return edge_tpu_trouble(accelerator.options.get("device", ""), version=accelerator.version)
     said = reason.split("\n", 1)[-1].strip() or "it gave no reason"
     options = ", ".join(f"{key}={value}" for key, value in accelerator.options.items()) or "none"
     return (

@@ -128,8 +128,9 @@ def _allocated(interpreter: Any) -> Any:
 
 def _accelerated(module: Any, flatbuffer: bytes, options: Options, accelerator: Accelerator) -> Any:
     """Return an interpreter whose ops run on an accelerator, at least one of them."""
-    from edge_runtime.inference.accelerators import load_delegate, not_prepared, nothing_delegated
+    from edge_runtime.inference.accelerators import identify, load_delegate, not_prepared, nothing_delegated
 
+    accelerator = identify(accelerator)
     delegate = load_delegate(module, accelerator)
     # Without the default delegate, XNNPACK: it would take the ops that the accelerator leaves, and hide that.
     resolver = module.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

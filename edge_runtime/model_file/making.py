@@ -62,12 +62,21 @@ class RuntimeCheck(NamedTuple):
         Architecture, such as ``x86_64``.
     max_relative_score_difference : float
         Against the first runtime, relative to the threshold.
+    arena_bytes : int
+        Smallest arena of TensorFlow Lite Micro that the graph ran in, on that machine; 0 for other runtimes.
     """
 
     runtime: str
     version: str
     machine: str
     max_relative_score_difference: float
+    arena_bytes: int = 0
+
+    @property
+    def title(self) -> str:
+        """Name and version, architecture, and the arena if there is one."""
+        arena = f", in an arena of {self.arena_bytes:,} bytes" if self.arena_bytes else ""
+        return f"{self.runtime} {self.version} ({self.machine}){arena}"
 
 
 class NotRun(NamedTuple):

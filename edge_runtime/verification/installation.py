@@ -14,7 +14,7 @@ from edge_runtime.inference.accelerators import edge_tpus
 from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runtime, installed_runtimes
 
 _EXTRAS = {
-    "workstation": ("tensorflow", "ai-edge-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
+    "workstation": ("tensorflow", "litert-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),
@@ -42,7 +42,7 @@ def examine() -> Diagnosis:
         ("machine", f"{platform.machine()}, {platform.system()} {platform.release()}, {os.cpu_count()} cores"),
         ("numpy", _version("numpy") or "missing"),
     ]
-    facts += [(name, _version(name) or "not installed") for name in RUNTIMES]
+    facts += [(name, _version(name) or "not installed") for name in (*RUNTIMES, *_of_export())]
     problems = []
     try:
         facts.append(("used", _used(find_runtime())))
@@ -54,6 +54,11 @@ def examine() -> Diagnosis:
     facts.append(("Edge TPU", ", ".join(f"{device.kind}, {device.node}" for device in edge_tpus()) or "none"))
     facts += [(f"extra {extra}", _extra(packages)) for extra, packages in _EXTRAS.items()]
     return Diagnosis(tuple(facts), tuple(problems))
+
+
+def _of_export() -> tuple[str, ...]:
+    """Return the runtimes that only export uses: shown where it is installed, or where they are."""
+    return ("tflite-micro",) if _version("tensorflow") or _version("tflite-micro") else ()
 
 
 def _used(runtime: Runtime) -> str:

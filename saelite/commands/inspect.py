@@ -109,7 +109,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         *(("not taken", one) for one in manifest.given_up),
         *_quantization_facts(manifest),
         *(("not as in float32", failure) for failure in manifest.parity_failures),
-        *(("run in", f"{check.runtime} {check.version} ({check.machine})") for check in manifest.runtimes),
+        *(("run in", check.title) for check in manifest.runtimes),
         *(("not run in", f"{one.name}: {one.reason}") for one in manifest.not_run),
         *(("made with", f"{name} {version}") for name, version in manifest.provenance.packages.items()),
         *_lineage(manifest),

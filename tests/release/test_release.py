@@ -91,6 +91,12 @@ def test_licence_is_the_most_exact_word_of_it(lines, licence):
     assert read_package(f"Metadata-Version: 2.4\nName: x\nVersion: 1\n{lines}\n", read).licence == licence
 
 
+def test_licence_that_was_looked_up_stands_in_for_none():
+    assert (
+        read_package("Metadata-Version: 2.1\nName: tflite_micro\nVersion: 1\n", lambda _: None).licence == "Apache-2.0"
+    )
+
+
 def test_package_without_a_licence_is_refused():
     with pytest.raises(PackageError, match="x 1 names no licence"):
         read_package("Metadata-Version: 2.4\nName: x\nVersion: 1\n", lambda _: None)

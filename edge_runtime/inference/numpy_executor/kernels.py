@@ -10,6 +10,7 @@ from edge_runtime.inference.numpy_executor import pointwise, shapes
 from edge_runtime.inference.numpy_executor.dense import batch_matmul, fully_connected
 from edge_runtime.inference.numpy_executor.int16_activations import int16_logistic, int16_tanh
 from edge_runtime.inference.numpy_executor.kernel import Prepare
+from edge_runtime.inference.numpy_executor.micro_activations import logistic_table, tanh_table
 from edge_runtime.inference.numpy_executor.pointwise import arithmetic, elu, extreme, logistic, nearest, relu, unary
 from edge_runtime.inference.numpy_executor.shapes import reduction
 
@@ -18,13 +19,13 @@ KERNELS: Mapping[int, tuple[str, Prepare]] = {
     2: ("CONCATENATION", shapes.concatenation),
     6: ("DEQUANTIZE", pointwise.dequantize),
     9: ("FULLY_CONNECTED", fully_connected),
-    14: ("LOGISTIC", unary(logistic(np.exp), logistic(nearest(np.exp)), int16_logistic)),
+    14: ("LOGISTIC", unary(logistic(np.exp), logistic(nearest(np.exp)), int16_logistic, logistic_table)),
     18: ("MUL", pointwise.multiply),
     19: ("RELU", relu(0.0, np.inf)),
     20: ("RELU_N1_TO_1", relu(-1.0, 1.0)),
     21: ("RELU6", relu(0.0, 6.0)),
     22: ("RESHAPE", shapes.reshape),
-    28: ("TANH", unary(np.tanh, nearest(np.tanh), int16_tanh)),
+    28: ("TANH", unary(np.tanh, nearest(np.tanh), int16_tanh, tanh_table)),
     39: ("TRANSPOSE", shapes.transpose),
     40: ("MEAN", reduction(np.mean)),
     41: ("SUB", pointwise.add(-1)),

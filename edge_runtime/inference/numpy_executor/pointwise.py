@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from edge_runtime.errors import ModelFileError
-from edge_runtime.inference.numpy_executor.fixed_point import Array, Multiplier, round_away
+from edge_runtime.inference.numpy_executor.fixed_point import Array, Multiplier, Rounding, round_away
 from edge_runtime.inference.numpy_executor.kernel import (
     Prepare,
     Run,
@@ -27,11 +27,13 @@ def unary(
     function: Callable[[Array], Array],
     for_table: Callable[[Array], Array],
     on_int16: Callable[[Tensor, Tensor], Callable[[Array], Array]] | None = None,
+    micro_table: Callable[[Tensor], Array] | None = None,
 ) -> Prepare:
     """Return the kernel of a float function; on int8 it looks its 256 values up, as the reference does.
 
     `for_table` is the function rounded as C's libm rounds: numpy's own may be a unit in the last place off. `on_int16`
-    makes the kernel on int16 of input and output, where there is one.
+    makes the kernel on int16 of input and output, where there is one; `micro_table` that of TensorFlow Lite Micro on
+    int8, where it is another.
     """
 
     def prepare(operator: Operator, graph: Graph) -> Run:
@@ -42,7 +44,10 @@ def unary(
             return on_int16(x, output)
         if x.dtype != np.int8:
             raise ModelFileError(f"op {operator.code} on {x.dtype}: the numpy executor has it for float32 and int8.")
-        table = _lookup_table(for_table, x, output)
+        if micro_table is not None and graph.dense_rounding is Rounding.MICRO:
+            table = micro_table(x)
+        else:
+            table = _lookup_table(for_table, x, output)
         return lambda values: table[values.view(np.uint8)]
 
     return prepare

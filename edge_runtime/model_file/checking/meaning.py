@@ -126,6 +126,8 @@ def _check_found(manifest: Manifest) -> None:
     expect(f"{sensors} values or none", len(bands), "bands", when=len(bands) in (0, sensors))
     _all(bands, lambda value: 0 <= value <= _LARGEST, "0 or more, within float32", "bands")
     expect("0 or more", manifest.version, "version", when=manifest.version >= 0)
+    for number, check in enumerate(manifest.runtimes):
+        expect("0 or more", check.arena_bytes, f"runtimes[{number}].arena_bytes", when=check.arena_bytes >= 0)
     for number, span in enumerate(manifest.spans):
         between(1, LONGEST_SPAN, span, f"spans[{number}]")
 

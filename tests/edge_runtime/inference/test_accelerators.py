@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime import Detector
 from edge_runtime.errors import AcceleratorError, UsageError
-from edge_runtime.inference.accelerators import edge_tpu_trouble, edge_tpus, parse_accelerator
+from edge_runtime.inference.accelerators import edge_tpu_trouble, edge_tpus, identify, parse_accelerator
 from edge_runtime.inference.runtimes import installed_runtimes
 
 SOURCE = Path(__file__).with_name("delegate.c")
@@ -26,6 +26,17 @@ def compiled(path, source=SOURCE):
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     return compiled(tmp_path_factory.mktemp("delegate") / "libnothing.so")
+
+
+@pytest.fixture(scope="module")
+def libedgetpu(tmp_path_factory):
+    """A delegate with the function that tells libedgetpu from all others; it refuses as that one does: silently."""
+    folder = tmp_path_factory.mktemp("edgetpu")
+    source = folder / "edgetpu.c"
+    source.write_text(
+        f'#include "{SOURCE}"\nconst char *edgetpu_version(void) {{ return "BuildLabel(none), RuntimeVersion(14)"; }}\n'
+    )
+    return compiled(folder / "libcoral.so.1.0", source)
 
 
 def load(model_path, accelerator):
@@ -136,6 +147,24 @@ def test_no_edge_tpu_is_told_apart(tmp_path):
     assert "no Edge TPU found on usb" in edge_tpu_trouble("usb", tmp_path)
 
 
+@pytest.mark.skipif(bool(edge_tpus()), reason="an Edge TPU is connected")
+@pytest.mark.parametrize(("options", "place"), [("", ""), (";device=pci", " on pci")])
+def test_libedgetpu_given_by_path_says_that_no_edge_tpu_was_found(model_path, libedgetpu, options, place):
+    with pytest.raises(AcceleratorError, match=f"no Edge TPU found{place}. Expected a Coral USB stick"):
+        load(model_path, f"{libedgetpu};refuse={options}")
+
+
+def test_libedgetpu_is_told_by_what_it_says_of_itself(libedgetpu, library):
+    found = identify(parse_accelerator(str(libedgetpu)))
+    assert (found.edgetpu, found.version) == (True, "BuildLabel(none), RuntimeVersion(14)")
+    assert identify(parse_accelerator(str(library))) == parse_accelerator(str(library))
+
+
+def test_libedgetpu_given_by_path_that_takes_no_op_names_its_compiler(model_path, libedgetpu):
+    with pytest.raises(AcceleratorError, match=r"took no op of this graph.* then edgetpu_compiler"):
+        load(model_path, libedgetpu)
+
+
 def test_edge_tpu_without_permission_is_told_apart(tmp_path):
     node = stick(tmp_path, writable=False)  # a missing node is as unusable as a forbidden one, also to root
     assert [device.node for device in edge_tpus(tmp_path)] == [node]
@@ -147,6 +176,7 @@ def test_edge_tpu_without_permission_is_told_apart(tmp_path):
 def test_edge_tpu_in_use_or_of_another_version_is_told_apart(tmp_path):
     stick(tmp_path, writable=True)
     assert "different versions" in edge_tpu_trouble("usb", tmp_path)
+    assert "its library (RuntimeVersion(14)) refused it" in edge_tpu_trouble("usb", tmp_path, "RuntimeVersion(14)")
     assert "no Edge TPU found on pci" in edge_tpu_trouble("pci", tmp_path)
 
 
