@@ -16,7 +16,15 @@ from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VA
 from export.c_library import detector_templates as templates
 from export.c_library.blame import blame_code, blame_constants, blame_declarations
 from export.c_library.c_text import comment, double, doubles, fill, floats, identifiers, single, string
-from export.c_library.feature_templates import FLOAT_INPUTS, QUANTIZE, SCALED_INPUTS
+from export.c_library.feature_templates import (
+    FLOAT_INPUTS,
+    MOVED,
+    MOVED_READING,
+    PLAIN_READING,
+    QUANTIZE,
+    SCALED_INPUTS,
+    SERIES,
+)
 from export.c_library.features import feature_code, feature_constants
 from export.c_library.head import head_code, head_constants
 
@@ -134,8 +142,8 @@ def _constants(spec: DetectorSpec, head: Head, attribution: Attribution | None) 
 
 def _functions(model: ModelFile, head: Head, widths: Mapping[str, int]) -> Iterable[str]:
     spec = model.manifest.spec
-    series = templates.SERIES.replace("@moved@", templates.MOVED if follows(spec) else "")
-    yield series.replace("@reading@", templates.MOVED_READING if follows(spec) else templates.PLAIN_READING)
+    series = SERIES.replace("@moved@", MOVED if follows(spec) else "")
+    yield series.replace("@reading@", MOVED_READING if follows(spec) else PLAIN_READING)
     yield from feature_code(spec.preprocessing)
     if spec.preprocessing.feature_scale:
         yield SCALED_INPUTS

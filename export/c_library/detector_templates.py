@@ -283,21 +283,3 @@ static void follow(@n@_detector *detector) {
 }
 
 """
-
-SERIES = """\
-// Writes the scaled readings of one sensor, oldest first.
-static void scale_readings(@n@_detector *detector, int sensor) {
-@moved@  int row = detector->next;
-  for (int t = 0; t < @N@_WINDOW; ++t) {
-    const float reading = @reading@;
-    detector->series[t] = limited((reading - center[sensor]) * gain[sensor]);
-    row = row + 1 < @N@_WINDOW ? row + 1 : 0;
-  }
-}"""
-MOVED = """\
-  // As they would have been with the mean and scale of training.
-  const float mean = (float)(trained_mean[sensor] + detector->drift[sensor]);
-  const float spread = (float)sqrt(detector->variance[sensor]);
-"""
-MOVED_READING = "(detector->readings[row][sensor] - mean) / spread + center[sensor]"
-PLAIN_READING = "detector->readings[row][sensor]"

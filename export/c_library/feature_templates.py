@@ -1,4 +1,4 @@
-"""C of the features: from the scaled readings of one sensor to its inputs."""
+"""C of the inputs: scaling, features and rounding."""
 
 from __future__ import annotations
 
@@ -112,3 +112,21 @@ FLOAT_INPUTS = """\
 void @n@_detector_net_inputs(const @n@_detector *detector, float inputs[@N@_INPUTS]) {
   for (int i = 0; i < @N@_INPUTS; ++i) inputs[i] = detector->inputs[i];
 }"""
+
+SERIES = """\
+// Writes the scaled readings of one sensor, oldest first.
+static void scale_readings(@n@_detector *detector, int sensor) {
+@moved@  int row = detector->next;
+  for (int t = 0; t < @N@_WINDOW; ++t) {
+    const float reading = @reading@;
+    detector->series[t] = limited((reading - center[sensor]) * gain[sensor]);
+    row = row + 1 < @N@_WINDOW ? row + 1 : 0;
+  }
+}"""
+MOVED = """\
+  // As they would have been with the mean and scale of training.
+  const float mean = (float)(trained_mean[sensor] + detector->drift[sensor]);
+  const float spread = (float)sqrt(detector->variance[sensor]);
+"""
+MOVED_READING = "(detector->readings[row][sensor] - mean) / spread + center[sensor]"
+PLAIN_READING = "detector->readings[row][sensor]"
