@@ -216,7 +216,7 @@ def _fits(fits: Fits) -> str:
     text = (
         "ADBench's sets, one-class, learnt by both in one process with one thread each; CPU seconds, without imports "
         "and the first fit of each. ROC AUC is of the other half of the normal rows and all anomalies, saelite's from "
-        "the exported int8 file. [Public collections](public.md#detection) has other methods."
+        "the exported int8 file. [Public collections](public.md#adbench) has other methods."
     )
     return f"{text}\n\n{_markdown(head, rows)}"
 
