@@ -18,6 +18,27 @@ def write_json(path: Path, figures: object) -> None:
     write_atomically(path, json.dumps(rounded(to_json(figures)), indent=1).encode() + b"\n")
 
 
+def lines_of(record: dict[str, Any]) -> str:
+    """Return JSON with one line per field, and per entry of a field that is a list: short, and easy to compare.
+
+    >>> print(lines_of({"schema": 3, "seeds": [{"seed": 0}, {"seed": 1}], "notes": []}), end="")
+    {
+    "schema": 3,
+    "seeds": [
+    {"seed": 0},
+    {"seed": 1}
+    ],
+    "notes": []
+    }
+    """
+    fields = []
+    for name, value in record.items():
+        entries = [json.dumps(one, allow_nan=False) for one in value] if isinstance(value, list) else []
+        text = "[\n" + ",\n".join(entries) + "\n]" if entries else json.dumps(value, allow_nan=False)
+        fields.append(f"{json.dumps(name)}: {text}")
+    return "{\n" + ",\n".join(fields) + "\n}\n"
+
+
 def read_json(path: Path, kind: type[T], command: str) -> T:
     """Read what `write_json` wrote.
 

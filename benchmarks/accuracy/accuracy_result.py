@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchmarks.accuracy.learnt_detector import Learnt
 from benchmarks.accuracy.real_path import DEFAULTS
+from benchmarks.json_file import lines_of
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.model_file.json_codec import to_json
 
@@ -63,7 +63,7 @@ class Accuracy:
             "summary": to_json(self.summary),
             "figures": to_json(self.figures),
         }
-        write_atomically(path, json.dumps(record, indent=1, allow_nan=False).encode() + b"\n")
+        write_atomically(path, lines_of(record).encode())
 
 
 def mean(values: Iterable[float | None]) -> float | None:

@@ -208,7 +208,7 @@ def test_machines_are_measured_at_their_own_and_at_a_matched_limit():
     assert plain[OURS].matched["dropout"] > 0.5
     assert plain["Mahalanobis"].roc_auc["dropout"] > 0.8
     assert [title for title, _ in found.tables] == [
-        "All faults:", "plain, detected at 1% FAR:", "off, detected at 1% FAR:"
+        "All faults:", "plain, detected at 1% FAR:", "standstill, detected at 1% FAR:"
     ]  # fmt: skip
 
 
