@@ -112,8 +112,8 @@ class Watched(Delivery):
 
     last: Delivery
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
         Watched.last = self
 
 
