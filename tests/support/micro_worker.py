@@ -7,14 +7,22 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tflite_micro import runtime
 
 _ARENA_BYTES = 64 * 1024
 
-graph, inputs, outputs = map(Path, sys.argv[1:])
-interpreter, rows = runtime.Interpreter.from_file(str(graph), arena_size=_ARENA_BYTES), []
-for row in np.load(inputs):
-    interpreter.set_input(row[None], 0)
-    interpreter.invoke()
-    rows.append(interpreter.get_output(0)[0])
-np.save(outputs, rows)
+
+def main():
+    """Run the graph on each row."""
+    from tflite_micro import runtime
+
+    graph, inputs, outputs = map(Path, sys.argv[1:])
+    interpreter, rows = runtime.Interpreter.from_file(str(graph), arena_size=_ARENA_BYTES), []
+    for row in np.load(inputs):
+        interpreter.set_input(row[None], 0)
+        interpreter.invoke()
+        rows.append(interpreter.get_output(0)[0])
+    np.save(outputs, rows)
+
+
+if __name__ == "__main__":
+    main()
