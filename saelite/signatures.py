@@ -29,7 +29,7 @@ def takes(settings: Iterable[Setting], *, document: Any = None) -> Callable[[F],
     Examples
     --------
     >>> from edge_runtime.common.setting import Setting
-    >>> @takes([Setting("rho", float, float, False, 0.05, "Target.")])
+    >>> @takes([Setting("rho", float, float, None, False, 0.05, "Target.")])
     ... def learn(rows, **settings): ...
     >>> inspect.signature(learn)
     <Signature (rows, *, rho=0.05)>

@@ -55,14 +55,16 @@ def history(
             names = opened.machines()
             name = names[0] if machine is None and len(names) == 1 else machine or ""
             _check_machine(opened, name)
-            click.echo(printed(trend_records(opened, name, sensor, since, points), form))
+            text = printed(trend_records(opened, name, sensor, since, points), form)
         else:
             if machine is not None:
                 _check_machine(opened, machine)
             records = alarm_records(opened.alarms(machine, since, limit=_MOST_ALARMS), form)
-            click.echo(printed(records, form) if records or form else "no alarms")
+            text = printed(records, form) if records or form else "no alarms"
     finally:
         opened.close()
+    if text:  # an empty line would be no JSON
+        click.echo(text)
 
 
 def _check_machine(history: History, machine: str) -> None:

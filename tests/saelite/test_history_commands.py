@@ -42,6 +42,12 @@ def test_alarms_as_csv_and_json(file, saelite):
     assert records[0]["said"] == []
 
 
+def test_history_without_alarms_is_no_line_of_json(tmp_path, saelite):
+    History.open(tmp_path / "new.db").close()
+    assert saelite("history", tmp_path / "new.db", "--json").stdout == ""
+    assert saelite("history", tmp_path / "new.db").stdout == "no alarms\n"
+
+
 def test_only_newer_alarms_are_listed_by_either_clock(file, saelite):
     assert len(saelite("history", file, "--since", "1d", "--json").stdout.splitlines()) == 2
     assert saelite("history", file, "--since", "2099-01-01").stdout == "no alarms\n"
