@@ -106,7 +106,7 @@ def test_ladder_of_a_target_holds_only_what_it_can_run():
     assert {name: find_target(name, None)[1] for name in TARGETS} == {
         **dict.fromkeys(("cpu", "litert", "tflite-runtime"), LADDER),
         "edgetpu": ("int8",),
-        "micro": ("int8", "float32"),
+        **dict.fromkeys(("c", "micro"), ("int8", "float32")),
     }
 
 
