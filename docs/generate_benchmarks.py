@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
+from generated_page import page_command
 
 from benchmarks.accuracy.fits import Fits
 from benchmarks.accuracy.fits import table as fit_table
@@ -265,18 +265,9 @@ def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
-def generate(*, check: bool) -> None:
-    """Write docs/benchmarks/speed.md from the figures committed beside it."""
-    figures = committed()
-    text = page(figures)
-    if not check:
-        PAGE.write_text(text, encoding="utf-8")
-        PLOT.write_bytes(draw(figures.benchmark, "svg"))
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/benchmarks/speed.md is out of date. Write it again with: make docs")
+def _draw() -> None:
+    PLOT.write_bytes(draw(committed().benchmark, "svg"))
 
 
 if __name__ == "__main__":
-    generate()
+    page_command(PAGE, lambda: page(committed()), _draw)()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from generated_page import page_command
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 _HEAD = """\
@@ -120,18 +121,11 @@ def _table(left: str, right: str, rows: list[tuple[str, str]]) -> str:
     return "\n".join([f"| {left} | {right} |", "|---|---|", *(f"| {name} | {meaning} |" for name, meaning in cells)])
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
-def generate(*, check: bool) -> None:
-    """Write docs/reference/cli.md from the commands' own help."""
+def _whole_page() -> str:
     from saelite.cli import main
 
-    text = page(main)
-    if not check:
-        PAGE.write_text(text, encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        raise click.ClickException("docs/reference/cli.md is out of date. Write it again with: make docs")
+    return page(main)
 
 
 if __name__ == "__main__":
-    generate()
+    page_command(PAGE, _whole_page)()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
+from generated_page import page_command
 
 FIGURES = Path(__file__).with_name("benchmarks") / "cortex_m.json"
 PAGE = FIGURES.with_name("cortex-m.md")
@@ -87,15 +87,5 @@ def _networks(figures: dict[str, Any]) -> Iterator[str]:
     yield "\n"
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
-def generate(*, check: bool) -> None:
-    """Write docs/benchmarks/cortex-m.md from its figures."""
-    if not check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        raise click.ClickException("docs/benchmarks/cortex-m.md is out of date. Write it again with: make docs")
-
-
 if __name__ == "__main__":
-    generate()
+    page_command(PAGE, page)()

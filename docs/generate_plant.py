@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
+from generated_page import page_command
 
 from edge_runtime.common.setting import Setting
 from edge_runtime.plant.example import example_value
@@ -68,15 +68,5 @@ def _escaped(text: str) -> str:
     )
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
-def generate(*, check: bool) -> None:
-    """Write docs/reference/plant.md from the settings of a machine."""
-    if not check:
-        PAGE.write_text(page(), encoding="utf-8")
-    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != page():
-        raise click.ClickException("docs/reference/plant.md is out of date. Write it again with: make docs")
-
-
 if __name__ == "__main__":
-    generate()
+    page_command(PAGE, page)()

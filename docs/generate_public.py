@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
+from generated_page import page_command
 
 from benchmarks import blame
 from benchmarks.json_file import read_json
@@ -149,16 +149,5 @@ def _is_number(text: str) -> bool:
     return text.strip("-").replace(",", "")[:1].isdigit()
 
 
-@click.command()
-@click.option("--check", is_flag=True, help="Change nothing; exit 1 if the page is out of date.")
-def main(*, check: bool) -> None:
-    """Write docs/benchmarks/public.md."""
-    text = page()
-    if not check:
-        PAGE.write_text(text, encoding="utf-8")
-    elif PAGE.read_text(encoding="utf-8") != text:
-        raise SystemExit(f"{PAGE} is out of date: run make docs")
-
-
 if __name__ == "__main__":
-    main()
+    page_command(PAGE, page)()

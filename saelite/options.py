@@ -41,3 +41,9 @@ def sign_option(function: F) -> F:
         type=click.Path(path_type=Path),
         help="Private key to sign the file with (see saelite keygen).",
     )(function)
+
+
+def seeds_option(repeated: str) -> Callable[[F], F]:
+    """Return the option of benchmarks that repeat something with several seeds."""
+    return click.option("--seeds", default=3, show_default=True, type=click.IntRange(1),
+                        help=f"Number of {repeated}, with seeds 0, 1, …")  # fmt: skip

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from types import FrameType
 
 from edge_runtime.errors import MachineError
 from edge_runtime.plant.machine_watch import MachineWatch, Phase
 from edge_runtime.plant.plant_file import PlantSettings
 from edge_runtime.running.every import Every
 from edge_runtime.running.sd_notify import notify, watchdog_period_s
+from edge_runtime.running.signals import listen_to_signals
 
 _LOOK_S = 0.5
 _STATUS_S = 10.0
@@ -51,7 +49,7 @@ class Plant:
         MachineError
             If some machines were given up.
         """
-        self._listen_to_signals()
+        listen_to_signals(self.stop, self._reload)
         for watch in self.watches:
             watch.start()
         ready_s = time.monotonic() + _START_S
@@ -101,19 +99,6 @@ class Plant:
                 "its reason when it failed."
             )
 
-    def _listen_to_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, self._reload)
-
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self.stop()
-        # A second request means: do not wait for what is still buffered.
-        signal.signal(number, signal.SIG_DFL)
-
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+    def _reload(self) -> None:
         for watch in self.watches:
             watch.reload()

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from types import FrameType
 
 from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.inference.detector import Detector
@@ -17,6 +14,7 @@ from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
 from edge_runtime.running.settings import RunSettings
+from edge_runtime.running.signals import listen_to_signals
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.running.supervision import Supervisor, Systemd
 from edge_runtime.signal.readings import Readings
@@ -90,7 +88,7 @@ class Runner:
         SourceStaleError
             If the stream is stale and set to end then.
         """
-        self._listen_to_signals()
+        listen_to_signals(self.stop, self.reload)
         try:
             if self._keeper:
                 self._keeper.restore()
@@ -240,14 +238,6 @@ class Runner:
                 self._monitor.use(self._commissioning.begin(detector, self._models.content))
                 self._commissioning.start()
 
-    def _listen_to_signals(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
-        if hasattr(signal, "SIGHUP"):
-            signal.signal(signal.SIGHUP, self._reload)
-
     def stop(self) -> None:
         """End after everything read is scored and written; any thread may call it."""
         self._stopping = True
@@ -260,11 +250,3 @@ class Runner:
     def is_live(self) -> bool:
         """Whether the readings come as they are made."""
         return self._source.is_live
-
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self.stop()
-        # A second request means: do not wait for what is still buffered.
-        signal.signal(number, signal.SIG_DFL)
-
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self.reload()

@@ -11,6 +11,7 @@ import click
 
 from edge_runtime.errors import UsageError
 from saelite.console_tables import table
+from saelite.options import seeds_option
 from saelite.progress import step_progress
 from saelite.workstation import require_workstation
 
@@ -28,13 +29,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--machines", is_flag=True, help="Use simulated machines; needs no files.")
 @click.option("--csv", type=_FOLDER, metavar="DIR", help="Folder of labelled CSV recordings.")
 @click.option("--label", metavar="COLUMN", help="Label column of the files in --csv: whether a row is anomalous.")
-@click.option(
-    "--seeds",
-    default=3,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Number of trainings of each recording, with seeds 0, 1, …",
-)
+@seeds_option("trainings of each recording")
 @click.option(
     "--fit-times", is_flag=True, help="Compare training time and ROC-AUC on --adbench with PyOD's autoencoder instead."
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from saelite.console_tables import table
+from saelite.options import seeds_option
 from saelite.progress import step_progress
 from saelite.workstation import require_workstation
 
@@ -17,13 +18,7 @@ _PATH = click.Path(path_type=Path)
 
 @click.command()
 @click.option("--skab", type=_PATH, metavar="DIR", help="Also use SKAB, each recording with a model of another one.")
-@click.option(
-    "--seeds",
-    default=3,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Number of machines and trainings, with seeds 0, 1, …",
-)
+@seeds_option("machines and trainings")
 @click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Also write the figures as JSON.")
 def adapt(skab: Path | None, seeds: int, json_file: Path | None) -> None:
     """Measure what `saelite adapt` is worth on a machine other than the one learnt from.

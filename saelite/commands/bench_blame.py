@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from saelite.console_tables import table
+from saelite.options import seeds_option
 from saelite.progress import step_progress
 from saelite.workstation import require_workstation
 
@@ -18,13 +19,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.command()
 @click.option("--tep", type=_FOLDER, metavar="DIR", help="Also use the Tennessee Eastman process's normal runs.")
 @click.option("--skab", type=_FOLDER, metavar="DIR", help="Also use SKAB's normal recording.")
-@click.option(
-    "--seeds",
-    default=3,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Number of machines and trainings, with seeds 0, 1, …",
-)
+@seeds_option("machines and trainings")
 @click.option("--json", "json_file", type=_FOLDER, metavar="FILE", help="Also write the figures as JSON.")
 def blame(tep: Path | None, skab: Path | None, seeds: int, json_file: Path | None) -> None:
     """Measure how often an alarm names the right sensor, with the product's defaults.

@@ -1,0 +1,26 @@
+"""The signals of a process that runs for long: end, and load the model again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+
+def listen_to_signals(stop: Callable[[], None], reload: Callable[[], None]) -> None:
+    """Call `stop` for SIGTERM and SIGINT, and `reload` for SIGHUP; nothing changes outside the main thread.
+
+    A second request to end means: do not wait for what is still buffered.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def stopping(number: int, _frame: FrameType | None) -> None:
+        stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stopping)
+    signal.signal(signal.SIGINT, stopping)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda _number, _frame: reload())
