@@ -18,6 +18,7 @@ from training.recordings.nature import Nature, nature_of
 from training.recordings.profile import Profile, profile
 from training.recordings.stretches import Stretches, split
 from training.settings import DetectorSettings
+from training.threads import prefer_one_thread
 
 _KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
 
@@ -73,6 +74,7 @@ def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
     RecordingError
         If the recording is too short, or has sensors that the policy refuses.
     """
+    prefer_one_thread()
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
     units = dict(zip(recording.sensors, units_of(recording.sensors, settings.units), strict=True))
