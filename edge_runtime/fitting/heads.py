@@ -129,6 +129,8 @@ def _modes(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -
 
 def mixture_of(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -> list[Moments]:
     """Return the moments of each cluster of rows; of clusters without rows none."""
+    if count == 1:
+        return [moments]
     space = Space(np.zeros_like(moments.mean))
     centers = clustering(thinned(rows, moments.count, _CLUSTERED_WINDOWS), count, space)
     return [one for one in moments_by_label(rows, lambda block: nearest(block, centers), len(centers)) if one.count]

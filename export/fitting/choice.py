@@ -11,7 +11,6 @@ import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from edge_runtime.arrays import BoolArray
 from edge_runtime.fitting.detection import FaultScores, detection_with
@@ -21,6 +20,7 @@ from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.moments import Blocks, Floats, Kept
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.inference.heads import PARTS, Head, needs_decoder, needs_network
+from edge_runtime.verification.parity import roc_auc
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_heads import fit_head, k_means
 
@@ -131,8 +131,8 @@ def try_spans(  # noqa: PLR0913 - what was scored, and how it is judged
 
 def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
     scores = np.concatenate([normal, *faulty])
-    labels = np.repeat([0, 1], [len(normal), len(scores) - len(normal)])
-    return float(roc_auc_score(labels, scores)) if labels.any() else 0.5
+    labels = np.repeat([False, True], [len(normal), len(scores) - len(normal)])
+    return roc_auc(scores, labels) if labels.any() else 0.5
 
 
 def best(tried: list[Tried]) -> Tried:
