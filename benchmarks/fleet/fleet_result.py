@@ -66,7 +66,8 @@ class FleetComparison:
         rows: Rows = [("fleet", "assets", "learnt", "ROC-AUC", "F1", "F1 at 1 % FAR", "FAR, %", "CPU s of a fit")]
         for fleet in dict.fromkeys(one.fleet for one in self.results):
             groups = dict.fromkeys(one.group for one in self.results if one.fleet == fleet)
-            rows += [self._row(fleet, group, method) for group in (ALL, *groups) for method in METHODS]
+            methods = [one for one in METHODS if any(result.method == one for result in self.results)]
+            rows += [self._row(fleet, group, method) for group in (ALL, *groups) for method in methods]
         return rows
 
     def _row(self, fleet: str, group: str, method: str) -> tuple[str, ...]:
