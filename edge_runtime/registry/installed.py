@@ -132,6 +132,11 @@ class Installed:
             self.save(state.refusing(state.current.sha256).rolled_back())
             self._restore_refused()
 
+    def holds(self, sha256: str) -> bool:
+        """Return whether a file is in place as the current one."""
+        current = self.state.current
+        return current is not None and current.sha256 == sha256 == _digest(self._model)
+
     def mend(self, in_use: InUse) -> None:
         """Write the model file again if it is not what is in use, as after damage."""
         if _digest(self._model) != in_use.sha256:

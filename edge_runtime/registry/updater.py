@@ -153,6 +153,8 @@ class Updater:
         self.named = release.sha256
         if in_use is not None and release.sha256 == in_use.sha256:
             self.installed.mend(in_use)
+        elif self.installed.holds(release.sha256):
+            return  # the stream is about to use it
         elif release.sha256 not in state.refused and self._may_follow(release, in_use):
             self._take(release, in_use)
         elif in_use is None:

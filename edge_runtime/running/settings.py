@@ -88,7 +88,7 @@ class Acceptance:
 class MachineSettings:
     """One machine to watch: its model, its readings, and what becomes of the results."""
 
-    model: Path = setting(REQUIRED, "Model file.", form="argument", example=Path("pump.tflite"))
+    model: Path = setting(REQUIRED, "Model file.", form="argument", example=Path("{machine}.tflite"))
     source: str = setting(
         REQUIRED,
         "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, "
