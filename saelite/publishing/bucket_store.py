@@ -71,8 +71,10 @@ class BucketStore:
         return True
 
     def _make_folders(self, names: Mapping[str, bytes] | list[str]) -> None:
-        for folder in {self._path(name).rpartition("/")[0] for name in names}:
-            self._files.makedirs(folder, exist_ok=True)
+        # Object stores have no folders; and what is not there may be a bucket whose name is mistyped.
+        if self._files.exists(self._root):
+            for folder in {self._path(name).rpartition("/")[0] for name in names}:
+                self._files.makedirs(folder, exist_ok=True)
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

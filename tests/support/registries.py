@@ -1,4 +1,4 @@
-"""A maker with a key and small models, a registry in a folder, a device that takes models from it, and hostile servers."""
+"""A maker with a key and small models, a registry in a folder, a device that takes models from it, hostile servers."""
 
 import http.server
 import socket

@@ -89,7 +89,9 @@ JSON = st.recursive(
 
 
 @given(
-    st.sampled_from(["schema", "version", "published_s", "expires_s", "assets", "releases", "sha256", "share", "asset"]),
+    st.sampled_from(
+        ["schema", "version", "published_s", "expires_s", "assets", "releases", "sha256", "share", "asset"]
+    ),
     JSON,
 )
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -95,10 +95,13 @@ def test_tag_that_would_begin_another_header_is_forgotten():
 
 def test_https_is_read_only_with_a_certificate_that_is_trusted(tmp_path, monkeypatch):
     tls, certificate = own_certificate(tmp_path)
-    with answering(lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"], tls=tls) as address:
-        with pytest.raises(RegistryError, match="CERTIFICATE_VERIFY_FAILED"):
-            open_reader(address).fetch(wanted())
-    with answering(lambda: [b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"], tls=tls) as address:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+    with (
+        answering(lambda: [answer], tls=tls) as address,
+        pytest.raises(RegistryError, match="CERTIFICATE_VERIFY_FAILED"),
+    ):
+        open_reader(address).fetch(wanted())
+    with answering(lambda: [answer], tls=tls) as address:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert open_reader(address).fetch(wanted()).content == b"x"
 
