@@ -133,13 +133,14 @@ class Installed:
             self._restore_refused()
 
     def holds(self, sha256: str) -> bool:
-        """Return whether a file is in place as the current one."""
+        """Return whether a file is in place as the current one: the stream uses it, or is about to."""
         current = self.state.current
         return current is not None and current.sha256 == sha256 == _digest(self._model)
 
     def mend(self, in_use: InUse) -> None:
-        """Write the model file again if it is not what is in use, as after damage."""
-        if _digest(self._model) != in_use.sha256:
+        """Write the model file again if it is not what is in use, as after damage, and no other is to be used."""
+        current = self.state.current
+        if (current is None or current.sha256 == in_use.sha256) and _digest(self._model) != in_use.sha256:
             write_atomically(self._model, in_use.content)
 
     def save(self, state: DeviceState | None = None) -> None:

@@ -151,14 +151,13 @@ class Updater:
             return
         release = offered(index, self._asset, self._place)
         self.named = release.sha256
-        if in_use is not None and release.sha256 == in_use.sha256:
+        if release.sha256 in state.refused:
+            if in_use is None:
+                raise RegistryError(f"{self._place}: version {release.version} was refused here. Publish another.")
+        elif in_use is not None and release.sha256 == in_use.sha256:
             self.installed.mend(in_use)
-        elif self.installed.holds(release.sha256):
-            return  # the stream is about to use it
-        elif release.sha256 not in state.refused and self._may_follow(release, in_use):
+        elif not self.installed.holds(release.sha256) and self._may_follow(release, in_use):
             self._take(release, in_use)
-        elif in_use is None:
-            raise RegistryError(f"{self._place}: version {release.version} was refused here before. Publish another.")
 
     def _may_follow(self, release: Release, in_use: InUse | None) -> bool:
         if in_use is None or release.version >= in_use.version or release.may_be_older:

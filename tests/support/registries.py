@@ -30,7 +30,7 @@ from saelite.publishing.publish import publish
 from saelite.publishing.settings import PublishSettings
 
 ASSET = "pump7"
-PROMISE = Threshold(30.0, "given", 0.0, 0, budget="1/week", promised=1.0, promised_upper=1.0)
+PROMISE = Threshold(100.0, "given", 0.0, 0, budget="1/week", promised=1.0, promised_upper=1.0)
 
 
 @cache
@@ -45,8 +45,9 @@ class Maker:
 
     def __init__(self, folder, key="maker.pem"):
         self.folder, self.registry = folder, folder / "registry"
-        self.key = folder / key
-        self.public = write_key_pair(self.key)
+        self.key, self.public = folder / key, folder / f"{key}.pub"
+        if not self.key.exists():
+            write_key_pair(self.key)
 
     def file(self, version, **changes):
         """Write a model file, and return its path."""

@@ -146,6 +146,26 @@ def test_model_that_the_stream_cannot_use_is_rolled_back(stream):
     assert "other sensors" in stream.device.told[-1]
 
 
+def test_look_between_a_roll_back_and_the_switch_does_not_put_the_bad_model_back(stream, maker):
+    bad = stream.device.in_use
+    stream.device.updater.roll_back("for the test")
+    stream.device.updater.look(bad)  # the stream still uses it
+    assert stream.device.version == 1
+
+
+def test_look_between_a_new_model_and_the_switch_does_not_put_the_old_one_back(stream, maker):
+    before = stream.device.in_use
+    maker.publish(3)
+    stream.device.updater.look(before)
+    taken = len(stream.device.told)
+    stream.device.updater.look(before)
+    maker.publish(2, allow_downgrade=True)
+    stream.device.updater.look(before)
+    assert stream.device.version == 3
+    assert len(stream.device.told) == taken
+    assert stream.look(asked=True) == 2
+
+
 def test_complaint_about_another_file_changes_nothing(stream):
     stream.delivery.complain(b"something else", ValueError("no model"))
     assert stream.look() == 2
