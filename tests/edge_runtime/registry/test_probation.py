@@ -16,6 +16,11 @@ def test_limit_is_the_poisson_quantile(mean):
     assert poisson_limit(mean) == poisson.ppf(CONFIDENCE, mean)
 
 
+@pytest.mark.parametrize(("mean", "limit"), [(1 / 7, 2), (1.0, 5), (24.0, 40)])
+def test_limits_are_those_that_the_guide_gives(mean, limit):
+    assert poisson_limit(mean) == limit
+
+
 def test_nothing_expected_allows_nothing():
     assert poisson_limit(0.0) == 0
 

@@ -4,11 +4,13 @@ import json
 import signal
 import threading
 import time
+import urllib.request
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from broker import MOSQUITTO, free_port, mosquitto, retained
 from live_process import PATIENCE_S, start, timed_line, until
 from machines import SENSORS, pump_rows
 from registries import ASSET, PROMISE, Maker, served, small_model
@@ -221,6 +223,40 @@ def test_registry_that_is_away_ends_nothing_but_a_first_start(maker, begin, tmp_
     run = begin()
     until(lambda: run.results)
     assert run.end() == 0
+
+
+@pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
+def test_owner_learns_by_mqtt_and_prometheus_which_version_runs_where(maker, begin, tmp_path):
+    maker.publish(1)
+    port = free_port()
+    with mosquitto(tmp_path) as broker:
+        sinks = ("--sink", "jsonl:-", "--sink", f"mqtt://127.0.0.1:{broker}/site", "--sink", f"prometheus:{port}")
+        run = begin(*sinks)
+        until(lambda: run.results)
+        maker.publish(2)
+
+        def status():
+            return json.loads(retained(broker, "site/status", 1)["site/status"])
+
+        until(lambda: status().get("registry") == "probation" and status()["model_version"] == 2)
+        found = status()
+        assert (found["model"], found["registry_index"], found["model_sha256"]) == ("network", 2, maker.sha256(2))
+        entities = retained(broker, "homeassistant/sensor/+/+/config", 7)
+        for key in ("model_version", "registry"):
+            (topic,) = [topic for topic in entities if f"/{key}/" in topic]
+            assert json.loads(entities[topic])["value_template"] == f"{{{{ value_json.{key} }}}}"
+        metrics = scraped(port)
+    assert "saelite_model_info{" in metrics
+    assert 'machine="network",name="network",version="2"' in metrics
+    assert f'saelite_registry_info{{machine="network",sha256="{maker.sha256(2)}",state="probation"}} 1.0' in metrics
+    assert 'saelite_registry_index{machine="network"} 2.0' in metrics
+    assert 'saelite_readings_rollbacks_total{machine="network"} 0.0' in metrics
+    assert run.end() == 0
+
+
+def scraped(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S) as answer:
+        return answer.read().decode()
 
 
 def test_options_that_a_registry_needs_are_asked_for(saelite, maker):
