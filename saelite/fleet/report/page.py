@@ -24,7 +24,7 @@ _PACKAGE = "saelite.fleet.report"
 _SHOWN = 20
 _GROUPS = ((3, "No model"), (2, "A fallback, or a model in doubt"), (1, "Unlike the others"))
 _WORDS = {"asset": "asset", "status": "status", "head": "head", "scheme": "scheme", "quality": "recording's grade"}
-_TOLD = {"fallback": "fell back to", "reason": "reason", "findings": "findings", "sensor_names": "sensors"}
+_TOLD = {"fallback": "fell back to", "reason": "reason", "findings": "findings", "sensor_names": "names of the sensors"}
 
 
 def write_fleet_report(fleet: Fleet, path: Path) -> None:
