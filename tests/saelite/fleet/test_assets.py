@@ -7,7 +7,7 @@ import pytest
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.common.asset_names import folder_of
-from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.errors import RecordingError
 from saelite.fleet.assets import find_assets
 from training.settings import Selection
 
