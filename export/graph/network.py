@@ -47,7 +47,8 @@ def _layers(x: Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[Tensor
     for number, layer in enumerate(layers):
         activation, scope = find_activation(layer.activation, f"{part} layer {number}"), f"{part}_{number}"
         with x.graph.scope(scope):
-            kernel, bias = Named(f"{scope}/kernel", layer.kernel), Named(f"{scope}/bias", layer.bias)
+            kernel = Named(f"{scope}/kernel", layer.kernel)
+            bias = Named(f"{scope}/bias", layer.bias) if layer.bias.any() else None
             x = activation.in_graph(ops.dense(x, kernel, bias, activation.fused))
         outputs.append(x)
     return outputs

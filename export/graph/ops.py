@@ -35,10 +35,10 @@ def dense(x: Tensor, kernel: Operand, bias: Operand | None = None, activation: i
     else:
         stored = np.ascontiguousarray(np.asarray(kernel).T)
     weights = _tensor(x.graph, stored)
-    offsets = [] if bias is None else [_tensor(x.graph, bias)]
+    offsets = None if bias is None else _tensor(x.graph, bias)
     options = schema.FullyConnectedOptionsT()
     options.fusedActivationFunction = activation
-    return x.graph.op("FULLY_CONNECTED", [x, weights, *offsets], (x.shape[0], weights.shape[0]), options=options)
+    return x.graph.op("FULLY_CONNECTED", [x, weights, offsets], (x.shape[0], weights.shape[0]), options=options)
 
 
 def add(x: Operand, y: Operand, activation: int = NO_ACTIVATION) -> Tensor:

@@ -22,6 +22,7 @@ from export.flatbuffer import serialize
 Shape = tuple[int, ...]
 SIGNATURE = "serving_default"
 _SCHEMA_VERSION = 3
+_ABSENT = -1
 _TYPES = {
     "bool": schema.TensorType.BOOL,
     "float32": schema.TensorType.FLOAT32,
@@ -119,7 +120,7 @@ class GraphWriter:
     def op(  # noqa: PLR0913 - what the schema says of an op
         self,
         kind: str,
-        inputs: Sequence[Tensor],
+        inputs: Sequence[Tensor | None],
         shape: Shape,
         dtype: str = "float32",
         options: Any = None,
@@ -132,6 +133,7 @@ class GraphWriter:
         kind : str
             Its name in the schema's ``BuiltinOperator``.
         inputs : sequence of Tensor
+            None stands for an optional one that is left out.
         shape : tuple of int
             Of the output, for a batch of 1.
         dtype : str
@@ -140,7 +142,7 @@ class GraphWriter:
         unread : sequence of str
             Types of further outputs, of the same shape, that nothing reads.
         """
-        is_open = any(tensor.is_open for tensor in inputs)
+        is_open = any(tensor.is_open for tensor in inputs if tensor)
         outputs = [self._tensor(self._unique(kind.lower()), shape, one, is_open=is_open) for one in (dtype, *unread)]
         operator = schema.OperatorT()
         operator.opcodeIndex = self._codes.setdefault(kind, len(self._codes))
@@ -177,8 +179,8 @@ class GraphWriter:
         return scoped if self._names[scoped] == 1 else f"{scoped}_{self._names[scoped]}"
 
 
-def _numbers(tensors: Iterable[Tensor]) -> list[int]:
-    return [tensor.number for tensor in tensors]
+def _numbers(tensors: Iterable[Tensor | None]) -> list[int]:
+    return [_ABSENT if tensor is None else tensor.number for tensor in tensors]
 
 
 def _operator_code(kind: str) -> Any:

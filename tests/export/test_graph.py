@@ -161,6 +161,17 @@ def test_ops_of_a_scope_are_named_after_it():
     assert names == ["x", "head/square", "head/square_2", "y"]
 
 
+def test_bias_of_zeros_takes_no_room():
+    layer = layer_of("relu")
+    without = DenseLayer(layer.kernel, np.zeros(3, np.float32), "relu")
+    (dense,) = parse(build_network_graph(Network((without,)))).subgraph.operators
+    assert dense.inputs[2] == -1
+    x = np.random.default_rng(0).normal(size=(1, 4)).astype(np.float32)
+    for run in RUNTIMES.values():
+        given = run(build_network_graph(Network((without,))), x)["codes"]
+        np.testing.assert_allclose(given, np.maximum(x @ layer.kernel, 0), rtol=1e-5, atol=1e-6)
+
+
 def test_unknown_activation_names_layer_and_choices():
     network = Network((layer_of("relu"), layer_of("gelu", 3, 2)))
     preprocessing = Preprocessing("standard", (0.0,) * 4, (1.0,) * 4)
