@@ -82,7 +82,7 @@ def main() -> int:
                 else:
                     check_install(wheel, python, folder / version, model.resolve(), recording.resolve())
                     if version == arguments.pythons[-1] and (folder / "run").is_dir():
-                        check_export(wheel, python, folder)
+                        check_export(wheel, python, version, folder)
         except WheelError as error:
             print(f"wheel: {error}", file=sys.stderr)
             return 1
@@ -166,7 +166,7 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown}); {tests}")
 
 
-def check_export(wheel: Path, python: str, folder: Path) -> None:
+def check_export(wheel: Path, python: str, version: str, folder: Path) -> None:
     """Install the extra ``export`` into an empty environment and export the run folder there."""
     run([python, "-m", "venv", "exporting"], folder)
     here = folder / "exporting/bin"
@@ -177,7 +177,7 @@ def check_export(wheel: Path, python: str, folder: Path) -> None:
         raise WheelError(f"the extra export brings {', '.join(present)}")
     run([str(here / "saelite"), "export", "run", "--quantize", "int8", "-o", "exported.tflite"], folder)
     run([str(here / "saelite"), "verify", "exported.tflite"], folder)
-    print(f"wheel on {Path(python).name}: a run folder exported without tensorflow")
+    print(f"wheel on Python {version}: a run folder exported and verified without tensorflow")
 
 
 def compare(path: Path, scores: list[float], anomalies: list[bool]) -> int:
