@@ -15,7 +15,7 @@ from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runti
 
 _EXTRAS = {
     "workstation": ("tensorflow", "polars", "rich", "matplotlib", "jinja2"),
-    "export": ("ai-edge-litert", "litert-quantizer", "scikit-learn"),
+    "export": ("litert-quantizer", "scikit-learn"),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),
