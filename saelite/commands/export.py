@@ -34,6 +34,8 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--rounding", type=click.Choice(["litert", "tflm"]),
               help="For --target c: whose int8 kernels the C follows bit for bit.  [default: litert]")  # fmt: skip
+@click.option("--layout", type=click.Choice(["plain", "cmake", "arduino", "platformio", "esp-idf", "zephyr"]),
+              help="For --target c: whose library or package the C is laid out as.  [default: cmake]")  # fmt: skip
 @click.option("--representative", type=_PATH, help="Unscaled normal data for a Keras model: .csv, .npy or .npz.")
 @click.option(
     "--encoder-output", metavar="LAYER", help="Code layer of a Keras model.  [default: the narrowest dense layer]"
@@ -59,6 +61,7 @@ def export(source: Path, output: Path, key: Path | None, **options: Any) -> None
       saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
       saelite export runs/pump --target c -o pump.tflite
+      saelite export runs/pump --target c --layout arduino -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_workstation("export")
