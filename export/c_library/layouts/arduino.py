@@ -58,7 +58,7 @@ SKETCH = """\
 #include <@n@_detector.h>
 
 const unsigned long PERIOD_MS = @period_ms@;  // between two readings, @period_text@
-const float VOLTS_PER_STEP = 3.3f / 1023.0f;  // of analogRead(); see your board
+const float VOLTS_PER_STEP = 3.3f / @steps@;  // of analogRead(); see your board
 
 // How each sensor is wired: value = offset + gain * volts, in the sensor's unit. Edit it.
 struct Channel {
@@ -148,9 +148,13 @@ def library_name(name: str) -> str:
     return f"detector_{name}"[:63] if name.lower().startswith("arduino") else name[:63]
 
 
-def sketch(parts: LibraryParts) -> str:
-    """Return the sketch that watches analogue sensors; pins above A5 are counted on from A0."""
-    return parts.text(SKETCH, channels=parts.channels(lambda pin: f"A{pin}" if pin < 6 else f"A0 + {pin}", "    "))
+def sketch(parts: LibraryParts, bits: int = 10) -> str:
+    """Return the sketch that watches analogue sensors, on a board whose ``analogRead()`` gives so many bits.
+
+    Pins above A5, which not every board has a name for, are counted on from A0.
+    """
+    channels = parts.channels(lambda pin: f"A{pin}" if pin < 6 else f"A0 + {pin}", "    ")
+    return parts.text(SKETCH, channels=channels, steps=f"{2**bits - 1}.0f")
 
 
 def _title(parts: LibraryParts) -> str:

@@ -47,7 +47,7 @@ def platformio(parts: LibraryParts) -> dict[str, str]:
         "library.json": json.dumps(_manifest(parts), indent=2, ensure_ascii=False) + "\n",
         **placed("src", {**parts.sources, **parts.headers}),
         "examples/analog_sensors/platformio.ini": _PROJECT,
-        "examples/analog_sensors/src/main.cpp": sketch(parts),
+        "examples/analog_sensors/src/main.cpp": sketch(parts, bits=12),
         "examples/selftest/platformio.ini": _PROJECT,
         "examples/selftest/src/main.cpp": parts.text(SELFTEST_SKETCH),
         **placed("examples/selftest/src", parts.selftest),
