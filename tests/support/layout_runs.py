@@ -68,11 +68,15 @@ class Wiring:
         """Write what the stub board's ADC reads."""
         np.savetxt(folder / "counts.txt", self._counts, fmt="%d")
 
+    @property
+    def readings(self):
+        """What an example makes of the counts: float32, offset + gain * unit * count."""
+        gain = self._gain * self._unit_per_step
+        return (self._offset + gain * self._counts.astype(np.float32)).astype(np.float32)
+
     def expected(self, model):
         """Return what an example must print: every start of an alarm with score and sensor, and every end."""
-        gain = self._gain * self._unit_per_step
-        rows = (self._offset + gain * self._counts.astype(np.float32)).astype(np.float32)
-        results, lines, was_alarm = python_results(model, rows), [], False
+        results, lines, was_alarm = python_results(model, self.readings), [], False
         for alarm, smoothed, shares in zip(results.alarm, results.smoothed, results.shares, strict=True):
             if alarm and not was_alarm:
                 sensor = model.manifest.spec.sensor_names[int(np.argmax(shares))]
