@@ -170,7 +170,7 @@ void @n@_detector_init(@n@_detector *detector) {
     detector->last[s] = NAN;
     detector->age[s] = 0;@init_tracking@
   }
-  detector->level = NAN;
+  detector->level = (double)NAN;
   detector->above = detector->alarm_age = detector->quiet_for = 0;
   detector->mode = 0;
   @n@_detector_pause(detector);
