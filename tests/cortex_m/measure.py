@@ -1,9 +1,9 @@
-"""Sizes and instructions of the C library on emulated Cortex-M boards.
+"""Sizes and instructions of the C library on emulated Cortex-M and RISC-V boards.
 
 python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
 
-Trains the pump of the tests with several heads and networks, exports each as C, and compiles it with
-arm-none-eabi-gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
+Trains the pump of the tests with several heads and networks, exports each as C, and cross-compiles it with
+gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
 instructions are QEMU's, per reading that completes a window. The network alone is compared with one of the same size
 by emlearn, which must be installed (pip install emlearn).
 """
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import click
 import numpy as np
-from cortex_m_boards import BOARDS, Firmware, missing_tools
+from emulated_boards import BOARDS, Firmware, missing_tools
 from machines import pump_rows, train_pump
 from python_host import python_results
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_host import FLAGS, has_fma
-from cortex_m_boards import Firmware
+from emulated_boards import Firmware
 from hypothesis import example, given
 from hypothesis import strategies as st
 from machines import pump_rows
