@@ -35,7 +35,7 @@ extern const unsigned int @n@_model_size;
 """
 
 _ARENA = """\
-// Bytes of the smallest arena that TensorFlow Lite Micro ran the graph in, on @machine@; a chip with pointers of 32 bits
+// Bytes of the smallest arena that TensorFlow Lite Micro ran the graph in, on @machine@. A chip with 32-bit pointers
 // needs no more. Align the arena to 16 bytes.
 #define @N@_MODEL_ARENA_BYTES @arena_bytes@
 """

@@ -102,14 +102,19 @@ def _checked(model: Any, rows: Any) -> dict[str, int]:
     return {"windows": windows, "differences": differences}
 
 
+def _version(compiler: str) -> str:
+    done = subprocess.run([compiler, "-dumpversion"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 @click.command()
 @click.option("--json", "path", type=click.Path(path_type=Path), required=True, help="File to write the figures to.")
 def main(path: Path) -> None:
     """Measure sizes and instructions."""
     if reason := missing_tools():
         raise click.ClickException(reason)
-    compiler = subprocess.run(["arm-none-eabi-gcc", "-dumpversion"], capture_output=True, text=True, check=True)
-    figures = {"compiler": compiler.stdout.strip(), "models": []}
+    compilers = sorted({board.toolchain.gcc for board in BOARDS.values()})
+    figures = {"compilers": {compiler: _version(compiler) for compiler in compilers}, "models": []}
     for model in measured():
         click.echo(f"{model['head']}, {model['network']}: {model['boards']['M3']}")
         figures["models"].append(model)
