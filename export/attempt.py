@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, NumberArray
 from edge_runtime.errors import ParityError
 from edge_runtime.fitting.budget import FalseAlarmBudget
 from edge_runtime.fitting.promise import window_s_of
@@ -56,7 +56,7 @@ class Attempt:
     runs: tuple[RuntimeOutputs, ...] = ()
 
     @property
-    def arrays(self) -> dict[str, FloatArray]:
+    def arrays(self) -> dict[str, NumberArray]:
         """What a file keeps beside the graph so that its host can score."""
         return {} if self.host is None else {**self.scoring.head.arrays(), **self.scoring.attribution.arrays()}
 
@@ -85,7 +85,7 @@ class Attempts:
         self._probe = Probe.of(run, target)
         self.windows, self.is_faulty = _checked_windows(self._probe)
         per_window = budget.per_window(window_s_of(run.spec.preprocessing))
-        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
+        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series, target.packs_head)
         on_step("running the float32 network")
         self._float_outputs = self._probe.outputs(_FLOAT32, runtimes[0])
         _check_rebuilt(run, self._float_outputs)
@@ -110,7 +110,8 @@ class Attempts:
     def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
         run, target = self._run, self._target
         if target.graph == DETECTOR:
-            content = build_detector_graph(run.network, run.spec.preprocessing, scoring.head, scoring.attribution)
+            head = scoring.head.unpacked()
+            content = build_detector_graph(run.network, run.spec.preprocessing, head, scoring.attribution)
         else:
             content = build_network_graph(run.network, (scoring.scoring.head,))
         graph = quantize(flatbuffer.parse(content), scheme, target, self._probe.sample)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from edge_runtime.fitting.attribution import mode_count_of, modes_of
+from edge_runtime.fitting.attribution import modes_of
 from edge_runtime.fitting.detection import SPANS, spans_for
 from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.heads import Head
+from edge_runtime.inference.heads import ScoringHead
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.fitting.choice import (
     Candidate,
@@ -49,7 +49,7 @@ class FittedScoring:
     candidate : Candidate
         What was chosen.
     scoring : Scoring
-    head : Head
+    head : ScoringHead
         Scaled so that the limit of the smoothed score is 1.
     attribution : Attribution
     bands : tuple of float
@@ -64,7 +64,7 @@ class FittedScoring:
 
     candidate: Candidate
     scoring: Scoring
-    head: Head
+    head: ScoringHead
     attribution: Attribution
     bands: tuple[float, ...]
     limit: Limit
@@ -86,12 +86,15 @@ class Fitting:
         See `edge_runtime.fitting.limit.fit_limit`.
     is_series : bool
         Without time order there is no smoothing and no tracking.
+    packs : bool
+        Whether heads are stored in integers, see `edge_runtime.inference.packed_head`.
     """
 
     faults: tuple[Fault, ...]
     spec: DetectorSpec
     alarms_per_window: float | None
     is_series: bool
+    packs: bool = False
 
     # Products this small are slower on several threads, and much slower if other processes compete for the cores.
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
@@ -106,7 +109,7 @@ class Fitting:
         tried = [
             one
             for candidate in _candidates(outputs, wish, modes, is_series=self.is_series)
-            for one in self._try(outputs, candidate, spans)
+            for one in self._try(outputs, replace(candidate, is_packed=self.packs), spans)
         ]
         chosen = best(tried)
         follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
@@ -136,7 +139,7 @@ class Fitting:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
-        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, mode_count_of(head))
+        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, head.modes)
         return FittedScoring(
             candidate,
             Scoring(candidate.head, candidate.span, *rates),
