@@ -16,6 +16,7 @@ from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runti
 _EXTRAS = {
     "workstation": ("tensorflow", "polars", "rich", "matplotlib", "jinja2"),
     "export": ("litert-quantizer", "scikit-learn"),
+    "fleet": ("fsspec",),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),
