@@ -67,6 +67,7 @@ def export(
     labelled: str | Path | None = None,
     runtime_python: Iterable[str | Path] = (),
     rounding: str | None = None,
+    layout: str | None = None,
     model_version: int = 0,
     sign: str | Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
@@ -101,6 +102,9 @@ def export(
         Pythons of other environments, whose runtimes must run the file too.
     rounding : str, optional
         For the target ``c``: whose int8 kernels the C follows bit for bit, ``litert`` (default) or ``tflm``.
+    layout : str, optional
+        For the target ``c``: whose library or package the C is laid out as, ``plain``, ``cmake`` (default),
+        ``arduino``, ``platformio``, ``esp-idf`` or ``zephyr``.
     model_version : int
         Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
@@ -127,22 +131,23 @@ def export(
     from export.export_run import ExportSettings, export_run
     from export.labelled import read_labelled
 
-    _check_rounding(target, rounding)
+    _check_for_c(target, rounding=rounding, layout=layout)
     pythons = tuple(Path(one) for one in runtime_python)
     settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms))
     on_step("reading the model")
     folder = _folder_of(run, representative, encoder_output)
     windows = read_labelled(Path(labelled), folder.spec) if labelled else None
     model = export_run(folder, settings, on_step, windows)
-    return _written(model, Path(path), model_version, sign, rounding, on_step)
+    return _written(model, Path(path), model_version, sign, (rounding, layout), on_step)
 
 
-def _check_rounding(target: str, rounding: str | None) -> None:
-    if rounding is not None and target != _C:
-        raise UsageError(
-            f"a rounding is for target {_C}: expected none for other targets, whose runtime rounds. "
-            f"Received: {rounding} for {target}. Add --target {_C}, or leave it out."
-        )
+def _check_for_c(target: str, **chosen: str | None) -> None:
+    for option, value in chosen.items():
+        if value is not None and target != _C:
+            raise UsageError(
+                f"a {option} is for target {_C}: expected none for other targets. "
+                f"Received: {value} for {target}. Add --target {_C}, or leave it out."
+            )
 
 
 def _folder_of(
@@ -164,7 +169,7 @@ def _written(
     path: Path,
     version: int,
     key: str | Path | None,
-    rounding: str | None,
+    c_options: tuple[str | None, str | None],
     on_step: Callable[[str], None],
 ) -> Exported:
     """Compile, number, check, sign and write a file's contents."""
@@ -180,15 +185,16 @@ def _written(
     check_model(model.flatbuffer, model.manifest, model.arrays)
     if key is not None:
         model = model.signed(Path(key))
-    sources = _c_sources(model, path, rounding)
+    sources = _c_sources(model, path, *c_options)
     model.write(path)
     return Exported(path, model, sources, model.manifest.target == _EDGETPU and compiled is None)
 
 
-def _c_sources(model: ModelFile, path: Path, rounding: str | None) -> tuple[Path, ...]:
+def _c_sources(model: ModelFile, path: Path, rounding: str | None, layout: str | None) -> tuple[Path, ...]:
+    from export.c_library.layouts.table import DEFAULT_LAYOUT
     from export.c_library.library import write_c_library
     from export.micro import write_c_sources
 
     if model.manifest.target == _C:
-        return tuple(write_c_library(model, path, rounding or "litert"))
+        return tuple(write_c_library(model, path, rounding or "litert", layout or DEFAULT_LAYOUT))
     return tuple(write_c_sources(model, path)) if model.manifest.target == _MICRO else ()

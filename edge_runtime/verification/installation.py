@@ -16,7 +16,7 @@ from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runti
 _EXTRAS = {
     "workstation": ("tensorflow", "polars", "rich", "matplotlib", "jinja2"),
     "export": ("litert-quantizer", "scikit-learn"),
-    "fleet": ("fsspec",),
+    "fleet": ("dask", "distributed", "fsspec"),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),

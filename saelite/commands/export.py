@@ -41,6 +41,7 @@ def export(source: Path, output: Path, key: Path | None, options: ExportOptions,
       saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
       saelite export runs/pump --target c -o pump.tflite
+      saelite export runs/pump --target c --layout arduino -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
     require_export("export")
