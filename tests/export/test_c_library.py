@@ -297,7 +297,7 @@ def test_the_command_writes_the_library_beside_the_file(trained, saelite, tmp_pa
     done = saelite("export", "run", "--target", "c", "--rounding", "tflm", "-o", "pump.tflite")
     assert done.returncode == 0, done.stderr
     endings = ("net.c", "net.h", "detector.c", "detector.h", "selftest.c")
-    written = {"CMakeLists.txt", "README.md", *(f"pump_{ending}" for ending in endings)}
+    written = {"CMakeLists.txt", "README.md", "examples", *(f"pump_{ending}" for ending in endings)}
     assert {path.name for path in (tmp_path / "pump").iterdir()} == written
     assert "integers round as TensorFlow Lite Micro does" in (tmp_path / "pump" / "pump_net.h").read_text()
 
