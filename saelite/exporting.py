@@ -12,7 +12,7 @@ from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import Manifest
 from saelite.export_summary import summary
 from saelite.false_alarms import blindness, doubt
-from saelite.workstation import require_workstation
+from saelite.workstation import require_export, require_workstation
 
 if TYPE_CHECKING:
     from training.run_folder import RunFolder
@@ -124,9 +124,9 @@ def export(
     ParityError
         If the float32 graph does not match the full model.
     MissingExtraError
-        If the workstation extra is not installed.
+        If the extra ``export`` is not installed, or, for a Keras model, ``workstation``.
     """
-    require_workstation("export")
+    require_export("export")
     from edge_runtime.fitting.budget import FalseAlarmBudget
     from export.export_run import ExportSettings, export_run
     from export.labelled import read_labelled
@@ -153,11 +153,14 @@ def _check_for_c(target: str, **chosen: str | None) -> None:
 def _folder_of(
     run: TrainedRun | RunFolder | str | Path, representative: str | Path | None, encoder_output: str | None
 ) -> RunFolder:
-    from export.keras_source import read_source
+    from export.source import is_run_folder, read_source
     from training.run_folder import RunFolder
 
     if isinstance(run, (str, Path)):
-        return read_source(Path(run), Path(representative) if representative else None, encoder_output)
+        path = Path(run)
+        if not is_run_folder(path):
+            require_workstation(f"export {path.name}")
+        return read_source(path, Path(representative) if representative else None, encoder_output)
     return run if isinstance(run, RunFolder) else run.folder
 
 
