@@ -1,61 +1,65 @@
-"""Names of assets as names of folders, ``asset=NAME``, percent-encoded as in a hive-partitioned table.
-
-Any text may name an asset. Its folder never leaves the one that it is made in, whatever the text.
-"""
+"""Names of assets as folders, the way Hive writes partitions: ``asset=NAME``, percent-encoded."""
 
 from __future__ import annotations
 
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from edge_runtime.errors import UsageError
 
-_KEY = "asset="
-_LONGEST = 255 - len(_KEY)
-"""File systems take names of 255 bytes."""
+KEY = "asset"
+_ENCODED = frozenset("\"#%'*/:<=>?\\[]^{|}\x7f")
+_MOST_BYTES = 255  # of a file's name, on every usual file system
 
 
-def folder_of(asset: str) -> str:
-    """Return the name of an asset's folder.
+def folder_of(asset: str, key: str = KEY) -> str:
+    """Return the folder's name of an asset.
+
+    Parameters
+    ----------
+    asset : str
+    key : str
+        What stands before the equals sign.
 
     Raises
     ------
     UsageError
-        If the name is empty, too long for a file system, or no text.
+        If the name is empty, not valid text, or too long for a folder's name.
 
     Examples
     --------
-    >>> folder_of("pump7"), folder_of("../hall 2/ü")
-    ('asset=pump7', 'asset=..%2Fhall%202%2F%C3%BC')
+    >>> folder_of("line 3/pump 7"), asset_of("asset=line 3%2Fpump 7")
+    ('asset=line 3%2Fpump 7', 'line 3/pump 7')
     """
-    try:
-        encoded = quote(asset, safe="")
-    except UnicodeEncodeError:
-        encoded = ""
-    if not 0 < len(encoded) <= _LONGEST:
+    name = "".join(f"%{ord(one):02X}" if one in _ENCODED or ord(one) < 32 else one for one in asset)
+    # Some file systems drop blanks and dots at the end.
+    if name[-1:] in {" ", "."}:
+        name = f"{name[:-1]}%{ord(name[-1]):02X}"
+    folder = f"{key}={name}"
+    if not name or not _fits(folder):
         raise UsageError(
-            f"name of an asset: expected 1 to {_LONGEST} characters, each but letters, digits and _.-~ counting three "
-            f"or more. Received: {asset!r:.80}"
+            f"an asset has no usable name: expected text of 1 to {_MOST_BYTES - len(key) - 1} bytes. "
+            f"Received: {asset[:80]!r}. Rename the asset."
         )
-    return _KEY + encoded
+    return folder
 
 
-def asset_of(folder: str) -> str:
-    """Return the asset that a folder is named after, whoever encoded it.
+def asset_of(folder: str, key: str = KEY) -> str | None:
+    """Return the asset of a folder's name; None if the folder is not one of an asset.
 
-    Raises
-    ------
-    UsageError
-        If it is not the name of an asset's folder.
-
-    Examples
-    --------
-    >>> asset_of("asset=..%2Fhall%202"), asset_of("asset=hall 2")
-    ('../hall 2', 'hall 2')
+    >>> asset_of("models") is None
+    True
     """
+    name, equals, value = folder.partition("=")
+    if name != key or not equals or not value:
+        return None
     try:
-        asset = unquote(folder.removeprefix(_KEY), errors="strict") if folder.startswith(_KEY) else ""
+        return unquote(value, errors="strict")
     except UnicodeDecodeError:
-        asset = ""
-    if not asset:
-        raise UsageError(f"expected a folder named asset=NAME, percent-encoded. Received: {folder!r:.80}")
-    return asset
+        return None
+
+
+def _fits(folder: str) -> bool:
+    try:
+        return len(folder.encode()) <= _MOST_BYTES
+    except UnicodeEncodeError:
+        return False

@@ -179,7 +179,12 @@ def history_sink(machine: MachineSettings, info: StreamInfo, tell: Tell) -> Hist
 
 def has_page(machine: MachineSettings) -> bool:
     """Return whether a machine is shown on a live page."""
-    return any(spec.partition(":")[0] == "web" for spec in machine.sink)
+    return bool(pages_of(machine))
+
+
+def pages_of(machine: MachineSettings) -> list[str]:
+    """Return the sinks of a machine that are live pages."""
+    return [spec for spec in machine.sink if spec.partition(":")[0] == "web"]
 
 
 def model_settings(machine: MachineSettings) -> ModelSettings:

@@ -43,7 +43,8 @@ def models_of(source: Path, assets: tuple[str, ...]) -> tuple[ToPublish, ...]:
         for asset in assets:
             folder_of(asset)
         return tuple(ToPublish(asset, source) for asset in dict.fromkeys(assets))
-    found = {asset_of(path.parent.name): path for path in sorted((source / MODELS).glob(f"asset=*/{MODEL}"))}
+    files = {asset_of(path.parent.name): path for path in sorted((source / MODELS).glob(f"asset=*/{MODEL}"))}
+    found = {asset: path for asset, path in files.items() if asset is not None}
     if not found:
         raise UsageError(
             f"{source} has no models: expected {MODELS}/asset=NAME/{MODEL} in it, as saelite fleet train writes them."
