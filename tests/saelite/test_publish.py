@@ -123,9 +123,9 @@ def test_hostile_name_of_an_asset_is_a_name_and_nothing_else(maker, tmp_path, as
     device.stop()
 
 
-@pytest.mark.parametrize("asset", ["", "x" * 300, "ü" * 100, "\ud800"])
+@pytest.mark.parametrize("asset", ["", "x" * 300, "ü" * 200, "\ud800"])
 def test_name_that_no_file_system_takes_is_refused(maker, asset):
-    with pytest.raises(UsageError, match="name of an asset"):
+    with pytest.raises(UsageError, match="no usable name"):
         maker.publish(1, asset=asset)
 
 
