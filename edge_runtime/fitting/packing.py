@@ -2,8 +2,7 @@
 
 References
 ----------
-Golub and Van Loan (2013), Matrix Computations, chapter 5: of ``W' = Q R``, R' is the Cholesky factor of ``W W'``, without
-forming the product.
+Golub and Van Loan (2013), Matrix Computations, chapter 5: of ``W' = Q R``, R' is the Cholesky factor of ``W W'``.
 """
 
 from __future__ import annotations

@@ -40,35 +40,42 @@ static int16_t steps_of(float value) {
 // Writes what the score is made of, minus its mean on normal windows, in steps of 1/256 deviation: @parts@.
 static void write_deviations(@n@_detector *detector@mode@) {
   int16_t *u = detector->deviations;
-  const float *mean = head_mean@offset@, *gain = head_gain@offset@;
+  const float *mean = head_mean@offset@, *steps = head_gain@offset@;
 @loops@
 }
 
-// A sum of products; two of them fit in 32 bits, as no factor is below -@largest@.
+// Adds two products, which fit in 32 bits together, as no factor is below -@largest@.
+#ifdef __ARM_FEATURE_SIMD32
+static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) {
+  int16x2_t two_of_a, two_of_b;
+  memcpy(&two_of_a, a, sizeof two_of_a);
+  memcpy(&two_of_b, b, sizeof two_of_b);
+  return __smlald(two_of_a, two_of_b, sum);
+}
+#else
+static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) { return sum + (a[0] * b[0] + a[1] * b[1]); }
+#endif
+
+#ifdef __GNUC__
+__attribute__((noinline))  // so that its loops have the registers for themselves
+#endif
 static int64_t dot(const int16_t *a, const int16_t *b, int count) {
   int64_t sum = 0;
-  for (; count >= 2; count -= 2, a += 2, b += 2) {
-#ifdef __ARM_FEATURE_SIMD32
-    int16x2_t two_of_a, two_of_b;
-    memcpy(&two_of_a, a, sizeof two_of_a);
-    memcpy(&two_of_b, b, sizeof two_of_b);
-    sum = __smlald(two_of_a, two_of_b, sum);
-#else
-    sum += a[0] * b[0] + a[1] * b[1];
-#endif
-  }
-  return count > 0 ? sum + a[0] * b[0] : sum;
+  for (; count % 4 != 0; --count) sum += *a++ * *b++;
+  const int16_t *const end = a + count;
+  for (; a != end; a += 4, b += 4) sum = add_two(add_two(sum, a, b), a + 2, b + 2);
+  return sum;
 }
 
 // A sum of products over 2^shift, rounded. >> of a negative number keeps its sign in every compiler for these chips.
 static int32_t shifted(int64_t sum, int shift) { return (int32_t)((sum + (INT64_C(1) << (shift - 1))) >> shift); }
 
 static int64_t square(int32_t value) { return (int64_t)value * value; }"""
-STEPS_LOOP = "  for (int i = 0; i < @count@; ++i) *u++ = steps_of((@value@ - *mean++) * *gain++);"
+STEPS_LOOP = "  for (int i = 0; i < @count@; ++i) *u++ = steps_of((@value@ - *mean++) * *steps++);"
 RESIDUAL_STEPS_LOOP = """\
   for (int i = 0; i < @N@_INPUTS; ++i) {
     const float expected = @value@;
-    *u++ = steps_of(((detector->inputs[i] - expected) - *mean++) * *gain++);
+    *u++ = steps_of(((detector->inputs[i] - expected) - *mean++) * *steps++);
   }"""
 ONE_CENTER = """\
 // Squared Mahalanobis distance, T2, by a triangular factor of the precision matrix. No sum can overflow: the constants
@@ -88,7 +95,7 @@ PROTOTYPES = """\
 // Squared distance from the nearest centre, in the space whitened by a triangular factor. No sum can overflow: the
 // constants were checked for that.
 static float distance(@n@_detector *detector) {
-  const int16_t *column = head_factor, *center = head_centers;
+  const int16_t *column = head_factor, *point = head_centers;
   int64_t nearest = INT64_MAX;
   write_deviations(detector);
   for (int j = 0; j < @N@_VARIABLES; ++j) {
@@ -98,7 +105,7 @@ static float distance(@n@_detector *detector) {
   }
   for (int k = 0; k < CENTERS; ++k) {
     int64_t sum = 0;
-    for (int j = 0; j < @N@_VARIABLES; ++j) sum += square(detector->whitened[j] - *center++);
+    for (int j = 0; j < @N@_VARIABLES; ++j) sum += square(detector->whitened[j] - *point++);
     if (sum < nearest) {
       nearest = sum;
       detector->mode = k;
@@ -130,7 +137,7 @@ static float distance(@n@_detector *detector) {
 }"""
 PAIRS = """
 #ifdef __ARM_FEATURE_SIMD32
-#include <arm_acle.h>  // products of two pairs at once, with the same sums
+#include <arm_acle.h>  // two products at once; the sums are the same
 #include <string.h>
 #endif
 """
