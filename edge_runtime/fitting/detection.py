@@ -95,7 +95,17 @@ def _of_one_length(faults: Iterable[FaultScores]) -> Iterable[list[FaultScores]]
     return by_length.values()
 
 
-def best_of(tried: Sequence[T], share: Callable[[T], float], head: Callable[[T], str]) -> T:
+def cost_on_device(head: str) -> float:
+    """Return a sort key of heads by their cost on a device with memory to spare."""
+    return 2 * needs_decoder(head) + needs_network(head) + (head in ("modes", "codebook"))
+
+
+def best_of(
+    tried: Sequence[T],
+    share: Callable[[T], float],
+    head: Callable[[T], str],
+    cost: Callable[[str], float] = cost_on_device,
+) -> T:
     """Return what finds the largest share of the faults; among heads within 0.05 of it, the cheapest on the device.
 
     >>> best_of([("deep", 0.54), ("inputs", 0.5), ("inputs", 0.4)], lambda one: one[1], lambda one: one[0])
@@ -103,9 +113,4 @@ def best_of(tried: Sequence[T], share: Callable[[T], float], head: Callable[[T],
     """
     top = max(map(share, tried))
     good = [one for one in tried if share(one) >= top - _TIE]
-    return min(good, key=lambda one: (_cost(head(one)), -share(one)))
-
-
-def _cost(head: str) -> int:
-    """Return a sort key of heads by their cost on the device."""
-    return 2 * needs_decoder(head) + needs_network(head) + (head in ("modes", "codebook"))
+    return min(good, key=lambda one: (cost(head(one)), -share(one)))

@@ -11,7 +11,7 @@ from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.signal.only_when import parse_condition
-from edge_runtime.signal.preprocessing import gain
+from edge_runtime.signal.preprocessing import Preprocessing, gain
 from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
 from export.c_library import detector_templates as templates
 from export.c_library.blame import blame_code, blame_constants, blame_declarations
@@ -189,17 +189,24 @@ def follows(spec: DetectorSpec) -> bool:
 
 
 def ram_bytes(model: ModelFile, widths: Mapping[str, int]) -> int:
-    """Return the size of the detector's struct where pointers play no part in it and doubles are aligned to 8 bytes."""
-    spec = model.manifest.spec
-    preprocessing = spec.preprocessing
+    """Return the size of the detector's struct."""
+    spec, value = model.manifest.spec, 1 if model.manifest.quantization.input_scale else 4
+    values = spec.preprocessing.inputs + sum(widths.values()) if needs_network(spec.scoring.head) else 0
+    score = head_ram_bytes(head_of(model)) + value * values
+    return struct_bytes(spec.preprocessing, score, follows=follows(spec))
+
+
+def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool) -> int:
+    """Return the size of the detector's struct where pointers play no part in it and doubles are aligned to 8 bytes.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+    score : int
+        Bytes that the network's inputs and outputs and the head need.
+    follows : bool
+    """
     sensors, window, inputs = preprocessing.sensors, preprocessing.window, preprocessing.inputs
     cells = 13 + window * sensors + 2 * sensors + window + inputs
     cells += window // 2 + 1 if preprocessing.spectra else 0
-    net = (1 if model.manifest.quantization.input_scale else 4) * (inputs + sum(widths.values()))
-    total = (
-        4 * cells
-        + head_ram_bytes(head_of(model))
-        + (net if needs_network(spec.scoring.head) else 0)
-        + (16 * sensors if follows(spec) else 0)
-    )
-    return -(-total // 8) * 8
+    return -(-(4 * cells + score + (16 * sensors if follows else 0)) // 8) * 8
