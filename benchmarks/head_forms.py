@@ -3,7 +3,7 @@
 python -m benchmarks.head_forms --data ../shared/data --json docs/benchmarks/head_forms.json
 
 Each set is learnt with the product's defaults, exported as int8 for the target ``c``, and scored by heads fitted on
-what that file's network gives. Forms are compared with the head in full precision; labels are used only for the figures.
+what that file's network gives. Forms are compared with the head in full precision; labels count only for the figures.
 
 References
 ----------

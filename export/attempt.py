@@ -74,7 +74,7 @@ class Attempt:
 class Attempts:
     """Makes one attempt per scheme of the same run, and the float32 detector each is compared with."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is exported, for what, and checked in what
         self,
         run: RunFolder,
         target: Target,

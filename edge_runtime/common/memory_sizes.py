@@ -23,5 +23,5 @@ def memory_size_text(n_bytes: int) -> str:
     >>> memory_size_text(32768), memory_size_text(900)
     ('32k', '900')
     """
-    unit = next(unit for unit in ("M", "k", "") if n_bytes and n_bytes % _UNITS[unit] == 0 or not unit)
+    unit = next(unit for unit in ("M", "k", "") if not unit or (n_bytes and n_bytes % _UNITS[unit] == 0))
     return f"{n_bytes // _UNITS[unit]}{unit}"

@@ -97,6 +97,7 @@ class Chip:
         limits = (("flash", self.budget.flash), ("RAM", self.budget.ram))
         wanted = " and ".join(f"at most {most:,} bytes of {name}" for name, most in limits if most is not None)
         return DoesNotFitError(
-            f"no head fits the chip: expected {wanted}. Received: {'; '.join(lines)}. The network's constants are "
-            f"{network_bytes(self.plan, 't2'):,} bytes of those of all but inputs and modes. Train with this budget, a smaller --window or fewer features."
+            f"no head fits the chip: expected {wanted}. Received, in bytes of flash and RAM: {'; '.join(lines)}. "
+            f"{network_bytes(self.plan, 't2'):,} of them are the encoder's, which inputs and modes do not need. Train "
+            "with this budget, a smaller --window or fewer features."
         )

@@ -8,7 +8,6 @@ Writes what a piece of code takes, and a step of each kind, on every core; see `
 
 from __future__ import annotations
 
-import pprint
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -130,6 +129,18 @@ def _fitted(
     return {name: round(float(weight), 1) for name, weight in zip(names, solution, strict=True)}
 
 
+def text_of(weights: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return the weights as a Python module."""
+    lines = []
+    for core, kinds in weights.items():
+        lines.append(f'    "{core}": {{')
+        for kind, known in kinds.items():
+            cells = (f'            "{name}": {weight},' for name, weight in known.items())
+            lines += [f'        "{kind}": {{', *cells, "        },"]
+        lines.append("    },")
+    return "\n".join([f"{_TITLE}{{", *lines, "}", ""])
+
+
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def main(path: Path) -> None:
@@ -138,7 +149,7 @@ def main(path: Path) -> None:
         raise click.ClickException(reason)
     found = list(measured())
     weights = {core: weights_of(found, core) for core in CORES}
-    path.write_text(_TITLE + pprint.pformat(weights, width=110, sort_dicts=True) + "\n", encoding="utf-8")
+    path.write_text(text_of(weights), encoding="utf-8")
 
 
 if __name__ == "__main__":
