@@ -54,11 +54,14 @@ def sized_for(budget: ChipBudget, recording: Recording, settings: DetectorSettin
 
 def cost_table(chip: Chip, heads: tuple[str, ...]) -> str:
     """Return flash, RAM and instructions of a detector with each head, and whether it fits, as a table."""
-    rows = [("head", "flash", "RAM", *(f"instructions, {core}" for core in _CORES), "")]
+    is_limited = any(most is not None for most in chip.budget)
+    titles = ("head", "flash", "RAM", *(f"instructions, {core}" for core in _CORES))
+    rows = [(*titles, "does it fit?") if is_limited else titles]
     for head in heads:
         cost = chip.cost(head)
         figures = (cost.flash, cost.ram, *(cost.instructions[core] for core in _CORES))
-        rows.append((head, *(f"{figure:,}" for figure in figures), cost.excess(chip.budget)))
+        cells = (head, *(f"{figure:,}" for figure in figures))
+        rows.append((*cells, cost.excess(chip.budget) or "yes") if is_limited else cells)
     return table(rows, header=True)
 
 

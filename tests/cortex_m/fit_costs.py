@@ -43,6 +43,7 @@ DETECTORS: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
     (("inputs",), {**_WINDOW, "features": ("spectrum",), "bands": 4}, "int8"),
     (("t2x",), {"window": 32, "features": ("values", "spectrum"), "bands": 8}, "int8"),
     (("inputs",), {"mean_rate": 0.02, "scale_rate": 1e-4}, "int8"),
+    (("inputs",), {**_WINDOW, "features": ("mean",), "mean_rate": 0.01, "scale_rate": 1e-4}, "int8"),
     (("deep",), {**_DEFAULT, "mean_rate": 0.01, "scale_rate": 1e-4}, "int8"),
     (("t2x", "spe"), {}, "float32"),
     (("deep",), _LARGE, "float32"),

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "cortex_m"))
 
 from export.c_library.cost import Chip, DoesNotFitError, cost_of
 from export.c_library.library import common_fields
-from export.c_library.work import Plan, constant_bytes, ram_bytes_of
+from export.c_library.work import Plan, constant_bytes, network_bytes, ram_bytes_of
 from export.export_run import ExportSettings, export_run
 from export.fitting.fit_scoring import plan_of
 from training.run_folder import ChipBudget
@@ -47,12 +47,32 @@ def test_constants_and_memory_are_counted(train_head, head):
     model = export_run(run, ExportSettings("int8", "c"))
     plan = _plan(run, model)
     arrays = sum(array.nbytes for name, array in model.arrays.items() if name.startswith("head_"))
-    none = replace(plan, network=replace(plan.network, encoder=(), decoder=())) if head in ("inputs", "modes") else plan
-    network = constant_bytes(none, head) - arrays + 4  # the unit is a define
-    assert 0 <= network < 4000
+    # The head's unit is no constant; scaling has two floats for each of four sensors.
+    assert constant_bytes(plan, head) == arrays - (head != "spe") * 4 + 32 + network_bytes(plan, head)
     assert ram_bytes_of(plan, head) == common_fields(model, "pump")["ram"]
 
 
 def _plan(run, model):
     modes = len(model.arrays["head_mean"]) if model.manifest.spec.scoring.head == "modes" else 1
     return Plan(run.spec.preprocessing, run.network, True, False, modes, 64)
+
+
+@pytest.mark.parametrize(("flash", "ram", "fits"), [(None, None, True), (20_000, 600, True), (20_000, 200, False)])
+def test_a_budget_limits_the_heads(train_head, flash, ram, fits):
+    assert Chip(plan_of(train_head("deep"), is_int8=True), ChipBudget(flash, ram)).takes("deep") == fits
+
+
+def test_auto_takes_a_head_that_fits(train_again):
+    run = train_again("auto").folder
+    chip = Chip(plan_of(run, is_int8=True))
+    # Room for a head that needs no network, and for no other.
+    budget = ChipBudget(flash=chip.cost("deep").flash - 1)
+    model = export_run(run, ExportSettings("int8", "c", chip=budget))
+    assert {one.head for one in model.manifest.tried} <= {"inputs", "modes"}
+
+
+def test_what_does_not_fit_is_said_with_how_much_is_missing(train_head):
+    run, flash = train_head("t2x"), 9000
+    needed = Chip(plan_of(run, is_int8=True)).cost("t2x").flash
+    with pytest.raises(DoesNotFitError, match=rf"at most 9,000 bytes of flash\. .* {needed - flash:,} bytes too much"):
+        export_run(replace(run, budget=ChipBudget(flash=flash)), ExportSettings("int8", "c"))
