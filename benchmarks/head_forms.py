@@ -114,7 +114,12 @@ def _area(form: Scores, head: Head, tests: list[tuple[dict[str, FloatArray], Boo
 
 def forms_of(head: Head, normal: FloatArray) -> dict[str, Scores]:
     """Return how each form scores rows ``z``: the product's, and for heads with one centre those it was chosen from."""
-    forms: dict[str, Scores] = {"float32": head.score_rows, "triangular, 16 bits": pack(head).score_rows}
+    half = replace(head, whitening=head.whitening.astype(np.float16).astype(np.float32))
+    forms: dict[str, Scores] = {
+        "float32": head.score_rows,
+        "triangular, 16 bits": pack(head).score_rows,
+        "dense, float16": half.score_rows,
+    }
     if head.centers is not None:
         return forms
     mean, deviation = head.mean.astype(np.float64), np.maximum(normal.std(axis=0, dtype=np.float64), 1e-6)

@@ -111,7 +111,7 @@ def export(
         ``arduino``, ``platformio``, ``esp-idf`` or ``zephyr``.
     max_flash, max_ram : int, optional
         For the targets ``c`` and ``micro``: bytes that the chip has for the detector; only heads that fit are chosen
-        from. By default as given to `saelite.train`'s command, otherwise any number.
+        from. By default as given to `saelite train`, otherwise any number.
     model_version : int
         Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
