@@ -18,9 +18,11 @@ from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
 from saelite.commands.feedback import feedback
+from saelite.commands.fleet import fleet
 from saelite.commands.history import history
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
+from saelite.commands.publish import publish
 from saelite.commands.record import record
 from saelite.commands.report import report
 from saelite.commands.run import run
@@ -74,11 +76,12 @@ def main() -> None:
     saelite export runs/pump -o pump.tflite  one file for the device
     saelite score pump.tflite log.csv -o scores.csv
     saelite report pump.tflite log.csv -o report.html
+    saelite fleet train pumps/ -o fleet      a model for each of many machines
     """
 
 
 for command in (
-    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
-    config, service, bench, doctor,
+    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, publish, score, report, run, history,
+    feedback, config, service, fleet, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -21,6 +21,8 @@ _MEASURED = ("mean_activation", "flatbuffer_sha256", "parity", "parity_float32",
              "not_run", "drift", "tried", "bands", "parent")  # fmt: skip
 _SCALING = ("center", "scale", "feature_center", "feature_scale")
 _REFERENCE = "reference_"
+HELD = {"deep": ("inputs",), "codebook": ("inputs", "deep")}
+"""Heads that the graph of another one holds: with no weight on what they do not look at, they are that head."""
 _MAY_ALLOW_DRIFT = "inputs"
 
 
@@ -70,7 +72,7 @@ def _as_before(manifest: Manifest, parent: Manifest) -> Manifest:
     scoring, spans = manifest.spec.scoring, parent.spans
     if scoring.smoothing_span in spans:
         scoring = scoring._replace(smoothing_span=parent.spec.scoring.smoothing_span)
-    if scoring.head == _MAY_ALLOW_DRIFT:
+    if _MAY_ALLOW_DRIFT in (scoring.head, *HELD.get(scoring.head, ())):
         measured["allows_drift"] = parent.allows_drift
     return replace(
         manifest,

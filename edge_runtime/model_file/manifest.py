@@ -146,12 +146,18 @@ class HeadTried(NamedTuple):
     Parameters
     ----------
     name : str
+        The head, a comma, and how it was fitted.
     detection : float
         Share of faulty windows above the limit that keeps the budget.
     """
 
     name: str
     detection: float
+
+    @property
+    def head(self) -> str:
+        """The head; a key of `edge_runtime.inference.heads.PARTS`."""
+        return self.name.partition(",")[0]
 
 
 class Quantization(NamedTuple):

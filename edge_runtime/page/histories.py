@@ -102,7 +102,7 @@ class Histories:
     def _of(self, machine: str) -> History:
         history = self.of.get(machine)
         if history is None:
-            raise Unknown("There is no such machine.")
+            raise Unknown("Its history cannot be read while it is not watched.")
         return history
 
     async def _kept_or(self, key: tuple[object, ...], ask: Callable[[], Any]) -> bytes:

@@ -44,6 +44,7 @@ class WatchedMachine:
         self._peak = -math.inf
         self._health: Health | None = None
         self._learn_s: float | None = None
+        self._down = ""
         self._counters = Counters()
 
     def take(self, results: Results) -> None:
@@ -75,6 +76,12 @@ class WatchedMachine:
             self.changes += 1
             self._counters = counters
 
+    def down(self, reason: str) -> None:
+        """Note why nobody watches this machine."""
+        with self._lock:
+            self.changes += reason != self._down
+            self._down = reason
+
     def marked(self) -> None:
         """Note that somebody marked an alarm."""
         with self._lock:
@@ -83,7 +90,9 @@ class WatchedMachine:
 
     @property
     def state(self) -> str:
-        """``alarm``, ``stale``, ``starting``, ``learning`` or ``well``, the first that holds."""
+        """``down``, ``alarm``, ``stale``, ``starting``, ``learning`` or ``well``, the first that holds."""
+        if self._down:
+            return "down"
         if self._in_alarm:
             return "alarm"
         if self._health is not None and self._health.stale:
@@ -103,12 +112,12 @@ class WatchedMachine:
         """Return what the machine's page shows; scores are highest since the last snapshot."""
         with self._lock:
             last, explained, peak, is_old = self._last, self._explained, self._peak, self._is_old
-            health, counters, self._peak = self._health, self._counters, -math.inf
+            health, counters, down, self._peak = self._health, self._counters, self._down, -math.inf
             manifest = self.info.manifest
             head = {"machine": self.info.name, "state": self.state, "alarm_changes": self.alarm_changes}
             head |= {"model": manifest.flatbuffer_sha256[:16] if manifest else ""}
         sensors = {} if last is None else _sensors(last, explained)
-        rest = {"counts": _counts(counters), "sensors": sensors, "learn_s": self._learn_s}
+        rest = {"counts": _counts(counters), "sensors": sensors, "learn_s": self._learn_s, "down": down}
         return head | _health(health) | _result(last, peak, is_old=is_old) | rest
 
 

@@ -65,6 +65,8 @@ class PageServer:
         self.port = int(self._socket.getsockname()[1])
         self.hub, self._tell, self._told = Hub(), tell, False
         self._histories = Histories()
+        self._live: dict[str, WatchedMachine] = {}
+        self._held: dict[str, WatchedMachine] = {}
         app = page_app(self.hub, self._histories, Access(token, self.port), self._failed, is_local=address.is_local)
         protocol = type("PageProtocol", (Guard, H11Protocol), {})
         config = uvicorn.Config(
@@ -82,16 +84,30 @@ class PageServer:
 
     def add(self, machine: WatchedMachine, history: Any) -> None:
         """Show a machine, with its history."""
-        name = machine.info.name
-        self._histories.of[name] = history
-        # By name: machines of a plant come in whatever order they are ready.
-        self.hub.machines = dict(sorted({**self.hub.machines, name: machine}.items()))
+        self._histories.of[machine.info.name] = history
+        self._live[machine.info.name] = machine
+        self._show()
 
     def remove(self, machine: WatchedMachine) -> bool:
-        """Show a machine no longer; return whether it was the last."""
-        left = {name: one for name, one in self.hub.machines.items() if one is not machine}
-        self.hub.machines = left
-        return not left
+        """Show a machine no longer; return whether nothing is left."""
+        self._histories.of.pop(machine.info.name, None)
+        self._live = {name: one for name, one in self._live.items() if one is not machine}
+        return self._show()
+
+    def hold(self, machine: WatchedMachine) -> None:
+        """Show this in place of a machine of its name while that is not there."""
+        self._held[machine.info.name] = machine
+        self._show()
+
+    def release(self, machine: WatchedMachine) -> bool:
+        """Hold the place no longer; return whether nothing is left."""
+        self._held = {name: one for name, one in self._held.items() if one is not machine}
+        return self._show()
+
+    def _show(self) -> bool:
+        # By name: machines of a plant come in whatever order they are ready.
+        self.hub.machines = dict(sorted({**self._held, **self._live}.items()))
+        return not self.hub.machines
 
     def close(self) -> None:
         """Stop serving."""
@@ -143,19 +159,42 @@ class PageServers:
     ) -> PageServer:
         """Show a machine at an address; see `PageServer` for the errors."""
         with self._lock:
-            server = self._servers.get(address) or PageServer(address, tell)
-            if address.port:
-                self._servers[address] = server
+            server = self._server_at(address, tell)
             server.add(machine, history)
             return server
 
     def leave(self, server: PageServer, machine: WatchedMachine) -> None:
         """Show a machine no longer; the last one of an address stops its server."""
         with self._lock:
-            if not server.remove(machine):
-                return
+            is_last = server.remove(machine)
+            self._forget(server, is_last=is_last)
+        if is_last:
+            server.close()
+
+    def hold(self, address: PageAddress, machine: WatchedMachine, tell: Callable[[str], None]) -> PageServer:
+        """Show this at an address while no machine of its name is there; see `PageServer` for the errors."""
+        with self._lock:
+            server = self._server_at(address, tell)
+            server.hold(machine)
+            return server
+
+    def release(self, server: PageServer, machine: WatchedMachine) -> None:
+        """Hold a machine's place no longer; the last one of an address stops its server."""
+        with self._lock:
+            is_last = server.release(machine)
+            self._forget(server, is_last=is_last)
+        if is_last:
+            server.close()
+
+    def _server_at(self, address: PageAddress, tell: Callable[[str], None]) -> PageServer:
+        server = self._servers.get(address) or PageServer(address, tell)
+        if address.port:
+            self._servers[address] = server
+        return server
+
+    def _forget(self, server: PageServer, *, is_last: bool) -> None:
+        if is_last:
             self._servers = {address: one for address, one in self._servers.items() if one is not server}
-        server.close()
 
 
 SERVERS = PageServers()

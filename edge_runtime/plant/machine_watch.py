@@ -44,11 +44,13 @@ class MachineWatch:
     Attributes
     ----------
     phase : Phase
+    reason : str
+        Why it is not running; empty until the first failure or the end.
     restarts : int
     """
 
     def __init__(self, machine: NamedMachine, tell: Callable[[str], None]) -> None:
-        self.machine, self.phase, self.restarts = machine, Phase.STARTING, 0
+        self.machine, self.phase, self.reason, self.restarts = machine, Phase.STARTING, "", 0
         self._say = tell
         self._pause_s = FIRST_PAUSE_S
         self._stopping = threading.Event()
@@ -126,7 +128,7 @@ class MachineWatch:
                 self._wait()
             else:
                 break
-        self.phase = Phase.ENDED
+        self.phase, self.reason = Phase.ENDED, "Its readings have ended."
 
     def _run_once(self) -> None:
         self._runner = None
@@ -149,7 +151,8 @@ class MachineWatch:
             self._pause_s = FIRST_PAUSE_S
         what = str(error) or type(error).__name__
         then = "It is given up." if gives_up else f"Trying again in {math.ceil(self._pause_s)} s."
-        self._tell(f"{what} {then} The other machines continue.")
+        self.reason = f"{what} {then}"
+        self._tell(f"{self.reason} The other machines continue.")
         return gives_up
 
     def _wait(self) -> None:

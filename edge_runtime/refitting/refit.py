@@ -15,7 +15,7 @@ from edge_runtime.fitting.attribution import (
     mode_count_of,
     modes_of,
 )
-from edge_runtime.fitting.detection import Detection, FaultScores, detection_with, spans_for
+from edge_runtime.fitting.detection import Detection, FaultScores, best_of, detection_with, spans_for
 from edge_runtime.fitting.heads import Clustering, Space, fit_rows, moments_by_label
 from edge_runtime.fitting.left_out import LeftOut, score_blocks
 from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
@@ -28,6 +28,7 @@ from edge_runtime.inference.host_scoring import beyond
 from edge_runtime.inference.runtimes import Options, Runtime
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DriftLimit
+from edge_runtime.refitting.held_heads import FirstColumns, Way, held, ways_of
 from edge_runtime.refitting.network_outputs import NetworkOutputs, NetworkRunner, Part
 from edge_runtime.refitting.normal_readings import NormalWindows
 from edge_runtime.refitting.prototypes import FromPrototypes, prototypes_of
@@ -45,19 +46,23 @@ class Tried:
 
     Parameters
     ----------
+    way : Way
     span : int
         Smoothing span.
-    allow_drift : bool
-        See `edge_runtime.fitting.whitening.whitening_of`.
     found : Detection
     roc_auc : float
         Raw scores of normal windows against those of synthetic faults.
     """
 
+    way: Way
     span: int
-    allow_drift: bool
     found: Detection
     roc_auc: float
+
+    @property
+    def name(self) -> str:
+        """The way and its span in words."""
+        return f"{self.way.name}, span {self.span}"
 
 
 @dataclass(frozen=True)
@@ -73,8 +78,8 @@ class Refitted:
         See `edge_runtime.model_file.manifest.Manifest`, as for the next two.
     mean_activation : tuple of float
     drift : DriftLimit or None
-    chosen : Tried
-        The smoothing, the limit of scores before normalisation, and what was found with them.
+    tried : tuple of Tried
+        The first is taken; its limit is that of scores before normalisation.
     left_out : int
         Windows too extreme to fit on.
     saturation : float
@@ -86,9 +91,14 @@ class Refitted:
     bands: tuple[float, ...]
     mean_activation: tuple[float, ...]
     drift: DriftLimit | None
-    chosen: Tried
+    tried: tuple[Tried, ...]
     left_out: int
     saturation: float
+
+    @property
+    def chosen(self) -> Tried:
+        """What was taken."""
+        return self.tried[0]
 
 
 @dataclass(frozen=True)
@@ -128,12 +138,12 @@ class Refit:
         usual = usual_windows(inputs)
         tried = [
             one
-            for allow_drift in self._drifts(inputs, len(windows))
-            for one in self._try(runner, windows, rows, usual, allow_drift=allow_drift)
+            for way in ways_of(self.model.manifest, drifts=_drifts(inputs, len(windows)))
+            for one in self._try(runner, windows, rows, usual, way)
         ]
-        best = max(tried, key=lambda one: one.found.share)
+        best = best_of(tried, lambda one: one.found.share, lambda one: one.way.head)
         self.on_step("fitting the head")
-        head, kept = self._fit_head(Kept(rows, usual), allow_drift=best.allow_drift), Kept(inputs, usual)
+        head, kept = self._fit_whole(Kept(rows, usual), best.way), Kept(inputs, usual)
         attribution = self._attribution(head, kept)
         codes = np.concatenate(list(Part(outputs, "codes")))
         return Refitted(
@@ -142,27 +152,20 @@ class Refit:
             fit_bands(attribution, kept, preprocessing, lambda block: modes_of(head, block)),
             tuple(codes.mean(axis=0, dtype=np.float64).tolist()),
             fit_drift_limit(codes) if codes.shape[1] else None,
-            best,
+            (best, *sorted((one for one in tried if one is not best), key=lambda one: -one.found.share)),
             int((~usual).sum()),
             self._saturation(inputs),
         )
 
-    def _drifts(self, inputs: Blocks, count: int) -> tuple[bool, ...]:
-        """Return whether to try allowing for drift: as export does for its head, where a sensor drifts."""
-        if self.model.manifest.spec.scoring.head != "inputs":
-            return (self.model.manifest.allows_drift,)
-        variance = np.maximum(moments_of(inputs, diagonal=True).variance, _TINY)
-        return (False, True) if (drift_of(inputs, count) > DRIFTING * variance).any() else (False,)
-
     def _try(
-        self, runner: NetworkRunner, windows: NormalWindows, rows: Blocks, usual: BoolArray, *, allow_drift: bool
+        self, runner: NetworkRunner, windows: NormalWindows, rows: Blocks, usual: BoolArray, way: Way
     ) -> list[Tried]:
         """Return what is found with each smoothing span, as export does."""
         self.on_step("fitting the threshold on blocks left out")
         manifest = self.model.manifest
         preprocessing = manifest.spec.preprocessing
         guard = -(-preprocessing.window // preprocessing.stride) - 1
-        left_out = score_blocks(rows, usual, lambda kept: self._fit_head(kept, allow_drift=allow_drift), guard)
+        left_out = score_blocks(self._seen_by(way, rows), usual, lambda kept: self._fit_head(kept, way), guard)
         self.on_step("looking for synthetic faults")
         faults = self._faults(runner, windows, left_out)
         scores = np.concatenate([left_out.scores, *(fault.raw for fault in faults)])
@@ -171,23 +174,32 @@ class Refit:
         own = manifest.spec.scoring.smoothing_span
         spans = spans_for(len(usual), manifest.spans) if manifest.spans else (own,)
         return [
-            Tried(span, allow_drift, detection_with(span, left_out.scores, faults, usual, self.alarms_per_window), area)
+            Tried(way, span, detection_with(span, left_out.scores, faults, usual, self.alarms_per_window), area)
             for span in spans or (own,)
         ]
 
-    def _fit_head(self, rows: Blocks, *, allow_drift: bool) -> Head:
-        manifest, before = self.model.manifest, self.before
+    def _seen_by(self, way: Way, rows: Blocks) -> Blocks:
+        return FirstColumns(rows, self.model.manifest.spec.preprocessing.inputs) if way.head == "inputs" else rows
+
+    def _fit_whole(self, rows: Blocks, way: Way) -> Head:
+        """Return the head in the shapes of the file's own."""
+        head, own = self._fit_head(self._seen_by(way, rows), way), self.model.manifest.spec.scoring.head
+        return head if way.head == own else held(head, self._fit_head(rows, Way(own)))
+
+    def _fit_head(self, rows: Blocks, way: Way) -> Head:
+        before, inputs = self.before, self.model.manifest.spec.preprocessing.inputs
         clustering: Clustering = _no_clustering if before is None else FromPrototypes(prototypes_of(before))
         modes = 1 if before is None else mode_count_of(before)
-        kind, inputs = manifest.spec.scoring.head, manifest.spec.preprocessing.inputs
-        return _of_modes(fit_rows(kind, rows, inputs, clustering, allow_drift=allow_drift, modes=modes), modes)
+        found = fit_rows(way.head, rows, inputs, clustering, allow_drift=way.allow_drift, modes=modes)
+        return _of_modes(found, modes)
 
     def _faults(self, runner: NetworkRunner, windows: NormalWindows, left_out: LeftOut) -> list[FaultScores]:
         """Return scores of synthetic faults, by heads that have not seen their block."""
         deviation = np.sqrt(moments_of(windows.stretches, diagonal=True).variance)
         found = []
         for fault in each_fault(windows, deviation):
-            raw = left_out.heads[fault.block].score_rows(runner.run(fault.windows).rows)
+            head, rows = left_out.heads[fault.block], runner.run(fault.windows).rows
+            raw = head.score_rows(rows[:, : len(head.mean)])
             found.append(FaultScores(fault.name, fault.start, raw.astype(np.float64)))
         return found
 
@@ -201,6 +213,12 @@ class Refit:
         """Return the share of normal values that the network's quantised input clips."""
         clipped = np.array([(beyond(block, self.model.manifest.quantization).sum(), block.size) for block in inputs])
         return float(clipped[:, 0].sum() / clipped[:, 1].sum())
+
+
+def _drifts(inputs: Blocks, count: int) -> bool:
+    """Return whether a sensor drifts, as export asks."""
+    variance = np.maximum(moments_of(inputs, diagonal=True).variance, _TINY)
+    return bool((drift_of(inputs, count) > DRIFTING * variance).any())
 
 
 def _of_modes(head: Head, count: int) -> Head:

@@ -13,19 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.arrays import BoolArray
-from edge_runtime.fitting.detection import FaultScores, detection_with
+from edge_runtime.fitting.detection import FaultScores, best_of, detection_with
 from edge_runtime.fitting.heads import fit_rows
 from edge_runtime.fitting.left_out import score_blocks
 from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.moments import Blocks, Floats, Kept
 from edge_runtime.fitting.stretch_faults import Fault
-from edge_runtime.inference.heads import PARTS, Head, needs_decoder, needs_network
+from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.verification.parity import roc_auc
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_heads import fit_head, k_means
-
-# A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
-_TIE = 0.05
 
 
 @dataclass(frozen=True)
@@ -136,15 +133,8 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
 
 
 def best(tried: list[Tried]) -> Tried:
-    """Return the candidate with the highest detection; among heads within 0.05 of it, the cheapest on the device."""
-    top = max(one.detection for one in tried)
-    good = [one for one in tried if one.detection >= top - _TIE]
-    return min(good, key=lambda one: (_cost(one.candidate.head), -one.detection))
-
-
-def _cost(head: str) -> int:
-    """Return a sort key of heads by their cost on the device."""
-    return 2 * needs_decoder(head) + needs_network(head) + (head in ("modes", "codebook"))
+    """Return the candidate to take; see `edge_runtime.fitting.detection.best_of`."""
+    return best_of(tried, lambda one: one.detection, lambda one: one.candidate.head)
 
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:

@@ -233,9 +233,11 @@ def test_page_works_from_top_to_bottom(document, tmp_path):
 
 
 def write_recordings(folder):
-    """Write what the README's reader brings: a normal recording and one that ends in a fault."""
+    """Write what the README's reader brings: a normal recording, one that ends in a fault, and two of a plant."""
     rng = np.random.default_rng(0)
-    for name, n_rows, n_faulty in (("normal.csv", 1200, 0), ("log.csv", 400, 60)):
+    (folder / "pumps").mkdir()
+    plant = (("pumps/pump1.csv", 600, 0), ("pumps/pump2.csv", 600, 0))
+    for name, n_rows, n_faulty in (("normal.csv", 1200, 0), ("log.csv", 400, 60), *plant):
         phase = np.arange(n_rows) / 30
         noise = rng.normal(0, 0.05, (4, n_rows))
         flow, pressure = 12 + np.sin(phase) + noise[0], 3 + 0.2 * np.sin(phase) + noise[1]

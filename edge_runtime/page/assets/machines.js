@@ -3,7 +3,7 @@ import { $, make, say, set } from "./dom.js";
 import { sign, WORDS } from "./signs.js";
 import { score } from "./format.js";
 
-const ORDER = ["alarm", "stale", "starting", "learning", "well"];
+const ORDER = ["alarm", "down", "stale", "starting", "learning", "well"];
 
 export class Machines {
   constructor() {

@@ -57,6 +57,16 @@ async function start() {
   }
 }
 
+// A machine that comes back, or has another model, may have other sensors.
+async function renewFacts() {
+  const sensors = () => JSON.stringify(page.facts.get(page.name)?.sensors);
+  const before = sensors();
+  await loadFacts();
+  if (sensors() === before) return;
+  page.name = "";
+  choose();
+}
+
 function choose() {
   const asked = decodeURIComponent(location.hash.slice(1));
   const name = page.facts.has(asked) ? asked : [...page.facts.keys()][0];
@@ -72,7 +82,7 @@ function choose() {
 
 function take(snapshot) {
   if (snapshot.machine !== page.name) return;
-  if (page.snapshot && page.snapshot.model !== snapshot.model) loadFacts();
+  if (page.snapshot && page.snapshot.model !== snapshot.model) renewFacts();
   page.snapshot = snapshot;
   page.heard = serverNow();
   if (snapshot.alarm_changes !== page.changes) {
@@ -140,7 +150,7 @@ function age(state, shown) {
 
 // Read out once: that an alarm started, with its sensors if they are known in time, and that it is over.
 function announce(state) {
-  document.title = `${{ alarm: "⚠ Alarm – ", stale: "No readings – ", lost: "No connection – " }[state] ?? ""}${page.name || "saelite"}`;
+  document.title = `${{ alarm: "⚠ Alarm – ", stale: "No readings – ", down: "Not watched – ", lost: "No connection – " }[state] ?? ""}${page.name || "saelite"}`;
   if (state === page.announced && (state !== "alarm" || page.told === page.alarm?.id)) return;
   const before = page.announced;
   page.announced = state;

@@ -8,6 +8,7 @@ const ANSWERS = {
   well: (name) => `${name} is well`,
   alarm: (name) => `${name} needs a look`,
   stale: (name) => `${name} is not being watched`,
+  down: (name) => `${name} is not being watched`,
   learning: (name) => `${name} is being learnt`,
   starting: (name) => `${name}: waiting for the first readings`,
   lost: () => "No connection to saelite",
@@ -27,7 +28,7 @@ export class Verdict {
       this.shown = state;
       $("sign").replaceChildren(sign(state));
     }
-    set($("verdict"), "data-state", state === "lost" ? "stale" : state);
+    set($("verdict"), "data-state", state === "lost" || state === "down" ? "stale" : state);
     say($("answer"), ANSWERS[state](page.name));
     say($("because"), this.because(state, page, now));
     this.figure(state, snapshot);
@@ -37,6 +38,7 @@ export class Verdict {
 
   because(state, { snapshot, alarms, alarm, heard }, now) {
     if (state === "lost") return `Last heard at ${clock(heard)}. Trying again; what is shown below is from then.`;
+    if (state === "down") return snapshot.down;
     if (state === "alarm") {
       if (!alarm) return "An alarm has started.";
       const peak = Math.max(alarm.peak ?? 0, snapshot.peak ?? 0);

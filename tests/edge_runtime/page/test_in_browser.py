@@ -5,40 +5,25 @@ import threading
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra web is not installed")
 pytest.importorskip("starlette", reason="the extra web is not installed")
 
 from broker import free_port
-from browsing import chromium, opened
+from browsing import opened
 from live_process import start, timed_line, until
 from machines import SENSORS, pump_rows
 from page_client import TOKEN
+from shown_page import heading, shown
 
 from edge_runtime.common.counters import Counters
-from edge_runtime.history.history import History
-from edge_runtime.history.history_sink import HistorySink
-from edge_runtime.page.address import PageAddress
-from edge_runtime.page.machine import WatchedMachine
-from edge_runtime.page.web_sink import WebSink
-from edge_runtime.sinks.sink import StreamInfo
-from edge_runtime.streaming.alarm_events import AlarmStarted
-from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Results
 
 HOSTILE = ('<img src=x onerror="window.hacked=1">', "</script><script>window.hacked=1</script>", "a" * 300,
            "\u202eevil", "line\nbreak", "{{7*7}}", '"; drop table alarm; --', "javascript:window.hacked=1")  # fmt: skip
 MANY = tuple(f"sensor_{number:03d}" for number in range(200))
 FEED_S = 0.05
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @contextmanager
@@ -67,10 +52,6 @@ def fed(model, port, *options, cwd):
         thread.join()
         process.kill()
         process.communicate()
-
-
-def heading(page, text):
-    page.get_by_role("heading", level=1, name=text).wait_for()
 
 
 def test_fault_is_seen_marked_and_found_again_after_a_restart(browser, model_path, tmp_path):
@@ -111,48 +92,6 @@ def is_listening(port):
         return ask(port, "/")[0] == 200
     except OSError:
         return False
-
-
-class Shown:
-    """A page in this process, with results of choice."""
-
-    def __init__(self, names, history=None):
-        self.names, self.history = names, history or History.open(None)
-        info = StreamInfo("pump", names, 1.0, np.inf)
-        self.recorder = HistorySink(self.history, info)
-        self.sink = WebSink(PageAddress("127.0.0.1", 0), info, print, self.history)
-        self.address = f"http://127.0.0.1:{self.sink.port}/"
-        self.time_s, self.number = 1_790_000_000.0, 0
-
-    def take(self, score, *events, alarm=False, blamed=0):
-        shares = np.full((1, len(self.names)), 0.1, np.float32)
-        shares[0, blamed] = len(self.names)
-        column, row = np.array([score], np.float32), np.full((1, len(self.names)), 7.0, np.float32)
-        self.time_s, self.number = self.time_s + 1, self.number + 1
-        results = Results(
-            np.array([self.number]), np.array([self.time_s]), column, np.ones_like(column), np.array([alarm]),
-            column * np.nan, shares, row, row, row, self.names, events, (0,) * len(events),
-        )  # fmt: skip
-        for sink in (self.recorder, self.sink):
-            sink.write(results)
-
-    def alarm(self, blamed=0):
-        found = Blamed(self.names[blamed], 0.9, 84.1, 61.2, 1.9, "°C")
-        self.take(3.0, AlarmStarted(self.time_s + 1, 3.0, 1.0, (found,)), alarm=True, blamed=blamed)
-
-    def close(self):
-        self.sink.close()
-        self.recorder.close()
-
-
-@contextmanager
-def shown(names, **options):
-    page = Shown(names, **options)
-    page.take(0.4)
-    try:
-        yield page
-    finally:
-        page.close()
 
 
 def overflow(page):
@@ -402,20 +341,3 @@ FOREIGN = """async (address) => {
     await ask('api/mark', { method: 'POST', body, headers: { 'content-type': 'application/json' } }),
     await ask('api/mark', plain), await ask('log-in', { ...plain, credentials: 'include' })];
 }"""
-
-
-def test_several_machines_are_listed_those_in_alarm_first(browser):
-    with shown(SENSORS) as source, opened(browser, source.address) as page:
-        heading(page, "pump is well")
-        server = source.sink._server
-        press = WatchedMachine(StreamInfo("press 7/b", SENSORS, 1.0, np.inf))
-        server.add(press, History.open(None))
-        links = page.get_by_role("navigation", name="Machines").get_by_role("link")
-        links.nth(1).wait_for()
-        links.filter(has_text="press 7/b").click()
-        heading(page, "press 7/b: waiting for the first readings")
-        source.alarm()
-        links.first.get_by_text("pump").wait_for()
-        assert "alarm" in links.first.inner_text()
-        assert page.url.endswith("#press%207%2Fb")
-        assert not server.remove(press)

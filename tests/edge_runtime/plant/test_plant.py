@@ -1,6 +1,7 @@
 """`saelite run plant.toml` as a process: several machines, some of which fail, and the signals that end them."""
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -299,4 +300,26 @@ def test_machines_share_a_history_and_a_page_that_lists_them_all(plant, saelite)
 
     until(lambda: recorded() == ["pump1", "pump2"])
     assert shown() == ["pump1", "pump2"]
+    assert ended(process)[0] == 0
+
+
+def test_page_says_why_a_machine_is_not_watched(plant, tmp_path):
+    pytest.importorskip("starlette")
+    pytest.importorskip("uvicorn")
+    port = free_port()
+    late = machines("late", source="mine:one_by_one", sink=f"web:{port}", model="late.tflite")
+    process = plant(ALL + machines("there", source="mine:one_by_one", sink=f"web:{port}") + late)
+
+    def shown(machine):
+        address = f"http://127.0.0.1:{port}/api/live?machine={machine}"
+        with urllib.request.urlopen(address, timeout=PATIENCE_S) as events:
+            assert events.readline() == b"event: machine\n"
+            found = json.loads(events.readline().removeprefix(b"data: "))
+        return found["state"], found["down"]
+
+    until_told(process, "late: ", "Trying again")
+    until(lambda: shown("late")[0] == "down")
+    assert re.search(r"late.tflite.* Trying again in \d+ s", shown("late")[1])
+    shutil.copy(tmp_path / "pump.tflite", tmp_path / "late.tflite")
+    until(lambda: shown("late") == ("well", ""))
     assert ended(process)[0] == 0

@@ -12,7 +12,9 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import parse_model_file
+from edge_runtime.model_file.manifest import HeadTried
 from edge_runtime.model_file.patching import PREFIX, read_constants, without_constants
+from edge_runtime.refitting import refit
 from edge_runtime.refitting.prototypes import head_in_graph
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.verification.reference_run import verify
@@ -182,6 +184,33 @@ def test_alarm_budget_is_the_files_unless_another_is_given():
     assert promised[None].budget == parse_model_file(made("inputs"), PATH).manifest.threshold.budget
     assert promised["500/day"].budget == "500/day"
     assert promised["500/day"].target_far > promised[None].target_far
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("own", ["deep", "codebook"])
+def test_simpler_head_that_export_chose_from_scores_in_the_graph_of_a_larger_one_as_alone(own, target, monkeypatch):
+    monkeypatch.setattr(refit, "best_of", lambda tried, _, head: next(one for one in tried if head(one) == "inputs"))
+    maker = parse_model_file(made(own, target), PATH)
+    tried = (*maker.manifest.tried, HeadTried("inputs, span 1", 0.1))
+    model = adapted(replace(maker, manifest=replace(maker.manifest, tried=tried)).to_bytes(), site_rows(3_000)).model
+    assert model.manifest.spec.scoring.head == own, "of the graph, which is the maker's"
+    assert model.manifest.tried[0].head == "inputs"
+    assert {one.head for one in model.manifest.tried} == {"inputs", own}
+    seen = windows_of(site_rows(300, seed=9))
+    alone = detector_of(at_site("inputs", target).model).score_many(seen)
+    np.testing.assert_allclose(detector_of(model).score_many(seen), alone, rtol=0.02)
+    assert parse_model_file(model.to_bytes(), PATH).manifest == model.manifest, "the lineage is checked"
+
+
+def test_drift_is_allowed_for_in_the_graph_of_a_larger_head():
+    maker = parse_model_file(made("deep"), PATH)
+    tried = (*maker.manifest.tried, HeadTried("inputs, span 1", 0.1))
+    rows = site_rows(3_000)
+    rows[:, 0] += np.linspace(-3, 3, len(rows)) * rows[:, 0].std()
+    model = adapted(replace(maker, manifest=replace(maker.manifest, tried=tried)).to_bytes(), rows).model
+    assert {one.name.partition(", span")[0] for one in model.manifest.tried} == {
+        "deep", "inputs", "inputs, drift allowed",
+    }  # fmt: skip
 
 
 def test_without_times_no_rate_is_promised():
