@@ -129,9 +129,11 @@ class _Work:
         from saelite.exporting import export
 
         options = {**vars(self.settings.export), "quantize": scheme}
-        with tempfile.TemporaryDirectory(prefix="saelite-") as place:
-            done: Exported = export(folder, Path(place) / MODEL_FILE, **options)
-            return done.model, {one.name: one.read_bytes() for one in sorted(Path(place).iterdir())}
+        with tempfile.TemporaryDirectory(prefix="saelite-") as temporary:
+            place = Path(temporary)
+            done: Exported = export(folder, place / MODEL_FILE, **options)
+            written = sorted(one for one in place.rglob("*") if one.is_file())
+            return done.model, {one.relative_to(place).as_posix(): one.read_bytes() for one in written}
 
 
 def _as_asked(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:

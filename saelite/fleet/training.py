@@ -136,7 +136,16 @@ class FleetTraining:
     watcher: Watcher = Watcher()
 
     def run(self, executor: Executor, *, resume: bool, common_model: bool) -> Fleet:
-        """Train all assets that have no model yet, and write table and report."""
+        """Train all assets that have no model yet, and write table and report.
+
+        Raises
+        ------
+        UsageError
+            If the target has no such scheme.
+        """
+        from export.targets import find_target
+
+        find_target(self.settings.export.target, self.settings.export.quantize)
         asked = {"data": self.data, "by": self.by, "common_model": common_model, "settings": self.settings.record()}
         with self.folder.claimed(asked, resume=resume):
             self.watcher.on_step("looking for assets")
