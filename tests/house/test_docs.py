@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import generate_cortex_m
+import generate_fleet
 import generate_plant
 import numpy as np
 import pytest
@@ -136,6 +137,10 @@ def test_page_of_a_plants_file_says_what_the_settings_say():
 def test_page_of_microcontrollers_says_what_the_figures_say():
     written = generate_cortex_m.PAGE.read_text(encoding="utf-8")
     assert written == generate_cortex_m.page(), "write it again with: make docs"
+
+
+def test_page_of_fleets_says_what_the_figures_say():
+    assert generate_fleet.PAGE.read_text(encoding="utf-8") == generate_fleet.page(), "write it again with: make docs"
 
 
 @pytest.mark.parametrize("path", CONTEXTS)
