@@ -198,7 +198,7 @@ def _looked(keeper, detector):
 
 
 @pytest.mark.parametrize("head", ["deep", "codebook", "modes", "spe"])
-def test_named_constants_are_read_and_written_whatever_the_converter_did_with_them(head):
+def test_named_constants_are_read_and_written_whichever_way_they_are_stored(head):
     model = parse_model_file(made(head), PATH)
     constants = read_constants(model.flatbuffer)
     assert {"center", "gain", "blame_0", "level_0"} <= set(constants)
