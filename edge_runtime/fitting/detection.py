@@ -16,7 +16,8 @@ from edge_runtime.inference.heads import needs_decoder, needs_network
 SPANS = (1, 5, 10, 30, 100)
 # With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
 _SPANS_TO_FIT_ON = 10
-# Another head than the preferred one must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
+# Another head than the preferred one must find this much more; five blocks cannot separate closer ones
+# (docs/concepts/scoring.md).
 _TIE = 0.05
 T = TypeVar("T")
 
