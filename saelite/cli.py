@@ -18,6 +18,7 @@ from saelite.commands.demo import demo
 from saelite.commands.doctor import doctor
 from saelite.commands.export import export
 from saelite.commands.feedback import feedback
+from saelite.commands.fleet import fleet
 from saelite.commands.history import history
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
@@ -74,11 +75,12 @@ def main() -> None:
     saelite export runs/pump -o pump.tflite  one file for the device
     saelite score pump.tflite log.csv -o scores.csv
     saelite report pump.tflite log.csv -o report.html
+    saelite fleet train pumps/ -o fleet      a model for each of many machines
     """
 
 
 for command in (
     demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
-    config, service, bench, doctor,
+    config, service, fleet, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

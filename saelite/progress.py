@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from saelite.fleet.outcome import AssetOutcome
     from training.trainer import Epoch
 
 
@@ -37,6 +41,48 @@ def training_progress(epochs: int | None) -> Iterator[Callable[[Epoch], None]]:
             progress.update(task, completed=epoch.epoch, description=text)
 
         yield advance
+
+
+class FleetProgress:
+    """A bar of assets, with how many fell back or failed, the time left, and the step that is being done."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=None, noted="")
+        self._count = Counter[str]()
+
+    def step(self, text: str) -> None:
+        """Show the name of a step."""
+        self._bar.update(self._task, description=text)
+
+    def start(self, total: int, finished: int) -> None:
+        """Show how many assets there are, and how many of them were finished before."""
+        # Assets of an earlier run must not count in the time left.
+        self._bar.reset(self._task, total=total - finished)
+
+    def asset(self, outcome: AssetOutcome) -> None:
+        """Count an asset."""
+        self._count[outcome.status] += 1
+        noted = [f"{count} {status}" for status, count in self._count.items() if status != "made"]
+        self._bar.update(self._task, advance=1, noted=", ".join(noted))
+
+
+@contextmanager
+def fleet_progress() -> Iterator[FleetProgress]:
+    """Show a bar of assets on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[noted]}"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield FleetProgress(bar)
 
 
 @contextmanager

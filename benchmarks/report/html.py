@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from benchmarks.report.headline import tiles, verdict
 from benchmarks.report.report_model import Report
@@ -28,15 +29,27 @@ def write_report(report: Report, path: Path) -> None:
 
 def render_report(report: Report) -> str:
     """Return the page."""
+    zoom = resources.files("benchmarks.report").joinpath("zoom.js").read_text("utf-8")
+    parts = {"verdict": verdict(report), "tiles": tiles(report), "sections": sections(report)}
+    return render_page("benchmarks.report", "report.html.j2", report=report, script=_gestures() + zoom, **parts)
+
+
+def render_page(package: str, template: str, **parts: Any) -> str:
+    """Return a page made from a template in a package; it gets the style of all reports as ``style``.
+
+    Raises
+    ------
+    MissingExtraError
+        If jinja2 is not installed.
+    """
     try:
         from jinja2 import Environment, StrictUndefined
     except ImportError as error:
         raise missing_extra("jinja2", "workstation", "the report") from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    folder = resources.files("benchmarks.report")
-    source, zoom = (folder.joinpath(name).read_text("utf-8") for name in ("report.html.j2", "zoom.js"))
-    parts = {"verdict": verdict(report), "tiles": tiles(report), "sections": sections(report)}
-    return environment.from_string(source).render(report=report, script=_gestures() + zoom, **parts)
+    style = resources.files("benchmarks.report").joinpath("report.css").read_text("utf-8")
+    source = resources.files(package).joinpath(template).read_text("utf-8")
+    return environment.from_string(source).render(style=style, **parts)
 
 
 def _gestures() -> str:

@@ -1,0 +1,47 @@
+"""The process that works for `saelite.fleet.executors.child_process`: pickles in on standard input, results out.
+
+    python -m saelite.fleet.executors.child
+
+It ends when standard input does, also in the middle of a chunk: nobody would take the results.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+from typing import IO, Any
+
+from saelite.fleet.executors.executor import done_of
+
+
+def main() -> None:
+    """Take the task, then chunk after chunk."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the parent decides.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not come between the answers
+    asked: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(os.fdopen(os.dup(0), "rb"), asked), daemon=True).start()
+    task = asked.get()
+    while True:
+        pickle.dump(done_of(task, asked.get()), answers)
+        answers.flush()
+
+
+def _read(source: IO[bytes], asked: queue.SimpleQueue[Any]) -> None:
+    try:
+        while True:
+            asked.put(pickle.load(source))  # noqa: S301 - from the process that started this one
+    except EOFError:
+        os._exit(0)
+    except Exception as error:  # noqa: BLE001 - a task that cannot be imported ends the process, with its reason
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

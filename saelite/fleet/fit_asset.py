@@ -1,0 +1,248 @@
+"""What a worker does for one asset: read, look, fit, export, check; and what it falls back to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge_runtime.arrays import FloatArray
+from edge_runtime.errors import ModelFileError, SaeliteError
+from edge_runtime.model_file.container import ModelFile
+from saelite.false_alarms import blindness, doubt
+from saelite.fleet.asset_facts import facts_of
+from saelite.fleet.assets import Asset
+from saelite.fleet.common_model import CommonModel
+from saelite.fleet.measuring import false_alarms_of
+from saelite.fleet.outcome import FAILED, FELL_BACK, MADE, AssetOutcome, AssetResult, Figures
+from saelite.fleet.settings import FleetSettings
+from training.recordings import Recording
+
+if TYPE_CHECKING:
+    from saelite.exporting import Exported
+    from training.run_folder import RunFolder
+    from training.trained_run import TrainedRun
+
+MODEL_FILE = "model.tflite"
+_QUOTED = 500
+
+
+@dataclass(frozen=True)
+class FleetFit:
+    """The task of fitting assets; one graph for a whole chunk would be built here.
+
+    Parameters
+    ----------
+    settings : FleetSettings
+    common : CommonModel or None
+    """
+
+    settings: FleetSettings
+    common: CommonModel | None = None
+
+    def __call__(self, items: Sequence[Asset]) -> list[AssetResult]:
+        """Return the result of each asset."""
+        return [fit_asset(asset, self.settings, self.common) for asset in items]
+
+
+def fit_asset(asset: Asset, settings: FleetSettings, common: CommonModel | None = None) -> AssetResult:
+    """Return what became of an asset; whatever is wrong with it is in the outcome, never raised."""
+    from saelite.workstation import require_workstation
+
+    require_workstation("fleet train")
+    began_s = _cpu_s()
+    outcome = AssetOutcome(asset.name, FAILED)
+    files: dict[str, bytes] = {}
+    try:
+        recording = asset.read(settings.selection)
+        work = _Work(recording, settings, common)
+        outcome = work.seen(outcome)
+        made, reasons = _climbed_down(work)
+        outcome = replace(outcome, reason="; ".join(reasons))
+        if made is not None:
+            outcome, files = _described(work, outcome, made), made.files
+    except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
+        outcome = replace(outcome, status=FAILED, reason=_text(error))
+        files = {}
+    return AssetResult(replace(outcome, cpu_s=round(_cpu_s() - began_s, 3)), files)
+
+
+class Made(NamedTuple):
+    """A file, and the step that made it."""
+
+    step: str
+    model: ModelFile
+    files: dict[str, bytes]
+
+
+class Step(NamedTuple):
+    """A way to make an asset's file.
+
+    Parameters
+    ----------
+    name : str
+        Empty for what was asked for.
+    make : callable
+    needs_fit : bool
+        Whether it starts from the asset's own network.
+    """
+
+    name: str
+    make: Callable[[_Work], tuple[ModelFile, dict[str, bytes]]]
+    needs_fit: bool = True
+
+
+class _Work:
+    """One asset's recording, and its network once it is fitted."""
+
+    def __init__(self, recording: Recording, settings: FleetSettings, common: CommonModel | None) -> None:
+        self.recording, self.settings, self.common = recording, settings, common
+
+    @cached_property
+    def run(self) -> TrainedRun:
+        from training.pipeline import train
+
+        return train(self.recording, self.settings.detector)
+
+    def seen(self, outcome: AssetOutcome) -> AssetOutcome:
+        """Return the outcome with what is known of the recording alone."""
+        recording, common = self.recording, self.common
+        try:
+            errors = common.errors(recording) if common is not None and common.fits(recording) else None
+        except Exception:  # noqa: BLE001 - too short to compare, which the fit says better
+            errors = None
+        return replace(
+            outcome,
+            rows=len(recording.values),
+            sensors=recording.sensors,
+            findings=recording.notes,
+            budget=self.settings.export.false_alarms,
+            facts=facts_of(recording, errors),
+        )
+
+    def exported(self, folder: RunFolder, scheme: str | None) -> tuple[ModelFile, dict[str, bytes]]:
+        from saelite.exporting import export
+
+        options = {**vars(self.settings.export), "quantize": scheme}
+        with tempfile.TemporaryDirectory(prefix="saelite-") as place:
+            done: Exported = export(folder, Path(place) / MODEL_FILE, **options)
+            return done.model, {one.name: one.read_bytes() for one in sorted(Path(place).iterdir())}
+
+
+def _as_asked(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+    return work.exported(work.run.folder, work.settings.export.quantize)
+
+
+def _in_float32(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+    return work.exported(work.run.folder, "float32")
+
+
+def _by_inputs(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+    """Score by the inputs' own covariance, which needs nothing of the network."""
+    folder = work.run.folder
+    scoring = folder.spec.scoring._replace(head="inputs")
+    return work.exported(replace(folder, spec=folder.spec._replace(scoring=scoring)), "float32")
+
+
+def _by_common_model(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+    if work.common is None:
+        raise ModelFileError("the fleet has no common model to fall back to")
+    model = work.common.borrowed(work.recording, work.settings)
+    return model, {MODEL_FILE: model.to_bytes()}
+
+
+LADDER = (
+    Step("", _as_asked),
+    Step("float32", _in_float32),
+    Step("head inputs", _by_inputs),
+    Step("common model", _by_common_model, needs_fit=False),
+)
+"""What is tried for an asset, one after the other, until a file is made and passes its checks."""
+
+
+def _climbed_down(work: _Work) -> tuple[Made | None, list[str]]:
+    """Return the file of the first step that keeps parity, or of the first that gives one; and why others did not."""
+    reasons: list[str] = []
+    second_best: Made | None = None
+    steps: tuple[Step, ...] = LADDER
+    try:
+        _ = work.run
+    except Exception as error:  # noqa: BLE001 - reported, and the common model may do
+        reasons.append(_text(error))
+        steps = tuple(step for step in LADDER if not step.needs_fit)
+    for step in steps:
+        try:
+            made = Made(step.name, *step.make(work))
+        except Exception as error:  # noqa: BLE001 - reported, and the next step may do
+            reasons.append(f"{step.name}: {_text(error)}" if step.name else _text(error))
+            continue
+        failures = made.model.manifest.parity_failures
+        if not failures:
+            return made, reasons
+        second_best = second_best or made
+        reasons.append(f"{step.name or made.model.manifest.quantization.scheme}: {'; '.join(failures)}")
+    return second_best, reasons
+
+
+def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
+    """Return the outcome of a file that was made."""
+    manifest = made.model.manifest
+    is_own = made.step != LADDER[-1].name
+    windows = work.run.folder.windows.windows if is_own else work.recording.windows(manifest.spec)
+    warnings = [one for one in (doubt(manifest.threshold), blindness(manifest.tried)) if one]
+    found = [*outcome.findings, *(work.run.findings.lines(work.run.settings) if is_own else ()), *warnings]
+    return replace(
+        outcome,
+        status=FELL_BACK if made.step else MADE,
+        fallback=made.step,
+        windows=manifest.threshold.n_windows,
+        window=manifest.spec.preprocessing.window,
+        sensors=manifest.spec.sensor_names,
+        findings=tuple(found),
+        quality=work.run.profile.grade if is_own else "",
+        figures=_figures(made, windows, _loss(work) if is_own else None),
+    )
+
+
+def _loss(work: _Work) -> float | None:
+    return min((one.validation_loss for one in work.run.history), default=None)
+
+
+def _figures(made: Made, windows: FloatArray, loss: float | None) -> Figures:
+    manifest, threshold = made.model.manifest, made.model.manifest.threshold
+    measured_share, measured = false_alarms_of(made.model, windows)
+    parity = manifest.parity
+    return Figures(
+        head=manifest.spec.scoring.head,
+        scheme=manifest.quantization.scheme,
+        smoothing_span=manifest.spec.scoring.smoothing_span,
+        threshold=threshold.value,
+        promised=threshold.promised,
+        promised_upper=threshold.promised_upper,
+        measured=measured,
+        promised_share=threshold.target_far,
+        measured_share=measured_share,
+        detection=manifest.tried[0].detection if manifest.tried else None,
+        roc_auc=None if parity is None else parity.roc_auc,
+        alarm_agreement=None if parity is None else parity.alarm_agreement,
+        parity_failures="; ".join(manifest.parity_failures),
+        loss=loss,
+        bytes=len(made.files[MODEL_FILE]),
+        sha256=hashlib.sha256(made.files[MODEL_FILE]).hexdigest(),
+        version=manifest.version,
+    )
+
+
+def _text(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text[:_QUOTED] if isinstance(error, SaeliteError) else f"{type(error).__name__}: {text}"[:_QUOTED]
+
+
+def _cpu_s() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
