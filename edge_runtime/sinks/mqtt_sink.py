@@ -5,7 +5,8 @@ topic                  payload                                                  
 =====================  =====================================================================  ========
 ``BASE/state``         the last result, JSON                                                  yes
 ``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
-``BASE/status``        the counts, JSON                                                       yes
+``BASE/status``        the counts, and whether the stream is stale, JSON                      yes
+``BASE/info``          machine, host, model, its version and limits, JSON                     yes
 ``BASE/availability``  ``online``; ``offline`` while stale, at the end, after a crash         yes
 ``BASE/feedback``      what was said of an alarm last, JSON; with a history                   yes
 ``BASE/command``       taken, not published: see `edge_runtime.sinks.mqtt_commands`           no
@@ -23,18 +24,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.mqtt_commands import MqttCommands
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Results, StreamResult, standing, time_texts
+from edge_runtime.streaming.results import Results, StreamResult, standing, time_text
 
 if TYPE_CHECKING:  # sqlite3 comes with it
     from edge_runtime.history.history import History
@@ -53,8 +53,9 @@ class MqttSink:
     address : MqttAddress
         Its topic is the base, by default ``saelite/<name of the host>/<name of the model>``: two machines may run the
         same model. Options: ``interval``, minimum seconds
-        between two states (1; 0 publishes every result; a change of the alarm is published at once), and
-        ``discovery``, Home Assistant's prefix (``homeassistant``; empty announces nothing).
+        between two states (1; 0 publishes every result; a change of the alarm is published at once), ``discovery``,
+        Home Assistant's prefix (``homeassistant``; empty announces nothing), and ``page``, the URL of the machine's own
+        page, for `saelite fleet watch`.
     info : StreamInfo
     tell : callable
         Called with a one-line message when something happens.
@@ -92,6 +93,9 @@ class MqttSink:
         self._counts: dict[str, int] = {}
         self._last: StreamResult | None = None
         self._explanation = ""
+        self._since_s: float | None = None
+        self._learning = False
+        self._info, self._page = info, address.options.get("page", "")
         self._is_published = True
         self._commands = None if history is None else MqttCommands(history, info.name, self._show_feedback, tell)
         self._client = mqtt_client(address)
@@ -107,6 +111,8 @@ class MqttSink:
         self._last = last = standing(results, self._last)
         for event in results.events:
             self._explanation = explanation(event.blamed)
+            self._since_s = event.time_s if event.name == "alarm_started" else None
+        self._learning = results.learning if len(results) else self._learning
         if last is None:
             return
         if self._interval_s == 0:
@@ -129,6 +135,7 @@ class MqttSink:
         if health.stale != self._stale:
             self._stale = health.stale
             self._publish("availability", self._availability)
+            self._publish_status()
         expire_after_s = _expiry(health.stale_after_s + self._interval_s)
         if expire_after_s != self._expire_after_s:
             self._expire_after_s = expire_after_s
@@ -139,13 +146,20 @@ class MqttSink:
         self._counts = dataclasses.asdict(counters)
         if time.monotonic() >= self._next_status_s:
             self._next_status_s = time.monotonic() + _STATUS_PERIOD_S
-            self._publish("status", json.dumps(self._counts))
+            self._publish_status()
+
+    def model(self, manifest: Manifest) -> None:
+        """Publish a new model's facts."""
+        self._info = dataclasses.replace(self._info, threshold=manifest.threshold.value, manifest=manifest)
+        if self._client.is_connected():
+            self._publish_info(self._client)
 
     def close(self) -> None:
         """See `Sink.close`: publishes the last state and counts, then ``offline``."""
         if self._last is not None and not self._is_published:
             self._publish_state(self._last)
-        self._publish("status", json.dumps(self._counts))
+        self._stale = False  # gone, which is more than silent
+        self._publish_status()
         if self._client.is_connected():
             self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
                 _PATIENCE_S
@@ -160,16 +174,34 @@ class MqttSink:
         self._is_published = True
         blamed = next((name for name, value in result.sensors.items() if value > 0), "") if result.alarm else ""
         state = {
-            "time": time_texts(np.array([result.time_s]))[0],
+            "time": time_text(result.time_s),
             "score": _short(result.score),
             "threshold": _short(result.threshold),
             "alarm": result.alarm,
+            "since": None if self._since_s is None or not result.alarm else time_text(self._since_s),
+            "learning": self._learning,
             "blamed": blamed,
             "explanation": self._explanation if result.alarm else "",
             "sensors": {name: _short(value) for name, value in result.sensors.items()},
             "drift": None if result.drift is None else _short(result.drift),
         }
         self._publish("state", json.dumps(state, ensure_ascii=False))
+
+    def _publish_status(self) -> None:
+        self._publish("status", json.dumps({**self._counts, "stale": self._stale}))
+
+    def _publish_info(self, client: Any) -> None:
+        info, manifest = self._info, self._info.manifest
+        facts = {
+            "machine": info.name,
+            "host": info.host,
+            "model": manifest.name if manifest else "",
+            "version": manifest.version if manifest else 0,
+            "graph": manifest.flatbuffer_sha256[:16] if manifest else "",
+            "drift_limit": _short(info.drift_limit) if math.isfinite(info.drift_limit) else None,
+            "page": self._page,
+        }
+        client.publish(f"{self._base}/info", json.dumps(facts, ensure_ascii=False), qos=1, retain=True)
 
     def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
         if not self._client.is_connected():
@@ -201,6 +233,7 @@ class MqttSink:
             return
         self._told = False
         self._announce_to(client)
+        self._publish_info(client)
         client.publish(f"{self._base}/availability", self._availability, qos=1, retain=True)
         if self._commands is not None:
             client.subscribe(f"{self._base}/command", qos=1)
