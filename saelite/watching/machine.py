@@ -60,6 +60,12 @@ class FleetMachine:
         return (self.info.host if self.info else "") or self.base.rpartition("/")[0].rpartition("/")[2]
 
     @property
+    def ratio(self) -> float | None:
+        """Score over threshold; None once it tells nothing of now."""
+        is_old = self.condition in (Condition.OFFLINE, Condition.STALE)
+        return None if self.state is None or is_old else self.state.ratio
+
+    @property
     def is_saelite(self) -> bool:
         """Whether it has published what only saelite does: other things are online, too."""
         return self.state is not None or self.info is not None
@@ -119,14 +125,9 @@ class FleetMachine:
 
     def pulse(self) -> list[Any]:
         """Return what changes with every reading, as the page takes it: number, ratio, drift, when it was heard."""
-        ratio = self.state.ratio if self.state and self.condition is not Condition.STALE else None
+        ratio = None if self.ratio is None else round(self.ratio, 3)
         heard_s = None if self.heard_s is None else round(self.heard_s, 1)
-        return [
-            self.number,
-            None if ratio is None else round(ratio, 3),
-            self.state.drift if self.state else None,
-            heard_s,
-        ]
+        return [self.number, ratio, self.state.drift if self.state else None, heard_s]
 
     def _condition_at(self, now_s: float, connected_s: float) -> Condition:
         # An alarm stays one when the line goes down: cutting a cable must not silence it.

@@ -12,7 +12,7 @@ from saelite.watching.inbox import Letter
 from saelite.watching.machine import FleetMachine
 
 MOST_MACHINES = 10_000
-_MOST_GONE = 1000
+MOST_GONE = 1000
 _LOOK_S = 1.0
 
 
@@ -23,6 +23,8 @@ class FleetTable:
     ----------
     most : int
         Maximum number of machines; further ones are counted in `refused`, and not shown.
+    most_gone : int
+        Number of removed machines that are remembered; whoever looks after more of them is given the whole table.
 
     Attributes
     ----------
@@ -36,14 +38,14 @@ class FleetTable:
         By topic.
     """
 
-    def __init__(self, most: int = MOST_MACHINES) -> None:
+    def __init__(self, most: int = MOST_MACHINES, most_gone: int = MOST_GONE) -> None:
         self.change = self.news = self.refused = 0
         self.machines: dict[str, FleetMachine] = {}
         self._most = most
         self._numbers = count(1)
         # Something is there, and nobody knows yet whether it is a machine that saelite watches.
         self._others: dict[str, FleetMachine] = {}
-        self._gone: deque[tuple[int, int]] = deque(maxlen=_MOST_GONE)
+        self._gone: deque[tuple[int, int]] = deque(maxlen=most_gone)
         self._looked_s = 0.0
 
     def take(self, letters: Mapping[tuple[str, str], Letter], now_s: float, connected_s: float) -> None:
@@ -65,7 +67,7 @@ class FleetTable:
             self._looked_s = now_s
             for machine in self.machines.values():
                 if machine.look(now_s, connected_s):
-                    machine.facts_change = self.news = self.change
+                    machine.facts_change = machine.pulse_change = self.news = self.change
 
     def worst_first(self) -> list[FleetMachine]:
         """Return all machines, the worst first, then by name."""
@@ -87,7 +89,7 @@ class FleetTable:
             ``all``, whether it is everything; ``facts`` and ``pulses`` of machines, see `FleetMachine`; ``gone``, the
             numbers of machines that are no longer there.
         """
-        is_all = change <= 0 or (len(self._gone) == _MOST_GONE and change < self._gone[0][0])
+        is_all = change <= 0 or (len(self._gone) == self._gone.maxlen and change < self._gone[0][0])
         after = -1 if is_all else change
         machines = self.machines.values()
         return {

@@ -58,12 +58,12 @@ def answer(counts: dict[Condition, int]) -> str:
 
 def _row(machine: FleetMachine, now_s: float) -> Sequence[str]:
     state, info = machine.state, machine.info
-    model = f"{info.model} {info.version}".strip() if info else ""
+    model = " v".join(part for part in (info.model, info.version) if part) if info else ""
     return (
         machine.condition.value,
         _cut(machine.name, _LONGEST_NAME),
         _cut(machine.host, _LONGEST_NAME),
-        "-" if state is None or state.ratio is None else f"{state.ratio:.2f} x",
+        "-" if machine.ratio is None else f"{machine.ratio:.2f} x",
         "-" if state is None or state.drift is None else f"{state.drift:.3g}",
         _cut(model, _LONGEST_NAME) or "-",
         "-" if machine.heard_s is None else _age(now_s - machine.heard_s),

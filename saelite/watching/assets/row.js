@@ -71,7 +71,7 @@ function seenText(seen, now) {
 }
 
 function whyOf({ state, blame, online, learnt, limit }) {
-  if (state === "alarm") return [blame, online ? "" : "offline since"].filter(Boolean).join(" · ") || "no single sensor stands out";
+  if (state === "alarm") return [blame, online ? "" : "now offline"].filter(Boolean).join(" · ") || "no single sensor stands out";
   if (state === "stale") return "it runs, but gets no readings";
   if (state === "drifting") return `works unlike in training: drift is normal up to ${number(Number(limit.toPrecision(2)))}`;
   if (state === "learning") return known(learnt) ? `${percent(learnt)} learnt` : "";
