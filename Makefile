@@ -43,6 +43,7 @@ docs: $(VENV)/.dev ## write the pages made from commands and settings, and from 
 	@$(BIN)/python docs/generate_benchmarks.py
 	@$(BIN)/python docs/generate_cortex_m.py
 	@$(BIN)/python docs/generate_public.py
+	@$(BIN)/python docs/generate_fleet.py
 
 docs-check: $(VENV)/.dev ## check that these pages match the commands and the figures
 	@$(BIN)/python docs/generate_cli.py --check
@@ -50,6 +51,7 @@ docs-check: $(VENV)/.dev ## check that these pages match the commands and the fi
 	@$(BIN)/python docs/generate_benchmarks.py --check
 	@$(BIN)/python docs/generate_cortex_m.py --check
 	@$(BIN)/python docs/generate_public.py --check
+	@$(BIN)/python docs/generate_fleet.py --check
 
 site: $(VENV)/.dev ## build the documentation site into site/; a warning is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict # --quiet would hide the warnings from --strict as well

@@ -28,6 +28,8 @@ from training.pipeline import train
 from training.recordings import Recording
 
 METHODS = ("as made elsewhere", "adapted", "from scratch")
+AIM = 0.02
+"""How far the F1 of an adapted detector may be below that of one from scratch."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,15 @@ class Adaptations:
 
     outcomes: tuple[Outcome, ...]
     seconds: tuple[float, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The collections and kinds of machines."""
+        return list(dict.fromkeys(one.recording.partition(":")[0] for one in self.outcomes))
+
+    def of(self, name: str, method: str) -> list[Outcome]:
+        """Return a method's outcomes on a collection or kind of machine."""
+        return [one for one in self.outcomes if one.method == method and one.recording.startswith(f"{name}:")]
 
 
 def simulated(seeds: Iterable[int], rows: int | None = None) -> Iterator[SiteTrial]:
@@ -146,12 +157,17 @@ def _outcomes(trial: SiteTrial, method: str, detector: Detector) -> Iterator[Out
 def table(found: Adaptations) -> Rows:
     """Return one row per collection and method, all rows pooled; means over the seeds and their spread."""
     rows: Rows = [("machines", "method", "F1 ± seeds", "FAR", "MAR", heading(DAY_S))]
-    names = dict.fromkeys(one.recording.partition(":")[0] for one in found.outcomes)
-    for name in names:
-        for method in METHODS:
-            mine = [one for one in found.outcomes if one.method == method and one.recording.startswith(f"{name}:")]
-            rows.append((name, method, *_cells(mine)))
-    return rows
+    return rows + [(name, method, *_cells(found.of(name, method))) for name in found.names for method in METHODS]
+
+
+def gaps(found: Adaptations) -> dict[str, float]:
+    """Return by how much the F1 of the adapted detector is below that from scratch, by collection; mean over seeds."""
+    _, adapted, scratch = METHODS
+    return {name: _f1(found.of(name, scratch)) - _f1(found.of(name, adapted)) for name in found.names}
+
+
+def _f1(outcomes: list[Outcome]) -> float:
+    return float(np.mean([counts.f1 for counts, _ in pooled(outcomes)]))
 
 
 def _cells(outcomes: list[Outcome]) -> tuple[str, str, str, str]:

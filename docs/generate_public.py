@@ -3,8 +3,8 @@
 python docs/generate_public.py            write the page
 python docs/generate_public.py --check    exit 1 if the page is out of date
 
-The figures are written by `saelite bench accuracy --json`, `saelite bench blame --json` and `saelite bench quantization
---json`.
+The figures are written by `saelite bench accuracy`, `bench blame`, `bench adapt` and `bench quantization`, each with
+`--json`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from generated_page import page_command
 
-from benchmarks import blame
+from benchmarks import adaptation, blame
 from benchmarks.json_file import read_json
 from benchmarks.quantization_loss import LossBenchmark
 
@@ -103,6 +103,13 @@ _BLAME = """\
 
 How often an alarm names the faulty sensor first, and among the first three (`saelite bench blame`).
 """
+_SITE = """\
+## Another machine of the same kind
+
+A detector made on one machine watches another: as it is, after `saelite adapt`, and beside one that was trained there
+from scratch ([protocol](accuracy.md#adapting-to-another-machine)). {gaps} The network of an adapted file is the one
+learnt elsewhere: where both machines drift, it was fitted to another drift.
+"""
 _LOSS = """\
 ## What quantisation costs
 
@@ -115,14 +122,28 @@ faults; these faults are real.
 def page() -> str:
     """Return the whole page, from the figures beside this file."""
     sensors = blame.table(read_json(FIGURES / "blame.json", blame.BlameBenchmark, "saelite bench blame --json FILE"))
+    sites = read_json(FIGURES / "adapt.json", adaptation.Adaptations, "saelite bench adapt --skab DIR --json FILE")
     losses = read_json(FIGURES / "quantization.json", LossBenchmark, "saelite bench quantization --json FILE")
     parts = [
         _HEAD,
         *map(_section, SECTIONS),
         _BLAME + "\n" + _markdown(sensors),
+        _SITE.format(gaps=_gaps(sites)) + "\n" + _markdown(adaptation.table(sites)),
         f"{_LOSS}\n{_markdown(losses.rows())}\n\n{losses.summary().capitalize()}.",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _gaps(sites: adaptation.Adaptations) -> str:
+    """Return how far adapted files stay behind, in a sentence."""
+    gaps = adaptation.gaps(sites)
+    behind = [f"{name} by {gap:.3f}" for name, gap in gaps.items() if gap > adaptation.AIM]
+    rest = "the rest" if behind else "all of them"
+    return f"Of F1, {rest} are at most {adaptation.AIM} behind the detector from scratch{_but(behind)}."
+
+
+def _but(behind: list[str]) -> str:
+    return f"; {', '.join(behind)}" if behind else ""
 
 
 def _section(section: Section) -> str:

@@ -15,6 +15,7 @@
     ├── RuntimeUnavailableError  no suitable runtime is installed, or it refused the file
     ├── AcceleratorError       an accelerator cannot be used
     ├── MachineError           some machines of a plant could not be watched
+    ├── RegistryError          a registry cannot be read, or gives what it must not
     ├── OutputError            a file cannot be written
     └── HistoryError           a file is not a history, or holds no such alarm
 
@@ -74,6 +75,10 @@ class AcceleratorError(SaeliteError):
 
 class MachineError(SaeliteError):
     """Some machines of a plant could not be watched; the others were."""
+
+
+class RegistryError(SaeliteError):
+    """A registry of models cannot be read, or gives what a device must not take."""
 
 
 class OutputError(SaeliteError):

@@ -1,4 +1,4 @@
-"""Run a network in TensorFlow Lite Micro in its own process: ``micro_worker.py GRAPH INPUTS OUTPUTS NAME...``.
+"""Running a network in TensorFlow Lite Micro in a process of its own, see `export.worker_loop`.
 
 It needs only numpy and tflite-micro, so it also runs in an environment without saelite. An arena that is too small can
 end the process, so each size is tried in a child.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,24 +20,24 @@ _ALIGNMENT_BYTES = 16
 _LARGEST_BYTES = 1 << 26
 
 
-def main(graph: str, inputs_path: str, outputs_path: str, *names: str) -> None:
+def run(graph: str, inputs_path: str, outputs_path: str, *names: str) -> list[str]:
     """Write every output of the graph, called by its name, for every input to an .npz file.
 
-    Print the machine's architecture and the size of the arena it ran in: the smallest that is large enough.
+    Return the machine's architecture and the size of the arena it ran in: the smallest that is large enough.
     """
     from tflite_micro import runtime
 
     content, inputs = Path(graph).read_bytes(), np.load(inputs_path, allow_pickle=False)
 
-    def run(arena_bytes: int, inputs: npt.NDArray[Any]) -> list[list[npt.NDArray[Any]]]:
+    def run_within(arena_bytes: int, inputs: npt.NDArray[Any]) -> list[list[npt.NDArray[Any]]]:
         interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena_bytes)
         return [_outputs(interpreter, row[None], len(names)) for row in inputs]
 
-    run(_LARGEST_BYTES, inputs[:1])  # a graph that runs in no arena fails here, in the runtime's own words
-    arena_bytes = smallest(lambda size: _survives(lambda: run(size, inputs[:1])))
-    results = zip(*run(arena_bytes, inputs), strict=True)
+    run_within(_LARGEST_BYTES, inputs[:1])  # a graph that runs in no arena fails here, in the runtime's own words
+    arena_bytes = smallest(lambda size: _survives(lambda: run_within(size, inputs[:1])))
+    results = zip(*run_within(arena_bytes, inputs), strict=True)
     np.savez(outputs_path, **{name: np.concatenate(rows) for name, rows in zip(names, results, strict=True)})
-    print(platform.machine(), arena_bytes)
+    return [platform.machine(), str(arena_bytes)]
 
 
 def _outputs(interpreter: Any, entry: npt.NDArray[Any], count: int) -> list[npt.NDArray[Any]]:
@@ -77,11 +76,3 @@ def _survives(run: Callable[[], object]) -> bool:
         os._exit(0)
     finally:
         os._exit(1)
-
-
-if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, RuntimeError) as error:
-        # In one line: what the caller quotes is the last one.
-        sys.exit(" ".join(str(error).split()))

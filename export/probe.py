@@ -67,7 +67,7 @@ class Probe:
 
     def _run(self, graph: ParsedFlatbuffer, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
         if self.target.graph == DETECTOR:
-            return parts_of(run_graph(runtime, graph.content, windows)[0])
+            return parts_of(run_graph(runtime, graph.content, windows, together=True)[0])
         scale, zero_point = graph.quantized_input or (0.0, 0)
         quantization = Quantization("", input_scale=scale, input_zero_point=zero_point)
         host = HostScoring(self.run.spec.preprocessing, None, quantization, graph.outputs)

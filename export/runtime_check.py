@@ -86,7 +86,16 @@ def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: Float
     return RuntimeOutputs(installed, machine, outputs["codes"][:-1], scores[:-1])
 
 
-def run_graph(installed: InstalledRuntime, flatbuffer: bytes, inputs: FloatArray) -> tuple[dict[str, FloatArray], str]:
-    """Return every output of a graph for every input, shape (n, …), by name; and the machine's architecture."""
-    outputs, (machine,) = run_worker(installed, runtime_worker, flatbuffer, inputs, RUNTIMES[installed.name])
+def run_graph(
+    installed: InstalledRuntime, flatbuffer: bytes, inputs: FloatArray, *, together: bool = False
+) -> tuple[dict[str, FloatArray], str]:
+    """Return every output of a graph for every input, shape (n, …), by name; and the machine's architecture.
+
+    Parameters
+    ----------
+    together : bool
+        Whether many inputs are run in one call, for a graph whose batch is open; by default one, as on the device.
+    """
+    module, how = RUNTIMES[installed.name], "together" if together else "single"
+    outputs, (machine,) = run_worker(installed, runtime_worker, flatbuffer, inputs, module, how)
     return outputs, machine

@@ -1,4 +1,4 @@
-"""Run a flatbuffer on inputs in its own process: ``runtime_worker.py GRAPH INPUTS OUTPUTS MODULE``.
+"""Running a flatbuffer on inputs in a process of its own, see `export.worker_loop`.
 
 It needs only numpy and one interpreter, so it also runs in an environment without saelite. tflite_runtime cannot be
 loaded beside tensorflow, hence one process per runtime.
@@ -8,32 +8,55 @@ from __future__ import annotations
 
 import importlib
 import platform
-import sys
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Outputs = dict[str, npt.NDArray[Any]]
+# Bounds the memory of a runtime's intermediate results.
+_TOGETHER = 4096
 
-def main(graph: str, inputs_path: str, outputs_path: str, module: str) -> None:
-    """Write every output of the graph for every input to an .npz file; print the machine's architecture."""
+
+def run(graph: str, inputs_path: str, outputs_path: str, module: str, how: str) -> list[str]:
+    """Write every output of the graph for every input to an .npz file; return the machine's architecture.
+
+    Parameters
+    ----------
+    module : str
+        With the class ``Interpreter``.
+    how : str
+        ``single``: a call for each input, as on the device; ``together``: many in one call, for a graph whose batch is
+        open.
+    """
     interpreter = importlib.import_module(module).Interpreter(model_path=graph, num_threads=1)
     inputs = np.load(inputs_path, allow_pickle=False)
+    np.savez(outputs_path, **(_together if how == "together" else _single)(interpreter, inputs))
+    return [platform.machine()]
+
+
+def _single(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
     entry = interpreter.get_input_details()[0]["index"]
     interpreter.allocate_tensors()
     outputs = {details["name"]: details["index"] for details in interpreter.get_output_details()}
-    results: dict[str, list[npt.NDArray[np.float32]]] = {name: [] for name in outputs}
+    results: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in outputs}
     for row in inputs:
         interpreter.set_tensor(entry, row[None])
         interpreter.invoke()
         for name, index in outputs.items():
             results[name].append(interpreter.get_tensor(index)[0])
-    np.savez(outputs_path, **{name: np.asarray(rows) for name, rows in results.items()})
-    print(platform.machine())
+    return {name: np.asarray(rows) for name, rows in results.items()}
 
 
-if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, RuntimeError) as error:
-        # In one line: what the caller quotes is the last one.
-        sys.exit(" ".join(str(error).split()))
+def _together(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
+    entry = interpreter.get_input_details()[0]["index"]
+    pieces: dict[str, list[npt.NDArray[Any]]] = {}
+    for start in range(0, len(inputs), _TOGETHER):
+        part = inputs[start : start + _TOGETHER]
+        interpreter.resize_tensor_input(entry, part.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(entry, part)
+        interpreter.invoke()
+        for details in interpreter.get_output_details():
+            pieces.setdefault(details["name"], []).append(interpreter.get_tensor(details["index"]))
+    return {name: np.concatenate(parts) for name, parts in pieces.items()}

@@ -18,6 +18,7 @@ import importlib
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from edge_runtime import Detector, Result, SaeliteError, Stream
+    from saelite import fleet
     from saelite.adapting import adapt
     from saelite.exporting import export
     from saelite.learning import train
@@ -38,6 +39,7 @@ __all__ = [
     "__version__",
     "adapt",
     "export",
+    "fleet",
     "read_recording",
     "score",
     "sparse_loss",
@@ -60,9 +62,13 @@ _HOMES = {
     "train": "saelite.learning",
 }
 
+_ROOMS = frozenset({"fleet"})
+
 if not TYPE_CHECKING:  # otherwise every misspelt name would pass type checks
 
     def __getattr__(name: str) -> object:
+        if name in _ROOMS:
+            return importlib.import_module(f"saelite.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         try:

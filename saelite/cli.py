@@ -22,6 +22,7 @@ from saelite.commands.fleet import fleet
 from saelite.commands.history import history
 from saelite.commands.inspect import inspect
 from saelite.commands.keygen import keygen
+from saelite.commands.publish import publish
 from saelite.commands.record import record
 from saelite.commands.report import report
 from saelite.commands.run import run
@@ -80,7 +81,7 @@ def main() -> None:
 
 
 for command in (
-    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, score, report, run, history, feedback,
-    config, service, fleet, bench, doctor,
+    demo, record, train, tune, export, attach, adapt, inspect, verify, keygen, publish, score, report, run, history,
+    feedback, config, service, fleet, bench, doctor,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,6 +8,8 @@ from typing import Any
 import tensorflow as tf
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
+# Models and units.
+_BIAS_RANK = 2
 
 START_POWERS = (_BETA_1, _BETA_2)
 """Of the first step."""
@@ -27,7 +29,7 @@ def adam_step(  # noqa: PLR0913 - the optimizer's state is the caller's
     Parameters
     ----------
     weights, m, v : sequences of variable
-        The weights to update and their two moments, initially zero.
+        The weights to update and their two moments, initially zero; of shape (models, …).
     powers : tensor of shape (2,)
         The moments' decay rates raised to the step number; `START_POWERS` in the first step.
     gradients : sequence of tensor
@@ -42,7 +44,7 @@ def adam_step(  # noqa: PLR0913 - the optimizer's state is the caller's
     """
     power_1, power_2 = tf.unstack(powers)
     for weight, first, second, gradient in zip(weights, m, v, gradients, strict=True):
-        if weight_decay and len(weight.shape) > 1:
+        if weight_decay and len(weight.shape) > _BIAS_RANK:
             weight.assign_sub(learning_rate * weight_decay * weight)
         tf.raw_ops.ResourceApplyAdam(
             var=weight.handle,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,8 @@ from edge_runtime.arrays import FloatArray
 from training.run_folder import DenseLayer, Network
 from training.settings import DetectorSettings
 from training.sparsity import SparseLayer
+
+_STRUCTURES = 64
 
 
 @keras.saving.register_keras_serializable(package="saelite")
@@ -76,7 +79,7 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
             "code_activation": code_activation, "output": output, "tied": tied, "noise": noise,
             "seed": seed,
         }  # fmt: skip
-        kernels = _initializers(seed)
+        kernels = initializers(seed)
 
         def dense(units: int, activation: str) -> keras.layers.Dense:
             return keras.layers.Dense(units, activation=activation, kernel_initializer=next(kernels))
@@ -110,6 +113,11 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
         return inputs + self.noise * keras.random.normal(ops.shape(inputs), seed=self._noise_source)
 
     @property
+    def noise_state(self) -> Any:
+        """The variable of the noise generator's state, shape (2,); None without noise."""
+        return None if self._noise_source is None else self._noise_source.state
+
+    @property
     def structure(self) -> str:
         """The constructor's arguments as JSON, the same for models that differ only in their weights."""
         return json.dumps({**self._config, "seed": 0})
@@ -117,6 +125,16 @@ class SparseAutoencoder(keras.Model):  # type: ignore[misc] # Keras has no types
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
         return {**super().get_config(), **self._config}
+
+
+def structure_of(inputs: int, **options: Any) -> str:
+    """Return `SparseAutoencoder.structure` of a model with these arguments, without building a second one of a kind."""
+    return _structure_of(inputs, json.dumps(options))
+
+
+@functools.lru_cache(maxsize=_STRUCTURES)
+def _structure_of(inputs: int, options: str) -> str:
+    return SparseAutoencoder(inputs, **json.loads(options)).structure
 
 
 class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
@@ -146,7 +164,8 @@ class _TiedDense(keras.layers.Layer):  # type: ignore[misc] # Keras has no types
         return (*input_shape[:-1], self._units)
 
 
-def _initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
+def initializers(seed: int | None) -> Iterator[keras.initializers.Initializer]:
+    """Yield the initializer of each kernel in turn, those of the encoder first."""
     # Seeded one by one: seeding Keras's global generator makes tensorflow discard every compiled graph.
     draw = None if seed is None else random.Random(seed)  # noqa: S311 - weights are not secrets
     while True:
@@ -159,16 +178,17 @@ def _tied_to(layer: keras.layers.Dense) -> Callable[..., _TiedDense]:
 
 def learnt(model: SparseAutoencoder) -> list[FloatArray]:
     """Return everything that training changes: the trainable weights, then averages and the noise generator's state."""
-    return [variable.numpy() for variable in _variables(model)]
+    return [variable.numpy() for variable in variables_of(model)]
 
 
 def set_learnt(model: SparseAutoencoder, values: Sequence[FloatArray]) -> None:
     """Give a model what `learnt` returned."""
-    for variable, value in zip(_variables(model), values, strict=True):
+    for variable, value in zip(variables_of(model), values, strict=True):
         variable.assign(value)
 
 
-def _variables(model: SparseAutoencoder) -> list[Any]:
+def variables_of(model: SparseAutoencoder) -> list[Any]:
+    """Return the variables whose values `learnt` returns."""
     return [*model.trainable_variables, *model.non_trainable_variables]
 
 

@@ -1,34 +1,27 @@
-"""Recording in, run folder out."""
+"""Recordings in, run folders out: one, or many at a time."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import importlib.metadata
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from edge_runtime.arrays import FloatArray
-from edge_runtime.common.units import units_of
+from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
-from training.autoencoder import SparseAutoencoder, plain_network
 from training.checkpoint import CheckpointFile
-from training.fit_preprocessing import fit_preprocessing
-from training.presets import preset_sizes
+from training.common_model import CommonModel
+from training.preparation import Prepared, prepare
 from training.recordings import Recording
-from training.recordings.findings import Findings, apply, find
-from training.recordings.nature import nature_of
-from training.recordings.profile import profile
-from training.recordings.stretches import Stretches, split
 from training.run_folder import NormalWindows, RunFolder
 from training.settings import DetectorSettings
 from training.trained_run import TrainedRun
-from training.trainer import OnEpoch, fit
+from training.trainer import Fitted, OnEpoch, Task, fit_many
+from training.weights import codes_of, initial_weights, network_of
 
-_KEPT_WINDOWS, _KEPT_BYTES = 20_000, 2**26
-_BATCH = 4096
 _PACKAGES = ("saelite", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -37,85 +30,127 @@ def train(
     settings: DetectorSettings,
     on_epoch: OnEpoch = lambda _: None,
     checkpoint: Path | None = None,
+    start: CommonModel | None = None,
 ) -> TrainedRun:
     """Learn what normal looks like. Every row of `recording` counts as normal; labels are never used.
 
     Parameters
     ----------
-    checkpoint : Path, optional
-        See `training.trainer.fit`.
+    on_epoch, checkpoint
+        See `training.trainer.Task`.
+    start : CommonModel, optional
+        See `train_many`.
 
     Raises
     ------
     RecordingError
         If the recording is too short, or has sensors that the policy refuses.
     """
-    nature = nature_of(recording)
-    settings = settings.chosen_for(recording, nature)
-    units = dict(zip(recording.sensors, units_of(recording.sensors, settings.units), strict=True))
-    whole, (recording, findings) = recording, without_spoilers(recording, settings)
-    quality = profile(whole, findings, nature)
-    train_part, held_out_part = _split(recording, settings)
-    rng = np.random.default_rng(settings.seed)
-    # Fitted on all rows: the device's mean starts from this centre, and the last quarter is as normal as the rest.
-    preprocessing = fit_preprocessing(_whole(recording, settings), settings, rng, recording.rate_hz)
-    limit = settings.window_limit(len(recording.sensors))
-    inputs = preprocessing.transform(train_part.sample(limit, rng))
-    held_out_inputs = preprocessing.transform(held_out_part.runs(limit))
+    asset = prepare(recording, settings if start is None else start.shaped(settings, recording))
+    (fitted,) = fit_many([_task(asset, start, on_epoch, checkpoint)])
+    if isinstance(fitted, SaeliteError):
+        raise fitted
+    return _trained(asset, fitted, start)
 
-    model = _model(inputs.shape[1], settings)
-    kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(recording, settings))
-    history = fit(model, inputs, held_out_inputs, settings, on_epoch, kept)
-    windows = _normal_windows(recording, settings)
+
+def train_many(
+    recordings: Sequence[Recording], settings: DetectorSettings, start: CommonModel | None = None
+) -> list[TrainedRun | Exception]:
+    """Learn each recording on its own, those of one structure and length in one graph.
+
+    The results are those of `train`, up to the rounding of products that are taken together.
+
+    Parameters
+    ----------
+    recordings : sequence of Recording
+        As many as memory holds the windows of; 32 are trained at a time.
+    start : CommonModel, optional
+        What each asset starts from, with fewer epochs, unless it has another structure: other sensors, or window.
+
+    Returns
+    -------
+    list of TrainedRun or Exception
+        In order; an error is that recording's alone.
+    """
+    assets = [_or_error(_prepared, recording, settings, start) for recording in recordings]
+    ready = [one for one in assets if isinstance(one, Prepared)]
+    fitted = iter(fit_many([_task(one, start) for one in ready]))
+    return [one if isinstance(one, Exception) else _or_error(_trained, one, next(fitted), start) for one in assets]
+
+
+def _or_error(step: Any, *arguments: Any) -> Any:
+    """Return what a step returns, or raises: an asset that nobody foresaw must not stop the others."""
+    try:
+        return step(*arguments)
+    except Exception as error:  # noqa: BLE001 - the caller decides what it means
+        return error
+
+
+def _prepared(recording: Recording, settings: DetectorSettings, start: CommonModel | None) -> Prepared:
+    return prepare(recording, settings if start is None else start.shaped(settings, recording))
+
+
+def _task(
+    asset: Prepared,
+    start: CommonModel | None,
+    on_epoch: OnEpoch = lambda _: None,
+    checkpoint: Path | None = None,
+) -> Task:
+    kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(asset, start))
+    weights = None if start is None else start.weights_for(asset.structure)
+    return Task(
+        asset.structure,
+        weights or initial_weights(asset.structure, asset.settings.seed),
+        asset.train,
+        asset.validation,
+        asset.settings,
+        on_epoch,
+        kept,
+    )
+
+
+def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel | None) -> TrainedRun:
+    if isinstance(fitted, SaeliteError):
+        raise fitted
+    recording, settings, windows = asset.recording, asset.settings, asset.normal_windows()
     folder = RunFolder(
         name=recording.name,
         spec=DetectorSpec(
-            tuple(Sensor(name, units[name]) for name in recording.sensors),
-            preprocessing,
+            tuple(map(Sensor, recording.sensors, asset.units)),
+            asset.preprocessing,
             _asked(settings),
             recording.only_when,
         ),
-        network=plain_network(model),
-        windows=NormalWindows(windows, _codes(model, preprocessing.transform(windows))),
-        is_series=nature.is_series,
+        network=network_of(asset.structure, fitted.weights),
+        windows=NormalWindows(
+            windows, codes_of(asset.structure, fitted.weights, asset.preprocessing.transform(windows))
+        ),
+        is_series=asset.nature.is_series,
         provenance=Provenance(_package_versions(), recording.sha256, settings.seed),
         training={
             "settings": asdict(settings),
             "rows": len(recording.values),
-            "windows": len(inputs),
-            "windows_there_were": len(train_part),
-            "held_out_windows": len(held_out_inputs),
-            "held_out_windows_there_were": len(held_out_part),
-            "epochs": len(history),
-            "findings": asdict(findings),
-            "nature": asdict(nature),
-            "profile": asdict(quality),
+            "windows": len(asset.train),
+            "windows_there_were": asset.there_were[0],
+            "held_out_windows": len(asset.validation),
+            "held_out_windows_there_were": asset.there_were[1],
+            "epochs": len(fitted.history),
+            "started_from_assets": start.assets if start is not None and start.weights_for(asset.structure) else 0,
+            "findings": asdict(asset.findings),
+            "nature": asdict(asset.nature),
+            "profile": asdict(asset.quality),
         },
     )
-    return TrainedRun(folder, model, history, findings, nature, settings, quality)
-
-
-def _normal_windows(recording: Recording, settings: DetectorSettings) -> FloatArray:
-    """Return the windows that export fits on: all of them, or runs of successive ones spread over the recording."""
-    whole = _whole(recording, settings)
-    window_bytes = 4 * whole.window * len(recording.sensors)
-    return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
-
-
-def _whole(recording: Recording, settings: DetectorSettings) -> Stretches:
-    return _split(recording, replace(settings, validation_fraction=0.0))[0]
-
-
-def _codes(model: SparseAutoencoder, inputs: FloatArray) -> FloatArray:
-    starts = range(0, len(inputs), _BATCH)
-    return np.concatenate([np.asarray(model.encoder(inputs[start : start + _BATCH])) for start in starts])
-
-
-def _model(inputs: int, settings: DetectorSettings) -> SparseAutoencoder:
-    options = settings.network()
-    if settings.preset:
-        options["hidden"], options["code_size"] = preset_sizes(settings.preset, inputs)
-    return SparseAutoencoder(inputs, **options, seed=settings.seed)
+    return TrainedRun(
+        folder,
+        asset.structure,
+        fitted.weights,
+        fitted.history,
+        asset.findings,
+        asset.nature,
+        settings,
+        asset.quality,
+    )
 
 
 def _asked(settings: DetectorSettings) -> Scoring:
@@ -124,19 +159,12 @@ def _asked(settings: DetectorSettings) -> Scoring:
     return CHOSEN_ON_EXPORT._replace(head=settings.head, **said)
 
 
-def _fingerprint(recording: Recording, settings: DetectorSettings) -> str:
-    text = f"{recording.sha256} {recording.sensors} {recording.only_when} {len(recording.values)} {asdict(settings)}"
+def _fingerprint(asset: Prepared, start: CommonModel | None) -> str:
+    recording = asset.recording
+    text = f"{recording.sha256} {recording.sensors} {recording.only_when} {len(recording.values)}"
+    text += f" {asdict(asset.settings)}"
+    text += "" if start is None else f" {start.digest}"
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
-    """Return the recording without the sensors that `settings` drop, and all that was found."""
-    findings = find(_split(recording, settings)[0], recording.sensors)
-    return apply(recording, findings, settings), findings
-
-
-def _split(recording: Recording, settings: DetectorSettings) -> tuple[Stretches, Stretches]:
-    return split(recording, settings.window or 1, settings.stride, settings.validation_fraction)
 
 
 @functools.cache

@@ -30,6 +30,8 @@ _POSITIVE = Range(0, low_open=True)
 _WINDOW, _FEATURES, _ROWS_PER_VARIABLE = 4, ("mean", "std"), 20
 # Training adds little to what random features detect (see docs/benchmarks/accuracy.md), so it is kept short.
 _STEPS, _FEWEST_EPOCHS, _MOST_EPOCHS = 5000, 10, 200
+# An asset that starts from the fleet's common model has less to learn (docs/benchmarks/fleet.md).
+_WARM_STEPS, _FEWEST_WARM_EPOCHS = 500, 5
 _WINDOW_BYTES = 2**27
 
 
@@ -203,6 +205,12 @@ class DetectorSettings:
         if self.epochs is not None:
             return self.epochs
         return min(max(_STEPS // max(1, windows // self.batch_size), _FEWEST_EPOCHS), _MOST_EPOCHS)
+
+    def warm_epochs_for(self, windows: int) -> int:
+        """Return the epochs asked for, or the number for an asset that starts from a common model."""
+        if self.epochs is not None:
+            return self.epochs
+        return max(_WARM_STEPS // max(1, windows // self.batch_size), _FEWEST_WARM_EPOCHS)
 
     def window_limit(self, sensors: int) -> int:
         """Return the maximum number of windows to use."""

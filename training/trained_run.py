@@ -7,6 +7,7 @@ import io
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 from edge_runtime.common.atomic import unwritable
@@ -19,6 +20,7 @@ from training.recordings.profile import Profile
 from training.run_folder import KERAS_FILE, RUN_JSON, RunFolder
 from training.settings import DetectorSettings
 from training.trainer import Epoch
+from training.weights import Weights, model_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -29,8 +31,10 @@ class TrainedRun:
     ----------
     folder : RunFolder
         What export needs.
-    model : SparseAutoencoder
-        The full Keras model.
+    structure : str
+        See `training.autoencoder.SparseAutoencoder.structure`.
+    weights : Weights
+        Everything that training changed.
     history : list of Epoch
     findings : Findings
         Sensors that were left out or drift.
@@ -43,12 +47,18 @@ class TrainedRun:
     """
 
     folder: RunFolder
-    model: SparseAutoencoder
+    structure: str
+    weights: Weights
     history: list[Epoch]
     findings: Findings
     nature: Nature
     settings: DetectorSettings
     profile: Profile
+
+    @cached_property
+    def model(self) -> SparseAutoencoder:
+        """The full Keras model."""
+        return model_of(self.structure, self.weights, self.settings.seed)
 
     def lines(self) -> list[str]:
         """Return one line of text per finding and decision about the recording."""

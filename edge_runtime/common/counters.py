@@ -39,6 +39,9 @@ class Counters:
     silent : int
         Sensors without a value for long.
     reconnects, reloads, refused_models : int
+    rollbacks, failed_polls, expired_polls : int
+        Models from a registry that were rolled back; looks at the registry that failed; looks at an index that had
+        expired.
     restarts : int
         Times that the machine was started again, in a plant.
     above : int
@@ -71,6 +74,9 @@ class Counters:
     reconnects: int = 0
     reloads: int = 0
     refused_models: int = 0
+    rollbacks: int = 0
+    failed_polls: int = 0
+    expired_polls: int = 0
     restarts: int = 0
     above: int = 0
     alarms: int = 0

@@ -40,8 +40,22 @@ def parse_ratio(text: str) -> tuple[int, int] | None:
     return (int(needed), int(out_of)) if slash and needed.isdecimal() and out_of.isdecimal() else None
 
 
+def parse_share(text: str) -> float | None:
+    """Return the share that ``5%`` or ``0.05`` states, above 0 and at most 1; None if it states none.
+
+    >>> parse_share("5%"), parse_share("0.5"), parse_share("0"), parse_share("120%")
+    (0.05, 0.5, None, None)
+    """
+    number, per_cent, rest = text.partition("%")
+    if rest or not number.replace(".", "", 1).isdecimal() or not number.isascii():
+        return None
+    share = float(number) / (100 if per_cent else 1)
+    return share if 0 < share <= 1 else None
+
+
 FORMS = {
     "duration": Form("DURATION", "a time span, such as 90s, 25m, 2h or 1w", parse_duration, exact_duration),
     "bounds": Form("BOUNDS", EXPECTED_BOUNDS, lambda text: text if parse_bounds(text) else None, str),
+    "share": Form("SHARE", "a share, such as 5% or 0.05", parse_share, lambda share: f"{100 * share:.15g}%"),
     "ratio": Form("N/M", "N/M, for example 3/5", parse_ratio, lambda pair: f"{pair[0]}/{pair[1]}"),
 }

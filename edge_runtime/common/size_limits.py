@@ -4,6 +4,7 @@
 environment variable        default   limits
 ==========================  ========  ===============================================================
 SAELITE_MAX_MODEL_MB        256       a model file, and what its ZIP unpacks to
+SAELITE_MAX_INDEX_MB        16        the index of a registry of models
 SAELITE_MAX_TENSORS_MB      128       memory of a graph's tensors at batch 1
 SAELITE_MAX_MEGAOPS         2000      million multiplications of a graph at batch 1
 SAELITE_MAX_TRIAL_MB        1024      memory of the trial run of a new model
@@ -21,6 +22,7 @@ from edge_runtime.errors import UsageError
 
 DEFAULTS = {
     "SAELITE_MAX_MODEL_MB": 256,
+    "SAELITE_MAX_INDEX_MB": 16,
     "SAELITE_MAX_TENSORS_MB": 128,
     "SAELITE_MAX_MEGAOPS": 2000,
     "SAELITE_MAX_TRIAL_MB": 1024,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +43,34 @@ Clustering = Callable[[Floats, int, Space], Floats]
 """From points of shape (n, m), a number and the points' space to at most so many centres, shape (K, m)."""
 
 
+class NormalRows:
+    """Rows to fit heads on, and what several heads need of them, computed once.
+
+    Parameters
+    ----------
+    rows : Blocks
+    """
+
+    def __init__(self, rows: Blocks) -> None:
+        self._rows = rows
+        self._whitening: dict[bool, Floats] = {}
+
+    def __iter__(self) -> Iterator[Rows]:
+        """Yield the blocks."""
+        return iter(self._rows)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Their number, mean and scatter."""
+        return moments_of(self._rows)
+
+    def whitening(self, *, allow_drift: bool) -> Floats:
+        """Return their whitening matrix, see `edge_runtime.fitting.whitening.whitening_of`."""
+        if allow_drift not in self._whitening:
+            self._whitening[allow_drift] = whitening_of(self._rows, self.moments, allow_drift=allow_drift)
+        return self._whitening[allow_drift]
+
+
 def fit_rows(  # noqa: PLR0913 - what is fitted, on what, and how
     kind: str, rows: Blocks, inputs: int, clustering: Clustering, *, allow_drift: bool = False, modes: int = 1
 ) -> Head:
@@ -52,7 +81,7 @@ def fit_rows(  # noqa: PLR0913 - what is fitted, on what, and how
     kind : str
         A key of `edge_runtime.inference.heads.PARTS`.
     rows : Blocks
-        The head's ``z``, windows in time order.
+        The head's ``z``, windows in time order. `NormalRows` share what other heads of the same rows have computed.
     inputs : int
         How many of its columns, the first, are inputs; for the head ``codebook``.
     clustering : Clustering
@@ -62,12 +91,13 @@ def fit_rows(  # noqa: PLR0913 - what is fitted, on what, and how
     modes : int
         Of the head ``modes``.
     """
-    moments = moments_of(rows)
+    shared = rows if isinstance(rows, NormalRows) else NormalRows(rows)
+    moments = shared.moments
     if kind == "spe":
         return spe_head(len(moments.mean))
     if kind == "modes":
         return _modes(rows, moments, modes, clustering)
-    whitening = whitening_of(rows, moments, allow_drift=allow_drift)
+    whitening = shared.whitening(allow_drift=allow_drift)
     if kind == "codebook":
         return _codebook(rows, moments, whitening, inputs, clustering)
     return Head(kind, _float32(moments.mean), _float32(whitening))
@@ -99,6 +129,8 @@ def _modes(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -
 
 def mixture_of(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -> list[Moments]:
     """Return the moments of each cluster of rows; of clusters without rows none."""
+    if count == 1:
+        return [moments]
     space = Space(np.zeros_like(moments.mean))
     centers = clustering(thinned(rows, moments.count, _CLUSTERED_WINDOWS), count, space)
     return [one for one in moments_by_label(rows, lambda block: nearest(block, centers), len(centers)) if one.count]

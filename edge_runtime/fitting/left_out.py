@@ -68,8 +68,8 @@ def can_leave_out(n: int) -> bool:
     return n >= _LEAST_WINDOWS
 
 
-def smooth(scores: FloatArray, span: int, level: float | None = None) -> Floats:
-    """Return smoothed scores, starting from a level."""
+def smooth(scores: FloatArray, span: int, level: float | FloatArray | None = None) -> Floats:
+    """Return smoothed scores of shape (n,) or (n, columns), starting from a level, of each column."""
     smoother = Smoother(span)
     smoother.level = level
     return smoother.update_many(np.asarray(scores, np.float32)).astype(np.float64)

@@ -11,12 +11,11 @@ Josefsson and Liusvaara (2017), RFC 8032: Edwards-curve digital signature algori
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.common.atomic import unwritable
+from edge_runtime.common.atomic import write_new
 from edge_runtime.errors import IntegrityError, OutputError, UsageError, missing_extra
 
 if TYPE_CHECKING:
@@ -160,22 +159,10 @@ def _not_ed25519(path: Path, word: str, key: object) -> UsageError:
 
 
 def _write_new(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is not computed yet, in full or not at all: a disk that is full leaves nothing in the way."""
-    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # Unlike a rename this never takes the place of another file.
-        path.hardlink_to(temporary)
+        write_new(path, content, mode)
     except FileExistsError as error:
         raise _exists(path) from error
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _exists(path: Path) -> OutputError:

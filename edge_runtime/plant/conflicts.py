@@ -43,6 +43,8 @@ def _own(machine: MachineSettings) -> Iterator[tuple[str, str]]:
     """Yield the key and the name of everything that can be only this machine's."""
     if machine.run.state is not None:
         yield "state", _absolute(str(machine.run.state))
+    if machine.registry.registry is not None:
+        yield "model", _absolute(str(machine.model))
     kind, _, rest = machine.source.partition(":")
     if machine.source in ("-", "csv:-", "jsonl:-"):
         yield "source", "standard input"

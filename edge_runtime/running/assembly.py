@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from edge_runtime.inference.detector import Detector
+from edge_runtime.registry.delivery import Delivery
+from edge_runtime.registry.requirements import Requirements
+from edge_runtime.registry.updater import Updater
 from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 from edge_runtime.running.runner import Runner
@@ -68,11 +72,14 @@ def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = 
     UsageError, RecordingError, OutputError, MissingExtraError
         If source or sinks cannot be opened.
     """
-    models = ModelKeeper(model_settings(machine), tell)
-    detector, commissioning = models.start(), _commissioning(machine, tell)
-    if commissioning is not None:
-        detector = commissioning.begin(detector, models.content)
+    delivery = _delivery(machine, tell)
+    models, detector = _started(machine, delivery, tell)
+    commissioning = _commissioning(machine, tell)
     with ExitStack() as opened:  # closed again if what comes after them cannot be opened
+        if delivery is not None:
+            opened.callback(partial(delivery.close, crashed=False))
+        if commissioning is not None:
+            detector = commissioning.begin(detector, models.content)
         source = aligned(open_source(machine.source, detector.sensor_names, tell), machine.align, detector.sensor_names)
         opened.callback(source.close)
         monitor = _monitor(machine, detector, source, tell)
@@ -92,8 +99,36 @@ def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = 
         opened.pop_all()
     outputs = Sinks(sinks, monitor.notices, recorder)
     if member is None:
-        return Runner(monitor, models, source, outputs, machine.run, tell, commissioning)
-    return Runner(monitor, models, source, outputs, machine.run, tell, commissioning, member.supervisor, MEMBER_POLL_S)
+        return Runner(monitor, models, source, outputs, machine.run, tell, commissioning, delivery=delivery)
+    return Runner(
+        monitor, models, source, outputs, machine.run, tell, commissioning, member.supervisor, delivery, MEMBER_POLL_S
+    )
+
+
+def _delivery(machine: MachineSettings, tell: Tell) -> Delivery | None:
+    """Return what brings models from a registry, the model file in place; None without a registry."""
+    if machine.registry.registry is None or machine.run.state is None:
+        return None
+    settings = model_settings(machine)
+    requirements = Requirements(machine.opening, machine.model, machine.acceptance.expect_name, settings.try_out)
+    updater = Updater(machine.registry, machine.model, machine.run.state, requirements, tell)
+    delivery = Delivery(machine.registry, updater, tell)
+    try:
+        updater.begin()
+    except BaseException:
+        delivery.close(crashed=False)
+        raise
+    return delivery
+
+
+def _started(machine: MachineSettings, delivery: Delivery | None, tell: Tell) -> tuple[ModelKeeper, Detector]:
+    models = ModelKeeper(replace(model_settings(machine), origin=delivery), tell)
+    try:
+        return models, models.start()
+    except BaseException:
+        if delivery is not None:
+            delivery.close(crashed=True)
+        raise
 
 
 def _monitor(machine: MachineSettings, detector: Detector, source: Source, tell: Tell) -> Monitor:

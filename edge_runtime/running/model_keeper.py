@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import ModelFileError, OutputError, SaeliteError
@@ -15,6 +17,16 @@ from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.running.settings import Acceptance
 
 Load = Callable[[bytes], Detector]
+
+
+class Origin(Protocol):
+    """Who puts files in place, if it is not a person."""
+
+    def vouches_for(self, content: bytes) -> bool:
+        """Return whether a file may be older than the one before."""
+
+    def complain(self, content: bytes, error: Exception) -> None:
+        """Take note that a file cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class ModelSettings:
         Where the last file in use is kept.
     acceptance : Acceptance
         Names and versions that may be used.
+    origin : Origin, optional
+        Puts the files in place: a registry.
     """
 
     path: Path
@@ -40,6 +54,7 @@ class ModelSettings:
     try_out: Callable[[bytes], None] | None = None
     last_good: Path | None = None
     acceptance: Acceptance = field(default_factory=Acceptance)
+    origin: Origin | None = None
 
 
 class ModelKeeper:
@@ -55,8 +70,8 @@ class ModelKeeper:
     ----------
     refused : int
         Number of new models that were refused.
-    content : bytes
-        The file in use.
+    content, sha256 : bytes, str
+        The file in use, and its SHA-256, hexadecimal.
     """
 
     def __init__(self, settings: ModelSettings, tell: Callable[[str], None]) -> None:
@@ -64,7 +79,7 @@ class ModelKeeper:
         self._seen = _fingerprint(settings.path)
         self._trial: _Trial | None = None
         self._tried = b""
-        self.content = b""
+        self.content, self.sha256 = b"", ""
         self.refused = 0
 
     def start(self) -> Detector:
@@ -76,6 +91,7 @@ class ModelKeeper:
             If neither can be used.
         """
         good = self._last_good()
+        content = b""
         try:
             content = read_content(self._settings.path)
             # What ran before a restart need not be tried out again: a device starts faster. And where nothing is kept
@@ -85,7 +101,7 @@ class ModelKeeper:
         except SaeliteError as error:
             if good is None:
                 raise
-            self.refused += 1
+            self._complain(content, error)
             self._tell(f"{error} Continuing with the last good file, {self._settings.last_good}.")
             return self._begun(good[0], good[1])
 
@@ -103,15 +119,18 @@ class ModelKeeper:
             seen = _fingerprint(self._settings.path)
             if asked or (seen is not None and seen != self._seen):
                 self._seen = seen
-                self._trial = _Trial(lambda: self._read_and_open(current))
+                self._trial = _Trial(
+                    lambda: read_content(self._settings.path),
+                    lambda content: self._opened(content, current, known=False),
+                )
             return None
         if not self._trial.done:
             return None
         trial, self._trial = self._trial, None
+        self._tried = trial.content
         if trial.error is not None:
             self.refuse(trial.error)
             return None
-        self._tried = trial.content
         return trial.detector
 
     @property
@@ -120,25 +139,28 @@ class ModelKeeper:
         return self._trial is not None
 
     def refuse(self, error: Exception) -> None:
-        """Count and report a refused model."""
-        self.refused += 1
+        """Count and report that the last model that was tried is refused."""
+        self._complain(self._tried, error)
         self._tell(f"the new model is refused; the old one stays in use: {error}")
 
     def accept(self) -> None:
         """Keep the file of the last detector that `look` returned, which is now in use."""
-        self.content = content = self._tried
+        content = self._tried
+        self._uses(content)
         threading.Thread(target=self._keep, args=(content,), name="last good model", daemon=True).start()
         self._tell(f"{self._settings.path} is loaded; the window is kept")
 
-    def _read_and_open(self, current: Detector) -> tuple[bytes, Detector]:
-        content = read_content(self._settings.path)
-        return content, self._opened(content, current, known=False)
+    def _complain(self, content: bytes, error: Exception) -> None:
+        self.refused += 1
+        if self._settings.origin is not None:
+            self._settings.origin.complain(content, error)
 
     def _opened(self, content: bytes, before: Detector | None, *, known: bool) -> Detector:
         if self._settings.try_out is not None and not known:
             self._settings.try_out(content)
         detector = self._settings.load(content)
-        self._check_identity(detector.manifest, None if before is None else before.manifest)
+        may_be_older = self._settings.origin is not None and self._settings.origin.vouches_for(content)
+        self._check_identity(detector.manifest, None if before is None or may_be_older else before.manifest)
         return detector
 
     def _check_identity(self, manifest: Manifest, before: Manifest | None) -> None:
@@ -155,9 +177,12 @@ class ModelKeeper:
             )
 
     def _begun(self, content: bytes, detector: Detector) -> Detector:
-        self.content = content
+        self._uses(content)
         self._keep(content)
         return detector
+
+    def _uses(self, content: bytes) -> None:
+        self.content, self.sha256 = content, hashlib.sha256(content).hexdigest()
 
     def _last_good(self) -> tuple[bytes, Detector] | None:
         path = self._settings.last_good
@@ -186,9 +211,9 @@ class ModelKeeper:
 class _Trial:
     """Opens a new file in a thread, so that it delays no reading."""
 
-    def __init__(self, work: Callable[[], tuple[bytes, Detector]]) -> None:
+    def __init__(self, read: Callable[[], bytes], opened: Callable[[bytes], Detector]) -> None:
         self.content, self.detector, self.error = b"", None, None
-        self._work = work
+        self._read, self._opened = read, opened
         self._thread = threading.Thread(target=self._run, name="new model", daemon=True)
         self._thread.start()
 
@@ -203,7 +228,8 @@ class _Trial:
 
     def _run(self) -> None:
         try:
-            self.content, self.detector = self._work()
+            self.content = self._read()
+            self.detector = self._opened(self.content)
         except Exception as error:  # noqa: BLE001 - whatever a new file causes, the old model stays in use
             self.error = error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,8 @@ from dataclasses import replace
 
 from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.inference.detector import Detector
+from edge_runtime.registry.delivery import Delivery, Progress
+from edge_runtime.registry.installed import InUse
 from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
@@ -49,6 +52,8 @@ class Runner:
         Learns the machine first.
     supervisor : Supervisor, optional
         By default systemd, if it started the process.
+    delivery : Delivery, optional
+        Brings new models from a registry.
     poll_s : float
         Time between two looks at model file, state file and requests to stop while no reading comes.
     """
@@ -63,12 +68,13 @@ class Runner:
         tell: Callable[[str], None],
         commissioning: Commissioning | None = None,
         supervisor: Supervisor | None = None,
+        delivery: Delivery | None = None,
         poll_s: float = _POLL_S,
     ) -> None:
         self._supervisor, self._poll_s = supervisor or Systemd(), poll_s
         self._monitor, self._models, self._source, self._sinks = monitor, models, source, sinks
         self._settings, self._tell = settings, tell
-        self._commissioning = commissioning
+        self._commissioning, self._delivery = commissioning, delivery
         self._stopping = self._reload_asked = False
         self._status = Every(_STATUS_S)
         self._keeper = StateKeeper(settings.state, settings.state_interval_s, monitor) if settings.state else None
@@ -148,6 +154,8 @@ class Runner:
             self._look_at_health()
             self._count()
             self._sinks.status(self._monitor.counters)
+            if self._delivery:
+                self._look_at_registry(self._delivery)
             self._watch_model()
             if self._commissioning:
                 self._learn(self._commissioning)
@@ -156,7 +164,8 @@ class Runner:
         health = self._health.look(self._monitor.missing_since_s)
         self._monitor.counters.silent = len(health.silent)
         learning = self._commissioning.events() if self._commissioning else ()
-        self._sinks.health(replace(health, events=(*health.events, *learning)))
+        delivered = self._delivery.events() if self._delivery else ()
+        self._sinks.health(replace(health, events=(*health.events, *learning, *delivered)))
         for event in health.events:
             self._tell_of(event)
         if health.stale and self._settings.on_stale == "exit":
@@ -187,6 +196,8 @@ class Runner:
 
     def _finish(self) -> None:
         self._monitor.end()
+        if self._delivery:
+            self._delivery.close(crashed=not isinstance(sys.exc_info()[1], SaeliteError | None))
         if self._keeper:
             self._keeper.close()
         if self._commissioning:
@@ -216,6 +227,21 @@ class Runner:
         if was_trying and not self._models.is_trying:
             self._supervisor.reloaded()
         self._monitor.counters.refused_models = self._models.refused
+
+    def _look_at_registry(self, delivery: Delivery) -> None:
+        counters, detector = self._monitor.counters, self._monitor.detector
+        if self._reload_asked:
+            delivery.ask()
+        delivery.look(
+            InUse(self._models.content, self._models.sha256, detector.manifest.version),
+            detector.manifest.threshold,
+            Progress(
+                counters.scored, counters.alarms, self._monitor.watched_s, self._health.stale and not counters.read
+            ),
+        )
+        self._sinks.delivery(delivery.facts)
+        for name, count in delivery.counts.items():
+            setattr(counters, name, count)
 
     def _learn(self, commissioning: Commissioning) -> None:
         """Take over what was learnt, once it is."""

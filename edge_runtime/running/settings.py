@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
+from edge_runtime.errors import UsageError
 from edge_runtime.inference.opening import Opening
+from edge_runtime.registry.settings import RegistrySettings
 from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.sources.alignment import Alignment
 from edge_runtime.streaming.monitor_settings import MonitorSettings
@@ -86,7 +88,7 @@ class Acceptance:
 class MachineSettings:
     """One machine to watch: its model, its readings, and what becomes of the results."""
 
-    model: Path = setting(REQUIRED, "Model file.", form="argument", example=Path("pump.tflite"))
+    model: Path = setting(REQUIRED, "Model file.", form="argument", example=Path("{machine}.tflite"))
     source: str = setting(
         REQUIRED,
         "Source of the readings: -, csv:PATH, jsonl:PATH, serial:PORT, mqtt://HOST/TOPIC, "
@@ -113,9 +115,15 @@ class MachineSettings:
     monitor: MonitorSettings = nested(MonitorSettings)
     run: RunSettings = nested(RunSettings)
     acceptance: Acceptance = nested(Acceptance)
+    registry: RegistrySettings = nested(RegistrySettings)
     opening: Opening = nested(Opening)
 
     def __post_init__(self) -> None:
         conform(self)
         if self.align is not None:
             Alignment.parse(self.align)
+        if self.registry.registry is not None and not (self.run.state and self.opening.trusted_key):
+            raise UsageError(
+                "registry: expected --state FILE, beside which it keeps what it knows, and --trusted-key KEY.pub of "
+                "whoever publishes. Received: not both."
+            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import glob
 import threading
-from contextlib import suppress
 from pathlib import Path
 
+from edge_runtime.common.atomic import remove_leftovers
+from edge_runtime.common.checked_json import set_aside
 from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError
 from edge_runtime.running.every import Every
@@ -51,12 +51,12 @@ class StateKeeper:
             start, not after an interval.
         """
         self._lock = FileLock(self._path)
-        self._clear_up()
+        remove_leftovers(self._path)
         try:
             state = read_state(self._path)
         except StateError as error:
             # A device must start: the remembered state matters less than future readings.
-            self._monitor.notices.once("state", f"{error} It is not used{self._set_aside()}.")
+            self._monitor.notices.once("state", f"{error} It is not used{set_aside(self._path)}.")
         else:
             if state is not None:
                 self._monitor.restore(state)
@@ -88,20 +88,6 @@ class StateKeeper:
             self._monitor.notices.once("state file", f"{self._path} takes too long to write. The stream continues.")
         elif self._save.error is not None:
             self._monitor.notices.once("state file", f"{self._save.error} The stream continues.")
-
-    def _set_aside(self) -> str:
-        bad = self._path.with_name(f"{self._path.name}.bad")
-        try:
-            self._path.replace(bad)
-        except OSError as error:
-            return f", and could not be set aside ({error.strerror})"
-        return f" but set aside as {bad.name}"
-
-    def _clear_up(self) -> None:
-        """Remove files left half written by a killed run."""
-        for rest in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.part"):
-            with suppress(OSError):
-                rest.unlink()
 
 
 class _Save:

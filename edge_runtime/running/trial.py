@@ -2,8 +2,8 @@
 
     python -m edge_runtime.running.trial NAME RUNTIME THREADS < MODEL
 
-Opens the file, runs its reference windows one at a time and as a batch, writes their scores to standard output as
-float32 numbers, and exits with 0.
+Opens the file, runs its reference windows one at a time and as a batch, compares the outputs with those at export as
+`saelite verify` does, writes the scores to standard output as float32 numbers, and exits with 0.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.size_limits import limit
-from edge_runtime.errors import ModelFileError, SaeliteError
+from edge_runtime.errors import ModelFileError, ParityError, SaeliteError
 
 TRIAL_S = 60
 _passed: set[tuple[bytes, str, int]] = set()
@@ -87,6 +87,7 @@ def _run(content: bytes, name: str, runtime: str, threads: int) -> FloatArray:
     from edge_runtime.inference.detector import Detector
     from edge_runtime.inference.runtimes import Options, find_runtime
     from edge_runtime.model_file.container import parse_model_file
+    from edge_runtime.verification.reference_run import verify
 
     model = parse_model_file(content, Path(name))
     detector = Detector(model, find_runtime(runtime), Options(threads))
@@ -100,6 +101,11 @@ def _run(content: bytes, name: str, runtime: str, threads: int) -> FloatArray:
     many = detector.score_many(np.repeat(windows, repeats, axis=0))
     if not np.isfinite([*scores, *many.tolist()]).all():
         raise ModelFileError(f"{name}: its reference windows have scores that are not numbers. Do not use the file.")
+    failures = verify(model, detector).failures if "reference_windows" in model.arrays else ()
+    if failures:
+        raise ParityError(
+            f"{name} does not detect here as it did at export: {'; '.join(failures)}. Do not use the file."
+        )
     return np.asarray(scores, np.float32)
 
 

@@ -17,6 +17,8 @@ _ENTITIES: dict[str, tuple[str, dict[str, Any]]] = {
     "blamed": ("sensor", {"name": "Blamed sensor", "icon": "mdi:target"}),
     "explanation": ("sensor", {"name": "Explanation", "icon": "mdi:comment-alert-outline"}),
     "drift": ("sensor", {"name": "Drift", "state_class": "measurement", "icon": "mdi:chart-line-variant"}),
+    "model_version": ("sensor", {"name": "Model version", "icon": "mdi:tag"}),
+    "registry": ("sensor", {"name": "Registry", "icon": "mdi:cloud-download"}),
     "learnt": ("sensor", {"name": "Learnt", "unit_of_measurement": "%", "icon": "mdi:school"}),
 }
 _TEMPLATES = {
@@ -25,8 +27,11 @@ _TEMPLATES = {
     "blamed": "{{ value_json.blamed }}",
     "explanation": "{{ value_json.explanation[:250] }}",  # a state holds at most 255 characters
     "drift": "{{ value_json.drift }}",
+    "model_version": "{{ value_json.model_version }}",
+    "registry": "{{ value_json.registry }}",
     "learnt": "{{ 100 - value_json.to_learn }}",
 }
+_OF_STATUS = ("model_version", "registry", "learnt")
 _LAST_WORD = {"name": "Feedback", "icon": "mdi:message-check"}
 _BUTTONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "false_alarm": ({"name": "False alarm", "icon": "mdi:bell-cancel"}, {"mark": "false_alarm"}),
@@ -44,8 +49,14 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9_-]+", "_", name.lower()).strip("_") or "detector"
 
 
-def discovery_messages(
-    prefix: str, name: str, base: str, expire_after_s: int | None = None, *, takes_marks: bool = False
+def discovery_messages(  # noqa: PLR0913 - what is announced, where and how
+    prefix: str,
+    name: str,
+    base: str,
+    expire_after_s: int | None = None,
+    *,
+    takes_marks: bool = False,
+    has_registry: bool = False,
 ) -> list[tuple[str, dict[str, Any]]]:
     """Return (topic, payload) of the retained messages that announce the entities.
 
@@ -61,16 +72,20 @@ def discovery_messages(
         Seconds without a state after which an entity is unavailable.
     takes_marks : bool
         Whether there is a history, so that buttons can mark the last alarm.
+    has_registry : bool
+        Whether models come from a registry.
     """
     # Two machines may run the same model file under different topics.
     device_id = f"saelite_{slug(base)}"
     device = {"identifiers": [device_id], "name": name, "manufacturer": "saelite", "model": "anomaly detector"}
     messages = []
     for key, (component, fields) in _ENTITIES.items():
+        if key == "registry" and not has_registry:
+            continue
         payload = {
             **fields,
             "unique_id": f"{device_id}_{key}",
-            "state_topic": f"{base}/{'status' if key == 'learnt' else 'state'}",
+            "state_topic": f"{base}/{'status' if key in _OF_STATUS else 'state'}",
             "value_template": _TEMPLATES[key],
             "availability_topic": f"{base}/availability",
             "device": device,

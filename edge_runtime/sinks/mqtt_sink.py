@@ -5,8 +5,8 @@ topic                  payload                                                  
 =====================  =====================================================================  ========
 ``BASE/state``         the last result, JSON                                                  yes
 ``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
-``BASE/status``        the counts, and whether the stream is stale, JSON                      yes
-``BASE/info``          machine, host, model, its version and limits, JSON                     yes
+``BASE/status``        the counts, the model in use, and whether the stream is stale, JSON    yes
+``BASE/info``          names of the machine and its host, and its page, JSON                  yes
 ``BASE/availability``  ``online``; ``offline`` while stale, at the end, after a crash         yes
 ``BASE/feedback``      what was said of an alarm last, JSON; with a history                   yes
 ``BASE/command``       taken, not published: see `edge_runtime.sinks.mqtt_commands`           no
@@ -33,6 +33,7 @@ from edge_runtime.sinks.mqtt_commands import MqttCommands
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.blame import explanation
+from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing, time_text
 
@@ -78,13 +79,16 @@ class MqttSink:
         self._interval_s = _interval(address)
         prefix = address.options.get("discovery", "homeassistant")
         _check_topic(prefix)
-        self._announce: Callable[[int | None], list[tuple[str, dict[str, Any]]]] = (
+        self._announce: Callable[..., list[tuple[str, dict[str, Any]]]] = (
             partial(
                 discovery_messages, prefix, f"{info.name} on {info.host}", self._base, takes_marks=history is not None
             )
             if prefix
-            else lambda _: []
+            else lambda *_, **__: []
         )
+        self._model = {} if info.manifest is None else _model_facts(info.manifest)
+        self._delivery: DeliveryFacts | None = None
+        self._had_registry = False
         self._expire_after_s: int | None = None
         self._stale = False
         self._tell, self._told = tell, False
@@ -144,15 +148,21 @@ class MqttSink:
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
         self._counts = dataclasses.asdict(counters)
+        if (self._delivery is not None) != self._had_registry:
+            self._had_registry = True
+            self._announce_to(self._client)
         if time.monotonic() >= self._next_status_s:
             self._next_status_s = time.monotonic() + _STATUS_PERIOD_S
             self._publish_status()
 
     def model(self, manifest: Manifest) -> None:
-        """Publish a new model's facts."""
-        self._info = dataclasses.replace(self._info, threshold=manifest.threshold.value, manifest=manifest)
-        if self._client.is_connected():
-            self._publish_info(self._client)
+        """See `Sink`: the next counts, about a second later, tell of it."""
+        self._model, self._next_status_s = _model_facts(manifest), 0.0
+
+    def delivery(self, facts: DeliveryFacts) -> None:
+        """See `Sink`: the next counts, about a second later, tell of a change."""
+        if facts != self._delivery:
+            self._delivery, self._next_status_s = facts, 0.0
 
     def close(self) -> None:
         """See `Sink.close`: publishes the last state and counts, then ``offline``."""
@@ -169,6 +179,14 @@ class MqttSink:
         self._client.on_disconnect = None
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _publish_status(self) -> None:
+        facts = self._delivery
+        registry = (
+            {"registry": facts.registry, "registry_index": facts.index, "model_sha256": facts.sha256} if facts else {}
+        )
+        content = self._counts | {"stale": self._stale} | self._model | registry
+        self._publish("status", json.dumps(content, ensure_ascii=False))
 
     def _publish_state(self, result: StreamResult) -> None:
         self._is_published = True
@@ -187,20 +205,8 @@ class MqttSink:
         }
         self._publish("state", json.dumps(state, ensure_ascii=False))
 
-    def _publish_status(self) -> None:
-        self._publish("status", json.dumps({**self._counts, "stale": self._stale}))
-
     def _publish_info(self, client: Any) -> None:
-        info, manifest = self._info, self._info.manifest
-        facts = {
-            "machine": info.name,
-            "host": info.host,
-            "model": manifest.name if manifest else "",
-            "version": manifest.version if manifest else 0,
-            "graph": manifest.flatbuffer_sha256[:16] if manifest else "",
-            "drift_limit": _short(info.drift_limit) if math.isfinite(info.drift_limit) else None,
-            "page": self._page,
-        }
+        facts = {"machine": self._info.name, "host": self._info.host, "page": self._page}
         client.publish(f"{self._base}/info", json.dumps(facts, ensure_ascii=False), qos=1, retain=True)
 
     def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
@@ -224,7 +230,7 @@ class MqttSink:
 
     def _announce_to(self, client: Any) -> None:
         if client.is_connected():
-            for topic, payload in self._announce(self._expire_after_s):
+            for topic, payload in self._announce(self._expire_after_s, has_registry=self._delivery is not None):
                 client.publish(topic, json.dumps(payload), qos=1, retain=True)
 
     def _connected(self, client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
@@ -254,6 +260,11 @@ class MqttSink:
             self._told = True
             reason = f" ({details[0]})" if len(details) == 1 else ""
             self._tell(f"{self.name} cannot be reached{reason}; retrying")
+
+
+def _model_facts(manifest: Manifest) -> dict[str, str | int | float | None]:
+    limit = _short(manifest.drift.limit) if manifest.drift else None
+    return {"model": manifest.name, "model_version": manifest.version, "drift_limit": limit}
 
 
 def _check_topic(topic: str) -> None:

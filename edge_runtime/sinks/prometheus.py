@@ -10,8 +10,10 @@ from typing import Any
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.shared import Shared
 from edge_runtime.errors import OutputError, missing_extra
+from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sinks.metrics_server import MetricsServer
 from edge_runtime.sinks.sink import StreamInfo
+from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, StreamResult, standing
 
@@ -100,7 +102,8 @@ class PrometheusSink:
         self._counters: Counters | None = None
         self._health: Health | None = None
         self._is_old = self.is_stale = False
-        self._info = info
+        self._info, self._manifest = info, info.manifest
+        self._delivery: DeliveryFacts | None = None
         self._address = host, port
         self._page = PAGES.join(self._address)
         self._page.machines[info.name] = self
@@ -121,6 +124,14 @@ class PrometheusSink:
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
         self._counters = dataclasses.replace(counters)
+
+    def model(self, manifest: Manifest) -> None:
+        """See `Sink`."""
+        self._manifest = manifest
+
+    def delivery(self, facts: DeliveryFacts) -> None:
+        """See `Sink`."""
+        self._delivery = facts
 
     def close(self) -> None:
         """See `Sink.close`; the last machine of a port stops its server."""
@@ -144,6 +155,8 @@ class PrometheusSink:
             yield from _health_metrics(machine, health, info.sensors)
         if counters is not None:
             yield from _count_metrics(machine, counters)
+        if self._manifest is not None:
+            yield from _model_metrics(machine, self._manifest, self._delivery)
 
 
 def _result_metrics(machine: str, last: StreamResult) -> Iterator[Any]:
@@ -176,6 +189,23 @@ def _count_metrics(machine: str, counters: Counters) -> Iterator[Any]:
             family = CounterMetricFamily(f"saelite_readings_{name}", text, labels=[_MACHINE])
             family.add_metric([machine], count)
             yield family
+
+
+def _model_metrics(machine: str, manifest: Manifest, facts: DeliveryFacts | None) -> Iterator[Any]:
+    model = {"name": manifest.name, "version": str(manifest.version), "flatbuffer_sha256": manifest.flatbuffer_sha256}
+    yield _facts(machine, "model", "The model in use", model)
+    if facts is not None:
+        registry = {"state": facts.registry, "sha256": facts.sha256}
+        yield _facts(machine, "registry", "How the model in use stands to its registry", registry)
+        yield _gauge(machine, "registry_index", "Version of the newest index seen", facts.index)
+
+
+def _facts(machine: str, name: str, text: str, values: dict[str, str]) -> Any:
+    from prometheus_client.core import InfoMetricFamily
+
+    family = InfoMetricFamily(f"saelite_{name}", text, labels=[_MACHINE])
+    family.add_metric([machine], values)
+    return family
 
 
 def _gauge(machine: str, name: str, text: str, value: float) -> Any:

@@ -45,7 +45,9 @@ class Sink(Protocol):
     """Takes results, in its own thread.
 
     If it has a method ``health``, that is called with the stream's `edge_runtime.streaming.health.Health`. If it has
-    one ``model``, that is called with the `Manifest` of each new model, in the stream's thread: it must not wait.
+    one ``model``, that is called with the `Manifest` of each new model; if it has one ``delivery``, with
+    `edge_runtime.streaming.delivery_events.DeliveryFacts` about once a second where models come from a registry. These
+    two are called in the stream's thread: they must not wait.
     """
 
     name: str

@@ -12,6 +12,7 @@ from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sinks.delivery import Delivery, Hold
 from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.sinks.sink import EndOfOutput, Sink
+from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results
 
@@ -105,6 +106,13 @@ class Sinks:
             take = getattr(outlet.sink, "model", None)
             if take is not None:
                 take(manifest)
+
+    def delivery(self, facts: DeliveryFacts) -> None:
+        """Pass on which model runs, and how that stands to its registry."""
+        for outlet in self._outlets:
+            take = getattr(outlet.sink, "delivery", None)
+            if take is not None:
+                take(facts)
 
     def close(self, patience_s: float = CLOSE_S) -> None:
         """Deliver everything that is queued and close every sink; a sink that takes too long is abandoned."""

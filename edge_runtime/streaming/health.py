@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge_runtime.streaming.delivery_events import DeliveryEvent
 from edge_runtime.streaming.learning_events import LearningEvent
 
 SHORTEST_STALE_S = 10.0
@@ -73,7 +74,7 @@ class SensorBack:
     name = "sensor_back"
 
 
-HealthEvent = StreamStale | StreamFresh | SensorSilent | SensorBack | LearningEvent
+HealthEvent = StreamStale | StreamFresh | SensorSilent | SensorBack | LearningEvent | DeliveryEvent
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_runtime.common.atomic import write_atomically
-from edge_runtime.errors import OutputError, SaeliteError
+from edge_runtime.common.checked_json import DamagedError, read_checked, write_checked
+from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file.checking.leaves import between, check_leaves, expect
 from edge_runtime.model_file.checking.meaning import LONGEST_STRIDE
 from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
@@ -63,11 +61,7 @@ def write_state(path: Path, state: StreamState) -> None:
     OutputError
         If the file cannot be written, or a number in the state is not finite; the previous state is kept.
     """
-    try:
-        text = json.dumps(to_json(state), allow_nan=False)
-    except ValueError as error:
-        raise OutputError(f"cannot write {path}: the state holds a number that is not finite ({error}).") from error
-    write_atomically(path, f'{{"sha256": "{_sha256(text)}", "state": {text}}}\n'.encode())
+    write_checked(path, to_json(state))
 
 
 def read_state(path: Path) -> StreamState | None:
@@ -79,33 +73,17 @@ def read_state(path: Path) -> StreamState | None:
         If the file is not a state of this version, was changed, or holds invalid values.
     """
     try:
-        data = json.loads(_read(path))
-    except FileNotFoundError:
+        data = read_checked(path, _MOST_BYTES, "the state of a stream")
+    except DamagedError as error:
+        raise StateError(str(error)) from error
+    if data is None:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise StateError(f"cannot read the state {path} ({error!s:.200}).") from error
-    if not isinstance(data, dict) or not isinstance(data.get("state"), dict):
-        raise StateError(f"{path} is not the state of a stream.")
-    if data.get("sha256") != _sha256(json.dumps(data["state"])):
-        raise StateError(f"{path} does not match its checksum: it was changed or is damaged.")
     try:
-        state = from_json(StreamState, data["state"])
+        state = from_json(StreamState, data)
         _check(state)
     except DecodeError as error:
         raise StateError(f"{path} is not the state of a stream ({error}).") from error
     return state
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        raise ValueError(f"it is longer than {_MOST_BYTES / 1e6:.0f} MB")
-    return content
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _check(state: StreamState) -> None:

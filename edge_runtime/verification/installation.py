@@ -15,6 +15,7 @@ from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runti
 
 _EXTRAS = {
     "workstation": ("tensorflow", "litert-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
+    "fleet": ("fsspec",),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.fitting.heads import NormalRows
+from edge_runtime.fitting.moments import Kept
 from edge_runtime.fitting.outliers import usual_windows
 from edge_runtime.fitting.stretch_faults import Fault
+from edge_runtime.inference.heads import PARTS
 
 Parts = Mapping[str, FloatArray]
 
@@ -31,6 +34,15 @@ class FileOutputs:
     normal: Parts
     faulty: tuple[Parts, ...]
     usual: BoolArray
+    _shared: dict[tuple[tuple[str, ...], bytes], NormalRows] = field(default_factory=dict, compare=False, repr=False)
+
+    def rows(self, head: str) -> FloatArray:
+        """Return a head's ``z`` for the normal windows, shape (n, d)."""
+        return np.concatenate([self.normal[name] for name in PARTS[head]], axis=1)
+
+    def left_out(self, head: str, kept: Kept) -> NormalRows:
+        """Return some of a head's rows, the same object for every head that is made of the same parts."""
+        return self._shared.setdefault((PARTS[head], kept.kept.tobytes()), NormalRows(kept))
 
     @property
     def to_fit_on(self) -> Parts:

@@ -35,7 +35,7 @@ def check(plant: Path) -> None:
 
     found = read_plant(plant)
     for machine in found.machines:
-        if not machine.settings.model.is_file():
+        if machine.settings.registry.registry is None and not machine.settings.model.is_file():
             tell(found.secrets.hidden(f"{machine.name}: {machine.settings.model} is not here (yet)"))
     names = ", ".join(machine.name for machine in found.machines)
     click.echo(f"{plant}: {len(found.machines)} machine{'s'[: len(found.machines) > 1]}: {names}")

@@ -106,21 +106,22 @@ class FleetMachine:
 
     def facts(self) -> dict[str, Any]:
         """Return what seldom changes, as the page takes it."""
-        info = self.info
+        status = self.status
         return {
             "id": self.number,
             "name": self.name,
             "host": self.host,
             "topic": self.base,
+            "page": self.info.page if self.info else "",
             "state": self.condition.value,
             "since": self.since_s,
             "blame": self.state.blame if self.state and self.state.alarm else "",
             "online": self.is_online is not False,
-            "learnt": self.status.learnt if self.status else None,
-            "model": info.model if info else "",
-            "version": info.version if info else "",
-            "limit": info.drift_limit if info else None,
-            "page": info.page if info else "",
+            "learnt": status.learnt if status else None,
+            "model": status.model if status else "",
+            "version": status.version if status else "",
+            "registry": status.registry if status else "",
+            "limit": status.drift_limit if status else None,
         }
 
     def pulse(self) -> list[Any]:
@@ -144,7 +145,7 @@ class FleetMachine:
         return Condition.DRIFTING if self._is_drifting(self.state) else Condition.WELL
 
     def _is_drifting(self, state: State) -> bool:
-        limit = self.info.drift_limit if self.info else None
+        limit = self.status.drift_limit if self.status else None
         if limit is None or state.drift is None:
             return False
         return state.drift > limit * (_DRIFT_RETURN if self.condition is Condition.DRIFTING else 1.0)

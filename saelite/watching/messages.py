@@ -50,7 +50,7 @@ class State:
 
 @dataclass(frozen=True)
 class Status:
-    """What a machine counts.
+    """What a machine counts, and the model it uses.
 
     Parameters
     ----------
@@ -58,31 +58,36 @@ class Status:
         Whether no readings arrive.
     learnt : float or None
         Share of what is to be learnt, from 0 to 1; None once it is known.
+    model : str
+    version : str
+        Of the model; empty if it has none.
+    drift_limit : float or None
+        Normal data stay below.
+    registry : str
+        How the model stands to its registry, see `edge_runtime.streaming.delivery_events`; empty without one.
     """
 
     is_stale: bool
     learnt: float | None
+    model: str
+    version: str
+    drift_limit: float | None
+    registry: str
 
 
 @dataclass(frozen=True)
 class Info:
-    """What seldom changes.
+    """What never changes.
 
     Parameters
     ----------
-    machine, host, model : str
-    version : str
-        Of the model; empty if it has none.
-    drift_limit : float or None
+    machine, host : str
     page : str
         Address of the machine's own page, ``http`` or ``https``; empty if there is none.
     """
 
     machine: str
     host: str
-    model: str
-    version: str
-    drift_limit: float | None
     page: str
 
 
@@ -110,30 +115,35 @@ def state_of(payload: bytes) -> State | None:
 def status_of(payload: bytes) -> Status | None:
     """Return what a machine counts.
 
-    >>> status_of(b'{"read": 9, "to_learn": 75, "stale": false}')
-    Status(is_stale=False, learnt=0.25)
+    >>> status_of(b'{"to_learn": 75, "stale": false, "model": "pump", "model_version": 3, "drift_limit": 2.5}')
+    Status(is_stale=False, learnt=0.25, model='pump', version='3', drift_limit=2.5, registry='')
     """
     found = _object(payload)
     if found is None:
         return None
-    left = _number(found.get("to_learn"))
-    return Status(found.get("stale") is True, None if not left else min(1.0, max(0.0, 1 - left / 100)))
+    left, limit = _number(found.get("to_learn")), _number(found.get("drift_limit"))
+    version = _number(found.get("model_version"))
+    return Status(
+        found.get("stale") is True,
+        None if not left else min(1.0, max(0.0, 1 - left / 100)),
+        _text(found.get("model"), _LONGEST_NAME),
+        f"{version:.15g}" if version else "",
+        limit if limit and limit > 0 else None,
+        _text(found.get("registry"), _LONGEST_NAME),
+    )
 
 
 def info_of(payload: bytes) -> Info | None:
-    """Return what seldom changes.
+    """Return what never changes.
 
-    >>> info_of(b'{"machine": "pump", "model": "m", "version": 3, "page": "javascript:alert(1)"}')
-    Info(machine='pump', host='', model='m', version='3', drift_limit=None, page='')
+    >>> info_of(b'{"machine": "pump", "host": "gateway", "page": "javascript:alert(1)"}')
+    Info(machine='pump', host='gateway', page='')
     """
     found = _object(payload)
-    if found is None or not {"machine", "model"} <= found.keys():
+    if found is None or not {"machine", "host"} <= found.keys():
         return None
-    machine, host, model = (_text(found.get(name), _LONGEST_NAME) for name in ("machine", "host", "model"))
-    version = found.get("version") or ""
-    text = str(version) if isinstance(version, int) and abs(version) < 1e15 else _text(version, _LONGEST_NAME)
-    limit = _number(found.get("drift_limit"))
-    return Info(machine, host, model, text, limit if limit and limit > 0 else None, _page(found.get("page")))
+    machine, host = (_text(found[name], _LONGEST_NAME) for name in ("machine", "host"))
+    return Info(machine, host, _page(found.get("page")))
 
 
 def availability_of(payload: bytes) -> bool | None:

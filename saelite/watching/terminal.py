@@ -57,8 +57,8 @@ def answer(counts: dict[Condition, int]) -> str:
 
 
 def _row(machine: FleetMachine, now_s: float) -> Sequence[str]:
-    state, info = machine.state, machine.info
-    model = " v".join(part for part in (info.model, info.version) if part) if info else ""
+    state, status = machine.state, machine.status
+    model = " v".join(part for part in (status.model, status.version) if part) if status else ""
     return (
         machine.condition.value,
         _cut(machine.name, _LONGEST_NAME),
@@ -76,8 +76,8 @@ def _why(machine: FleetMachine) -> str:
         return machine.state.blame if machine.state else ""
     if machine.condition is Condition.LEARNING and machine.status and machine.status.learnt is not None:
         return f"learnt {machine.status.learnt:.0%}"
-    if machine.condition is Condition.DRIFTING and machine.info and machine.info.drift_limit:
-        return f"drift is normal up to {machine.info.drift_limit:.3g}"
+    if machine.condition is Condition.DRIFTING and machine.status and machine.status.drift_limit:
+        return f"drift is normal up to {machine.status.drift_limit:.3g}"
     return ""
 
 

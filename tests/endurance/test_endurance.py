@@ -7,6 +7,7 @@ from fuzz import fuzz_messages, fuzz_models, fuzz_serial, fuzz_sources
 from history_full_disk import problems_of
 from history_kills import kills_of
 from kill_check import ages_after_kills
+from registry_kills import kills_of as registry_kills_of
 
 from edge_runtime import Detector
 from edge_runtime.tables.lines import LONGEST_LINE, LineSplitter
@@ -35,6 +36,12 @@ def test_history_is_sound_and_holds_what_was_announced_after_kills_at_random_mom
     kills = list(kills_of(3, seed=1))
     assert sum(kill.announced for kill in kills) > 0
     assert [(kill.missing, kill.problem) for kill in kills] == [(0, "")] * 3
+
+
+def test_there_is_always_one_good_model_however_device_and_publisher_are_killed():
+    kills = list(registry_kills_of(3, seed=1, longest_s=1.5))
+    assert [kill.problems for kill in kills] == [()] * 7
+    assert kills[-1].version > kills[0].version
 
 
 def test_full_disk_stops_the_history_and_not_the_detector(tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 import generate_cortex_m
+import generate_fleet
 import generate_plant
 import numpy as np
 import pytest
@@ -138,6 +139,10 @@ def test_page_of_microcontrollers_says_what_the_figures_say():
     assert written == generate_cortex_m.page(), "write it again with: make docs"
 
 
+def test_page_of_fleets_says_what_the_figures_say():
+    assert generate_fleet.PAGE.read_text(encoding="utf-8") == generate_fleet.page(), "write it again with: make docs"
+
+
 @pytest.mark.parametrize("path", CONTEXTS)
 def test_command_is_documented_with_every_option(path):
     section = PAGE.read_text(encoding="utf-8").partition(f"\n## `{path}`\n")[2].partition("\n## ")[0]
@@ -228,9 +233,11 @@ def test_page_works_from_top_to_bottom(document, tmp_path):
 
 
 def write_recordings(folder):
-    """Write what the README's reader brings: a normal recording and one that ends in a fault."""
+    """Write what the README's reader brings: a normal recording, one that ends in a fault, and two of a plant."""
     rng = np.random.default_rng(0)
-    for name, n_rows, n_faulty in (("normal.csv", 1200, 0), ("log.csv", 400, 60)):
+    (folder / "pumps").mkdir()
+    plant = (("pumps/pump1.csv", 600, 0), ("pumps/pump2.csv", 600, 0))
+    for name, n_rows, n_faulty in (("normal.csv", 1200, 0), ("log.csv", 400, 60), *plant):
         phase = np.arange(n_rows) / 30
         noise = rng.normal(0, 0.05, (4, n_rows))
         flow, pressure = 12 + np.sin(phase) + noise[0], 3 + 0.2 * np.sin(phase) + noise[1]

@@ -124,6 +124,28 @@ def test_exposure_is_low(saelite, tmp_path):
     assert result.returncode == 0, result.stdout[-400:]
 
 
+def test_model_of_a_registry_need_not_be_there_and_is_kept_beside_the_state(saelite):
+    _, service = printed(
+        saelite,
+        "--source",
+        "host",
+        "--registry",
+        "https://models/fleet",
+        "--asset",
+        "pump 7",
+        "--trusted-key",
+        "/k.pub",
+    )
+    words = shlex.split(service["ExecStart"])
+    assert words[words.index("run") + 1] == "/var/lib/saelite-pump/pump.tflite"
+    assert words[words.index("--registry") + 1] == "https://models/fleet"
+    assert words[words.index("--asset") + 1] == "pump 7"
+    for missing in (("--asset", "pump7"), ("--trusted-key", "/k.pub")):
+        result = saelite("service", "pump.tflite", "--source", "host", "--registry", "models", *missing, "--print")
+        assert result.returncode == 2
+        assert "expected --" in result.stderr
+
+
 def test_model_file_that_is_not_there_is_named(saelite):
     result = saelite("service", "pump.tflite", "--source", "-", "--print")
     assert (result.returncode, result.stdout) == (1, "")

@@ -63,3 +63,12 @@ class Reads:
         from training.settings import Selection
 
         return [len(asset.read(Selection()).values) for asset in items]
+
+
+class StubFit:
+    """Fits nothing, and gives results as large as real ones."""
+
+    def __call__(self, items):
+        from saelite.fleet.outcome import MADE, AssetOutcome, AssetResult
+
+        return [AssetResult(AssetOutcome(one.name, MADE), {"model.tflite": os.urandom(40_000)}) for one in items]

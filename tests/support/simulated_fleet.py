@@ -54,12 +54,15 @@ def state(ratio=0.4, *, alarm=False, since_s=None, time_s=None, blame="", drift=
     }  # fmt: skip
 
 
-def info(machine="pump", host="gateway", *, model="pump", version=3, limit=2.0, page=""):
+def info(machine="pump", host="gateway", *, page=""):
     """Return the content of BASE/info."""
-    return {
-        "machine": machine, "host": host, "model": model, "version": version, "graph": "0" * 16, "drift_limit": limit,
-        "page": page,
-    }  # fmt: skip
+    return {"machine": machine, "host": host, "page": page}
+
+
+def status(read=100, *, stale=False, model="pump", version=3, limit=2.0, **more):
+    """Return the content of BASE/status."""
+    facts = {"model": model, "model_version": version, "drift_limit": limit}
+    return {"read": read, "scored": read, "stale": stale} | facts | more
 
 
 class Machines:
@@ -91,15 +94,14 @@ class Machines:
         )  # fmt: skip
 
     def status(self, number, read):
-        return {"read": read, "scored": read, "stale": self.is_in(number, "stale")} | (
-            {"to_learn": 37} if self.is_in(number, "learning") else {}
-        )
+        learning = {"to_learn": 37} if self.is_in(number, "learning") else {}
+        kind, version = self.names[number].partition("-")[0], 14 if number % 9 else 13
+        return status(read, stale=self.is_in(number, "stale"), model=kind, version=version, **learning)
 
     def publish_retained(self, publish):
         for number, base in enumerate(self.bases):
             age_s = 19_080 if self.is_in(number, "offline") else 400 if self.is_in(number, "stale") else 0
-            facts = info(self.names[number], self.hosts[number], model=self.names[number].partition("-")[0],
-                         version=14 if number % 9 else 13, page=f"http://{self.hosts[number]}:8090/")  # fmt: skip
+            facts = info(self.names[number], self.hosts[number], page=f"http://{self.hosts[number]}:8090/")
             away = self.is_in(number, "offline", "stale")
             publish(f"{base}/info", facts, wait=False)
             publish(f"{base}/state", self.state(number, self.began_s - age_s), wait=False)

@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import pickle
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ _LOCAL = "local:"
 _WAIT_S = 60
 # Chunks at the scheduler for each thread: enough for the next one to be there when one is done.
 _AHEAD = 8
+_COUNTED_EVERY_S = 5.0
 _QUOTED = 300
 
 
@@ -59,33 +61,41 @@ class DaskCluster(Executor):
         except BaseException:
             self.close()
             raise
-        self.workers = sum(self._client.nthreads().values())
-        self.name = f"Dask at {address}, {self.workers} {'thread' if self.workers == 1 else 'threads'}"
+        self._counted_s = float("-inf")
+        self.workers = self._room() // _AHEAD
+        self.name = f"Dask at {address}"
 
     def run(self, task: Task, chunks: Iterable[Chunk], at_once: int | None = None) -> Iterator[Done]:
-        """Yield what became of each chunk; see `Executor.run`."""
+        """Yield what became of each chunk; see `Executor.run`. Workers may join and leave meanwhile."""
         from distributed import as_completed
 
         # A task of Dask's own, not scattered data: the scheduler can make it again if the workers that hold it go.
         sent = self._client.submit(_same, pickle.dumps(task), pure=False)
         waiting: dict[str, Chunk] = {}
         running = as_completed(with_results=True, raise_errors=False)
-
-        def submit(items: Chunk) -> None:
-            future = self._client.submit(_run_chunk, sent, items, pure=False)
-            waiting[future.key] = items
-            running.add(future)
-
         source = iter(chunks)
-        for items in itertools.islice(source, at_once or _AHEAD * max(1, self.workers)):
-            submit(items)
+
+        def submit() -> None:
+            for items in itertools.islice(source, max(0, (at_once or self._room()) - len(waiting))):
+                future = self._client.submit(_run_chunk, sent, items, pure=False)
+                waiting[future.key] = items
+                running.add(future)
+
+        submit()
         try:
             for future, result in running:
-                for items in itertools.islice(source, 1):
-                    submit(items)
-                yield _done(future, result, waiting.pop(future.key))
+                done = _done(future, result, waiting.pop(future.key))
+                submit()
+                yield done
         finally:
             running.clear()
+
+    def _room(self) -> int:
+        """Return how many chunks may be with the scheduler; threads are counted again every few seconds."""
+        now_s = time.monotonic()
+        if now_s > self._counted_s + _COUNTED_EVERY_S:
+            self.workers, self._counted_s = sum(self._client.nthreads().values()), now_s
+        return _AHEAD * max(1, self.workers)
 
     def close(self) -> None:
         """Leave the cluster; end it if it was started here."""

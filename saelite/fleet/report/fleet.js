@@ -30,6 +30,14 @@ function compared(one, other) {
   return isDescending ? -difference : difference;
 }
 
+// An asset whose whole name is asked for is shown alone, though others' names begin like it.
+function found() {
+  const asked = search.value.trim().toLowerCase();
+  const named = rows.filter((row) => row.cells[0].toLowerCase() === asked);
+  const words = asked.split(/\s+/).filter(Boolean);
+  return (named.length ? named : rows.filter((row) => matches(row, words))).sort(compared);
+}
+
 function matches(row, words) {
   const all = [...row.cells.filter((cell) => typeof cell === "string"), ...row.told.flat()].join(" ").toLowerCase();
   return words.every((word) => all.includes(word));
@@ -69,11 +77,10 @@ function lineOf(row) {
 }
 
 function show() {
-  const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const found = rows.filter((row) => matches(row, words)).sort(compared);
-  body.replaceChildren(...found.slice(0, shown).map(lineOf));
-  document.getElementById("count").textContent = `${Math.min(shown, found.length)} of ${found.length} assets`;
-  more.hidden = shown >= found.length;
+  const all = found();
+  body.replaceChildren(...all.slice(0, shown).map(lineOf));
+  document.getElementById("count").textContent = `${Math.min(shown, all.length)} of ${all.length} assets`;
+  more.hidden = shown >= all.length;
   [...head.cells].forEach((cell, at) => {
     if (at === sorted) cell.setAttribute("aria-sort", isDescending ? "descending" : "ascending");
     else cell.removeAttribute("aria-sort");

@@ -4,6 +4,7 @@ import { capital, duration, known, moment, number, percent, score } from "./form
 import { sign, WORDS } from "./signs.js";
 
 const JUST_NOW_S = 15, FULL = 2;
+const REGISTRY = { probation: "on probation", refused: "newer one refused", expired: "registry expired", failing: "no registry" };
 
 export class Row {
   constructor() {
@@ -44,7 +45,7 @@ export class Row {
     say(this.word, capital(WORDS[machine.state]));
     say(this.why, whyOf(machine));
     say(this.model, machine.model || "–");
-    say(this.version, machine.version ? `version ${machine.version}` : "");
+    say(this.version, [machine.version ? `version ${machine.version}` : "", REGISTRY[machine.registry]].filter(Boolean).join(", "));
     this.pulse(machine, now);
   }
 

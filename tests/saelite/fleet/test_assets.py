@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from machines import SENSORS, pump_rows, write_csv
 
-from edge_runtime.common.asset_names import asset_of, folder_of
-from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.common.asset_names import folder_of
+from edge_runtime.errors import RecordingError
 from saelite.fleet.assets import find_assets
 from training.settings import Selection
 
@@ -140,35 +140,16 @@ def test_files_beside_folders_are_refused(tmp_path):
     write_csv(tmp_path / "pump.csv", pump_rows(30))
     (tmp_path / "a").mkdir()
     write_csv(tmp_path / "a" / "x.csv", pump_rows(30))
-    with pytest.raises(RecordingError, match="both files .pump"):
+    with pytest.raises(RecordingError, match=r"both files \(pump"):
         find_assets(str(tmp_path), "asset", tmp_path / "rows")
 
 
 def test_missing_column_is_named_with_those_that_are_there(tmp_path):
     write_csv(tmp_path / "plant.csv", pump_rows(30))
-    with pytest.raises(RecordingError, match="no column 'asset', which names the asset. Columns there: flow, pressure"):
+    with pytest.raises(RecordingError, match=r"no column 'asset', which names the asset\. Columns there: flow"):
         find_assets(str(tmp_path / "plant.csv"), "asset", tmp_path / "rows")
 
 
 def test_nothing_there_is_said(tmp_path):
     with pytest.raises(RecordingError, match="no such file or folder"):
         find_assets(str(tmp_path / "none"), "asset", tmp_path / "rows")
-
-
-@pytest.mark.parametrize("name", ["pump", "a/b", "..", "x.", "50 %", "a=b", "Größe", "tab\there", " ", "名前" * 30])
-def test_any_name_is_one_folder_and_comes_back(tmp_path, name):
-    folder = folder_of(name)
-    (tmp_path / folder / "inner").mkdir(parents=True)
-    (made,) = tmp_path.iterdir()
-    assert asset_of(made.name) == name
-
-
-@pytest.mark.parametrize("name", ["", "x" * 250, "\udcff"])
-def test_name_that_cannot_be_a_folder_is_refused(name):
-    with pytest.raises(UsageError, match="no usable name"):
-        folder_of(name)
-
-
-@pytest.mark.parametrize("folder", ["models", "asset=", "other=x", "asset=%FF"])
-def test_other_folders_are_no_assets(folder):
-    assert asset_of(folder) is None

@@ -139,7 +139,7 @@ def test_dask_worker_that_is_killed_loses_nothing_and_repeats_no_result(dask_clu
 
 
 def test_two_kinds_of_work_at_once_are_refused():
-    with pytest.raises(UsageError, match="--cluster or --workers. Received: both"):
+    with pytest.raises(UsageError, match=r"--cluster or --workers. Received: both"):
         executor_for("local:1", 2)
 
 
@@ -154,7 +154,7 @@ def test_cluster_without_a_scheduler_is_said():
     pytest.importorskip("distributed")
     import dask
 
-    answer = pytest.raises(SaeliteError, match="no Dask scheduler answers at tcp://127.0.0.1:9")
+    answer = pytest.raises(SaeliteError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9")
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}), answer:
         executor_for("tcp://127.0.0.1:9")
 

@@ -15,7 +15,7 @@ from contrasts import CONTRASTS
 from live_process import until
 from page_client import TOKEN
 from shown_page import heading
-from simulated_fleet import Machines, info, publisher, state
+from simulated_fleet import Machines, info, publisher, state, status
 
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.page.address import PageAddress
@@ -61,7 +61,8 @@ def test_machines_appear_by_themselves_and_the_worst_comes_first(browser, broker
     with publisher(broker) as publish, served(broker) as address, opened(browser, address) as page:
         heading(page, "No machines so far")
         for name in ("fan", "pump", "saw"):
-            publish(f"saelite/gateway/{name}/info", info(name, model=f"{name} model", page="http://gateway:8090/"))
+            publish(f"saelite/gateway/{name}/info", info(name, page="http://gateway:8090/"))
+            publish(f"saelite/gateway/{name}/status", status(model=f"{name} model", registry="probation"))
             publish(f"saelite/gateway/{name}/availability", "online")
             publish(f"saelite/gateway/{name}/state", state())
         heading(page, "All 3 machines are well")
@@ -76,7 +77,8 @@ def test_machines_appear_by_themselves_and_the_worst_comes_first(browser, broker
         text = rows(page).first.inner_text()
         assert "for 2 h" in text
         assert "3.20" in text
-        assert "version 3" in text
+        assert "saw model" in text
+        assert "version 3, on probation" in text
         assert page.locator("#urgent").inner_text() == "Alarm on saw."
         assert page.title().startswith("⚠ 1 alarm")
         assert rows(page).first.get_by_role("link").get_attribute("href") == "http://gateway:8090/"
@@ -163,7 +165,8 @@ def test_names_that_are_scripts_stay_names(browser, broker):
         publish("saelite/gw/first/state", b"\xff" * 1_000_000)
         for number, text in enumerate(HOSTILE):
             base = f"saelite/gw/{number}"
-            publish(f"{base}/info", info(text, text, model=text, version=text, page="javascript:window.hacked=1"))
+            publish(f"{base}/info", info(text, text, page="javascript:window.hacked=1"))
+            publish(f"{base}/status", status(model=text, version=text, registry=text))
             publish(f"{base}/state", state(3, alarm=True, blame=text))
         heading(page, "6 of 6 machines need a look")
         row(page, BAD).first.wait_for()
@@ -195,7 +198,8 @@ def test_phone_needs_no_scrolling_sideways(browser, broker, width):
         opened(browser, address, viewport={"width": width, "height": 844}) as page,
     ):
         Machines(24).publish_retained(publish)
-        publish("saelite/gw/long/info", info("n" * 200, "h" * 200, model="m" * 200, version="v" * 200))
+        publish("saelite/gw/long/info", info("n" * 200, "h" * 200))
+        publish("saelite/gw/long/status", status(model="m" * 200, version=10**14))
         publish("saelite/gw/long/state", state(12345.6, alarm=True, blame="b" * 400))
         counted(page, 25)
         assert overflow(page) == 0

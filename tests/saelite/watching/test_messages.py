@@ -29,7 +29,7 @@ VALUES = st.recursive(
 )
 FIELDS = (
     "time", "score", "threshold", "alarm", "since", "learning", "blamed", "explanation", "drift", "machine", "host",
-    "model", "version", "drift_limit", "page", "to_learn", "stale",
+    "model", "model_version", "drift_limit", "registry", "page", "to_learn", "stale",
 )  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def test_whatever_bytes_come_nothing_is_raised(payload):
 
 
 def test_halves_of_characters_do_not_reach_the_page():
-    found = info_of(b'{"machine": "\\ud800 pump", "model": ""}')
+    found = info_of(b'{"machine": "\\ud800 pump", "host": ""}')
     assert found.machine == "? pump"
 
 
@@ -77,7 +77,7 @@ def test_halves_of_characters_do_not_reach_the_page():
     ],
 )
 def test_only_addresses_of_pages_are_links(page, is_kept):
-    found = info_of(json.dumps({"machine": "pump", "model": "m", "page": page}).encode())
+    found = info_of(json.dumps({"machine": "pump", "host": "h", "page": page}).encode())
     assert found.page == (page if is_kept else "")
 
 

@@ -4,7 +4,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from simulated_fleet import info, state
+from simulated_fleet import info, state, status
 
 from saelite.watching.conditions import Condition
 from saelite.watching.inbox import Letter
@@ -33,7 +33,7 @@ def condition(table, base="s/gw/pump"):
     return table.machines[base].condition.value
 
 
-PUMP = (("s/gw/pump/info", info()), ("s/gw/pump/availability", b"online"))
+PUMP = (("s/gw/pump/info", info()), ("s/gw/pump/availability", b"online"), ("s/gw/pump/status", status()))
 
 
 def test_machine_appears_by_its_first_message_and_is_well_with_its_first_result():
@@ -58,8 +58,8 @@ def test_alarm_stays_first_whatever_else_happens():
 def test_silent_source_and_lost_process_are_told_apart():
     table = taken(*PUMP, ("s/gw/pump/state", state()), ("s/gw/pump/availability", b"offline"))
     assert condition(table) == "offline"
-    assert condition(taken(("s/gw/pump/status", {"stale": True}), table=table)) == "stale"
-    assert condition(taken(("s/gw/pump/status", {"stale": False}), table=table)) == "offline"
+    assert condition(taken(("s/gw/pump/status", status(stale=True)), table=table)) == "stale"
+    assert condition(taken(("s/gw/pump/status", status(stale=False)), table=table)) == "offline"
     assert table.machines["s/gw/pump"].pulse()[1] is None, "an old score tells nothing of now"
 
 

@@ -73,12 +73,7 @@ def test_machine_is_followed_from_its_first_result_to_its_end(broker, watched):
     base = "saelite/plant_7/pump"
     until(lambda: watched.is_in(Condition.WELL, base))
     facts = watched.table.machines[base].facts()
-    assert (facts["name"], facts["host"], facts["limit"], facts["page"]) == (
-        "pump",
-        "plant 7",
-        2.0,
-        "http://plant-7:8090/",
-    )
+    assert (facts["name"], facts["host"], facts["page"]) == ("pump", "plant 7", "http://plant-7:8090/")
     pump.write(
         scored(3.0, alarm=True, events=[AlarmStarted(999.0, 3.0, 1.0, (Blamed("heat", 0.9, 84.1, 61.2, 1.9, "°C"),))])
     )

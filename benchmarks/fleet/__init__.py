@@ -1,0 +1,1 @@
+"""What a common model gives the assets of a fleet."""

@@ -1,0 +1,147 @@
+"""What a fleet costs beyond its fits: scheduling many assets, and the efficiency of several workers.
+
+python tests/endurance/fleet_scale.py schedule 10000
+python tests/endurance/fleet_scale.py efficiency 12
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from fleet_tasks import StubFit
+from machines import pump_rows, write_csv
+
+from saelite.fleet.assets import Asset
+from saelite.fleet.executors import chunked, every_result, executor_for
+
+_MB = 2**20
+_WORKERS = 2
+_ROWS = 1000
+_OPTIONS = {"preset": "small", "epochs": 10}
+
+
+def main():
+    what, count = sys.argv[1], int(sys.argv[2])
+    {"schedule": schedule, "efficiency": efficiency}[what](count)
+
+
+def schedule(count):
+    """Send many assets with a stub fit through each engine; its results are as large as real ones."""
+    with executor_for(workers=_WORKERS) as executor:
+        _through(executor, count, {"client": os.getpid()})
+    with dask_cluster() as (address, processes), executor_for(address) as executor:
+        _through(executor, count, {"client": os.getpid(), **processes})
+
+
+def _through(executor, count, processes):
+    assets = (Asset(f"pump{number}", (f"s3://plant/pump{number}.parquet",)) for number in range(count))
+    before_s = _cpu_s(processes)
+    with _watched(processes) as memory:
+        began = time.monotonic()
+        seen = [asset.name for asset, _ in every_result(executor, StubFit(), chunked(assets, 1))]
+        took_s = time.monotonic() - began
+    used_s = {name: after_s - before_s[name] for name, after_s in _cpu_s(processes).items()}
+    assert sorted(seen) == sorted(f"pump{number}" for number in range(count)), "an asset is missing, or came twice"
+    print(f"{executor.name}: {count:,} assets in {took_s:.1f} s")
+    for name, found in memory.items():
+        tenth, most = max(found[: max(1, len(found) // 10)]), max(found)
+        print(f"  {name}: {used_s[name]:.1f} CPU s; {tenth / _MB:.0f} MB after a tenth, {most / _MB:.0f} MB at most")
+
+
+def _cpu_s(processes):
+    """Return the CPU seconds of some processes and of all their children that still run."""
+    return {
+        name: sum(sum(one.cpu_times()[:2]) for one in (psutil.Process(pid), *_children(pid, name)))
+        for name, pid in processes.items()
+    }
+
+
+def _children(pid, name):
+    return [] if name == "client" else psutil.Process(pid).children(recursive=True)
+
+
+def efficiency(count):
+    """Train pumps with one worker and with two; print CPU seconds for each asset."""
+    from saelite.fleet import train
+
+    with tempfile.TemporaryDirectory() as place:
+        data = Path(place) / "data"
+        data.mkdir()
+        for number in range(count):
+            write_csv(data / f"pump{number}.csv", pump_rows(_ROWS, number, jumps=False))
+        for name, options in (
+            ("processes", {"workers": 1}),
+            ("processes", {"workers": 2}),
+            ("Dask", {"cluster": "local:1"}),
+            ("Dask", {"cluster": "local:2"}),
+        ):
+            output = Path(place) / f"fleet-{name}-{next(iter(options.values()))}"
+            began, cpu_s = time.monotonic(), _children_cpu_s()
+            fleet = train(data, output, common_model=False, **options, **_OPTIONS)
+            took_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu_s
+            own_s = sum(one.cpu_s for one in fleet.outcomes)
+            print(json.dumps({
+                "engine": name, **options, "assets": count, "wall_s": round(took_s, 1),
+                "cpu_s_an_asset": round(own_s / count, 2), "with_start_of_workers": round(cpu_s / count, 2),
+            }))  # fmt: skip
+
+
+def _children_cpu_s():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@contextmanager
+def dask_cluster():
+    """Start a scheduler and workers in processes of their own; yield the scheduler's file, and their processes."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "scheduler.json"
+        dask = [sys.executable, "-m", "dask"]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        quiet = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": place}
+        scheduler = subprocess.Popen(
+            [*dask, "scheduler", "--scheduler-file", file, "--port", "0", "--no-dashboard"], **quiet
+        )
+        workers = subprocess.Popen(
+            [*dask, "worker", "--scheduler-file", file, "--nworkers", str(_WORKERS), "--nthreads", "1",
+             "--no-dashboard"], **quiet,
+        )  # fmt: skip
+        try:
+            while not file.exists():
+                time.sleep(0.05)
+            yield str(file), {"scheduler": scheduler.pid, "workers": workers.pid}
+        finally:
+            for process in (workers, scheduler):
+                process.terminate()
+                process.wait()
+
+
+@contextmanager
+def _watched(processes):
+    """Collect the memory of processes, five times a second."""
+    memory, is_over = {name: [] for name in processes}, threading.Event()
+
+    def watch():
+        while not is_over.wait(0.2):
+            for name, pid in processes.items():
+                memory[name].append(psutil.Process(pid).memory_info().rss)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield memory
+    finally:
+        is_over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
