@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def watch(broker: str, listen: str, once: bool) -> None:
     """Show all machines that publish to a broker on one page, the worst first.
 
-    Machines appear by themselves: those of `saelite run --sink mqtt://…`, under PREFIX, by default `saelite`. mqtts://
-    is TLS. SAELITE_MQTT_USERNAME, and SAELITE_MQTT_PASSWORD or SAELITE_MQTT_PASSWORD_FILE, name the user, and
-    SAELITE_MQTT_CA_FILE the certificate of a broker with its own.
+    Machines appear by themselves: those of `saelite run --sink mqtt://…`, up to four levels below PREFIX, by default
+    `saelite`. mqtts:// is TLS. SAELITE_MQTT_USERNAME, and SAELITE_MQTT_PASSWORD or SAELITE_MQTT_PASSWORD_FILE, name the
+    user, and SAELITE_MQTT_CA_FILE the certificate of a broker with its own.
 
     With --once the exit code is 1 if a machine needs a look: an alarm, offline, without readings, or drifting.
 

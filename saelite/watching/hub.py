@@ -87,7 +87,7 @@ class FleetHub:
         return {
             "now": self._clock(),
             "broker": self._subscription.broker,
-            "pattern": self._subscription.pattern,
+            "prefix": self._subscription.prefix,
             "link": link.state,
             "reason": link.reason,
             "conditions": [[condition.value, condition.needs_a_look] for condition in Condition],

@@ -1,4 +1,9 @@
-"""The broker's side: one subscription to everything under a prefix."""
+"""The broker's side: subscriptions to what machines publish under a prefix.
+
+With QoS 0: what is lost is sent again within seconds. With QoS 1 mosquitto keeps 1,000 messages for a client and drops
+the others, and even QoS 0 loses some of a burst that fills the buffers of the connection. So one kind of topic is asked
+for after the other: a broker answers in order, and its answer to a request that does nothing comes after all it kept.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,12 @@ from typing import Any
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
 from saelite.watching.inbox import Inbox
+from saelite.watching.messages import KINDS
 
 PREFIX = "saelite"
+DEEPEST = 4
+# Nobody publishes there, and nobody subscribes to it.
+_MILESTONE = "saelite/milestone"
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,7 @@ class Link:
 
 
 class Subscription:
-    """Subscribes to all machines under a prefix; the client connects and reconnects by itself.
-
-    With QoS 0: what is lost is sent again within seconds, and a broker keeps no queue for this client.
+    """Subscribes to all machines up to `DEEPEST` levels below a prefix; the client reconnects by itself.
 
     Parameters
     ----------
@@ -61,17 +68,19 @@ class Subscription:
     Attributes
     ----------
     link : Link
+        Connected once all that the broker keeps is in the inbox.
     """
 
     def __init__(self, address: MqttAddress, inbox: Inbox, tell: Callable[[str], None]) -> None:
-        self.pattern = pattern_of(address.topic)
+        self.prefix = checked_prefix(address.topic)
         self.broker = f"{address.host}:{address.port}"
         self.link = Link("connecting", time.time())
         self._inbox, self._tell, self._told = inbox, tell, False
         self._client = mqtt_client(address)
         self._client.on_message, self._client.on_connect = self._received, self._connected
         self._client.on_disconnect = self._client.on_connect_fail = self._away
-        self._client.on_subscribe = self._subscribed
+        self._client.on_subscribe, self._client.on_unsubscribe = self._subscribed, self._passed
+        self._left: list[str] = []
         self._client.connect_async(address.host, address.port)
         self._client.loop_start()
 
@@ -85,14 +94,25 @@ class Subscription:
         if reason.is_failure:
             self._lose(f"refused: {reason}")
         else:
-            client.subscribe(self.pattern, qos=0)
+            self._left = [*KINDS]
+            self._ask(client)
 
-    def _subscribed(self, _client: Any, _data: object, _mid: int, reasons: list[Any], _properties: object) -> None:
+    def _ask(self, client: Any) -> None:
+        kind = self._left.pop()
+        client.subscribe([(pattern, 0) for pattern in patterns(self.prefix, kind)])
+
+    def _subscribed(self, client: Any, _data: object, _mid: int, reasons: list[Any], _properties: object) -> None:
         if reasons[0].is_failure:
-            self._lose(f"{self.pattern} refused: {reasons[0]}")
-            return
-        self._tell(f"mqtt://{self.broker}: watching {self.pattern}")
-        self.link, self._told = Link("connected", time.time()), False
+            self._lose(f"{self.prefix} refused: {reasons[0]}")
+        else:
+            client.unsubscribe(_MILESTONE)
+
+    def _passed(self, client: Any, *_details: object) -> None:
+        if self._left:
+            self._ask(client)
+        else:
+            self._tell(f"mqtt://{self.broker}: watching {self.prefix}")
+            self.link, self._told = Link("connected", time.time()), False
 
     def _received(self, _client: Any, _data: object, message: Any) -> None:
         try:
@@ -113,8 +133,8 @@ class Subscription:
             self._tell(f"mqtt://{self.broker}: {reason}; retrying")
 
 
-def pattern_of(prefix: str) -> str:
-    """Return the pattern for all topics under a prefix, which may hold wildcards.
+def checked_prefix(prefix: str) -> str:
+    """Return a prefix, which may hold wildcards, or the usual one.
 
     Raises
     ------
@@ -123,16 +143,24 @@ def pattern_of(prefix: str) -> str:
 
     Examples
     --------
-    >>> pattern_of(""), pattern_of("plant/hall 2/"), pattern_of("#")
-    ('saelite/#', 'plant/hall 2/#', '#')
+    >>> checked_prefix(""), checked_prefix("plant/hall 2/#"), checked_prefix("plant/+/")
+    ('saelite', 'plant/hall 2', 'plant/+')
     """
     levels = (prefix.strip("/") or PREFIX).split("/")
-    levels = levels if levels[-1] == "#" else [*levels, "#"]
-    wild = [level for level in levels[:-1] if "#" in level or ("+" in level and level != "+")]
-    pattern = "/".join(levels)
-    if wild or "\0" in pattern or len(pattern.encode()) > 65_535:
+    levels = levels[:-1] if levels[-1] == "#" else levels
+    if any("#" in level or "\0" in level or ("+" in level and level != "+") for level in levels):
         raise UsageError(
             f"a prefix holds # at its end alone, and + as a whole level. Received: {prefix!r:.80}. "
             "For example mqtt://broker/plant/+/pumps"
         )
-    return pattern
+    return "/".join(levels)
+
+
+def patterns(prefix: str, kind: str) -> list[str]:
+    """Return the patterns of one kind of topic, from the prefix itself to `DEEPEST` levels below.
+
+    >>> patterns("saelite", "state")[:3]
+    ['saelite/state', 'saelite/+/state', 'saelite/+/+/state']
+    """
+    start = [prefix] if prefix else []
+    return ["/".join([*start, *["+"] * depth, kind]) for depth in range(not start, DEEPEST + 1)]

@@ -53,7 +53,7 @@ function answerOf(fleet, link, heard) {
   if (link === "away") return { state: "lost", title: "The broker cannot be reached", because: `${fleet.broker}: ${fleet.reason}. ${then}Trying again.` };
   if (link === "connecting") return { state: "starting", title: "Connecting", because: fleet.broker };
   const machines = [...fleet.machines.values()];
-  if (!machines.length) return { state: "starting", title: "No machines so far", because: `Connected to ${fleet.broker}. Machines appear as soon as they publish under ${fleet.pattern}.` };
+  if (!machines.length) return { state: "starting", title: "No machines so far", because: `Connected to ${fleet.broker}. Machines appear as soon as they publish under ${fleet.prefix}.` };
   const bad = machines.filter((one) => fleet.needsALook(one.state)).sort(fleet.order);
   return bad.length ? someBad(bad, machines.length) : noneBad(machines);
 }

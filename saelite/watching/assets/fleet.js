@@ -3,7 +3,7 @@ import { known } from "./format.js";
 
 export class Fleet {
   constructor() {
-    Object.assign(this, { machines: new Map(), conditions: [], broker: "", pattern: "", link: "connecting", reason: "", refused: 0, offset: 0 });
+    Object.assign(this, { machines: new Map(), conditions: [], broker: "", prefix: "", link: "connecting", reason: "", refused: 0, offset: 0 });
   }
 
   now() {
@@ -13,7 +13,7 @@ export class Fleet {
   // Returns what has changed: machines that came, went or changed their facts, and those whose figures changed.
   take(news) {
     this.offset = news.now - Date.now() / 1000;
-    for (const name of ["broker", "pattern", "link", "reason", "refused", "conditions"]) this[name] = news[name];
+    for (const name of ["broker", "prefix", "link", "reason", "refused", "conditions"]) this[name] = news[name];
     const before = new Set(news.all ? this.machines.keys() : news.gone);
     for (const facts of news.facts) {
       before.delete(facts.id);

@@ -19,6 +19,7 @@ from simulated_fleet import info, publisher, state
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import BrokerError, UsageError
+from edge_runtime.inference.detector import Detector
 from edge_runtime.sinks.mqtt_sink import MqttSink
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.alarm_events import AlarmStarted
@@ -26,7 +27,7 @@ from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.health import Health
 from saelite.watching.conditions import Condition
 from saelite.watching.inbox import Inbox
-from saelite.watching.subscription import Subscription, pattern_of
+from saelite.watching.subscription import Subscription, checked_prefix
 from saelite.watching.table import FleetTable
 from saelite.watching.watch import look_once
 
@@ -103,6 +104,19 @@ def test_machine_that_is_learnt_says_how_far_it_is(broker, watched):
     pump.close()
 
 
+def test_model_version_and_limit_are_those_of_the_file(broker, watched, model_path):
+    manifest = Detector.load(model_path).manifest
+    address = MqttAddress.parse(f"mqtt://127.0.0.1:{broker}/saelite/gw/pump", ())
+    pump = MqttSink(address, StreamInfo("pump", ("flow",), 1.0, 2.0, manifest=manifest), print)
+    until(pump._client.is_connected)
+    pump.status(Counters(read=1))
+    until(lambda: "saelite/gw/pump" in watched.read() and watched.table.machines["saelite/gw/pump"].status is not None)
+    facts = watched.table.machines["saelite/gw/pump"].facts()
+    assert (facts["model"], facts["version"]) == (manifest.name, str(manifest.version or ""))
+    assert facts["limit"] == pytest.approx(manifest.drift.limit, rel=1e-5)
+    pump.close()
+
+
 def test_retained_state_makes_machines_appear_at_once(broker):
     with publisher(broker) as publish:
         for number in range(40):
@@ -149,7 +163,7 @@ def test_password_comes_from_the_environment(tmp_path, monkeypatch):
 @pytest.mark.parametrize("prefix", ["a#/b", "#/b", "a+/b", "a/\0"])
 def test_prefix_that_no_broker_accepts_is_refused(prefix):
     with pytest.raises(UsageError, match="prefix"):
-        pattern_of(prefix)
+        checked_prefix(prefix)
 
 
 def once(port, *options, **environment):
