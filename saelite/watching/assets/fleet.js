@@ -1,6 +1,9 @@
 // All machines as the server told of them: a table in memory, changed by what comes.
 import { known } from "./format.js";
 
+// What decides on a machine's place, and on whether it is shown.
+const PLACE = ["state", "since", "name", "host", "model", "version", "blame"];
+
 export class Fleet {
   constructor() {
     Object.assign(this, { machines: new Map(), conditions: [], broker: "", prefix: "", link: "connecting", reason: "", refused: 0, offset: 0 });
@@ -10,21 +13,24 @@ export class Fleet {
     return Date.now() / 1000 + this.offset;
   }
 
-  // Returns what has changed: machines that came, went or changed their facts, and those whose figures changed.
+  // Returns what has changed: machines that went, those whose facts or figures changed, and whether any changes its place.
   take(news) {
     this.offset = news.now - Date.now() / 1000;
     for (const name of ["broker", "prefix", "link", "reason", "refused", "conditions"]) this[name] = news[name];
     const before = new Set(news.all ? this.machines.keys() : news.gone);
+    let moved = before.size > 0;
     for (const facts of news.facts) {
+      const known = this.machines.get(facts.id);
       before.delete(facts.id);
-      this.machines.set(facts.id, { ...(this.machines.get(facts.id) ?? {}), ...facts });
+      moved ||= !known || PLACE.some((name) => known[name] !== facts[name]);
+      this.machines.set(facts.id, { ...known, ...facts });
     }
     for (const id of before) this.machines.delete(id);
     for (const [id, ratio, drift, seen] of news.pulses) {
       const machine = this.machines.get(id);
       if (machine) Object.assign(machine, { ratio, drift, seen });
     }
-    return { gone: [...before], facts: news.facts.map((one) => one.id), pulses: news.pulses.map(([id]) => id) };
+    return { gone: [...before], facts: news.facts.map((one) => one.id), pulses: news.pulses.map(([id]) => id), moved };
   }
 
   rank(state) {

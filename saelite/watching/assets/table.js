@@ -15,13 +15,13 @@ export class Table {
     window.addEventListener("scroll", () => (this.touched = Date.now()), { passive: true });
   }
 
-  // Figures are written where somebody may see them; a change of facts may change the order.
-  take({ gone, facts, pulses }) {
+  // Figures are written where somebody may see them.
+  take({ gone, facts, pulses, moved }) {
     const now = this.fleet.now();
     for (const id of facts) this.rows.get(id)?.facts(this.fleet.machines.get(id), now);
     for (const id of pulses) if (this.near.has(id)) this.rows.get(id)?.pulse(this.fleet.machines.get(id), now);
     for (const id of gone) this.drop(id);
-    if (gone.length || facts.length) this.isDue = true;
+    if (moved) this.isDue = true;
     this.settle();
   }
 
@@ -57,12 +57,14 @@ export class Table {
     const box = $("rows"), shown = this.order.slice(0, this.most), wanted = new Set(shown);
     for (const id of [...this.rows.keys()]) if (!wanted.has(id)) this.drop(id);
     // Only what stands elsewhere is moved: a moved element loses its focus, and the place that was scrolled to.
+    const focused = document.activeElement;
     let next = box.firstElementChild;
     for (const id of shown) {
       const row = this.row(id);
       if (row.element === next) next = next.nextElementSibling;
       else box.insertBefore(row.element, next);
     }
+    if (box.contains(focused)) focused.focus({ preventScroll: true });
   }
 
   row(id) {
