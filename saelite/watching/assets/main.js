@@ -1,6 +1,6 @@
 // Puts the page of a fleet together: what comes from the stream goes to its parts.
 import { $, say, set } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, count } from "./format.js";
 import { ask } from "./ask.js";
 import { Answer } from "./answer.js";
 import { Connection } from "./connection.js";
@@ -56,7 +56,7 @@ function render() {
   set($("list"), "data-old", isLost);
   answer.show(fleet, link, page.heard);
   filter.show(fleet.counts(), fleet.machines.size);
-  const note = fleet.refused ? `Only ${fleet.machines.size} machines are shown; there are more. Watch a narrower prefix.` : "";
+  const note = fleet.refused ? `Only ${count(fleet.machines.size)} machines are shown; there are more. Watch a narrower prefix.` : "";
   say($("note"), note);
   $("note").hidden = !note;
 }

@@ -58,13 +58,16 @@ export class Row {
     const level = `${known(ratio) ? Math.min(100, (100 * ratio) / FULL) : 0}%`;
     if (this.bar.style.width !== level) this.bar.style.width = level;
     set(this.bar, "data-over", known(ratio) && ratio > 1);
-    say(this.drift, known(drift) ? number(Number(drift.toPrecision(2))) + (known(limit) ? ` / ${number(Number(limit.toPrecision(2)))}` : "") : "–");
+    say(this.drift, known(drift) ? two(drift) + (known(limit) ? ` / ${two(limit)}` : "") : "–");
     set(this.drift, "data-over", known(drift) && known(limit) && drift > limit);
     say(this.seen, seenText(seen, now));
     say(this.since, known(since) && state !== "well" && state !== "starting" ? `for ${duration(now - since)}` : "");
     set(this.since, "title", known(since) ? `since ${moment(since, now)}` : "");
   }
 }
+
+// Two digits are all that a drift deserves.
+const two = (value) => (value >= 0.01 && value < 100 ? value.toPrecision(2) : number(Number(value.toPrecision(2))));
 
 function seenText(seen, now) {
   if (!known(seen)) return "–";
@@ -74,7 +77,7 @@ function seenText(seen, now) {
 function whyOf({ state, blame, online, learnt, limit }) {
   if (state === "alarm") return [blame, online ? "" : "now offline"].filter(Boolean).join(" · ") || "no single sensor stands out";
   if (state === "stale") return "it runs, but gets no readings";
-  if (state === "drifting") return `works unlike in training: drift is normal up to ${number(Number(limit.toPrecision(2)))}`;
+  if (state === "drifting") return `works unlike in training: drift is normal up to ${two(limit)}`;
   if (state === "learning") return known(learnt) ? `${percent(learnt)} learnt` : "";
   return "";
 }
