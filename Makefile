@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm dist requirements image bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm test-layouts dist requirements image bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -62,6 +62,9 @@ wheel-test: $(VENV)/.dev ## build the wheel and score with it in empty environme
 test-arm: $(VENV)/.dev ## run the device's part in emulated ARM interpreters; downloads are kept in .arm
 	@$(BIN)/python tests/arm/check.py
 
+test-layouts: $(VENV)/.dev .ecosystems/.installed ## check layouts of the C library and the ESPHome example with each ecosystem's own tools
+	@PATH="$(CURDIR)/.ecosystems/bin:$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/export/layouts tests/house/test_esphome_example.py
+
 dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them, and write dist/ with bills of materials
 	@$(BIN)/python tests/release/write_dist.py
 
@@ -82,7 +85,7 @@ peers: $(VENV)/.peers ## compare with other detectors and runtimes; installs the
 	@$(BIN)/saelite bench peers $(BENCH_FLAGS)
 
 clean: ## remove the environment, builds and caches
-	rm -rf $(VENV) .arm .bench build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .arm .bench .ecosystems build dist site *.egg-info .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.workstation: pyproject.toml constraints.txt
@@ -92,6 +95,12 @@ $(VENV)/.workstation: pyproject.toml constraints.txt
 $(VENV)/.dev: pyproject.toml constraints.txt
 	$(call install,workstation,dev)
 	@touch $(VENV)/.workstation
+
+# In an environment of their own: they pin versions of what saelite uses too.
+.ecosystems/.installed: tests/requirements-ecosystems.txt
+	@$(PYTHON) -m venv --clear .ecosystems
+	@.ecosystems/bin/python -m pip install -qq -r tests/requirements-ecosystems.txt
+	@touch $@
 
 $(VENV)/.peers: $(VENV)/.dev
 	$(call install,workstation,dev$(comma)peers)

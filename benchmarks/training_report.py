@@ -18,7 +18,7 @@ from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.signal.smoothing import Smoother
 from export.fitting.file_outputs import Parts, file_outputs
 from export.fitting.fit_scoring import FittedScoring, Fitting
-from export.inference_graph import network_parts
+from export.network_parts import network_parts
 from training.run_folder import RunFolder, read_run_folder
 
 

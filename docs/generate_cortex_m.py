@@ -22,16 +22,18 @@ _HEAD = """\
 
 <!-- Made by `make docs` from docs/benchmarks/cortex_m.json: measure again rather than edit this page. -->
 
-What the C library of [`--target c`](../how-to/bare-metal.md) takes on a Cortex-M: compiled by arm-none-eabi-gcc
-@@COMPILER@@ with `-Os` and newlib-nano, run by QEMU. The models are those of a pump with four sensors; a network such
-as 12-16-12 has 12 inputs, 16 hidden units and 12 codes, and its decoder mirrors it where the head needs one.
+What the C library of [`--target c`](../how-to/bare-metal.md) takes on a Cortex-M or a RISC-V: compiled with `-Os` by
+@@COMPILERS@@,
+with newlib-nano and picolibc, run by QEMU. The models are those of a pump with four sensors; a network such as 12-16-12
+has 12 inputs, 16 hidden units and 12 codes, and its decoder mirrors it where the head needs one.
 
 - **Flash** and **RAM** are what the linker's map says the detector adds to an empty firmware, without the stack:
   window, features, network, score, smoothing and alarm. Floating-point routines of libgcc are included.
 - **Instructions** are those of one reading that completes a window, the mean of 64, by QEMU's count. The count is the
   same each time; the number of cycles depends on the processor.
 - The heads `inputs` and `modes` do not use the network, so the linker leaves it out.
-- M0 and M3 have no floating-point unit, the M4F and M33 one for single precision, the M7 one for double precision too.
+- M0, M3 and RV32 (rv32imac) have no floating-point unit; M4F, M33 and RV32F (rv32imafc) have one for single precision,
+  the M7 one for double precision too.
 
 """
 _NETWORKS = """\
@@ -49,9 +51,10 @@ _TAIL = """\
 
 @@WINDOWS@@ windows (these models, in both roundings, on all boards) were compared with the Python host at the same
 rounding: @@DIFFERENCES@@ codes differ. `tests/export/test_cortex_m.py` also compares inputs, scores (to 10⁻⁵) and
-alarms. These are emulated processors; nothing has run on a board yet.
+alarms, for every head in int8 and float32, on some of these boards. These are emulated processors; nothing has run on
+real hardware yet.
 
-<!-- test: skip, needs a compiler for Cortex-M and takes minutes -->
+<!-- test: skip, needs cross-compilers and takes minutes -->
 ```sh
 python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
 ```
@@ -64,10 +67,14 @@ def page() -> str:
     models = figures["models"]
     tail = _TAIL.replace("@@WINDOWS@@", f"{sum(model['windows'] for model in models):,}")
     tail = tail.replace("@@DIFFERENCES@@", str(sum(model["differences"] for model in models)))
-    head = _HEAD.replace("@@COMPILER@@", figures["compiler"])
+    head = _HEAD.replace("@@COMPILERS@@", _compilers(figures))
     tables = (("Flash, bytes", "flash"), ("RAM, bytes", "ram"), ("Instructions per window", "instructions"))
     parts = ("".join(_table(title, key, models)) for title, key in tables)
     return "".join([head, *parts, _NETWORKS.replace("@@EMLEARN@@", figures["emlearn"]), *_networks(figures), tail])
+
+
+def _compilers(figures: dict[str, Any]) -> str:
+    return " and ".join(f"{name} {version}" for name, version in figures["compilers"].items())
 
 
 def _table(title: str, key: str, models: list[dict[str, Any]]) -> Iterator[str]:

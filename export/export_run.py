@@ -25,7 +25,7 @@ from export.runtime_check import OnStep, RuntimeOutputs
 from export.targets import MICRO, Target, find_target
 from training.run_folder import RunFolder
 
-_PACKAGES = ("tensorflow", "litert-quantizer")
+_PACKAGES = ("ai-edge-litert", "litert-quantizer")
 _NOT_INSTALLED = {MICRO: "not installed; pip install tflite-micro, which has wheels for Linux on x86_64 only"}
 
 

@@ -148,25 +148,21 @@ def _code_name(code: Any) -> str:
     return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
 
 
-def name_tensors(flatbuffer: bytes, float_graph: ParsedFlatbuffer) -> ParsedFlatbuffer:
-    """Return the flatbuffer with its inputs and outputs named as in the float graph's signature.
+def with_named_outputs(parsed: ParsedFlatbuffer) -> ParsedFlatbuffer:
+    """Return the flatbuffer with its outputs named as in its signature.
 
-    Any host then finds ``window``, ``codes``, ``score`` and ``contributions`` by name, with or without
-    support for signatures. The quantiser keeps the order of inputs and outputs but leaves the signature
-    pointing at tensors that are not outputs any more, so it is set right as well.
+    The quantiser keeps the order of both, but turns outputs back to float in new tensors of other names. Any host
+    finds ``codes``, ``score`` and ``contributions`` by name, with or without support for signatures.
     """
-    tree = parse(flatbuffer).tree
-    (signature,), before = float_graph.tree.signatureDefs, float_graph.subgraph
-    (renewed,), (graph,) = tree.signatureDefs, tree.subgraphs
-    for entries, old, new in (
-        (renewed.inputs, before.inputs, graph.inputs),
-        (renewed.outputs, before.outputs, graph.outputs),
-    ):
-        place = {entry.name: list(old).index(entry.tensorIndex) for entry in [*signature.inputs, *signature.outputs]
-                 if entry.tensorIndex in old}  # fmt: skip
-        for entry in entries:
-            entry.tensorIndex = int(new[place[entry.name]])
-            graph.tensors[entry.tensorIndex].name = entry.name
+    tree = parse(parsed.content).tree
+    (signature,), (graph,) = tree.signatureDefs, tree.subgraphs
+    for entry, number in zip(signature.outputs, graph.outputs, strict=True):
+        entry.tensorIndex = int(number)
+    names = {entry.tensorIndex: entry.name for entry in signature.outputs}
+    for number, tensor in enumerate(graph.tensors):
+        if number not in names and tensor.name in names.values():
+            tensor.name += b"_quantized"
+        tensor.name = names.get(number, tensor.name)
     # Read again: what is audited and described is what the bytes say.
     return parse(serialize(tree))
 

@@ -1,4 +1,4 @@
-"""Any Keras autoencoder plus normal data, as a run that can be exported.
+"""Any Keras autoencoder plus normal data, as a run that can be exported. Needs tensorflow.
 
 The model's inputs are not scaled. Its score is the squared prediction error (head ``spe``), which is what such models
 are trained to minimise.
@@ -10,47 +10,18 @@ import importlib.metadata
 from pathlib import Path
 
 from edge_runtime.common.units import units_of
-from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.dense_layers import read_network
 from export.normal_data import read_normal_data
-from export.traced_graph import check_source, trace_model
-from training.run_folder import RUN_JSON, NormalWindows, RunFolder, read_run_folder
+from export.traced_graph import trace_model
+from training.run_folder import NormalWindows, RunFolder
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def read_source(path: Path, representative: Path | None = None, encoder_output: str | None = None) -> RunFolder:
-    """Return the run at `path`: a run folder, or a Keras model with its normal data.
-
-    Raises
-    ------
-    UsageError
-        If an option does not apply to the source.
-    ModelFileError
-        If the source cannot be read, or holds a layer that cannot be exported.
-    RecordingError
-        If the normal data do not fit the model.
-    """
-    check_source(path)
-    if (path / RUN_JSON).is_file():
-        if representative or encoder_output:
-            raise UsageError(
-                "--representative and --encoder-output are for Keras models. A run folder brings its own windows, and "
-                f"its code layer is known. Received: the run folder {path}"
-            )
-        return read_run_folder(path)
-    if representative is None:
-        raise UsageError(
-            "a Keras model needs normal data to quantise with and to fit the threshold on. Expected "
-            "--representative normal.csv (or .npy, .npz)"
-        )
-    return run_from_keras(path, representative, encoder_output)
-
-
 def run_from_keras(path: Path, representative: Path, encoder_output: str | None = None) -> RunFolder:
-    """Return a run made of a Keras model and of normal data (see `read_source`)."""
+    """Return a run made of a Keras model and of normal data (see `export.source.read_source`)."""
     data = read_normal_data(representative)
     traced = trace_model(path, data.values.shape[1:])
     found = read_network(traced, encoder_output)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.model_file.container import ModelFile
-from export.c_library.c_text import fill, octets
+from export.c_library.c_text import comment, fill, octets
 from export.c_library.library import common_fields, detector_files
 
 _MODEL_H = """\
@@ -22,6 +23,7 @@ _MODEL_H = """\
 extern "C" {
 #endif
 
+@arena@
 extern const unsigned char @n@_model[];
 extern const unsigned int @n@_model_size;
 
@@ -30,6 +32,15 @@ extern const unsigned int @n@_model_size;
 #endif
 
 #endif  // @N@_MODEL_H_
+"""
+
+_ARENA = """\
+// Bytes of the smallest arena that TensorFlow Lite Micro ran the graph in, on @machine@. A chip with 32-bit pointers
+// needs no more. Align the arena to 16 bytes.
+#define @N@_MODEL_ARENA_BYTES @arena_bytes@
+"""
+_NO_ARENA = """\
+// The arena was not measured: tflite-micro was not installed where the model was exported.
 """
 
 _MODEL_CC = """\
@@ -46,12 +57,24 @@ const unsigned int @n@_model_size = @size@;
 def c_sources(model: ModelFile, name: str) -> Mapping[str, str]:
     """Return ``NAME_model.h``, ``NAME_model.cc``, ``NAME_net.h``, ``NAME_detector.h`` and ``.c`` by file name."""
     fields = common_fields(model, name)
-    array = {**fields, "bytes": octets(model.flatbuffer), "size": len(model.flatbuffer)}
+    array = {
+        **fields,
+        "arena": _arena_text(model, fields),
+        "bytes": octets(model.flatbuffer),
+        "size": len(model.flatbuffer),
+    }
     models = {
         f"{fields['n']}_{ending}": fill(text, array)
         for ending, text in (("model.h", _MODEL_H), ("model.cc", _MODEL_CC))
     }
     return {**models, **detector_files(model, name)}
+
+
+def _arena_text(model: ModelFile, fields: Mapping[str, Any]) -> str:
+    for check in model.manifest.runtimes:
+        if check.arena_bytes:
+            return fill(_ARENA, {**fields, "machine": comment(check.machine), "arena_bytes": check.arena_bytes})
+    return _NO_ARENA
 
 
 def write_c_sources(model: ModelFile, beside: Path) -> list[Path]:

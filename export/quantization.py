@@ -10,7 +10,9 @@ from litert_quantizer import qtyping, quantizer
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
-from export.flatbuffer import ParsedFlatbuffer, name_tensors
+from export.flatbuffer import ParsedFlatbuffer, parse, with_named_outputs
+from export.graph.network import FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE
+from export.graph.writer import SIGNATURE
 from export.inference_graph import FLOAT_SCOPES
 from export.op_versions import with_op_versions
 from export.targets import NETWORK, Target
@@ -23,13 +25,12 @@ SCHEMES = {
     "float16": "weights in 16-bit float, arithmetic in float32",
     "float32": "nothing is quantised",
 }
-_SIGNATURE = "serving_default"
 # sigmoid(8) is less than a tenth of an int8 step away from 1.
 _SIGMOID_REACH = 8.0
 _MARGIN = 0.25
-_NETWORK_OPS = f"^(?!.*({'|'.join(FLOAT_SCOPES)})/)"
+# Ops are chosen by the name of what they give.
+_NETWORK_OPS = f"^(?!({'|'.join(FLOAT_SCOPES)})/)"
 _OP = qtyping.TFLOperationName
-_LATER_LAYERS = f"^(?!.*({'|'.join(FLOAT_SCOPES)}|encoder_0)/)"
 _STATIC_OPS = (_OP.FULLY_CONNECTED, _OP.LOGISTIC, _OP.TANH)
 _GRANULARITY = {"tensor": qtyping.QuantGranularity.TENSORWISE, "channel": qtyping.QuantGranularity.CHANNELWISE}
 _FLOAT16 = qtyping.OpQuantizationConfig(
@@ -42,7 +43,7 @@ _FLOAT16 = qtyping.OpQuantizationConfig(
 def quantize(
     float_graph: ParsedFlatbuffer, scheme: str, target: Target, representative: FloatArray
 ) -> ParsedFlatbuffer:
-    """Return the graph with its network quantised, and inputs and outputs called as in its signature.
+    """Return the graph with its network quantised, and its outputs named as in its signature.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def quantize(
         Inputs of the graph, see `representative_dataset`.
     """
     if scheme == "float32":
-        return name_tensors(float_graph.content, float_graph)
+        return float_graph
     tool = quantizer.Quantizer(float_graph.content)
     granularity = _GRANULARITY[target.granularity]
     if scheme == "dynamic":
@@ -66,8 +67,8 @@ def quantize(
         tool.update_quantization_recipe(_NETWORK_OPS, _OP.FULLY_CONNECTED, _FLOAT16, "float_casting")
     else:
         bits = {"int8": 8, "mixed": 8, "int16x8": 16}[scheme]
+        where = _later_layers(float_graph) if scheme == "mixed" else _NETWORK_OPS
         for name in _STATIC_OPS:
-            where = _LATER_LAYERS if scheme == "mixed" else _NETWORK_OPS
             tool.add_static_config(where, name, bits, 8, weight_granularity=granularity)
         for name in (_OP.INPUT, _OP.OUTPUT) if target.graph == NETWORK else ():
             tool.add_static_config(".*", name, bits, 8)
@@ -75,7 +76,14 @@ def quantize(
         warnings.simplefilter("ignore")
         ranges = _ranges(tool, float_graph, representative) if tool.need_calibration else None
         result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return with_op_versions(name_tensors(bytes(result.quantized_model), float_graph))
+    return with_op_versions(with_named_outputs(parse(bytes(result.quantized_model))))
+
+
+def _later_layers(float_graph: ParsedFlatbuffer) -> str:
+    """Return the pattern of all layers' ops but the first one's, whose result may have an output's name."""
+    layers = {tensor.name.decode().partition("/")[0] for tensor in float_graph.subgraph.tensors}
+    result = "hidden_0" if SECOND_LAYER_SCOPE in layers else "codes"
+    return f"^(?!({'|'.join((*FLOAT_SCOPES, FIRST_LAYER_SCOPE))})/|{result}$)"
 
 
 def _ranges(
@@ -84,10 +92,10 @@ def _ranges(
     """Return the range of each tensor over the representative dataset."""
     (name,) = float_graph.signature_inputs
     # All windows as one sample: over several samples the tool would average the ranges instead of taking the widest.
-    ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({_SIGNATURE: [{name: representative}]}, num_threads=1)
+    ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({SIGNATURE: [{name: representative}]}, num_threads=1)
     # Int8 steps over a range of ± 40 would be 0.3 wide, too coarse to separate codes. Values that feed only a
     # sigmoid need no range beyond the one in which the sigmoid changes.
-    for tensor in float_graph.sole_inputs_of("LOGISTIC"):
+    for tensor in set(float_graph.sole_inputs_of("LOGISTIC")) & ranges.keys():
         ranges[tensor]["min"] = np.maximum(ranges[tensor]["min"], -_SIGMOID_REACH)
         ranges[tensor]["max"] = np.minimum(ranges[tensor]["max"], _SIGMOID_REACH)
     return ranges

@@ -20,7 +20,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
-from edge_runtime.errors import ModelFileError, UsageError
+from edge_runtime.errors import ModelFileError
 from export.saved_model_ops import refuse_ops_with_effects
 from training.run_folder import RUN_JSON
 
@@ -154,11 +154,3 @@ def _advice(path: Path) -> str:
         "Supported are .keras, legacy .h5 and SavedModel files of dense layers; lambdas and custom classes are "
         "code, and not loaded. Rebuild the model from Keras's own layers, or save it with model.export(folder)."
     )
-
-
-def check_source(path: Path) -> None:
-    """Raise unless `path` exists and may be a model."""
-    if not path.exists():
-        raise ModelFileError(f"no such file or folder: {path}. Expected a run folder or a Keras model.")
-    if path.is_file() and path.suffix not in (".keras", ".h5", ".hdf5"):
-        raise UsageError(f"{path}: expected a run folder, a .keras or .h5 file, or a SavedModel folder.")

@@ -37,6 +37,11 @@ class ExportOptions:
         "For --target c: whose int8 kernels the C follows bit for bit.  [default: litert]",
         choices=("litert", "tflm"),
     )
+    layout: str | None = setting(
+        None,
+        "For --target c: whose library or package the C is laid out as.  [default: cmake]",
+        choices=("plain", "cmake", "arduino", "platformio", "esp-idf", "zephyr"),
+    )
     runtime_python: tuple[Path, ...] = setting(
         (),
         "Python of another environment, to run the file in its runtimes too; repeatable.",

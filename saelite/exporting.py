@@ -12,7 +12,7 @@ from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import Manifest
 from saelite.export_summary import summary
 from saelite.false_alarms import blindness, doubt
-from saelite.workstation import require_workstation
+from saelite.workstation import require_export, require_workstation
 
 if TYPE_CHECKING:
     from training.run_folder import RunFolder
@@ -67,6 +67,7 @@ def export(
     labelled: str | Path | None = None,
     runtime_python: Iterable[str | Path] = (),
     rounding: str | None = None,
+    layout: str | None = None,
     model_version: int = 0,
     sign: str | Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
@@ -101,6 +102,9 @@ def export(
         Pythons of other environments, whose runtimes must run the file too.
     rounding : str, optional
         For the target ``c``: whose int8 kernels the C follows bit for bit, ``litert`` (default) or ``tflm``.
+    layout : str, optional
+        For the target ``c``: whose library or package the C is laid out as, ``plain``, ``cmake`` (default),
+        ``arduino``, ``platformio``, ``esp-idf`` or ``zephyr``.
     model_version : int
         Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
@@ -120,39 +124,43 @@ def export(
     ParityError
         If the float32 graph does not match the full model.
     MissingExtraError
-        If the workstation extra is not installed.
+        If the extra ``export`` is not installed, or, for a Keras model, ``workstation``.
     """
-    require_workstation("export")
+    require_export("export")
     from edge_runtime.fitting.budget import FalseAlarmBudget
     from export.export_run import ExportSettings, export_run
     from export.labelled import read_labelled
 
-    _check_rounding(target, rounding)
+    _check_for_c(target, rounding=rounding, layout=layout)
     pythons = tuple(Path(one) for one in runtime_python)
     settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms))
     on_step("reading the model")
     folder = _folder_of(run, representative, encoder_output)
     windows = read_labelled(Path(labelled), folder.spec) if labelled else None
     model = export_run(folder, settings, on_step, windows)
-    return _written(model, Path(path), model_version, sign, rounding, on_step)
+    return _written(model, Path(path), model_version, sign, (rounding, layout), on_step)
 
 
-def _check_rounding(target: str, rounding: str | None) -> None:
-    if rounding is not None and target != _C:
-        raise UsageError(
-            f"a rounding is for target {_C}: expected none for other targets, whose runtime rounds. "
-            f"Received: {rounding} for {target}. Add --target {_C}, or leave it out."
-        )
+def _check_for_c(target: str, **chosen: str | None) -> None:
+    for option, value in chosen.items():
+        if value is not None and target != _C:
+            raise UsageError(
+                f"a {option} is for target {_C}: expected none for other targets. "
+                f"Received: {value} for {target}. Add --target {_C}, or leave it out."
+            )
 
 
 def _folder_of(
     run: TrainedRun | RunFolder | str | Path, representative: str | Path | None, encoder_output: str | None
 ) -> RunFolder:
-    from export.keras_source import read_source
+    from export.source import is_run_folder, read_source
     from training.run_folder import RunFolder
 
     if isinstance(run, (str, Path)):
-        return read_source(Path(run), Path(representative) if representative else None, encoder_output)
+        path = Path(run)
+        if not is_run_folder(path):
+            require_workstation(f"export {path.name}")
+        return read_source(path, Path(representative) if representative else None, encoder_output)
     return run if isinstance(run, RunFolder) else run.folder
 
 
@@ -161,7 +169,7 @@ def _written(
     path: Path,
     version: int,
     key: str | Path | None,
-    rounding: str | None,
+    c_options: tuple[str | None, str | None],
     on_step: Callable[[str], None],
 ) -> Exported:
     """Compile, number, check, sign and write a file's contents."""
@@ -177,15 +185,16 @@ def _written(
     check_model(model.flatbuffer, model.manifest, model.arrays)
     if key is not None:
         model = model.signed(Path(key))
-    sources = _c_sources(model, path, rounding)
+    sources = _c_sources(model, path, *c_options)
     model.write(path)
     return Exported(path, model, sources, model.manifest.target == _EDGETPU and compiled is None)
 
 
-def _c_sources(model: ModelFile, path: Path, rounding: str | None) -> tuple[Path, ...]:
+def _c_sources(model: ModelFile, path: Path, rounding: str | None, layout: str | None) -> tuple[Path, ...]:
+    from export.c_library.layouts.table import DEFAULT_LAYOUT
     from export.c_library.library import write_c_library
     from export.micro import write_c_sources
 
     if model.manifest.target == _C:
-        return tuple(write_c_library(model, path, rounding or "litert"))
+        return tuple(write_c_library(model, path, rounding or "litert", layout or DEFAULT_LAYOUT))
     return tuple(write_c_sources(model, path)) if model.manifest.target == _MICRO else ()

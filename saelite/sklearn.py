@@ -28,7 +28,7 @@ from edge_runtime.inference.heads import Head
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.signatures import takes
-from saelite.workstation import require_workstation
+from saelite.workstation import require_export, require_workstation
 from training.run_folder import NormalWindows, RunFolder
 from training.settings import FIT, NETWORK, DetectorSettings, names_of
 
@@ -105,7 +105,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
             See `export.quantization.SCHEMES`.
         """
         check_is_fitted(self)
-        require_workstation("export")
+        require_export("export")
         from edge_runtime.fitting.budget import FalseAlarmBudget
         from export.export_run import ExportSettings, export_run
 
@@ -125,7 +125,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
     def _train(self, rows: Array, settings: DetectorSettings) -> RunFolder:
         require_workstation("SparseAutoencoderDetector")
         from export.fitting.fit_heads import fit_head
-        from export.inference_graph import network_parts
+        from export.network_parts import network_parts
         from training.autoencoder import SparseAutoencoder, plain_network
         from training.trainer import fit
 
@@ -154,7 +154,7 @@ class SparseAutoencoderDetector(OutlierMixin, BaseEstimator):  # type: ignore[mi
         return tuple(Sensor(str(name), unit_of(str(name))) for name in names)
 
     def _scores(self, rows: Array) -> Array:
-        from export.inference_graph import network_parts
+        from export.network_parts import network_parts
 
         inputs = self.run_.spec.preprocessing.transform(rows[:, None])
         return -self.head_.score(network_parts(self.run_.network, inputs))

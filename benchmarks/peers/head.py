@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_runtime.inference.heads import Head
 from export.fitting.fit_heads import fit_head
-from export.inference_graph import network_parts
+from export.network_parts import network_parts
 from training.run_folder import RunFolder
 
 KIND = "t2x"

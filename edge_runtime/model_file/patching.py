@@ -1,7 +1,7 @@
 """Changing named constants of a graph in place: all other bytes of the flatbuffer stay as they are.
 
-Export names the constants that depend on the machine ``saelite/NAME``, or ``saelite/NAME.T`` where the converter
-stored a matrix transposed.
+Export names the constants that depend on the machine ``saelite/NAME``, or ``saelite/NAME.T`` for the
+matrix of a dense layer, which is stored transposed.
 """
 
 from __future__ import annotations

@@ -14,6 +14,10 @@ logmel      bands                       the same in bands equally wide in mel, o
 
 The power spectrum is the Hann-windowed DFT's, as a product with a constant matrix, so that a graph holds the very
 numbers; white noise of variance 1 has power 1 at every frequency. 1e-6 is the floor: a sensor at rest gives -13.8.
+
+Sums over a window add one reading after the other in float32, as a microcontroller does: ``mean``, ``std`` and
+``slope`` of the C library are the same to the bit. Spectra are not: they are left to the fastest matrix product and to
+the platform's logarithm, which differ in the last digit.
 """
 
 from __future__ import annotations
@@ -25,17 +29,27 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
 
-STATISTICS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
-    "mean": lambda x: x.mean(axis=1, keepdims=True),
-    "std": lambda x: x.std(axis=1, keepdims=True),
-    "min": lambda x: x.min(axis=1, keepdims=True),
-    "max": lambda x: x.max(axis=1, keepdims=True),
-}
-SPECTRA = ("spectrum", "logmel")
-FEATURES = ("values", *STATISTICS, "slope", *SPECTRA)
-POWER_FLOOR = 1e-6
-# The DFT's matrix has window² numbers; 2048 readings make a file of 17 MB.
-MAX_SPECTRUM_WINDOW = 2048
+
+def total(x: FloatArray) -> FloatArray:
+    """Return the sums over windows of shape (n, window, sensors), each added from the first reading to the last.
+
+    numpy's own sums choose their order by the array's layout; an accumulation has but one.
+
+    Returns
+    -------
+    ndarray of shape (n, 1, sensors), float32
+    """
+    return np.add.accumulate(x, axis=1)[:, -1:]
+
+
+def mean(x: FloatArray) -> FloatArray:
+    """Return the mean of each window, shape (n, 1, sensors)."""
+    return total(x) / np.float32(x.shape[1])
+
+
+def deviation(x: FloatArray) -> FloatArray:
+    """Return the standard deviation of each window, shape (n, 1, sensors)."""
+    return np.sqrt(mean(np.square(x - mean(x))))
 
 
 def rows_of(feature: str, window: int, bands: int) -> int:
@@ -48,6 +62,25 @@ def slope_weights(window: int) -> FloatArray:
     time = np.arange(window) - (window - 1) / 2
     weights = time * (window - 1) / max(float(np.square(time).sum()), 1e-30)
     return np.asarray(weights[None], np.float32)
+
+
+def slope(x: FloatArray) -> FloatArray:
+    """Return the rise of the least-squares line of each window, shape (n, 1, sensors)."""
+    return total(slope_weights(x.shape[1]).T * x)
+
+
+STATISTICS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "mean": mean,
+    "std": deviation,
+    "min": lambda x: x.min(axis=1, keepdims=True),
+    "max": lambda x: x.max(axis=1, keepdims=True),
+    "slope": slope,
+}
+SPECTRA = ("spectrum", "logmel")
+FEATURES = ("values", *STATISTICS, *SPECTRA)
+POWER_FLOOR = 1e-6
+# The DFT's matrix has window² numbers; 2048 readings make a file of 17 MB.
+MAX_SPECTRUM_WINDOW = 2048
 
 
 def dft_matrix(window: int) -> FloatArray:

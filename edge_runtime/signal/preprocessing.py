@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
-from edge_runtime.signal.features import SPECTRA, STATISTICS, band_matrix, dft_matrix, log_power, rows_of, slope_weights
+from edge_runtime.signal.features import SPECTRA, STATISTICS, band_matrix, dft_matrix, log_power, rows_of
 
 _STEP_VALUES = 2**21
 
@@ -138,8 +138,6 @@ class Preprocessing:
             return scaled
         if name in SPECTRA:
             return log_power(scaled, *self.spectra[name])
-        if name == "slope":
-            return np.asarray(np.matmul(slope_weights(self.window), scaled))
         return np.asarray(STATISTICS[name](scaled))
 
 

@@ -14,8 +14,9 @@ from edge_runtime.inference.accelerators import edge_tpus
 from edge_runtime.inference.runtimes import NUMPY, RUNTIMES, Runtime, find_runtime, installed_runtimes
 
 _EXTRAS = {
-    "workstation": ("tensorflow", "litert-quantizer", "scikit-learn", "polars", "rich", "matplotlib", "jinja2"),
-    "fleet": ("fsspec",),
+    "workstation": ("tensorflow", "polars", "rich", "matplotlib", "jinja2"),
+    "export": ("litert-quantizer", "scikit-learn"),
+    "fleet": ("dask", "distributed", "fsspec"),
     "host": ("psutil",),
     "modbus": ("pymodbus", "pyserial"),
     "mqtt": ("paho-mqtt",),
@@ -59,7 +60,7 @@ def examine() -> Diagnosis:
 
 def _of_export() -> tuple[str, ...]:
     """Return the runtimes that only export uses: shown where it is installed, or where they are."""
-    return ("tflite-micro",) if _version("tensorflow") or _version("tflite-micro") else ()
+    return ("tflite-micro",) if _version("litert-quantizer") or _version("tflite-micro") else ()
 
 
 def _used(runtime: Runtime) -> str:

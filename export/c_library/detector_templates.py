@@ -111,6 +111,9 @@ BLAME_DECLARATIONS = """\
 // Each sensor's share of the newest score: never negative, summing to the score. The largest is the sensor to blame.
 void @n@_detector_blame(const @n@_detector *detector, float shares[@N@_SENSORS]);
 
+// The sensor to blame, by number; see @n@_sensor_name().
+int @n@_detector_blamed(const @n@_detector *detector);
+
 """
 EXPECTED_DECLARATION = """\
 // Each sensor's mean over the newest window as all the others lead to expect it, in the sensor's unit.
@@ -137,6 +140,13 @@ DETECTOR_C = """\
 #include <float.h>
 #include <math.h>
 
+// A product is rounded before it is added, as on a computer: no fused multiply-add.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("fp-contract=off")
+#else
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #define SMOOTHING @smoothing@  // weight of a new score in the moving average
 #define LIMIT @limit@          // scaled values stay within +- LIMIT
 @defines@
@@ -160,7 +170,7 @@ void @n@_detector_init(@n@_detector *detector) {
     detector->last[s] = NAN;
     detector->age[s] = 0;@init_tracking@
   }
-  detector->level = NAN;
+  detector->level = (double)NAN;
   detector->above = detector->alarm_age = detector->quiet_for = 0;
   detector->mode = 0;
   @n@_detector_pause(detector);

@@ -100,6 +100,14 @@ void @n@_detector_blame(const @n@_detector *detector, float shares[@N@_SENSORS])
   for (int s = 0; s < @N@_SENSORS; ++s) total += shares[s];
   for (int s = 0; s < @N@_SENSORS; ++s) shares[s] *= detector->score / total;
 }
+
+int @n@_detector_blamed(const @n@_detector *detector) {
+  float shares[@N@_SENSORS];
+  int largest = 0;
+  @n@_detector_blame(detector, shares);
+  for (int s = 1; s < @N@_SENSORS; ++s) largest = shares[s] > shares[largest] ? s : largest;
+  return largest;
+}
 """
 BLAME_MODE = """\
   const float *mean = blame_mean@mean_offset@;

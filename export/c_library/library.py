@@ -1,4 +1,4 @@
-"""The C library of a model file: its files, by name."""
+"""The C library of a model file: its files, by path."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from edge_runtime.model_file.container import ModelFile
 from export import flatbuffer
 from export.c_library.c_text import comment, identifier
 from export.c_library.detector_source import detector_sources, follows, ram_bytes
+from export.c_library.layouts.parts import LibraryParts, example_fields
+from export.c_library.layouts.table import DEFAULT_LAYOUT, LAYOUTS
 from export.c_library.net_source import net_header, net_source
 from export.c_library.network import FloatDense, FloatFunction, Program, read_program
-from export.c_library.readme import cmake_text, readme_text
+from export.c_library.readme import network_text, readme_text
 from export.c_library.selftest_source import selftest_source
 
 ROUNDINGS: Mapping[str, Rounding] = {"litert": Rounding.ONCE, "tflm": Rounding.MICRO}
@@ -30,8 +32,8 @@ _CONTRACT = {
 }
 
 
-def c_library(model: ModelFile, name: str, rounding: str = "litert") -> dict[str, str]:
-    """Return the contents of the C library by file name.
+def c_library(model: ModelFile, name: str, rounding: str = "litert", layout: str = DEFAULT_LAYOUT) -> dict[str, str]:
+    """Return the contents of the C library's files by path.
 
     Parameters
     ----------
@@ -41,36 +43,51 @@ def c_library(model: ModelFile, name: str, rounding: str = "litert") -> dict[str
         Prefix of files and functions, as far as C takes it.
     rounding : str
         A key of `ROUNDINGS`: whose int8 kernels the network follows, bit for bit.
+    layout : str
+        A key of `LAYOUTS`: whose folders and manifests the library has.
 
     Raises
     ------
     UsageError
-        If the rounding is unknown, or the graph holds something that has no form in C.
+        If rounding or layout is unknown, or the graph holds something that has no form in C.
     """
-    if rounding not in ROUNDINGS:
-        raise UsageError(f"unknown rounding: expected one of {', '.join(ROUNDINGS)}. Received: {rounding!r}")
+    for what, known, given in (("rounding", ROUNDINGS, rounding), ("layout", LAYOUTS, layout)):
+        if given not in known:
+            raise UsageError(f"unknown {what}: expected one of {', '.join(known)}. Received: {given!r}")
+    return LAYOUTS[layout](_parts(model, name, rounding))
+
+
+def _parts(model: ModelFile, name: str, rounding: str) -> LibraryParts:
     program = read_program(model.flatbuffer, ROUNDINGS[rounding])
     fields = common_fields(model, name)
     if program.is_int8:
         fields["about"] += f"; integers round as {'LiteRT' if rounding == 'litert' else 'TensorFlow Lite Micro'} does"
     fields["net_includes"] = _net_includes(program)
     prefix = fields["n"]
-    return {
+    files = {
         f"{prefix}_net.c": net_source(fields, program, ROUNDINGS[rounding]),
         **detector_files(model, name, fields),
-        f"{prefix}_selftest.c": selftest_source(model, fields, ROUNDINGS[rounding]),
-        "CMakeLists.txt": cmake_text(fields),
-        "README.md": readme_text(model, fields, program, rounding),
     }
+    network = network_text(fields, program, rounding)
+    return LibraryParts(
+        fields={**fields, **example_fields(model, prefix), "network": network},
+        sources={path: text for path, text in files.items() if path.endswith(".c")},
+        headers={path: text for path, text in files.items() if path.endswith(".h")},
+        selftest={f"{prefix}_selftest.c": selftest_source(model, fields, ROUNDINGS[rounding])},
+        readme=readme_text(model, fields, program),
+        sensors=model.manifest.spec.sensors,
+    )
 
 
-def write_c_library(model: ModelFile, beside: Path, rounding: str = "litert") -> list[Path]:
+def write_c_library(
+    model: ModelFile, beside: Path, rounding: str = "litert", layout: str = DEFAULT_LAYOUT
+) -> list[Path]:
     """Write the C library into a folder beside a model file, called as the file is, and return its paths."""
     folder = beside.with_suffix("")
-    folder.mkdir(exist_ok=True)
     paths = []
-    for name, text in c_library(model, beside.stem, rounding).items():
+    for name, text in c_library(model, beside.stem, rounding, layout).items():
         paths.append(folder / name)
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
         write_atomically(paths[-1], text.encode())
     return paths
 

@@ -8,7 +8,12 @@ NET_H = """\
 #ifndef @N@_NET_H_
 #define @N@_NET_H_
 
+#include <limits.h>
 #include <stdint.h>
+
+#if INT_MAX < 0x7fffffff
+#error "expected an int of 32 bits or more; the compiler of an 8-bit AVR, for one, has 16"
+#endif
 
 #ifdef __cplusplus
 extern "C" {

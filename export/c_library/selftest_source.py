@@ -17,7 +17,7 @@ from export.c_library.selftest_template import SELFTEST_C
 
 
 def selftest_source(model: ModelFile, fields: Mapping[str, Any], rounding: Rounding) -> str:
-    """Return ``NAME_selftest.c``.
+    """Return ``NAME_selftest.c``, without a ``main()``.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 SELFTEST_C = """\
 // Runs @windows@ reference windows of "@title@" and compares codes and scores with those that saelite @version@
-// computed. Prints PASS or FAIL; main() returns 0 or 1. With @N@_SELFTEST_NO_MAIN, call @n@_selftest().
+// computed. Prints PASS or FAIL, and returns 0 or 1.
 #include <stdio.h>
 
 #include "@n@_detector.h"
@@ -38,6 +38,9 @@ static int is_close(float score, float expected) {
   return score - expected <= tolerance && expected - score <= tolerance;
 }
 
+#ifdef __cplusplus
+extern "C"
+#endif
 int @n@_selftest(void);
 
 // Returns 0 if everything is as expected.
@@ -63,7 +66,10 @@ int @n@_selftest(void) {
          wrong_codes, WINDOWS * @N@_NET_CODES, wrong_scores, WINDOWS);
   return wrong_codes + wrong_scores == 0 ? 0 : 1;
 }
+"""
 
+MAIN_C = """
+// Without a main(), define @N@_SELFTEST_NO_MAIN and call @n@_selftest().
 #ifndef @N@_SELFTEST_NO_MAIN
 int main(void) { return @n@_selftest(); }
 #endif

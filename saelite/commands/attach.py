@@ -69,7 +69,7 @@ def attach(
     try:
         whole = _described(model, output.stem, by_hand) if compiled is None else _compiled(model, compiled, log)
     except ImportError as error:
-        raise missing_extra(error.name or "flatbuffers", "workstation", "`saelite attach`") from error
+        raise missing_extra(error.name or "flatbuffers", "export", "`saelite attach`") from error
     check_model(whole.flatbuffer, whole.manifest, whole.arrays)
     if key is not None:
         whole = whole.signed(key)

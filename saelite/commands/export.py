@@ -13,7 +13,7 @@ from saelite.exporting import export as export_file
 from saelite.options import sign_option
 from saelite.progress import step_progress
 from saelite.setting_options import settings_options
-from saelite.workstation import require_workstation
+from saelite.workstation import require_export
 
 _PATH = click.Path(path_type=Path)
 
@@ -41,9 +41,10 @@ def export(source: Path, output: Path, key: Path | None, options: ExportOptions,
       saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
       saelite export runs/pump --target c -o pump.tflite
+      saelite export runs/pump --target c --layout arduino -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
-    require_workstation("export")
+    require_export("export")
     from export.edgetpu import command
 
     with step_progress() as on_step:

@@ -40,7 +40,7 @@ def inspect(model: Path, as_json: bool) -> None:
     file = None if is_foreign(content) else read_model_file(model)
     graph = _graph(file.flatbuffer if file else content)
     if file is None and graph is None:
-        raise missing_extra("ai-edge-litert", "workstation", "a file without a saelite manifest")
+        raise missing_extra("ai-edge-litert", "export", "a file without a saelite manifest")
     if as_json:
         click.echo(json.dumps(_json(file, graph), indent=1, ensure_ascii=False))
         return

@@ -76,7 +76,7 @@ class CommonModel:
         RecordingError
             If there are fewer than two windows.
         """
-        from export.inference_graph import network_parts
+        from export.network_parts import network_parts
         from training.recordings.stretches import split
 
         own = scaled(_with(recording, self.sensors))

@@ -102,7 +102,7 @@ class Subscription:
         client.subscribe([(pattern, 0) for pattern in patterns(self.prefix, kind)])
 
     def _subscribed(self, client: Any, _data: object, _mid: int, reasons: list[Any], _properties: object) -> None:
-        if reasons[0].is_failure:
+        if all(reason.is_failure for reason in reasons):
             self._lose(f"{self.prefix} refused: {reasons[0]}")
         else:
             client.unsubscribe(_MILESTONE)

@@ -13,7 +13,7 @@ from benchmarks.peers.head import peer_head
 from benchmarks.peers.peer_worker import LEARNERS, RUNNERS
 from benchmarks.peers.sizes import installed_bytes
 from benchmarks.peers.task import make_task, read_task
-from export.inference_graph import network_parts
+from export.network_parts import network_parts
 from training.recordings import Recording
 
 NEEDS = {"pyod_autoencoder": "pyod", "pyod_knn": "pyod", "pyod_ecod": "pyod", "half_space_trees": "river"}

@@ -1,9 +1,9 @@
-"""Sizes and instructions of the C library on emulated Cortex-M boards.
+"""Sizes and instructions of the C library on emulated Cortex-M and RISC-V boards.
 
 python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
 
-Trains the pump of the tests with several heads and networks, exports each as C, and compiles it with
-arm-none-eabi-gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
+Trains the pump of the tests with several heads and networks, exports each as C, and cross-compiles it with
+gcc -Os. Flash and RAM are what the linker's map says the detector adds to an empty firmware;
 instructions are QEMU's, per reading that completes a window. The network alone is compared with one of the same size
 by emlearn, which must be installed (pip install emlearn).
 """
@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import click
 import numpy as np
-from cortex_m_boards import BOARDS, Firmware, missing_tools
+from emulated_boards import BOARDS, Firmware, missing_tools
 from machines import pump_rows, train_pump
 from python_host import python_results
 
@@ -102,14 +102,19 @@ def _checked(model: Any, rows: Any) -> dict[str, int]:
     return {"windows": windows, "differences": differences}
 
 
+def _version(compiler: str) -> str:
+    done = subprocess.run([compiler, "-dumpversion"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 @click.command()
 @click.option("--json", "path", type=click.Path(path_type=Path), required=True, help="File to write the figures to.")
 def main(path: Path) -> None:
     """Measure sizes and instructions."""
     if reason := missing_tools():
         raise click.ClickException(reason)
-    compiler = subprocess.run(["arm-none-eabi-gcc", "-dumpversion"], capture_output=True, text=True, check=True)
-    figures = {"compiler": compiler.stdout.strip(), "models": []}
+    compilers = sorted({board.toolchain.gcc for board in BOARDS.values()})
+    figures = {"compilers": {compiler: _version(compiler) for compiler in compilers}, "models": []}
     for model in measured():
         click.echo(f"{model['head']}, {model['network']}: {model['boards']['M3']}")
         figures["models"].append(model)

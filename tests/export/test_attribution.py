@@ -12,7 +12,6 @@ from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
 from edge_runtime.signal.windows import sliding_windows
-from export import flatbuffer
 from export.export_run import ExportSettings, export_run
 from export.fitting.fit_attribution import fit_attribution, fit_bands
 from export.fitting.fit_heads import fit_head
@@ -245,7 +244,6 @@ def test_graph_explains_by_the_mode_as_the_host_does(runtime):
     attribution = fit_attribution(inputs, preprocessing, modes_of(head, inputs), mode_count_of(head))
     layer = DenseLayer(np.eye(3, dtype=np.float32), np.zeros(3, np.float32), "linear")
     graph = build_detector_graph(Network((layer,)), preprocessing, head, attribution)
-    graph = flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content
     windows = rows[:200, None] + np.float32([0, 5, 0]) * (np.arange(200) % 2).astype(np.float32)[:, None, None]
     outputs = run(graph, runtime, windows)
     inputs = preprocessing.transform(windows)

@@ -8,25 +8,33 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
-from c_host import FLAGS
-from cortex_m_boards import Firmware
+from c_host import FLAGS, has_fma
+from emulated_boards import Firmware
 from hypothesis import example, given
 from hypothesis import strategies as st
 from machines import pump_rows
 from python_host import check_results, python_results
 
-from edge_runtime.errors import UsageError
+from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.model_file.manifest import Sensor
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from export.c_library.c_text import comment, identifiers, markdown, string
 from export.c_library.library import ROUNDINGS, c_library, write_c_library
 from export.export_run import ExportSettings, export_run
+from export.source import read_source
 from saelite.exporting import export
 
 C99, CPP = ("gcc", "-std=c99", "-O2"), ("g++", "-std=c++11", "-O2", "-x", "c++")
 COMPILERS = [C99, ("clang", "-std=c99", "-O2"), CPP, ("clang++", "-std=c++11", "-O2", "-x", "c++")]
+# Compilers that may fuse a product and a sum, on a processor that can.
+FUSING = [
+    (*compiler, "-O3", "-mfma", *options)
+    for compiler, options in ((("gcc", "-std=gnu99"), ("-ffp-contract=fast",)), (("clang", "-std=gnu99"), ()))
+    if shutil.which(compiler[0]) and has_fma()
+]
 SANITIZED = ("gcc", "-std=c99", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="gcc is not installed")
 INCLUDES = '#include <stdio.h>\n#include "pump_detector.h"\n'
@@ -103,12 +111,23 @@ def test_other_heads_than_the_boards_say_what_the_python_host_says(train_head, r
 
 @needs_gcc
 @pytest.mark.parametrize("scheme", ["int8", "float32"])
-def test_every_feature_says_what_the_python_host_says(train_again, rows, tmp_path, scheme):
-    features = ("values", "mean", "std", "min", "max", "slope", "spectrum")
-    run = train_again("joint", window=16, stride=4, features=features, bands=3).folder
+def test_sums_over_the_window_are_those_of_the_python_host_to_the_bit(train_again, rows, tmp_path, scheme):
+    features = ("values", "mean", "std", "min", "max", "slope")
+    model = exported(train_again("joint", window=16, stride=4, features=features).folder, scheme)
+    expected, firmware = python_results(model, rows), Firmware(model, tmp_path)
+    for compiler in (C99, *FUSING):
+        said = firmware.replay_here(compiler, rows)
+        check_results(said, expected)
+        np.testing.assert_array_equal(said["inputs"], expected.inputs)
+
+
+@needs_gcc
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+def test_spectra_are_at_most_a_step_from_those_of_the_python_host(train_again, rows, tmp_path, scheme):
+    run = train_again("joint", window=16, stride=4, features=("values", "spectrum"), bands=3).folder
     model = exported(run, scheme)
     said, expected = Firmware(model, tmp_path).replay_here(C99, rows), python_results(model, rows)
-    # Sums in another order and another logarithm: some inputs lie on the edge between two steps.
+    # A matrix product in another order and another logarithm: some inputs lie on the edge between two steps.
     check_results(said, expected, 1 if scheme == "int8" else 1e-4)
 
 
@@ -169,12 +188,37 @@ def test_no_reading_leads_to_undefined_behaviour(train_head, rows, tmp_path, hea
 
 
 @needs_gcc
-@pytest.mark.parametrize("scheme", ["int8", "float32"])
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(("activation", "scheme"), [
+    *((name, scheme) for name in ("relu", "relu6", "tanh") for scheme in ("int8", "float32")), ("elu", "float32"),
+])  # fmt: skip
 def test_activations_are_those_of_the_runtime(train_again, tmp_path, activation, scheme):
     model = exported(train_again("t2x", code_activation=activation, penalty="l1").folder, scheme)
     write_c_library(model, tmp_path / "pump.tflite")
     assert selftest(tmp_path / "pump").stdout.startswith("PASS")
+
+
+@pytest.mark.parametrize(("activation", "scheme", "reason"), [
+    ("elu", "int8", "does not fit target c: it holds DEQUANTIZE"),
+    ("selu", "int8", "does not fit target c: it holds DEQUANTIZE"),
+    ("selu", "float32", "the network has no form in C: expected dense layers with activations"),
+    ("softplus", "int8", "does not fit target c: it holds DEQUANTIZE"),
+    ("softplus", "float32", "the network has no form in C: expected dense layers with activations"),
+])  # fmt: skip
+def test_other_activations_are_refused_with_the_reason(train_again, activation, scheme, reason):
+    run = train_again("t2x", code_activation=activation, penalty="l1", epochs=2).folder
+    with pytest.raises((ModelFileError, UsageError), match=reason):
+        c_library(exported(run, scheme), "pump")
+
+
+def test_a_keras_model_with_swish_is_refused_with_the_reason(tmp_path):
+    rows = pump_rows(600)
+    scaling = keras.layers.Normalization(mean=rows.mean(axis=0), variance=rows.var(axis=0))
+    layers = [keras.layers.Dense(units, activation=one) for units, one in ((8, "swish"), (3, "sigmoid"), (4, None))]
+    keras.Sequential([keras.Input((4,)), scaling, *layers]).save(tmp_path / "model.keras")
+    np.save(tmp_path / "rows.npy", rows)
+    model = exported(read_source(tmp_path / "model.keras", tmp_path / "rows.npy"), "float32")
+    with pytest.raises(UsageError, match=r"no form in C: .* Received: MUL on float32"):
+        c_library(model, "pump")
 
 
 @needs_gcc
@@ -253,7 +297,7 @@ def test_the_command_writes_the_library_beside_the_file(trained, saelite, tmp_pa
     done = saelite("export", "run", "--target", "c", "--rounding", "tflm", "-o", "pump.tflite")
     assert done.returncode == 0, done.stderr
     endings = ("net.c", "net.h", "detector.c", "detector.h", "selftest.c")
-    written = {"CMakeLists.txt", "README.md", *(f"pump_{ending}" for ending in endings)}
+    written = {"CMakeLists.txt", "README.md", "examples", *(f"pump_{ending}" for ending in endings)}
     assert {path.name for path in (tmp_path / "pump").iterdir()} == written
     assert "integers round as TensorFlow Lite Micro does" in (tmp_path / "pump" / "pump_net.h").read_text()
 

@@ -15,8 +15,9 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from export.dense_layers import read_network
 from export.export_run import ExportSettings, export_run
 from export.inference_graph import build_network_graph
-from export.keras_source import read_source, run_from_keras
+from export.keras_source import run_from_keras
 from export.runtime_check import InstalledRuntime
+from export.source import read_source
 from export.traced_graph import trace_model
 from training.sparsity import SparseLayer, sparse_loss
 

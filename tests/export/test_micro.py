@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from machines import pump_rows
 
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.model_file.making import RuntimeCheck
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.adaptation.tracking import CEILING, tracker_of
@@ -121,6 +123,22 @@ def test_array_is_the_graph_and_aligned(trained, tmp_path):
     )
     subprocess.run(["g++", "-Wall", "-Werror", "main.cc", "pump_model.cc", "-o", "main"], cwd=tmp_path, check=True)
     assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout == model.flatbuffer
+
+
+def test_the_header_says_what_arena_was_measured(trained):
+    model = export_run(trained.folder, ExportSettings(target="micro"))
+    measured = [one.arena_bytes for one in model.manifest.runtimes if one.arena_bytes]
+    headers = {}
+    for arena_bytes in (0, 1728):
+        check = RuntimeCheck("tflite-micro", "1", "x86_64", 0.0, arena_bytes)
+        manifest = replace(model.manifest, runtimes=(check,))
+        headers[arena_bytes] = c_sources(replace(model, manifest=manifest), "pump")["pump_model.h"]
+    assert "#define PUMP_MODEL_ARENA_BYTES 1728\n" in headers[1728]
+    assert "ran the graph in, on x86_64" in headers[1728]
+    assert "ARENA_BYTES" not in headers[0]
+    assert "The arena was not measured" in headers[0]
+    if measured:
+        assert f"ARENA_BYTES {measured[0]}\n" in c_sources(model, "pump")["pump_model.h"]
 
 
 def test_names_are_c_names(trained):

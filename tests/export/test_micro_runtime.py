@@ -18,9 +18,9 @@ from export import micro_run
 from export.export_run import ExportSettings, export_run
 from export.flatbuffer import parse, serialize
 from export.installed import installed_micro, runtimes_for
-from export.keras_source import read_source
 from export.micro_run import run_micro
 from export.runtime_check import run_in
+from export.source import read_source
 from export.targets import MICRO, TARGETS
 
 needs_micro = pytest.mark.skipif(installed_micro() is None, reason="tflite-micro is not installed")

@@ -15,7 +15,6 @@ from edge_runtime.model_file.manifest import Scoring
 from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import WindowBuffer, as_windows
-from export import flatbuffer
 from export.inference_graph import build_detector_graph
 from export.runtime_check import InstalledRuntime, run_graph
 
@@ -96,7 +95,6 @@ def test_stream_scales_as_the_batch(case):
 @scoring_cases
 def test_graph_scales_scores_and_blames_by_the_formulas(case):
     graph = build_detector_graph(case.network, case.preprocessing, case.head, case.attribution)
-    graph = flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content
     windows = np.concatenate([WINDOWS, INCOMPLETE])
     given = {runtime.name: run_graph(InstalledRuntime.here(runtime), graph, windows)[0]
              for runtime in installed_runtimes()}  # fmt: skip

@@ -21,6 +21,9 @@ WALLS = {
 }
 # Training and export meet at the run folder: its description is all of training that export may know.
 HANDED_OVER = {"training", "training.run_folder"}
+# Export reads dense layers out of Keras models with them; a run folder holds plain weights.
+READERS_OF_FOREIGN_MODELS = {"saved_model_ops.py", "traced_graph.py"}
+ONLY_ON_A_WORKSTATION = {"jinja2", "keras", "matplotlib", "optuna", "psutil", "rich", "tensorflow"}
 # Parquet is read where polars is installed.
 LOADED_WHEN_ASKED_FOR = {"polars"}
 # The interpreter is loaded when a model file is opened, not before.
@@ -41,6 +44,14 @@ IMPORT_ONE_MODULE = """
 import importlib, json, sys
 importlib.import_module(sys.argv[1])
 print(json.dumps(sorted(sys.modules)))
+"""
+EXPORT_A_RUN_FOLDER = """
+import json, sys
+for package in sys.argv[3:]:
+    sys.modules[package] = None  # importing it fails, and nobody finds it
+from saelite.cli import main
+main(["export", *sys.argv[1:3], "--quantize", "int8"], standalone_mode=False)
+print(json.dumps(sorted(name for name in sys.modules if sys.modules[name] is not None)))
 """
 HELP_OF_EVERY_COMMAND = """
 import contextlib, io, json, sys
@@ -104,6 +115,19 @@ def test_export_knows_nothing_of_training_but_the_run_folder():
     assert {name for name in imported if name.split(".")[0] == "training"} == {"training.run_folder"}
     loaded = run(IMPORT_EVERY_MODULE, "export")
     assert {name for name in loaded if name.split(".")[0] == "training"} == HANDED_OVER
+
+
+def test_export_imports_tensorflow_only_to_read_the_models_of_others():
+    files = {file.name for file in (ROOT / "export").rglob("*.py") if packages(imports(file)) & {"keras", "tensorflow"}}
+    assert files == READERS_OF_FOREIGN_MODELS
+
+
+def test_run_folder_is_exported_without_what_only_a_workstation_has(trained, tmp_path):
+    trained.save(tmp_path / "run")
+    model = tmp_path / "pump.tflite"
+    loaded = run(EXPORT_A_RUN_FOLDER, str(tmp_path / "run"), f"-o{model}", *ONLY_ON_A_WORKSTATION)
+    assert model.stat().st_size
+    assert packages(loaded) & ONLY_ON_A_WORKSTATION == set()
 
 
 def test_run_folder_is_described_without_tensorflow():

@@ -1,5 +1,7 @@
 """Build the wheel and use it as a device would: an empty environment, the base install, no tensorflow; run its tests.
 
+In the last Python asked for, the extra ``export`` exports a run folder as well, without tensorflow too.
+
     python tests/house/wheel_check.py 3.11 3.13 [--model pump.tflite --recording pump.csv]
 
 Run it in an environment with the workstation extra: without --model it trains and exports one.
@@ -28,7 +30,8 @@ from machines import pump_rows, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("benchmarks", "edge_runtime", "export", "saelite", "training")
-NEVER_INSTALLED = ("keras", "scikit-learn", "scipy", "tensorflow")
+TRAINING_ALONE = ("keras", "tensorflow")
+NEVER_INSTALLED = ("scikit-learn", "scipy", *TRAINING_ALONE)
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
 REQUIREMENTS = ROOT / "requirements-device.txt"
 EXTRAS, WITH_EXTRAS = "host,modbus,mqtt,opcua,prometheus,serial,signing,web", ROOT / "requirements-device-extras.txt"
@@ -50,6 +53,9 @@ packages = {item.metadata["Name"].lower(): item.version for item in importlib.me
 scores, anomalies = [result.score for result in results], [result.is_anomaly for result in results]
 print(json.dumps({"scores": scores, "anomalies": anomalies, "packages": packages}))
 """
+
+
+INSTALLED = "import importlib.metadata as m; print(*{one.metadata['Name'].lower() for one in m.distributions()})"
 
 
 class WheelError(Exception):
@@ -75,6 +81,8 @@ def main() -> int:
                     print(f"wheel on Python {version}: skipped, no such Python on PATH or under ~/.pyenv/versions")
                 else:
                     check_install(wheel, python, folder / version, model.resolve(), recording.resolve())
+                    if version == arguments.pythons[-1] and (folder / "run").is_dir():
+                        check_export(wheel, python, version, folder)
         except WheelError as error:
             print(f"wheel: {error}", file=sys.stderr)
             return 1
@@ -156,6 +164,20 @@ def check_install(wheel: Path, python: str, folder: Path, model: Path, recording
     run([*pip, "--require-hashes", "-r", str(WITH_EXTRAS)], folder)
     run([*pip, "--no-index", f"{wheel}[{EXTRAS}]"], folder)
     print(f"wheel on Python {folder.name}: doctor and {n_scores} scores good without tensorflow ({shown}); {tests}")
+
+
+def check_export(wheel: Path, python: str, version: str, folder: Path) -> None:
+    """Install the extra ``export`` into an empty environment and export the run folder there."""
+    run([python, "-m", "venv", "exporting"], folder)
+    here = folder / "exporting/bin"
+    pip = [str(here / "python"), "-m", "pip", "-qq", "install", "--disable-pip-version-check"]
+    run([*pip, "-c", str(ROOT / "constraints.txt"), f"{wheel}[export]"], folder)
+    installed = run([str(here / "python"), "-c", INSTALLED], folder).split()
+    if present := [name for name in TRAINING_ALONE if name in installed]:
+        raise WheelError(f"the extra export brings {', '.join(present)}")
+    run([str(here / "saelite"), "export", "run", "--quantize", "int8", "-o", "exported.tflite"], folder)
+    run([str(here / "saelite"), "verify", "exported.tflite"], folder)
+    print(f"wheel on Python {version}: a run folder exported and verified without tensorflow")
 
 
 def compare(path: Path, scores: list[float], anomalies: list[bool]) -> int:

@@ -73,6 +73,29 @@ print(json.dumps(messages))
     assert "sklearn is not installed" in estimator
 
 
+def test_export_names_the_extra_that_its_source_needs(tmp_path):
+    (tmp_path / "pump.keras").touch()
+    code = f"""
+import json, sys
+import saelite
+messages = []
+for package, source in (("tensorflow", "pump.keras"), ("tensorflow", "absent"), ("litert_quantizer", "pump.keras")):
+    sys.modules[package] = None
+    try:
+        saelite.export({str(tmp_path)!r} + "/" + source, "pump.tflite")
+    except saelite.SaeliteError as error:
+        messages.append(str(error))
+print(json.dumps(messages))
+"""
+    model, absent, bare = in_a_process(code)
+    assert model == (
+        "tensorflow is not installed, and `saelite export pump.keras` needs it. Install it with: "
+        "pip install 'saelite[workstation]'"
+    )
+    assert "no such file or folder" in absent
+    assert "`saelite export` needs it. Install it with: pip install 'saelite[export]'" in bare
+
+
 def test_commands_of_the_same_names_leave_the_functions_alone():
     import saelite.cli
 

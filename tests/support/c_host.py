@@ -1,7 +1,9 @@
 """The C of a model around its network, compiled with gcc into a program that answers as the Python host does."""
 
+import platform
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -71,6 +73,12 @@ int main(void) {
   return 0;
 }
 """
+
+
+def has_fma():
+    """Return whether this processor fuses a product and a sum."""
+    facts = Path("/proc/cpuinfo")
+    return platform.machine() == "x86_64" and facts.exists() and " fma " in facts.read_text()
 
 
 def c_answers(model, windows, outputs, folder):

@@ -154,7 +154,8 @@ def _attribution(inputs, modes=1, *, is_diagonal=False):
     )
 
 
-def _case(kind, form, features=("values",), limit=8.0):
+def scoring_case(kind, form, features=("values",), limit=8.0):
+    """Return a case of random numbers."""
     preprocessing = _preprocessing(features, limit)
     inputs = preprocessing.inputs
     modes = 3 if kind == "modes" else 1
@@ -167,11 +168,11 @@ def _case(kind, form, features=("values",), limit=8.0):
     )
 
 
-_OWN_FORM = {"spe": "vector", "codebook": "prototypes", "modes": "modes"}
+OWN_FORM = {"spe": "vector", "codebook": "prototypes", "modes": "modes"}
 SCORING = [
-    *(_case(kind, _OWN_FORM.get(kind, "matrix")) for kind in PARTS),
-    *(_case("joint", form) for form in ("vector", "prototypes", "modes")),
-    _case("t2x", "matrix", limit=UNLIMITED),
-    _case("inputs", "matrix", FEATURES),
-    _case("deep", "matrix", ("slope", "max", "std", "values", "min", "mean")),
+    *(scoring_case(kind, OWN_FORM.get(kind, "matrix")) for kind in PARTS),
+    *(scoring_case("joint", form) for form in ("vector", "prototypes", "modes")),
+    scoring_case("t2x", "matrix", limit=UNLIMITED),
+    scoring_case("inputs", "matrix", FEATURES),
+    scoring_case("deep", "matrix", ("slope", "max", "std", "values", "min", "mean")),
 ]

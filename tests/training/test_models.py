@@ -12,7 +12,8 @@ from edge_runtime.inference.runtimes import installed_runtimes
 from edge_runtime.signal.preprocessing import Preprocessing
 from export import flatbuffer
 from export.fitting.fit_heads import fit_head
-from export.inference_graph import build_detector_graph, network_parts
+from export.inference_graph import build_detector_graph
+from export.network_parts import network_parts
 from export.quantization import quantize, representative_dataset
 from export.runtime_check import InstalledRuntime, run_graph
 from export.targets import TARGETS
@@ -62,7 +63,7 @@ def test_every_option_gives_the_same_codes_in_a_plain_graph(options, windows):
     preprocessing = Preprocessing("standard", (0.0,) * 6, (1.0,) * 6)
     graph = build_detector_graph(plain_network(model), preprocessing, head, None)
     runtime = InstalledRuntime.here(installed_runtimes()[0])
-    outputs, _ = run_graph(runtime, flatbuffer.name_tensors(graph, flatbuffer.parse(graph)).content, windows[:50, None])
+    outputs, _ = run_graph(runtime, graph, windows[:50, None])
     np.testing.assert_allclose(outputs["codes"], np.asarray(model.encoder(windows[:50])), atol=1e-5)
 
 

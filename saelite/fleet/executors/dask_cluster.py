@@ -24,6 +24,8 @@ from saelite.fleet.executors.processes import RECYCLED_AFTER
 from saelite.version import __version__
 
 _LOCAL = "local:"
+# Another cluster of this machine may have the usual port, and nobody else is to see this one.
+_ANY_PORT = "127.0.0.1:0"
 _WAIT_S = 60
 # Chunks at the scheduler for each thread: enough for the next one to be there when one is done.
 _AHEAD = 8
@@ -104,7 +106,7 @@ class DaskCluster(Executor):
         if address.startswith(_LOCAL):
             workers = _number(address)
             self._cluster = distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=_ANY_PORT, memory_limit=0
             )
             return distributed.Client(self._cluster)
         if "://" not in address and not address.endswith(".json"):

@@ -4,16 +4,28 @@
 
 #include <stdint.h>
 
-#ifdef __arm__
+#if defined(__arm__) || defined(__riscv)
 
 enum { SYS_OPEN = 0x01, SYS_WRITE = 0x05, SYS_READ = 0x06, SYS_EXIT_EXTENDED = 0x20 };
 enum { MODE_READ = 1, MODE_WRITE = 5 };  // "rb", "wb"
 
 static inline int semihosting(int operation, const void *arguments) {
+#ifdef __arm__
   register int r0 __asm("r0") = operation;
   register const void *r1 __asm("r1") = arguments;
   __asm volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
   return r0;
+#else
+  register int a0 __asm("a0") = operation;
+  register const void *a1 __asm("a1") = arguments;
+  // The two shifts that do nothing mark the break, which must be on one page with them.
+  __asm volatile(
+      ".option push\n .option norvc\n .balign 16\n slli zero, zero, 0x1f\n ebreak\n srai zero, zero, 7\n .option pop"
+      : "+r"(a0)
+      : "r"(a1)
+      : "memory");
+  return a0;
+#endif
 }
 
 static inline void semihosting_exit(int code) {

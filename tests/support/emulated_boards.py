@@ -1,4 +1,4 @@
-"""The C library on real Cortex-M instructions: compiled with arm-none-eabi-gcc, run by QEMU with semihosting."""
+"""The C library on real Cortex-M and RISC-V instructions: cross-compiled, and run by QEMU with semihosting."""
 
 import re
 import shutil
@@ -10,12 +10,55 @@ import numpy as np
 
 from export.c_library.library import write_c_library
 
-_SUPPORT = Path(__file__).with_name("cortex_m")
-_GCC, _QEMU = "arm-none-eabi-gcc", "qemu-system-arm"
+_SUPPORT = Path(__file__).with_name("emulated")
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wconversion", "-Wdouble-promotion", "-Wshadow", "-pedantic"]
 _SMALL = ["-Os", "-std=c99", "-ffunction-sections", "-fdata-sections"]
 COUNTED = 64
 """Windows whose instructions are counted together."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """A compiler for an architecture, with its emulator.
+
+    Parameters
+    ----------
+    gcc, qemu : str
+        Programs.
+    packages : str
+        Debian's, with the C library.
+    flags : tuple of str
+        For the compiler, which choose the C library.
+    linker_flags : tuple of str
+    startup, script : str
+        Files of ``emulated``.
+    """
+
+    gcc: str
+    qemu: str
+    packages: str
+    flags: tuple[str, ...]
+    linker_flags: tuple[str, ...]
+    startup: str
+    script: str
+
+    def missing(self):
+        """Return why nothing can be compiled and run; empty if everything is there."""
+        absent = [name for name in (self.gcc, self.qemu) if shutil.which(name) is None]
+        if absent:
+            return f"{' and '.join(absent)} not installed (apt-get install {self.packages})"
+        command = [self.gcc, *self.flags, "-E", "-x", "c", "-"]
+        probe = subprocess.run(command, input=b"#include <math.h>\n", capture_output=True, check=False)
+        return "" if probe.returncode == 0 else f"the C library is not installed (apt-get install {self.packages})"
+
+
+_CORTEX_M = Toolchain("arm-none-eabi-gcc", "qemu-system-arm",
+                      "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm", ("-mthumb",),
+                      ("--specs=nano.specs",), "cortex_m_startup.c", "cortex_m.ld")  # fmt: skip
+_RISCV = Toolchain("riscv64-unknown-elf-gcc", "qemu-system-riscv32",
+                   "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc",
+                   ("--specs=picolibc.specs",), ("-Wl,--no-warn-rwx-segments",), "riscv_startup.c",
+                   "riscv.ld")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,7 +74,10 @@ class Board:
     flash, ram, ram_size : int
         Addresses, bytes.
     tick_ns : float
-        Of SysTick at the processor's clock.
+        Of the processor's counter.
+    toolchain : Toolchain
+    options : tuple of str
+        For QEMU.
     """
 
     machine: str
@@ -40,6 +86,12 @@ class Board:
     ram: int = 0x2000_0000
     ram_size: int = 0x40_0000
     tick_ns: float = 40.0
+    toolchain: Toolchain = _CORTEX_M
+    options: tuple[str, ...] = ()
+
+
+def _riscv(*flags):
+    return Board("virt", flags, 0x8000_0000, 0x8000_0000, tick_ns=1.0, toolchain=_RISCV, options=("-bios", "none"))
 
 
 BOARDS = {
@@ -49,16 +101,14 @@ BOARDS = {
     "M7": Board("mps2-an500", ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16")),
     "M33": Board("mps2-an505", ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"), flash=0x1000_0000,
                  ram=0x3800_0000, ram_size=0x20_0000, tick_ns=50.0),
+    "RV32": _riscv("-march=rv32imac", "-mabi=ilp32"),
+    "RV32F": _riscv("-march=rv32imafc", "-mabi=ilp32f"),
 }  # fmt: skip
 
 
 def missing_tools():
-    """Return why nothing can be compiled and run; empty if everything is there."""
-    absent = [name for name in (_GCC, _QEMU) if shutil.which(name) is None]
-    if absent:
-        return f"{' and '.join(absent)} not installed (apt-get install gcc-arm-none-eabi qemu-system-arm)"
-    probe = subprocess.run([_GCC, "-E", "-x", "c", "-"], input=b"#include <math.h>\n", capture_output=True, check=False)
-    return "" if probe.returncode == 0 else "newlib is not installed (apt-get install libnewlib-arm-none-eabi)"
+    """Return why not every board can be compiled for and run; empty if everything is there."""
+    return "; ".join(filter(None, (toolchain.missing() for toolchain in (_CORTEX_M, _RISCV))))
 
 
 class Firmware:
@@ -140,28 +190,41 @@ class Firmware:
     def _run(self, board, program, rows, flags, options=()):
         elf = self._link(board, program, flags)
         self._write(rows)
-        command = [_QEMU, "-M", board.machine, "-nographic", "-monitor", "none", "-serial", "none", "-semihosting",
-                   *options, "-kernel", elf]  # fmt: skip
+        command = [board.toolchain.qemu, "-M", board.machine, *board.options, "-nographic", "-monitor", "none",
+                   "-serial", "none", "-semihosting", *options, "-kernel", elf]  # fmt: skip
         subprocess.run(command, cwd=self._folder, check=True, timeout=120)
         return (self._folder / "results.bin").read_bytes()
 
     def _link(self, board, program, flags):
         library = self._folder / "board"
+        toolchain = board.toolchain
         elf = self._folder / f"{program}_{board.machine}.elf"
-        sources = [_SUPPORT / "startup.c", _SUPPORT / f"{program}.c"]
+        sources = [_SUPPORT / toolchain.startup, _SUPPORT / f"{program}.c"]
         addresses = {"FLASH_START": board.flash, "RAM_START": board.ram, "RAM_SIZE": board.ram_size}
-        linking = ["-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-T", _SUPPORT / "cortex_m.ld",
+        linking = ["-nostartfiles", *toolchain.linker_flags, "-Wl,--gc-sections", "-T", _SUPPORT / toolchain.script,
                    f"-Wl,-Map={elf.with_suffix('.map')}",
                    *(f"-Wl,--defsym={name}={value}" for name, value in addresses.items())]  # fmt: skip
         objects = [self._compiled(board, library / name, flags) for name in ("board_net.c", "board_detector.c")]
-        command = [_GCC, *board.flags, "-mthumb", *_SMALL, *flags, f"-I{library}", f"-I{_SUPPORT}", *linking, *sources,
-                   *objects, "-lm", "-o", elf]  # fmt: skip
+        command = [toolchain.gcc, *board.flags, *toolchain.flags, *_SMALL, *flags, f"-I{library}", f"-I{_SUPPORT}",
+                   *linking, *sources, *objects, "-lm", "-o", elf]  # fmt: skip
         subprocess.run(command, check=True)
         return elf
 
     def _compiled(self, board, source, flags):
         target = self._folder / f"{source.stem}_{board.machine}.o"
-        command = [_GCC, *board.flags, "-mthumb", *_SMALL, *WARNINGS, *flags, "-c", source, "-o", target]
+        toolchain = board.toolchain
+        command = [
+            toolchain.gcc,
+            *board.flags,
+            *toolchain.flags,
+            *_SMALL,
+            *WARNINGS,
+            *flags,
+            "-c",
+            source,
+            "-o",
+            target,
+        ]
         subprocess.run(command, check=True)
         return target
 

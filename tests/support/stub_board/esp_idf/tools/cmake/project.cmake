@@ -1,0 +1,25 @@
+# What the projects of the ESP-IDF layout use of its build system: components of sources and folders of headers, and a
+# program of main, of the component that main's manifest names by its path, and of a stub board.
+get_filename_component(stub_board "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)
+
+function(idf_component_register)
+  cmake_parse_arguments(this "" "" "SRCS;INCLUDE_DIRS" ${ARGN})
+  get_filename_component(name "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
+  add_library(${name} STATIC ${this_SRCS})
+  target_include_directories(${name} PUBLIC ${this_INCLUDE_DIRS} "${stub_board}" "${stub_board}/esp_idf/include")
+  target_compile_options(${name} PRIVATE -std=gnu17 -Wall -Wextra -Werror)
+  target_link_libraries(${name} PUBLIC m)
+endfunction()
+
+macro(project name)
+  _project(${name} LANGUAGES C)
+  file(STRINGS main/idf_component.yml lines REGEX "path:")
+  string(REGEX REPLACE ".*path: \"(.*)\"" "\\1" path "${lines}")
+  get_filename_component(component "${CMAKE_CURRENT_SOURCE_DIR}/main/${path}" ABSOLUTE)
+  get_filename_component(component_name "${component}" NAME)
+  add_subdirectory("${component}" component)
+  add_subdirectory(main)
+  target_link_libraries(main PUBLIC ${component_name})
+  add_executable(program "${stub_board}/esp_idf/main.c")
+  target_link_libraries(program PRIVATE main)
+endmacro()

@@ -1,0 +1,5 @@
+#pragma once
+
+#define USE_BINARY_SENSOR
+#define USE_SENSOR
+#define USE_TEXT_SENSOR

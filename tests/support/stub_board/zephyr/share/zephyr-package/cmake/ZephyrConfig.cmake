@@ -1,0 +1,37 @@
+# What the Zephyr layout uses of Zephyr's build system: an application named app, options from prj.conf, and libraries
+# of the extra modules.
+get_filename_component(stub_board "${CMAKE_CURRENT_LIST_DIR}/../../../.." ABSOLUTE)
+project(Zephyr-Kernel LANGUAGES C)
+set(CMAKE_C_FLAGS "-std=gnu17 -Wall -Wextra -Werror")
+
+function(zephyr_include_directories)
+  foreach(folder ${ARGN})
+    get_filename_component(folder "${folder}" ABSOLUTE)
+    target_include_directories(zephyr_interface INTERFACE "${folder}")
+  endforeach()
+endfunction()
+
+macro(zephyr_library_named name)
+  set(zephyr_current ${name})
+  add_library(${name} STATIC)
+  target_link_libraries(${name} PRIVATE zephyr_interface)
+  target_link_libraries(app PRIVATE ${name} m)
+endmacro()
+
+function(zephyr_library_sources)
+  target_sources(${zephyr_current} PRIVATE ${ARGN})
+endfunction()
+
+file(STRINGS prj.conf options REGEX "^CONFIG_.*=y$")
+foreach(option ${options})
+  string(REPLACE "=y" "" option "${option}")
+  set(${option} y)
+endforeach()
+add_library(zephyr_interface INTERFACE)
+target_include_directories(zephyr_interface INTERFACE "${stub_board}" "${stub_board}/zephyr/include")
+add_executable(app)
+target_link_libraries(app PRIVATE zephyr_interface)
+foreach(module ${ZEPHYR_EXTRA_MODULES})
+  get_filename_component(name "${module}" NAME)
+  add_subdirectory("${module}/zephyr" "module_${name}")
+endforeach()
