@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.arrays import BoolArray
-from edge_runtime.fitting.detection import FaultScores, best_of, cost_on_device, detection_with
+from edge_runtime.fitting.detection import FaultScores, best_of, cost_of, detection_with
 from edge_runtime.fitting.heads import fit_rows
 from edge_runtime.fitting.left_out import score_blocks
 from edge_runtime.fitting.limit import Limit
@@ -140,9 +140,9 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
     return roc_auc(scores, labels) if labels.any() else 0.5
 
 
-def best(tried: list[Tried], cost: Callable[[str], float] = cost_on_device) -> Tried:
-    """Return the candidate to take; see `edge_runtime.fitting.detection.best_of`."""
-    return best_of(tried, lambda one: one.detection, lambda one: one.candidate.head, cost)
+def best(tried: list[Tried], cost: Callable[[str], float] = cost_of) -> Tried:
+    """Return the candidate that finds most; among heads within 0.05 of it, the cheapest on the device."""
+    return best_of(tried, lambda one: one.detection, lambda one: cost(one.candidate.head))
 
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> ScoringHead:
