@@ -38,7 +38,7 @@ class Rows(NamedTuple):
     times: Times
     values: FloatArray
 
-    def part(self, chosen: slice | BoolArray) -> Rows:
+    def part(self, chosen: slice | BoolArray | IntArray) -> Rows:
         """Return some of them."""
         return Rows(self.numbers[chosen], self.times[chosen], self.values[chosen])
 

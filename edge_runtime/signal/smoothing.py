@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
 
-_BLOCK = 256
+_BLOCK = 64
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -74,16 +74,30 @@ class Smoother:
             self.level = _plain(scores[-1]) if len(scores) else self.level
             return scores
         level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
-        weights, carry = self._block
         smoothed = np.empty(scores.shape, np.float32)
-        for start in range(0, len(scores), _BLOCK):
-            block = scores[start : start + _BLOCK].astype(np.float64)
-            n = len(block)
-            out = weights[:n, :n] @ block + np.multiply.outer(carry[:n], level)
-            smoothed[start : start + n] = out
-            level = out[-1]
+        whole = len(scores) // _BLOCK * _BLOCK
+        if whole:
+            smoothed[:whole], level = self._smoothed(scores[:whole], level)
+        if whole < len(scores):
+            smoothed[whole:], level = self._smoothed(scores[whole:], level, len(scores) - whole)
         self.level = _plain(level)
         return smoothed
+
+    def _smoothed(
+        self, scores: FloatArray, level: npt.NDArray[np.float64], length: int = _BLOCK
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return the smoothed scores of blocks of one length, side by side in one product, and the last level."""
+        weights, carry = self._block
+        blocks = scores.reshape(-1, length, level.size).astype(np.float64).transpose(1, 0, 2)
+        count = blocks.shape[1]
+        # Without what was before each block; its last row leads from one block's level to the next one's.
+        own = (weights[:length, :length] @ blocks.reshape(length, -1)).reshape(length, count, level.size)
+        levels = np.empty((count + 1, level.size))
+        levels[0] = level.ravel()
+        for number in range(count):
+            levels[number + 1] = own[-1, number] + carry[length - 1] * levels[number]
+        out = np.asarray(own + carry[:length, None, None] * levels[:-1], np.float64)
+        return out.transpose(1, 0, 2).reshape(scores.shape), levels[-1].reshape(level.shape)
 
     def reset(self) -> None:
         """Forget all scores."""

@@ -43,8 +43,8 @@ class SensorWatch:
 
     def look_at(self, values: FloatArray) -> None:
         """Check values of shape (n, sensors), n at least 1, none missing."""
-        out = (values < self._low) | (values > self._high)
-        if out.any():
+        if (values.min(axis=0) < self._low).any() or (values.max(axis=0) > self._high).any():
+            out = (values < self._low) | (values > self._high)
             self._counters.out_of_range += int(out.any(axis=1).sum())
             for sensor in np.flatnonzero(out.any(axis=0)).tolist():
                 name = self._sensors[sensor]
