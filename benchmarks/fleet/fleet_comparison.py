@@ -82,7 +82,7 @@ def _figures(fleet: str, member: Member, method: str, run: TrainedRun | Exceptio
 
 @click.command()
 @click.option("--skab", type=click.Path(path_type=Path, exists=True), help="Folder of SKAB, with valve1/0.csv …")
-@click.option("--assets", default=20, show_default=True, help="Simulated machines.")
+@click.option("--assets", default=10, show_default=True, help="Simulated machines.")
 @click.option("--seeds", default=3, show_default=True, help="Number of seeds, of weights and of simulated fleets.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where to write the figures.")
 def main(skab: Path | None, assets: int, seeds: int, path: Path | None) -> None:

@@ -6,13 +6,13 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge_runtime.arrays import FloatArray
-from edge_runtime.errors import ModelFileError, SaeliteError
+from edge_runtime.errors import ModelFileError, RecordingError, SaeliteError
 from edge_runtime.model_file.container import ModelFile
 from saelite.false_alarms import blindness, doubt
 from saelite.fleet.asset_facts import facts_of
@@ -30,11 +30,13 @@ if TYPE_CHECKING:
 
 MODEL_FILE = "model.tflite"
 _QUOTED = 500
+# Rows in memory beyond which assets are not trained together.
+_TOGETHER_BYTES = 2**27
 
 
 @dataclass(frozen=True)
 class FleetFit:
-    """The task of fitting assets; one graph for a whole chunk would be built here.
+    """The task of fitting assets.
 
     Parameters
     ----------
@@ -47,29 +49,30 @@ class FleetFit:
 
     def __call__(self, items: Sequence[Asset]) -> list[AssetResult]:
         """Return the result of each asset."""
-        return [fit_asset(asset, self.settings, self.common) for asset in items]
+        return fit_assets(items, self.settings, self.common)
 
 
 def fit_asset(asset: Asset, settings: FleetSettings, common: CommonModel | None = None) -> AssetResult:
-    """Return what became of an asset; whatever is wrong with it is in the outcome, never raised."""
+    """Return what became of an asset; see `fit_assets`."""
+    return fit_assets((asset,), settings, common)[0]
+
+
+def fit_assets(
+    assets: Sequence[Asset], settings: FleetSettings, common: CommonModel | None = None
+) -> list[AssetResult]:
+    """Return what became of assets, which are trained together; whatever is wrong is in an outcome, never raised."""
     from saelite.workstation import require_workstation
 
     require_workstation("fleet train")
-    began_s = _cpu_s()
-    outcome = AssetOutcome(asset.name, FAILED)
-    files: dict[str, bytes] = {}
-    try:
-        recording = asset.read(settings.selection)
-        work = _Work(recording, settings, common)
-        outcome = work.seen(outcome)
-        made, reasons = _climbed_down(work)
-        outcome = replace(outcome, reason="; ".join(reasons))
-        if made is not None:
-            outcome, files = _described(work, outcome, made), made.files
-    except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
-        outcome = replace(outcome, status=FAILED, reason=_text(error))
-        files = {}
-    return AssetResult(replace(outcome, cpu_s=round(_cpu_s() - began_s, 3)), files)
+    results: list[AssetResult] = []
+    together: list[_Work] = []
+    for number, asset in enumerate(assets, 1):
+        together.append(_Work(asset, settings, common))
+        if number == len(assets) or sum(one.size for one in together) > _TOGETHER_BYTES:
+            _train(together)
+            results += [one.result() for one in together]
+            together = []
+    return results
 
 
 class Made(NamedTuple):
@@ -98,26 +101,61 @@ class Step(NamedTuple):
 
 
 class _Work:
-    """One asset's recording, and its network once it is fitted."""
+    """One asset: its recording, if it can be read, and its network once it is fitted."""
 
-    def __init__(self, recording: Recording, settings: FleetSettings, common: CommonModel | None) -> None:
-        self.recording, self.settings, self.common = recording, settings, common
+    def __init__(self, asset: Asset, settings: FleetSettings, common: CommonModel | None) -> None:
+        self.settings, self.common = settings, common
+        self.outcome = AssetOutcome(asset.name, FAILED)
+        self.recording: Recording | None = None
+        self.run: TrainedRun | Exception | None = None
+        began_s = _cpu_s()
+        try:
+            self.recording = asset.read(settings.selection)
+            self.outcome = self._seen(self.recording)
+        except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
+            self.run = error
+        self.cpu_s = _cpu_s() - began_s
 
-    @cached_property
-    def run(self) -> TrainedRun:
-        from training.pipeline import train
+    @property
+    def size(self) -> int:
+        """Bytes of its rows."""
+        return 0 if self.recording is None else self.recording.values.nbytes
 
-        return train(self.recording, self.settings.detector)
+    @property
+    def rows(self) -> Recording:
+        """Its recording, which was read."""
+        if self.recording is None:
+            raise RecordingError(f"{self.outcome.asset} could not be read")
+        return self.recording
 
-    def seen(self, outcome: AssetOutcome) -> AssetOutcome:
+    @property
+    def trained(self) -> TrainedRun:
+        """Its network, which was fitted."""
+        if self.run is None or isinstance(self.run, Exception):
+            raise RecordingError(f"{self.outcome.asset} could not be trained")
+        return self.run
+
+    def result(self) -> AssetResult:
+        """Return what becomes of it."""
+        began_s, outcome, files = _cpu_s(), self.outcome, {}
+        try:
+            made, reasons = _climbed_down(self)
+            outcome = replace(outcome, reason="; ".join(reasons))
+            if made is not None:
+                outcome, files = _described(self, outcome, made), made.files
+        except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
+            outcome, files = replace(outcome, status=FAILED, reason=_text(error)), {}
+        return AssetResult(replace(outcome, cpu_s=round(self.cpu_s + _cpu_s() - began_s, 3)), files)
+
+    def _seen(self, recording: Recording) -> AssetOutcome:
         """Return the outcome with what is known of the recording alone."""
-        recording, common = self.recording, self.common
+        common = self.common
         try:
             errors = common.errors(recording) if common is not None and common.fits(recording) else None
         except Exception:  # noqa: BLE001 - too short to compare, which the fit says better
             errors = None
         return replace(
-            outcome,
+            self.outcome,
             rows=len(recording.values),
             sensors=recording.sensors,
             findings=recording.notes,
@@ -129,22 +167,39 @@ class _Work:
         from saelite.exporting import export
 
         options = {**vars(self.settings.export), "quantize": scheme}
-        with tempfile.TemporaryDirectory(prefix="saelite-") as place:
-            done: Exported = export(folder, Path(place) / MODEL_FILE, **options)
-            return done.model, {one.name: one.read_bytes() for one in sorted(Path(place).iterdir())}
+        with tempfile.TemporaryDirectory(prefix="saelite-") as temporary:
+            place = Path(temporary)
+            done: Exported = export(folder, place / MODEL_FILE, **options)
+            written = sorted(one for one in place.rglob("*") if one.is_file())
+            return done.model, {one.relative_to(place).as_posix(): one.read_bytes() for one in written}
+
+
+def _train(works: Sequence[_Work]) -> None:
+    """Fit the networks of several assets, those of one structure in one graph."""
+    from training.pipeline import train_many
+
+    began_s = _cpu_s()
+    ready = [one for one in works if one.recording is not None]
+    try:
+        runs = train_many([one.rows for one in ready], ready[0].settings.detector) if ready else []
+    except Exception as error:  # noqa: BLE001 - reported by each asset, and the common model may do
+        runs = [error for _ in ready]
+    for work, run in zip(ready, runs, strict=True):
+        work.run = run
+        work.cpu_s += (_cpu_s() - began_s) / len(ready)
 
 
 def _as_asked(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
-    return work.exported(work.run.folder, work.settings.export.quantize)
+    return work.exported(work.trained.folder, work.settings.export.quantize)
 
 
 def _in_float32(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
-    return work.exported(work.run.folder, "float32")
+    return work.exported(work.trained.folder, "float32")
 
 
 def _by_inputs(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
     """Score by the inputs' own covariance, which needs nothing of the network."""
-    folder = work.run.folder
+    folder = work.trained.folder
     scoring = folder.spec.scoring._replace(head="inputs")
     return work.exported(replace(folder, spec=folder.spec._replace(scoring=scoring)), "float32")
 
@@ -152,7 +207,7 @@ def _by_inputs(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
 def _by_common_model(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
     if work.common is None:
         raise ModelFileError("the fleet has no common model to fall back to")
-    model = work.common.borrowed(work.recording, work.settings)
+    model = work.common.borrowed(work.rows, work.settings)
     return model, {MODEL_FILE: model.to_bytes()}
 
 
@@ -170,11 +225,9 @@ def _climbed_down(work: _Work) -> tuple[Made | None, list[str]]:
     reasons: list[str] = []
     second_best: Made | None = None
     steps: tuple[Step, ...] = LADDER
-    try:
-        _ = work.run
-    except Exception as error:  # noqa: BLE001 - reported, and the common model may do
-        reasons.append(_text(error))
-        steps = tuple(step for step in LADDER if not step.needs_fit)
+    if isinstance(work.run, Exception):
+        reasons.append(_text(work.run))
+        steps = tuple(step for step in LADDER if not step.needs_fit and work.recording is not None)
     for step in steps:
         try:
             made = Made(step.name, *step.make(work))
@@ -193,9 +246,9 @@ def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
     """Return the outcome of a file that was made."""
     manifest = made.model.manifest
     is_own = made.step != LADDER[-1].name
-    windows = work.run.folder.windows.windows if is_own else work.recording.windows(manifest.spec)
+    windows = work.trained.folder.windows.windows if is_own else work.rows.windows(manifest.spec)
     warnings = [one for one in (doubt(manifest.threshold), blindness(manifest.tried)) if one]
-    found = [*outcome.findings, *(work.run.findings.lines(work.run.settings) if is_own else ()), *warnings]
+    found = [*outcome.findings, *(work.trained.findings.lines(work.trained.settings) if is_own else ()), *warnings]
     return replace(
         outcome,
         status=FELL_BACK if made.step else MADE,
@@ -204,13 +257,13 @@ def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
         window=manifest.spec.preprocessing.window,
         sensors=manifest.spec.sensor_names,
         findings=tuple(found),
-        quality=work.run.profile.grade if is_own else "",
+        quality=work.trained.profile.grade if is_own else "",
         figures=_figures(made, windows, _loss(work) if is_own else None),
     )
 
 
 def _loss(work: _Work) -> float | None:
-    return min((one.validation_loss for one in work.run.history), default=None)
+    return min((one.validation_loss for one in work.trained.history), default=None)
 
 
 def _figures(made: Made, windows: FloatArray, loss: float | None) -> Figures:
@@ -244,5 +297,11 @@ def _text(error: Exception) -> str:
 
 
 def _cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    """Return CPU seconds of this process and its children, also of those that still run to check files."""
+    import psutil
+
+    used = sum(os.times()[:4])
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it may have ended meanwhile
+            used += sum(child.cpu_times()[:4])
+    return used

@@ -139,9 +139,8 @@ class FleetFolder:
         """
         asset = result.outcome.asset
         folder = self.model(asset).parent
-        if result.files:
-            folder.mkdir(exist_ok=True)
         for name, content in sorted(result.files.items(), key=lambda one: one[0] == MODEL_FILE):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             is_signed = key is not None and name == MODEL_FILE
             write_atomically(folder / name, _signed(content, folder / name, key) if is_signed else content)
         if not result.files and folder.exists():  # of an attempt before

@@ -121,7 +121,7 @@ class AssetResult:
     ----------
     outcome : AssetOutcome
     files : mapping of str to bytes
-        By name: the unsigned model file, and C sources for some targets. Empty if the asset failed.
+        By path in the asset's folder: the unsigned model file, and C sources for some targets. Empty if it failed.
     """
 
     outcome: AssetOutcome

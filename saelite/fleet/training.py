@@ -23,8 +23,8 @@ from saelite.signatures import takes
 from saelite.workstation import require_workstation
 from training.settings import DetectorSettings, Selection
 
-# Assets that a worker gets at once. Fits of assets with one structure could share a graph.
-_CHUNK = 1
+# Assets that a worker gets at once: their fits share a graph, and a worker that is killed costs as many.
+_MOST_AT_ONCE = 16
 _PARTS = (Selection, DetectorSettings, ExportOptions)
 
 
@@ -136,7 +136,16 @@ class FleetTraining:
     watcher: Watcher = Watcher()
 
     def run(self, executor: Executor, *, resume: bool, common_model: bool) -> Fleet:
-        """Train all assets that have no model yet, and write table and report."""
+        """Train all assets that have no model yet, and write table and report.
+
+        Raises
+        ------
+        UsageError
+            If the target has no such scheme.
+        """
+        from export.targets import find_target
+
+        find_target(self.settings.export.target, self.settings.export.quantize)
         asked = {"data": self.data, "by": self.by, "common_model": common_model, "settings": self.settings.record()}
         with self.folder.claimed(asked, resume=resume):
             self.watcher.on_step("looking for assets")
@@ -173,8 +182,17 @@ class FleetTraining:
     def _fit(self, executor: Executor, todo: Sequence[Asset], common: CommonModel | None) -> None:
         task = FleetFit(self.settings, common)
         self.watcher.on_step(f"training in {executor.name}")
-        for asset, result in every_result(executor, task, chunked(todo, _CHUNK)):
+        for asset, result in every_result(executor, task, chunked(todo, _at_once(len(todo), executor.workers))):
             lost = isinstance(result, Lost)
             kept = AssetResult(AssetOutcome(asset.name, FAILED, result.reason)) if lost else result
             self.folder.write(kept, self.key)
             self.watcher.on_asset(kept.outcome)
+
+
+def _at_once(assets: int, workers: int) -> int:
+    """Return how many assets a worker gets at once: so few that each gets some twice.
+
+    >>> _at_once(10_000, 8), _at_once(10, 2), _at_once(1, 2)
+    (16, 3, 1)
+    """
+    return min(_MOST_AT_ONCE, -(-assets // (2 * max(1, workers))))

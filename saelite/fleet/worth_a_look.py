@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from edge_runtime.common.counted import counted
 from edge_runtime.model_file.manifest import HeadTried
 from saelite.false_alarms import blindness
 from saelite.fleet.outcome import FAILED, FELL_BACK, AssetOutcome, Figures
@@ -13,6 +14,8 @@ from saelite.fleet.unlike import FAR, Unlike
 # A file that alarms this many times as often as promised on its own normal rows, and more than once.
 _FAR_ABOVE = 10.0
 _FAR_SHARE = 0.01
+# Estimating a covariance needs as many.
+_ROWS_PER_SENSOR = 20
 
 
 class Look(NamedTuple):
@@ -58,6 +61,8 @@ def _reasons(one: AssetOutcome, unlike: Unlike | None) -> list[tuple[int, str]]:
         reasons.append((2, f"fell back to {one.fallback}: {one.reason}"))
     if one.figures is not None:
         reasons += [(2, text) for text in _of_figures(one.figures, one.budget)]
+        if one.rows < _ROWS_PER_SENSOR * len(one.sensors):
+            reasons.append((2, f"only {counted(one.rows, 'row')} for {counted(len(one.sensors), 'sensor')}"))
     if unlike is not None and unlike.distance >= FAR:
         reasons.append((1, unlike.because))
     return reasons

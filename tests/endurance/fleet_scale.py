@@ -21,11 +21,14 @@ from machines import pump_rows, write_csv
 
 from saelite.fleet.assets import Asset
 from saelite.fleet.executors import chunked, every_result, executor_for
+from saelite.fleet.fit_asset import FleetFit
+from saelite.fleet.settings import FleetSettings
+from training.settings import DetectorSettings
 
 _MB = 2**20
 _WORKERS = 2
-_ROWS = 1000
-_OPTIONS = {"preset": "small", "epochs": 10}
+_ROWS, _CHUNK = 600, 4
+_OPTIONS = {"preset": "tiny", "epochs": 5}
 
 
 def main():
@@ -69,29 +72,24 @@ def _children(pid, name):
 
 
 def efficiency(count):
-    """Train pumps with one worker and with two; print CPU seconds for each asset."""
-    from saelite.fleet import train
-
+    """Fit pumps with one worker and with two, in equal chunks; print CPU seconds for each asset."""
+    settings = FleetSettings(detector=DetectorSettings(**_OPTIONS))
     with tempfile.TemporaryDirectory() as place:
-        data = Path(place) / "data"
-        data.mkdir()
-        for number in range(count):
-            write_csv(data / f"pump{number}.csv", pump_rows(_ROWS, number, jumps=False))
-        for name, options in (
-            ("processes", {"workers": 1}),
-            ("processes", {"workers": 2}),
-            ("Dask", {"cluster": "local:1"}),
-            ("Dask", {"cluster": "local:2"}),
-        ):
-            output = Path(place) / f"fleet-{name}-{next(iter(options.values()))}"
+        files = [Path(place) / f"pump{number}.csv" for number in range(count)]
+        assets = [
+            Asset(file.stem, (str(write_csv(file, pump_rows(_ROWS, number))),)) for number, file in enumerate(files)
+        ]
+        for options in ({"workers": 1}, {"workers": 2}, {"cluster": "local:1"}, {"cluster": "local:2"}):
             began, cpu_s = time.monotonic(), _children_cpu_s()
-            fleet = train(data, output, common_model=False, **options, **_OPTIONS)
+            with executor_for(**options) as executor:
+                found = [result for _, result in every_result(executor, FleetFit(settings), chunked(assets, _CHUNK))]
             took_s, cpu_s = time.monotonic() - began, _children_cpu_s() - cpu_s
-            own_s = sum(one.cpu_s for one in fleet.outcomes)
-            print(json.dumps({
-                "engine": name, **options, "assets": count, "wall_s": round(took_s, 1),
-                "cpu_s_an_asset": round(own_s / count, 2), "with_start_of_workers": round(cpu_s / count, 2),
-            }))  # fmt: skip
+            assert all(one.files for one in found), "an asset has no model"
+            own_s = sum(one.outcome.cpu_s for one in found)
+            line = {**options, "assets": count, "wall_s": round(took_s, 1), "cpu_s_an_asset": round(own_s / count, 2)}
+            if "workers" in options:  # Dask's nannies do not wait for the children of their workers
+                line["with_start_of_workers"] = round(cpu_s / count, 2)
+            print(json.dumps(line), flush=True)
 
 
 def _children_cpu_s():

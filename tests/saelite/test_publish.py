@@ -123,9 +123,9 @@ def test_hostile_name_of_an_asset_is_a_name_and_nothing_else(maker, tmp_path, as
     device.stop()
 
 
-@pytest.mark.parametrize("asset", ["", "x" * 300, "ü" * 100, "\ud800"])
+@pytest.mark.parametrize("asset", ["", "x" * 300, "ü" * 200, "\ud800"])
 def test_name_that_no_file_system_takes_is_refused(maker, asset):
-    with pytest.raises(UsageError, match="name of an asset"):
+    with pytest.raises(UsageError, match="no usable name"):
         maker.publish(1, asset=asset)
 
 
@@ -322,6 +322,8 @@ def test_late_writer_does_not_bring_back_an_old_index(maker, monkeypatch):
 @pytest.fixture(scope="module")
 def s3():
     """The address of an S3 server, and a client of it."""
+    for name in ("moto", "flask_cors", "s3fs"):  # not in the extra dev: see pyproject.toml
+        pytest.importorskip(name, reason=f"{name} is not installed")
     with s3_server() as address:
         yield address, make_public_bucket(address, "models")
 

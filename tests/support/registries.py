@@ -146,7 +146,8 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
                 self.end_headers()
                 return
             self._tag = tag
-        super().do_GET()
+        with suppress(ConnectionError):  # who asked may be killed meanwhile
+            super().do_GET()
 
     def end_headers(self):
         if tag := self.__dict__.pop("_tag", None):

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge_runtime.errors import SaeliteError, UsageError, missing_extra
 from saelite.fleet.executors.child_process import ChildProcess
@@ -23,10 +23,9 @@ from saelite.fleet.executors.executor import Chunk, Done, Executor, Task
 from saelite.fleet.executors.processes import RECYCLED_AFTER
 from saelite.version import __version__
 
-if TYPE_CHECKING:
-    from distributed import Client, Future
-
 _LOCAL = "local:"
+# Another cluster of this machine may have the usual port, and nobody else is to see this one.
+_ANY_PORT = "127.0.0.1:0"
 _WAIT_S = 60
 # Chunks at the scheduler for each thread: enough for the next one to be there when one is done.
 _AHEAD = 8
@@ -67,12 +66,10 @@ class DaskCluster(Executor):
 
     def run(self, task: Task, chunks: Iterable[Chunk], at_once: int | None = None) -> Iterator[Done]:
         """Yield what became of each chunk; see `Executor.run`. Workers may join and leave meanwhile."""
-        from distributed import as_completed
-
         # A task of Dask's own, not scattered data: the scheduler can make it again if the workers that hold it go.
         sent = self._client.submit(_same, pickle.dumps(task), pure=False)
         waiting: dict[str, Chunk] = {}
-        running = as_completed(with_results=True, raise_errors=False)
+        running = _distributed().as_completed(with_results=True, raise_errors=False)
         source = iter(chunks)
 
         def submit() -> None:
@@ -104,24 +101,22 @@ class DaskCluster(Executor):
                 with suppress(OSError, TimeoutError):
                     one.close()
 
-    def _connected(self, address: str) -> Client:
-        try:
-            from distributed import Client, LocalCluster
-        except ImportError as error:
-            raise missing_extra("distributed", "fleet", "a Dask cluster") from error
+    def _connected(self, address: str) -> Any:
+        distributed = _distributed()
         if address.startswith(_LOCAL):
             workers = _number(address)
-            self._cluster = LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+            self._cluster = distributed.LocalCluster(
+                n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=_ANY_PORT, memory_limit=0
             )
-            return Client(self._cluster)
+            return distributed.Client(self._cluster)
         if "://" not in address and not address.endswith(".json"):
             raise UsageError(
                 "--cluster: expected a scheduler's address such as tcp://host:8786, the path of its scheduler file "
                 f"(.json), or local:N. Received: {address!r}"
             )
         try:
-            return Client(address) if "://" in address else Client(scheduler_file=str(Path(address)))
+            is_file = "://" not in address
+            return distributed.Client(scheduler_file=str(Path(address))) if is_file else distributed.Client(address)
         except (OSError, TimeoutError, ValueError) as error:
             raise SaeliteError(
                 f"no Dask scheduler answers at {address} ({error}). Start one with `dask scheduler`, or check the "
@@ -144,6 +139,14 @@ class DaskCluster(Executor):
             )
 
 
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise missing_extra("distributed", "fleet", "a Dask cluster") from error
+    return distributed
+
+
 def _number(address: str) -> int:
     text = address.removeprefix(_LOCAL)
     if not text.isdecimal() or not int(text):
@@ -151,7 +154,7 @@ def _number(address: str) -> int:
     return int(text)
 
 
-def _done(future: Future, result: Any, items: Chunk) -> Done:
+def _done(future: Any, result: Any, items: Chunk) -> Done:
     """Return what became of a chunk: Dask itself fails one whose workers die again and again."""
     if future.status == "finished" and isinstance(result, Done):
         return result

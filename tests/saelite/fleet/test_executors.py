@@ -109,18 +109,32 @@ def test_leaving_early_ends_the_processes(tmp_path):
     assert threading.active_count() < began
 
 
-def test_children_end_with_a_parent_that_was_killed(tmp_path):
+@pytest.mark.parametrize("ended_by", [signal.SIGKILL, signal.SIGINT])
+def test_children_end_with_a_parent_that_is_ended(tmp_path, ended_by):
     code = (
         "import sys; from fleet_tasks import Slow; from saelite.fleet.executors import executor_for\n"
         "list(executor_for(workers=1).run(Slow(sys.argv[1], 60), [(1,)]))"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], env=os.environ | paths())
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], env=os.environ | paths(), stderr=subprocess.DEVNULL
+    )
     (begun,) = wait_until(lambda: list(tmp_path.glob("1-*")))
     children = children_of(parent.pid)
     assert int(begun.name.partition("-")[2]) == parent.pid
-    parent.kill()
-    parent.wait()
+    parent.send_signal(ended_by)
+    assert parent.wait(30) != 0
     wait_until(lambda: not any(is_running(child) for child in children))
+
+
+def test_interrupt_in_this_process_is_not_lost_on_a_task_that_takes_it_as_a_wish_to_end_early():
+    def task(items):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            return ["half done"]
+
+    with pytest.raises(KeyboardInterrupt):
+        list(executor_for(workers=0).run(task, [(1,)]))
 
 
 def test_dask_worker_that_is_killed_loses_nothing_and_repeats_no_result(dask_cluster, tmp_path):
