@@ -81,6 +81,7 @@ class ScoredRows:
 class ScoreSummary:
     """What came of it."""
 
+    rows: int = 0
     windows: int = 0
     anomalies: int = 0
     alarms: int = 0
@@ -223,6 +224,7 @@ class RecordingScores:
     def summary(self) -> ScoreSummary:
         """What came of the windows so far."""
         counters = self._monitor.counters
+        self._summary.rows = counters.read
         self._summary.left_out, self._summary.repaired = counters.skipped, counters.held + counters.interpolated
         self._summary.breaks, self._summary.off = counters.gaps + counters.backwards, counters.off
         self._summary.watched_s = self._summary.watched_s if self.has_time else 0.0

@@ -104,11 +104,14 @@ class Wanted(NamedTuple):
         None none. Contributions that the model has itself are free, and given for every score.
     expected_every_s : float
         Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
+    levels : bool
+        Whether evidence has levels and expected values beside contributions.
     """
 
     codes: bool = False
     explain_above: float | None = None
     expected_every_s: float = math.inf
+    levels: bool = True
 
 
 @dataclass(frozen=True)
@@ -260,6 +263,9 @@ class Judge:
             return Evidence(*(np.empty((len(seen.scores), 0), np.float32) for _ in Evidence._fields))
         rows = np.flatnonzero(seen.scores > above * seen.thresholds)
         contributions = self._contributions(seen, rows)
+        if not self._wanted.levels:
+            none = np.empty((len(seen.scores), 0), np.float32)
+            return Evidence(contributions, none, none)
         if self._is_expected_due(seen, rows):
             rows = np.append(rows, len(seen.scores) - 1)
         return Evidence(contributions, *self._levels(seen, rows))

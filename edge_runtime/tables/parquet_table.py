@@ -9,6 +9,7 @@ from typing import Any
 from edge_runtime.arrays import Times
 from edge_runtime.errors import RecordingError, missing_extra
 from edge_runtime.tables.table import Block, Header, Table
+from edge_runtime.tables.time_text import LOCAL, ZONED
 
 _BLOCK_ROWS = 65_536
 _TIME = "saelite time"
@@ -53,6 +54,13 @@ class ParquetTable(Table):
             return
         for batch in self._batches(names, texts, [seconds.alias(_TIME)]):
             yield batch[_TIME].to_numpy(), _block(batch, names, texts)
+
+    def time_kind(self, time: str) -> str:
+        """Return what a column of times holds; see `Table.time_kind`."""
+        kind = self._schema[time]
+        if isinstance(kind, self._polars.Datetime):
+            return ZONED if kind.time_zone else LOCAL
+        return super().time_kind(time)
 
     def _seconds(self, time: str) -> Any:
         """Return an expression for a column of times in seconds; None if they have to be read from their text."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from edge_runtime.arrays import FloatArray, Times
 from edge_runtime.errors import RecordingError
-from edge_runtime.tables.time_text import seconds
+from edge_runtime.tables.time_text import NUMBER, kind_of, seconds
 
 TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "ts", "date_time", "time_s"})
 # Columns that say what happened rather than what was measured: kept out of the sensors unless asked for by name.
@@ -114,6 +114,14 @@ class Table(ABC):
         """
         for block in self.blocks(names, [time, *texts]):
             yield seconds(block.texts[0]), replace(block, texts=block.texts[1:])
+
+    def time_kind(self, time: str) -> str:
+        """Return what a column of times holds, of `time_text.KINDS`, as its first one says."""
+        for block in self.blocks(self.header.candidates[:1], [time]):
+            written = next((text for text in block.texts[0] if text.strip()), None)
+            if written is not None:
+                return kind_of(written)
+        return NUMBER
 
     def place(self, row: int) -> str:
         """Return where a row stands, for messages: a text file's line, else the row."""
