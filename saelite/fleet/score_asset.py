@@ -20,6 +20,7 @@ from edge_runtime.inference.opening import Opening
 from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows, ScoreRequest
 from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.tables.row_range import RowRange
+from edge_runtime.tables.table import Table
 from edge_runtime.tables.time_text import NUMBER
 from saelite.fleet.assets import Asset
 from saelite.fleet.files import is_url
@@ -110,7 +111,9 @@ def score_asset(item: ScoreItem, settings: ScoreSettings) -> ScoreOutcome:
     detector = _opened(settings.opening, item.model, item.content)
     notices: list[str] = []
     with _table(item.asset) as table:
-        request = ScoreRequest(settings.rows.rows_in(table), settings.label, (), False, settings.watching)
+        request = ScoreRequest(
+            settings.rows.rows_in(table), settings.label, written_times=False, monitor=settings.watching
+        )
         scores = RecordingScores(detector, table, request, notices.append)
         column = table.header.time_column
         kind = NUMBER if column is None else table.time_kind(column)
@@ -128,7 +131,7 @@ def _opened(opening: Opening, model: str, content: bytes) -> Detector:
 
 
 @contextmanager
-def _table(asset: Asset) -> Iterator[JoinedTable]:
+def _table(asset: Asset) -> Iterator[Table]:
     if not any(map(is_url, asset.files)):
         with JoinedTable(asset.name, [Part(Path(file), file) for file in asset.files]) as table:
             yield table
@@ -162,7 +165,7 @@ def _outcome(asset: str, scores: RecordingScores, peak: Peak) -> ScoreOutcome:
     ends = [event for event in scores.events if event.name == "alarm_ended"]
     # An alarm's end knows the blame of all of it.
     told = [*ends, *(starts[len(ends) :] if len(starts) > len(ends) else [])]
-    blamed = Counter(event.sensors[0].sensor for event in told if event.sensors)
+    blamed = Counter(event.sensors[0] for event in told if event.sensors)
     return ScoreOutcome(
         asset=asset,
         status=SCORED,

@@ -12,10 +12,11 @@ from edge_runtime.arrays import Times
 from edge_runtime.common.atomic import atomic_file
 from edge_runtime.errors import missing_extra
 from edge_runtime.replay.recording_scores import RecordingScores, ScoredRows
+from edge_runtime.streaming.results import Results
 from edge_runtime.tables.time_text import NUMBER, ZONED
 
 if TYPE_CHECKING:
-    import polars as pl
+    from polars import DataFrame
 
 _ROW_GROUP = 2**18
 
@@ -82,7 +83,7 @@ class ScoresParquet:
 
         failures: list[BaseException] = []
 
-        def frames(*_: object) -> Iterator[pl.DataFrame]:
+        def frames(*_: object) -> Iterator[DataFrame]:
             try:
                 for block in scores.blocks():
                     see(block)
@@ -101,36 +102,35 @@ class ScoresParquet:
                     raise failures[0] from None
                 raise
 
-    def _frame(self, block: ScoredRows) -> pl.DataFrame:
+    def _frame(self, block: ScoredRows) -> DataFrame:
         results, schema = block.results, self.schema
-        worst = results.contributions.argmax(axis=1) if results.contributions.shape[1] else None
         columns: list[Any] = [
             block.numbers if self._time is None else self._times(results.times),
             results.scores,
             results.thresholds,
             results.anomalies,
             results.alarms,
-            self._blamed(worst, results.anomalies | results.alarms),
+            self._blamed(results),
         ]
         if self._explained:
             columns += [*results.contributions.T, *results.expected.T]
-        pl = self._polars
-        named = zip(schema.items(), columns, strict=True)
-        return self._polars.DataFrame([
+        pl: Any = self._polars
+        frame: DataFrame = pl.DataFrame([
             column if isinstance(column, pl.Series) else pl.Series(name, np.ascontiguousarray(column)).cast(kind)
-            for (name, kind), column in named
+            for (name, kind), column in zip(schema.items(), columns, strict=True)
         ])  # fmt: skip
+        return frame
 
     def _times(self, times: Times) -> Any:
         # Microseconds in float64 are exact for centuries.
         return times if self._kind == NUMBER else np.rint(times * 1e6).astype(np.int64)
 
-    def _blamed(self, worst: Any, told: Any) -> Any:
+    def _blamed(self, results: Results) -> Any:
         """Return the sensor that contributes most, where there is something to blame it for."""
         pl = self._polars
-        kind = self.schema["blamed"]
-        if worst is None:
-            return pl.Series("blamed", [None] * len(told), dtype=kind)
-        names = pl.Series(self._sensors, dtype=kind)
-        chosen = pl.Series(np.where(told, worst, -1))
-        return names.gather(chosen.replace(-1, None)).alias("blamed")
+        told = np.flatnonzero(results.anomalies | results.alarms)
+        worst, blamed = results.contributions[told].argmax(axis=1), np.full(len(results), -1)
+        is_known = np.take_along_axis(results.contributions[told], worst[:, None], axis=1)[:, 0] > 0
+        blamed[told] = np.where(is_known, worst, -1)
+        names = pl.Series(self._sensors, dtype=self.schema["blamed"])
+        return names.gather(pl.Series(blamed).replace(-1, None)).alias("blamed")
