@@ -57,16 +57,14 @@ class SensorWatch:
             self._watch_still(values)
 
     def _reach_out(self, values: FloatArray) -> bool:
-        """Return whether any value may be out of range."""
-        # A hundred short rows as one long row take numpy a fraction of the time.
-        whole = len(values) // _TOGETHER * _TOGETHER
-        rows = values[:whole].reshape(-1, _TOGETHER, values.shape[1])
-        parts = [rows.reshape(len(rows), -1)] * bool(whole) + [values[whole:]] * (whole < len(values))
-        return any(
-            bool((part.min(axis=0).reshape(-1, values.shape[1]) < self._low).any())
-            or bool((part.max(axis=0).reshape(-1, values.shape[1]) > self._high).any())
-            for part in parts
-        )
+        """Return whether any value is out of range."""
+        whole, sensors = len(values) // _TOGETHER * _TOGETHER, values.shape[1]
+        if whole:
+            # A hundred short rows as one long row take numpy a fraction of the time.
+            together = values[:whole].reshape(-1, _TOGETHER * sensors)
+            extremes = [find(together, axis=0).reshape(-1, sensors) for find in (np.min, np.max)]
+            values = np.concatenate([*extremes, values[whole:]])
+        return bool((values < self._low).any() or (values > self._high).any())
 
     def _watch_still(self, values: FloatArray) -> None:
         n = len(values)

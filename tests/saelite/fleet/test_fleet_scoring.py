@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
-import saelite.fleet
 from edge_runtime.common.asset_names import folder_of
 from edge_runtime.errors import ModelFileError, OutputError, RecordingError, UsageError
 from edge_runtime.inference.detector import Detector
@@ -26,9 +25,12 @@ from saelite.fleet.assets import Asset
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_scores import FleetScores
 from saelite.fleet.score_asset import ScoreItem, ScoreSettings, score_asset
+from saelite.fleet.scoring import score as score_fleet
+from saelite.scoring import score as score_one
 
 pl = pytest.importorskip("polars")
 START = np.datetime64("2026-01-01T00:00:00", "us")
+PUMPS = 12
 HOSTILE = ("line/2: é", "10%", "..", "a=b", " asset ")
 
 
@@ -42,6 +44,12 @@ def faulty(n, seed):
     rows = pump_rows(n, seed)
     rows[n // 2 : n // 2 + 15, SENSORS.index("pressure")] += 40_000
     return rows
+
+
+def with_threshold(model, factor):
+    """Return a model's manifest with another threshold."""
+    threshold = model.manifest.threshold
+    return replace(model.manifest, threshold=threshold._replace(value=factor * threshold.value))
 
 
 def scores_of(folder, asset):
@@ -105,7 +113,7 @@ def test_files_row_groups_and_blocks_give_the_scores_of_one_piece(
     asset = Asset("pump", tuple(files))
     item = ScoreItem(asset, str(model_path), read_content(model_path), tmp_path / "out" / "scores.parquet")
     outcome = score_asset(item, ScoreSettings())
-    scored = saelite.score(Detector.load(model_path), tmp_path / "whole.parquet")
+    scored = score_one(Detector.load(model_path), tmp_path / "whole.parquet")
     found = pl.read_parquet(item.output)
     assert_same(found, scored)
     np.testing.assert_allclose(found["time"].to_physical().to_numpy() / 1e6, scored.times, rtol=0, atol=1e-5)
@@ -115,12 +123,12 @@ def test_files_row_groups_and_blocks_give_the_scores_of_one_piece(
 
 
 def test_each_asset_is_scored_by_the_fleets_own_model_and_one_without_is_reported(exported, history, tmp_path):
-    other = replace(exported, manifest=replace(exported.manifest, threshold=replace_value(exported, 2.0)))
+    other = replace(exported, manifest=with_threshold(exported, 2.0))
     fleet = FleetFolder(tmp_path / "fleet")
     for name, model in (("pump1", exported), ("pump2", other)):
         fleet.model(name).parent.mkdir(parents=True)
         model.write(fleet.model(name))
-    found = saelite.fleet.score(fleet.path, history, tmp_path / "out", workers=0)
+    found = score_fleet(fleet.path, history, tmp_path / "out", workers=0)
     outcomes = outcomes_of(found)
     assert {name: one.status for name, one in outcomes.items()} == {
         "pump1": "scored", "pump2": "scored", "pump3": "no model",
@@ -130,17 +138,8 @@ def test_each_asset_is_scored_by_the_fleets_own_model_and_one_without_is_reporte
     assert "pump3: the fleet has no model of it" in repr(found)
 
 
-def replace_value(model, factor):
-    threshold = model.manifest.threshold
-    return (
-        threshold._replace(value=factor * threshold.value)
-        if hasattr(threshold, "_replace")
-        else replace(threshold, value=factor * threshold.value)
-    )
-
-
 def test_summary_says_when_and_whom_each_asset_alarmed(model_path, history, tmp_path):
-    found = saelite.fleet.score(model_path, history, tmp_path / "out", workers=0)
+    found = score_fleet(model_path, history, tmp_path / "out", workers=0)
     table = pl.read_parquet(found.path / "summary.parquet")
     assert table["asset"].to_list() == ["pump1", "pump2", "pump3"]
     for row in table.iter_rows(named=True):
@@ -168,7 +167,7 @@ def test_bad_assets_never_stop_the_others_and_hostile_names_stay(model_path, tmp
     (data / folder_of("differs")).mkdir()
     recording(pump_rows(60)).write_parquet(data / folder_of("differs") / "a.parquet")
     recording(pump_rows(60), 60).drop("current").write_parquet(data / folder_of("differs") / "b.parquet")
-    found = saelite.fleet.score(model_path, data, tmp_path / "out", workers=0)
+    found = score_fleet(model_path, data, tmp_path / "out", workers=0)
     outcomes = outcomes_of(found)
     assert {name for name, one in outcomes.items() if one.status == "scored"} == set(HOSTILE)
     assert "cannot read" in outcomes["broken"].reason
@@ -184,14 +183,14 @@ def test_files_that_overlap_in_time_are_refused(model_path, tmp_path):
     place.mkdir(parents=True)
     recording(pump_rows(60)).write_parquet(place / "a.parquet")
     recording(pump_rows(60), 30).write_parquet(place / "b.parquet")
-    found = saelite.fleet.score(model_path, tmp_path / "data", tmp_path / "out", workers=0)
+    found = score_fleet(model_path, tmp_path / "data", tmp_path / "out", workers=0)
     assert "b.parquet begins before" in outcomes_of(found)["pump"].reason
 
 
 def test_rows_that_go_backwards_are_counted_and_said(model_path, tmp_path):
     shuffled = recording(pump_rows(60))[[*range(30, 60), *range(30)]]
     shuffled.write_parquet(tmp_path / "pump.parquet")
-    (one,) = saelite.fleet.score(model_path, tmp_path / "pump.parquet", tmp_path / "out", workers=0).outcomes
+    (one,) = score_fleet(model_path, tmp_path / "pump.parquet", tmp_path / "out", workers=0).outcomes
     assert (one.asset, one.breaks) == ("pump", 1)
     assert "the clock went backwards" in one.notices
 
@@ -206,7 +205,7 @@ def test_rows_that_go_backwards_are_counted_and_said(model_path, tmp_path):
 )
 def test_time_keeps_what_it_was(model_path, tmp_path, time, kind):
     recording(pump_rows(20)).with_columns(time).write_parquet(tmp_path / "pump.parquet")
-    found = saelite.fleet.score(model_path, tmp_path / "pump.parquet", tmp_path / "out", workers=0)
+    found = score_fleet(model_path, tmp_path / "pump.parquet", tmp_path / "out", workers=0)
     times = scores_of(found.path, "pump")["time"]
     assert times.dtype == kind
     seconds = times.to_numpy() if kind == pl.Float64 else times.to_physical().to_numpy() / 1e6
@@ -220,10 +219,10 @@ def test_rows_are_numbered_where_there_is_no_time_and_files_follow_by_number(mod
     for number in range(13):
         write_csv(place / f"{number}.csv", rows[10 * number : 10 * number + 10])
     write_csv(tmp_path / "whole.csv", rows)
-    found = saelite.fleet.score(model_path, tmp_path / "data", tmp_path / "out", workers=0, explain=True)
+    found = score_fleet(model_path, tmp_path / "data", tmp_path / "out", workers=0, explain=True)
     table = scores_of(found.path, "pump")
     assert table["row"].to_list() == list(range(2, 130))
-    scored = saelite.score(Detector.load(model_path), tmp_path / "whole.csv", explain=True)
+    scored = score_one(Detector.load(model_path), tmp_path / "whole.csv", explain=True)
     assert_same(table, scored)
     for number, name in enumerate(SENSORS):
         np.testing.assert_allclose(table[f"contribution_{name}"], scored.contributions[:, number], rtol=1e-4, atol=1e-6)
@@ -246,10 +245,8 @@ def test_table_of_many_assets_and_a_dask_cluster_give_the_same(model_path, histo
     frames = [pl.read_parquet(file).with_columns(unit=pl.lit(file.parent.name.partition("=")[2]))
               for file in sorted(history.glob("*/*.parquet"))]  # fmt: skip
     pl.concat(frames).sort("time", maintain_order=True).write_parquet(tmp_path / "plant.parquet", row_group_size=50)
-    direct = saelite.fleet.score(model_path, history, tmp_path / "out", workers=0)
-    table = saelite.fleet.score(
-        model_path, tmp_path / "plant.parquet", tmp_path / "there", by="unit", cluster="local:1"
-    )
+    direct = score_fleet(model_path, history, tmp_path / "out", workers=0)
+    table = score_fleet(model_path, tmp_path / "plant.parquet", tmp_path / "there", by="unit", cluster="local:1")
     for one, other in zip(direct.outcomes, table.outcomes, strict=True):
         assert replace(one, cpu_s=0) == replace(other, cpu_s=0)
         assert scores_of(direct.path, one.asset).equals(scores_of(table.path, one.asset))
@@ -258,7 +255,7 @@ def test_table_of_many_assets_and_a_dask_cluster_give_the_same(model_path, histo
 def test_killed_run_is_resumed_without_doing_anything_twice(model_path, tmp_path):
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
-    for number in range(6):
+    for number in range(PUMPS):
         recording(pump_rows(30_000, number)).write_parquet(data / f"pump{number}.parquet")
     command = ["score", str(model_path), str(data), "-o", str(out), "--workers", "1"]
     started = subprocess.Popen(
@@ -274,30 +271,23 @@ def test_killed_run_is_resumed_without_doing_anything_twice(model_path, tmp_path
     started.wait()
     finished = {json.loads(file.read_text())["asset"] for file in outcomes.glob("*.json")}
     before = {name: (out / folder_of(name) / "scores.parquet").stat().st_mtime_ns for name in finished}
-    assert 2 <= len(finished) < 6
+    assert 2 <= len(finished) < PUMPS
     done = run_saelite(*command, "--resume", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "6 of 6 assets scored" in done.stdout
+    assert f"{PUMPS} of {PUMPS} assets scored" in done.stdout
     assert {name: (out / folder_of(name) / "scores.parquet").stat().st_mtime_ns for name in finished} == before
-    assert all(len(scores_of(out, f"pump{number}")) == 29_998 for number in range(6))
+    assert all(len(scores_of(out, f"pump{number}")) == 29_998 for number in range(PUMPS))
     assert not list(out.rglob("*.part"))
 
 
 def test_what_cannot_be_scored_at_all_is_refused_at_once(model_path, history, tmp_path, saelite):
     with pytest.raises(UsageError, match="is not a fleet"):
-        saelite_fleet_score(history, history, tmp_path / "out")
+        score_fleet(history, history, tmp_path / "out", workers=0)
     with pytest.raises(ModelFileError):
-        saelite_fleet_score(next(history.rglob("*.parquet")), history, tmp_path / "out")
+        score_fleet(next(history.rglob("*.parquet")), history, tmp_path / "out", workers=0)
     with pytest.raises(RecordingError, match="no such file or folder"):
-        saelite_fleet_score(model_path, tmp_path / "nowhere", tmp_path / "out")
+        score_fleet(model_path, tmp_path / "nowhere", tmp_path / "out")
     with pytest.raises(OutputError, match="holds no scores"):
-        saelite_fleet_score(model_path, history, history)
+        score_fleet(model_path, history, history, workers=0)
     refused = saelite("score", model_path, next(history.rglob("*.parquet")), "-o", "scores.csv", "--resume")
     assert (refused.returncode, "--format parquet" in refused.stderr) == (2, True)
-
-
-def saelite_fleet_score(model, data, output):
-    return saelite_module.score(model, data, output, workers=0)
-
-
-saelite_module = saelite.fleet
