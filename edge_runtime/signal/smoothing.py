@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, IntArray
 
 _BLOCK = 64
 _LARGEST = float(np.finfo(np.float32).max)
@@ -67,37 +67,53 @@ class Smoother:
         self.level = smoothed
         return smoothed
 
-    def update_many(self, scores: FloatArray) -> FloatArray:
-        """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives."""
+    def update_many(self, scores: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives.
+
+        Parameters
+        ----------
+        rows : ndarray of int, optional
+            The rows that are wanted, the rest may be 0; by default all.
+        """
         scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
         if self.alpha == 1.0 or not len(scores):
             self.level = _plain(scores[-1]) if len(scores) else self.level
             return scores
         level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
-        smoothed = np.empty(scores.shape, np.float32)
+        smoothed = np.zeros(scores.shape, np.float32)
         whole = len(scores) // _BLOCK * _BLOCK
         if whole:
-            smoothed[:whole], level = self._smoothed(scores[:whole], level)
+            wanted = None if rows is None else np.unique(rows[: np.searchsorted(rows, whole)] // _BLOCK)
+            level = self._smooth(scores[:whole], level, smoothed[:whole], wanted)
         if whole < len(scores):
-            smoothed[whole:], level = self._smoothed(scores[whole:], level, len(scores) - whole)
+            level = self._smooth(scores[whole:], level, smoothed[whole:])
         self.level = _plain(level)
         return smoothed
 
-    def _smoothed(
-        self, scores: FloatArray, level: npt.NDArray[np.float64], length: int = _BLOCK
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Return the smoothed scores of blocks of one length, side by side in one product, and the last level."""
-        weights, carry = self._block
-        blocks = scores.reshape(-1, length, level.size).astype(np.float64).transpose(1, 0, 2)
-        count = blocks.shape[1]
-        # Without what was before each block; its last row leads from one block's level to the next one's.
-        own = (weights[:length, :length] @ blocks.reshape(length, -1)).reshape(length, count, level.size)
-        levels = np.empty((count + 1, level.size))
+    def _smooth(
+        self,
+        scores: FloatArray,
+        level: npt.NDArray[np.float64],
+        out: FloatArray,
+        wanted: IntArray | None = None,
+    ) -> npt.NDArray[np.float64]:
+        """Smooth blocks of one length into `out`, the wanted ones side by side; return the last level."""
+        length = min(len(scores), _BLOCK)
+        weights, carry = self._block[0][:length, :length], self._block[1][:length]
+        blocks = scores.reshape(-1, length, level.size)
+        chosen = slice(len(blocks)) if wanted is None else wanted
+        side_by_side = blocks[chosen].transpose(1, 0, 2)
+        own = (weights @ side_by_side.reshape(length, -1)).reshape(side_by_side.shape)
+        # The last row of each block leads from its level to the next one's.
+        ends = own[-1] if wanted is None else np.einsum("j,mjk->mk", weights[-1], blocks)
+        levels = np.empty((len(blocks) + 1, level.size))
         levels[0] = level.ravel()
-        for number in range(count):
-            levels[number + 1] = own[-1, number] + carry[length - 1] * levels[number]
-        out = np.asarray(own + carry[:length, None, None] * levels[:-1], np.float64)
-        return out.transpose(1, 0, 2).reshape(scores.shape), levels[-1].reshape(level.shape)
+        for number, end in enumerate(ends):
+            levels[number + 1] = end + carry[-1] * levels[number]
+        own += carry[:, None, None] * levels[:-1][chosen]
+        out.reshape(blocks.shape)[chosen] = own.transpose(1, 0, 2)
+        last: npt.NDArray[np.float64] = levels[-1].reshape(level.shape)
+        return last
 
     def reset(self) -> None:
         """Forget all scores."""

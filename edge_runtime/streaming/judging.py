@@ -14,6 +14,7 @@ from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import all_finite
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
@@ -105,7 +106,8 @@ class Wanted(NamedTuple):
     expected_every_s : float
         Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
     levels : bool
-        Whether evidence has levels and expected values beside contributions.
+        Whether evidence has levels and expected values, and contributions of every score; otherwise only contributions
+        of some scores, among them all that are explained.
     """
 
     codes: bool = False
@@ -282,7 +284,9 @@ class Judge:
         """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run per sensor."""
         # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
         if "contributions" in self._names:
-            return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
+            found = seen.outputs["contributions"]
+            found = found if all_finite(found) else np.nan_to_num(found)
+            return self.blame_smoother.update_many(found, None if self._wanted.levels else rows)
         contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
         if len(rows):
             contributions[rows] = np.nan_to_num(self._detector.explain_many(_chosen(seen.windows, rows)))
