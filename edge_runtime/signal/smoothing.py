@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import FloatArray, IntArray
 
 _BLOCK = 64
+_NOTHING = 1e-30
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -106,10 +107,7 @@ class Smoother:
         own = (weights @ side_by_side.reshape(length, -1)).reshape(side_by_side.shape)
         # The last row of each block leads from its level to the next one's.
         ends = own[-1] if wanted is None else np.einsum("j,mjk->mk", weights[-1], blocks)
-        levels = np.empty((len(blocks) + 1, level.size))
-        levels[0] = level.ravel()
-        for number, end in enumerate(ends):
-            levels[number + 1] = end + carry[-1] * levels[number]
+        levels = _decaying_sums(np.concatenate([level.reshape(1, -1), ends]), float(carry[-1]))
         own += carry[:, None, None] * levels[:-1][chosen]
         out.reshape(blocks.shape)[chosen] = own.transpose(1, 0, 2)
         last: npt.NDArray[np.float64] = levels[-1].reshape(level.shape)
@@ -118,6 +116,15 @@ class Smoother:
     def reset(self) -> None:
         """Forget all scores."""
         self.level = None
+
+
+def _decaying_sums(rows: npt.NDArray[np.float64], decay: float) -> npt.NDArray[np.float64]:
+    """Return ``y[n] = rows[n] + decay * y[n - 1]``, in place: sums over 2, 4, 8 … rows, as long as they matter."""
+    step = 1
+    while step < len(rows) and decay > _NOTHING:
+        rows[step:] += decay * rows[:-step]
+        step, decay = 2 * step, decay * decay
+    return rows
 
 
 def _plain(level: FloatArray) -> float | FloatArray:

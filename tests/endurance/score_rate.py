@@ -71,22 +71,30 @@ def history(rows, path):
 def measure(folder, name, options):
     output = folder / name
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    saelite("score", folder / "model.tflite", folder / "history.parquet", "-o", output, "--format", "parquet",
-            "--workers", "0", *options)  # fmt: skip
+    peak_mb = saelite("score", folder / "model.tflite", folder / "history.parquet", "-o", output, "--format", "parquet",
+                      "--workers", "0", *options)  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     (found,) = pl.read_parquet(output / "summary.parquet").to_dicts()
     print(json.dumps({
-        "model": name, "rows": found["rows"], "alarms": found["alarms"], "M rows/s per core": round(found["rows"] / found["cpu_s"] / 1e6, 2),
+        "model": name,
+        "rows": found["rows"],
+        "alarms": found["alarms"],
+        "million rows a core second": round(found["rows"] / found["cpu_s"] / 1e6, 2),
         "CPU s with start": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2),
-        "peak MB of all so far": round(after.ru_maxrss / 1024),
+        "peak MB": round(peak_mb),
     }))  # fmt: skip
 
 
 def saelite(*command):
+    """Run a command on one core, and return the most memory it had, in MB."""
     environment = {**os.environ, **dict.fromkeys(_PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run(
-        [sys.executable, "-m", "saelite", *map(str, command)], env=environment, check=True, stdout=subprocess.DEVNULL
+    process = subprocess.Popen(
+        [sys.executable, "-m", "saelite", *map(str, command)], env=environment, stdout=subprocess.DEVNULL
     )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"saelite {command[0]} failed")
+    return usage.ru_maxrss / 1024
 
 
 if __name__ == "__main__":
