@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
@@ -58,6 +59,11 @@ class Smoother:
         lag = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
         return np.where(lag >= 0, self.alpha * decay[np.abs(lag)], 0.0), decay[1:]
 
+    @property
+    def _memory(self) -> int:
+        """Number of scores after which an earlier one has less weight than float64 can say."""
+        return int(math.log(_NOTHING) / math.log1p(-self.alpha)) + 1
+
     def update(self, score: float) -> float:
         """Return the smoothed score after one more."""
         if not score <= _LARGEST:
@@ -80,8 +86,13 @@ class Smoother:
         if self.alpha == 1.0 or not len(scores):
             self.level = _plain(scores[-1]) if len(scores) else self.level
             return scores
-        level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
         smoothed = np.zeros(scores.shape, np.float32)
+        if rows is not None and (start := min([*rows[:1].tolist(), len(scores)]) - self._memory) > 0:
+            # What was before has no weight any more in the first row that is wanted, nor in the last level.
+            self.level = None
+            smoothed[start:] = self.update_many(scores[start:], rows - start)
+            return smoothed
+        level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
         whole = len(scores) // _BLOCK * _BLOCK
         if whole:
             wanted = None if rows is None else np.unique(rows[: np.searchsorted(rows, whole)] // _BLOCK)

@@ -128,9 +128,11 @@ class ScoresParquet:
     def _blamed(self, results: Results) -> Any:
         """Return the sensor that contributes most, where there is something to blame it for."""
         pl = self._polars
-        told = np.flatnonzero(results.anomalies | results.alarms)
+        told, kind = np.flatnonzero(results.anomalies | results.alarms), self.schema["blamed"]
+        if not len(told):
+            return pl.repeat(None, len(results), dtype=kind, eager=True).alias("blamed")
         worst, blamed = results.contributions[told].argmax(axis=1), np.full(len(results), -1)
         is_known = np.take_along_axis(results.contributions[told], worst[:, None], axis=1)[:, 0] > 0
         blamed[told] = np.where(is_known, worst, -1)
-        names = pl.Series(self._sensors, dtype=self.schema["blamed"])
+        names = pl.Series(self._sensors, dtype=kind)
         return names.gather(pl.Series(blamed).replace(-1, None)).alias("blamed")
