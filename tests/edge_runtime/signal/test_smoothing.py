@@ -1,6 +1,7 @@
 """The moving average of scores: stream and batch agree. Its cases: tests/export/test_one_arithmetic.py."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
