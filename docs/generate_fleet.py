@@ -30,7 +30,7 @@ Many assets of one kind, learnt in three ways, always with the product's default
 
 - **alone**: each asset from weights of its own, about 5,000 steps (`training.pipeline.train_many`).
 - **from the common model**: one network is fitted on a sample of up to 16 assets, each scaled by its own mean and
-  deviation (`training.common_model`); each asset continues from its weights for about 500 steps.
+  deviation (`training.common_fit`); each asset continues from its weights for about 500 steps.
 - **the common model**: those weights as they are. Scaling, head and threshold are still the asset's own.
 
 Head and threshold are always chosen on the exported file's own outputs for the asset's normal windows.

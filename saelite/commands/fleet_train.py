@@ -28,6 +28,8 @@ from training.settings import DetectorSettings, Selection
 @click.option("--resume", is_flag=True, help="Continue a fleet; assets that failed are tried again.")
 @click.option("--common-model/--no-common-model", default=True, show_default=True,
               help="Fit a common model of all assets first, for comparison and as a fallback.")  # fmt: skip
+@click.option("--warm-start", is_flag=True,
+              help="Start each network from the common model: cheaper, more false alarms on real data.")  # fmt: skip
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "detector")
 @settings_options(ExportOptions, "export")
@@ -40,6 +42,7 @@ def train(
     workers: int | None,
     resume: bool,
     common_model: bool,
+    warm_start: bool,
     selection: Selection,
     detector: DetectorSettings,
     export: ExportOptions,
@@ -70,7 +73,7 @@ def train(
         with executor_for(cluster, workers) as executor, fleet_progress() as bar:
             watcher = Watcher(bar.step, bar.start, bar.asset)
             training = FleetTraining(data, FleetFolder(output), by, settings, key, watcher)
-            fleet = training.run(executor, resume=resume, common_model=common_model)
+            fleet = training.run(executor, resume=resume, common_model=common_model, warm_start=warm_start)
     except KeyboardInterrupt:
         click.echo(
             plain(f"\nstopped: what is done is in {output}. Repeat the command with --resume to go on."), err=True
