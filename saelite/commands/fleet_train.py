@@ -12,7 +12,7 @@ from saelite.options import sign_option
 from saelite.plain import plain
 from saelite.progress import fleet_progress
 from saelite.setting_options import settings_options
-from saelite.workstation import require_workstation
+from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
 
 
@@ -61,7 +61,7 @@ def train(
       saelite fleet train s3://plant/pumps --cluster tcp://scheduler:8786 -o fleet
       saelite fleet train pumps/ -o fleet --resume
     """
-    require_workstation("fleet train")
+    check_workstation("fleet train")
     from saelite.fleet.executors import executor_for
     from saelite.fleet.fleet_folder import FleetFolder
     from saelite.fleet.outcome import FAILED

@@ -20,7 +20,7 @@ from saelite.fleet.fleet_table import write_table
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
 from saelite.fleet.settings import FleetSettings
 from saelite.signatures import takes
-from saelite.workstation import require_workstation
+from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
 
 # Assets that a worker gets at once: their fits share a graph, and a worker that is killed costs as many.
@@ -107,7 +107,7 @@ def train(
     MissingExtraError
         If a package is not installed.
     """
-    require_workstation("fleet train")
+    check_workstation("fleet train")
     unknown = sorted(settings.keys() - {one.name for part in _PARTS for one in settings_of(part)})
     if unknown:
         raise UsageError(f"unknown settings: {', '.join(unknown)}. Expected options of train and export.")

@@ -13,7 +13,7 @@ from export.installed import runtimes_for
 from export.targets import find_target
 from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset
-from saelite.fleet.fit_asset import LADDER, MODEL_FILE, fit_asset
+from saelite.fleet.fit_asset import LADDER, MODEL_FILE, FleetFit, fit_asset
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, fit_fleet_model
 from saelite.fleet.settings import FleetSettings
 from training.settings import DetectorSettings
@@ -97,6 +97,13 @@ def test_asset_without_a_sensor_of_the_common_model_cannot_have_it(tmp_path, com
     found = fit_asset(asset(tmp_path, "other", values, SENSORS[:3]), REFUSING, common)
     assert found.outcome.status == "failed"
     assert "lacks vibration, which the fleet's common model needs" in found.outcome.reason
+
+
+def test_network_that_starts_from_the_common_model_is_fitted_better_in_as_many_epochs(tmp_path, common):
+    pump = asset(tmp_path, "pump", pump_rows(240, 6, jumps=False))
+    warm, cold = (FleetFit(SETTINGS, common, warm_start)([pump])[0].outcome for warm_start in (True, False))
+    assert (warm.is_warm, cold.is_warm) == (True, False)
+    assert warm.figures.loss < cold.figures.loss
 
 
 def test_assets_of_different_kinds_have_no_common_model(tmp_path):
