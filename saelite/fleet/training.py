@@ -193,17 +193,17 @@ class FleetTraining:
 
     def _fit(self, executor: Executor, todo: Sequence[Asset], task: FleetFit) -> None:
         self.watcher.on_step(f"training in {executor.name}")
-        for asset, result in every_result(executor, task, chunked(todo, _at_once(len(todo), executor.workers))):
+        for asset, result in every_result(executor, task, chunked(todo, at_once(len(todo), executor.workers))):
             lost = isinstance(result, Lost)
             kept = AssetResult(AssetOutcome(asset.name, FAILED, result.reason)) if lost else result
             self.folder.write(kept, self.key)
             self.watcher.on_asset(kept.outcome)
 
 
-def _at_once(assets: int, workers: int) -> int:
+def at_once(assets: int, workers: int) -> int:
     """Return how many assets a worker gets at once: so few that each gets some twice.
 
-    >>> _at_once(10_000, 8), _at_once(10, 2), _at_once(1, 2)
+    >>> at_once(10_000, 8), at_once(10, 2), at_once(1, 2)
     (16, 3, 1)
     """
     return min(_MOST_AT_ONCE, -(-assets // (2 * max(1, workers))))
