@@ -107,8 +107,10 @@ _SITE = """\
 ## Another machine of the same kind
 
 A detector made on one machine watches another: as it is, after `saelite adapt`, and beside one that was trained there
-from scratch ([protocol](accuracy.md#adapting-to-another-machine)). {gaps} The network of an adapted file is the one
-learnt elsewhere: where both machines drift, it was fitted to another drift.
+from scratch ([protocol](accuracy.md#adapting-to-another-machine)).
+
+{gaps} The network of an adapted file is the one learnt elsewhere,
+and a file whose head looks at the inputs alone has no other to choose.
 """
 _LOSS = """\
 ## What quantisation costs
@@ -135,15 +137,11 @@ def page() -> str:
 
 
 def _gaps(sites: adaptation.Adaptations) -> str:
-    """Return how far adapted files stay behind, in a sentence."""
+    """Say how far adapted files stay behind."""
     gaps = adaptation.gaps(sites)
-    behind = [f"{name} by {gap:.3f}" for name, gap in gaps.items() if gap > adaptation.AIM]
-    rest = "the rest" if behind else "all of them"
-    return f"Of F1, {rest} are at most {adaptation.AIM} behind the detector from scratch{_but(behind)}."
-
-
-def _but(behind: list[str]) -> str:
-    return f"; {', '.join(behind)}" if behind else ""
+    behind = [f"with {name} {gap:.3f}" for name, gap in gaps.items() if gap > adaptation.AIM]
+    aim = f"The adapted detector loses at most {adaptation.AIM} of F1 to the one from scratch"
+    return f"{aim}, but {' and '.join(behind)}." if behind else f"{aim}."
 
 
 def _section(section: Section) -> str:

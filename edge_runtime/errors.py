@@ -85,6 +85,10 @@ class OutputError(SaeliteError):
     """A file or folder cannot be written."""
 
 
+class BrokerError(SaeliteError):
+    """An MQTT broker cannot be reached, or refuses."""
+
+
 class HistoryError(SaeliteError):
     """A history cannot be read or used."""
 

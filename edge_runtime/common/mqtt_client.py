@@ -60,9 +60,8 @@ class MqttAddress:
         options = dict(parse_qsl(query, keep_blank_values=True))
         unknown = sorted(set(options) - set(known_options))
         if scheme not in _PORTS or not host or not (port or "1").isdigit() or unknown:
-            raise UsageError(
-                f"expected mqtt://HOST[:PORT]/TOPIC with options {', '.join(known_options)}. Received: {spec!r}"
-            )
+            options_text = f" with options {', '.join(known_options)}" if known_options else ""
+            raise UsageError(f"expected mqtt://HOST[:PORT]/TOPIC{options_text}. Received: {spec!r}")
         return cls(host, int(port or _PORTS[scheme]), scheme == "mqtts", unquote(topic), options)
 
 

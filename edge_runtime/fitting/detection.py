@@ -16,7 +16,8 @@ from edge_runtime.inference.heads import needs_decoder, needs_network
 SPANS = (1, 5, 10, 30, 100)
 # With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
 _SPANS_TO_FIT_ON = 10
-# A costlier head must find this much more; five blocks cannot separate closer ones (docs/concepts/scoring.md).
+# Another head than the preferred one must find this much more; five blocks cannot separate closer ones
+# (docs/concepts/scoring.md).
 _TIE = 0.05
 T = TypeVar("T")
 
@@ -95,17 +96,17 @@ def _of_one_length(faults: Iterable[FaultScores]) -> Iterable[list[FaultScores]]
     return by_length.values()
 
 
-def best_of(tried: Sequence[T], share: Callable[[T], float], head: Callable[[T], str]) -> T:
-    """Return what finds the largest share of the faults; among heads within 0.05 of it, the cheapest on the device.
+def best_of(tried: Sequence[T], share: Callable[[T], float], cost: Callable[[T], int]) -> T:
+    """Return what finds the largest share of the faults; of all within 0.05 of it, the one of the lowest cost.
 
-    >>> best_of([("deep", 0.54), ("inputs", 0.5), ("inputs", 0.4)], lambda one: one[1], lambda one: one[0])
+    >>> best_of([("deep", 0.54), ("inputs", 0.5), ("inputs", 0.4)], lambda one: one[1], lambda one: cost_of(one[0]))
     ('inputs', 0.5)
     """
     top = max(map(share, tried))
     good = [one for one in tried if share(one) >= top - _TIE]
-    return min(good, key=lambda one: (_cost(head(one)), -share(one)))
+    return min(good, key=lambda one: (cost(one), -share(one)))
 
 
-def _cost(head: str) -> int:
+def cost_of(head: str) -> int:
     """Return a sort key of heads by their cost on the device."""
     return 2 * needs_decoder(head) + needs_network(head) + (head in ("modes", "codebook"))

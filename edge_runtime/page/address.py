@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from edge_runtime.errors import UsageError
 
 HOST, PORT = "127.0.0.1", 8090
-_FORM = re.compile(r"web(?::(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+))?")
+_FORM = re.compile(r"(?:(?P<host>\[[^\]]+\]|[^:]+):)?(?P<port>\d+)")
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,23 @@ class PageAddress:
         >>> PageAddress.parse("web"), PageAddress.parse("web:[::]:80")
         (PageAddress(host='127.0.0.1', port=8090), PageAddress(host='::', port=80))
         """
-        match = _FORM.fullmatch(spec)
-        port = int(match["port"] or PORT) if match else -1
-        if match is None or not 0 <= port <= 65_535:
+        kind, colon, place = spec.partition(":")
+        found = cls.at(place) if colon else cls()
+        if kind != "web" or found is None:
             raise UsageError(f"--sink: expected web[:[HOST:]PORT], with a port up to 65535. Received: {spec!r}")
-        return cls((match["host"] or HOST).strip("[]"), port)
+        return found
+
+    @classmethod
+    def at(cls, place: str) -> PageAddress | None:
+        """Return ``[HOST:]PORT``, or None if it has another form.
+
+        >>> PageAddress.at("0.0.0.0:80"), PageAddress.at("here")
+        (PageAddress(host='0.0.0.0', port=80), None)
+        """
+        match = _FORM.fullmatch(place)
+        if match is None or int(match["port"]) > 65_535:
+            return None
+        return cls((match["host"] or HOST).strip("[]"), int(match["port"]))
 
     @property
     def is_local(self) -> bool:

@@ -1,4 +1,4 @@
-"""The page's own files, read once: nothing else of the disk can be asked for."""
+"""A page's own files, read once: nothing else of the disk can be asked for."""
 
 from __future__ import annotations
 
@@ -36,9 +36,17 @@ class PageFile:
 
 
 @cache
-def page_files() -> dict[str, PageFile]:
-    """Return every file of the page by its name."""
-    return {path.name: _read(path) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+def page_files(own: Path = FOLDER) -> dict[str, PageFile]:
+    """Return every file of a page by its name.
+
+    Parameters
+    ----------
+    own : Path
+        A folder whose files are added to those that pages share, and stand in place of those of the same name. By
+        default the page of a machine.
+    """
+    folders = dict.fromkeys((FOLDER, own))
+    return {path.name: _read(path) for folder in folders for path in sorted(folder.iterdir()) if path.suffix in _TYPES}
 
 
 def _read(path: Path) -> PageFile:

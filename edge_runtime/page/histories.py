@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.page.machine import short_time
 from edge_runtime.page.marks import checked_mark
 from edge_runtime.page.numbers import encoded, short, shorts
+from edge_runtime.page.refusals import Unknown
 from edge_runtime.sinks.sink import StreamInfo
 
 if TYPE_CHECKING:  # sqlite3 comes with it
@@ -24,10 +25,6 @@ PATIENCE_S = 8.0
 MOST_ALARMS = 200
 _WORKERS, _MOST_WAITING = 2, 32
 _FRESH_S, _MOST_KEPT = 1.0, 64
-
-
-class Unknown(LookupError):  # noqa: N818 - its text is the answer
-    """Something asked for does not exist; the text says what."""
 
 
 class Busy(OSError):  # noqa: N818 - its text is for standard error

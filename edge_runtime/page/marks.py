@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from edge_runtime.page.refusals import BadRequest
+
 LONGEST_WHO, LONGEST_NOTE = 80, 500
 _LONGEST_IGNORED_S = 366 * 86_400
 KINDS = ("false_alarm", "real", "ignore")
 
 
-class MarkRefused(ValueError):  # noqa: N818 - its text is the answer
+class MarkRefused(BadRequest):
     """A mark that cannot be kept; the text says why."""
 
 

@@ -25,3 +25,12 @@ def shorts(values: Iterable[float]) -> list[float | None]:
 def encoded(answer: Any) -> bytes:
     """Return an answer as JSON."""
     return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def event(name: str, content: Any) -> bytes:
+    r"""Return a server-sent event that holds an answer.
+
+    >>> event("machine", {"score": 0.5})
+    b'event: machine\ndata: {"score":0.5}\n\n'
+    """
+    return b"event: " + name.encode() + b"\ndata: " + encoded(content) + b"\n\n"

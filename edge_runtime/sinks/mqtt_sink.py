@@ -5,7 +5,8 @@ topic                  payload                                                  
 =====================  =====================================================================  ========
 ``BASE/state``         the last result, JSON                                                  yes
 ``BASE/event``         ``alarm_started``, ``alarm_ended``, ``stream_stale`` …, JSON           no
-``BASE/status``        the counts and the model in use, JSON                                  yes
+``BASE/status``        the counts, the model in use, and whether the stream is stale, JSON    yes
+``BASE/info``          names of the machine and its host, and its page, JSON                  yes
 ``BASE/availability``  ``online``; ``offline`` while stale, at the end, after a crash         yes
 ``BASE/feedback``      what was said of an alarm last, JSON; with a history                   yes
 ``BASE/command``       taken, not published: see `edge_runtime.sinks.mqtt_commands`           no
@@ -23,8 +24,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
 from edge_runtime.errors import UsageError
@@ -36,7 +35,7 @@ from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Results, StreamResult, standing, time_texts
+from edge_runtime.streaming.results import Results, StreamResult, standing, time_text
 
 if TYPE_CHECKING:  # sqlite3 comes with it
     from edge_runtime.history.history import History
@@ -55,8 +54,9 @@ class MqttSink:
     address : MqttAddress
         Its topic is the base, by default ``saelite/<name of the host>/<name of the model>``: two machines may run the
         same model. Options: ``interval``, minimum seconds
-        between two states (1; 0 publishes every result; a change of the alarm is published at once), and
-        ``discovery``, Home Assistant's prefix (``homeassistant``; empty announces nothing).
+        between two states (1; 0 publishes every result; a change of the alarm is published at once), ``discovery``,
+        Home Assistant's prefix (``homeassistant``; empty announces nothing), and ``page``, the URL of the machine's own
+        page, for `saelite fleet watch`.
     info : StreamInfo
     tell : callable
         Called with a one-line message when something happens.
@@ -97,6 +97,9 @@ class MqttSink:
         self._counts: dict[str, int] = {}
         self._last: StreamResult | None = None
         self._explanation = ""
+        self._since_s: float | None = None
+        self._learning = False
+        self._info, self._page = info, address.options.get("page", "")
         self._is_published = True
         self._commands = None if history is None else MqttCommands(history, info.name, self._show_feedback, tell)
         self._client = mqtt_client(address)
@@ -112,6 +115,8 @@ class MqttSink:
         self._last = last = standing(results, self._last)
         for event in results.events:
             self._explanation = explanation(event.blamed)
+            self._since_s = event.time_s if event.name == "alarm_started" else None
+        self._learning = results.learning if len(results) else self._learning
         if last is None:
             return
         if self._interval_s == 0:
@@ -134,6 +139,7 @@ class MqttSink:
         if health.stale != self._stale:
             self._stale = health.stale
             self._publish("availability", self._availability)
+            self._publish_status()
         expire_after_s = _expiry(health.stale_after_s + self._interval_s)
         if expire_after_s != self._expire_after_s:
             self._expire_after_s = expire_after_s
@@ -162,6 +168,7 @@ class MqttSink:
         """See `Sink.close`: publishes the last state and counts, then ``offline``."""
         if self._last is not None and not self._is_published:
             self._publish_state(self._last)
+        self._stale = False  # gone, which is more than silent
         self._publish_status()
         if self._client.is_connected():
             self._client.publish(f"{self._base}/availability", "offline", qos=1, retain=True).wait_for_publish(
@@ -178,22 +185,29 @@ class MqttSink:
         registry = (
             {"registry": facts.registry, "registry_index": facts.index, "model_sha256": facts.sha256} if facts else {}
         )
-        self._publish("status", json.dumps(self._counts | self._model | registry, ensure_ascii=False))
+        content = self._counts | {"stale": self._stale} | self._model | registry
+        self._publish("status", json.dumps(content, ensure_ascii=False))
 
     def _publish_state(self, result: StreamResult) -> None:
         self._is_published = True
         blamed = next((name for name, value in result.sensors.items() if value > 0), "") if result.alarm else ""
         state = {
-            "time": time_texts(np.array([result.time_s]))[0],
+            "time": time_text(result.time_s),
             "score": _short(result.score),
             "threshold": _short(result.threshold),
             "alarm": result.alarm,
+            "since": None if self._since_s is None or not result.alarm else time_text(self._since_s),
+            "learning": self._learning,
             "blamed": blamed,
             "explanation": self._explanation if result.alarm else "",
             "sensors": {name: _short(value) for name, value in result.sensors.items()},
             "drift": None if result.drift is None else _short(result.drift),
         }
         self._publish("state", json.dumps(state, ensure_ascii=False))
+
+    def _publish_info(self, client: Any) -> None:
+        facts = {"machine": self._info.name, "host": self._info.host, "page": self._page}
+        client.publish(f"{self._base}/info", json.dumps(facts, ensure_ascii=False), qos=1, retain=True)
 
     def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
         if not self._client.is_connected():
@@ -225,6 +239,7 @@ class MqttSink:
             return
         self._told = False
         self._announce_to(client)
+        self._publish_info(client)
         client.publish(f"{self._base}/availability", self._availability, qos=1, retain=True)
         if self._commands is not None:
             client.subscribe(f"{self._base}/command", qos=1)
@@ -247,8 +262,9 @@ class MqttSink:
             self._tell(f"{self.name} cannot be reached{reason}; retrying")
 
 
-def _model_facts(manifest: Manifest) -> dict[str, str | int]:
-    return {"model": manifest.name, "model_version": manifest.version}
+def _model_facts(manifest: Manifest) -> dict[str, str | int | float | None]:
+    limit = _short(manifest.drift.limit) if manifest.drift else None
+    return {"model": manifest.name, "model_version": manifest.version, "drift_limit": limit}
 
 
 def _check_topic(topic: str) -> None:

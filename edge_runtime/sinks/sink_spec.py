@@ -140,4 +140,4 @@ def _mqtt(spec: str, info: StreamInfo, tell: Callable[[str], None], history: His
     from edge_runtime.common.mqtt_client import MqttAddress
     from edge_runtime.sinks.mqtt_sink import MqttSink
 
-    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery")), info, tell, history)
+    return MqttSink(MqttAddress.parse(spec, ("interval", "discovery", "page")), info, tell, history)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edge_runtime.arrays import BoolArray
-from edge_runtime.fitting.detection import FaultScores, best_of, detection_with
+from edge_runtime.fitting.detection import FaultScores, best_of, cost_of, detection_with
 from edge_runtime.fitting.heads import fit_rows
 from edge_runtime.fitting.left_out import score_blocks
 from edge_runtime.fitting.limit import Limit
@@ -133,8 +133,8 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
 
 
 def best(tried: list[Tried]) -> Tried:
-    """Return the candidate to take; see `edge_runtime.fitting.detection.best_of`."""
-    return best_of(tried, lambda one: one.detection, lambda one: one.candidate.head)
+    """Return the candidate that finds most; among heads within 0.05 of it, the cheapest on the device."""
+    return best_of(tried, lambda one: one.detection, lambda one: cost_of(one.candidate.head))
 
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:

@@ -11,9 +11,11 @@ fleet = LazyGroup(
     \b
     Example:
       saelite fleet train pumps/ -o fleet
+      saelite fleet watch mqtt://broker
     """,
     commands={
         "train": "saelite.commands.fleet_train:train",
         "report": "saelite.commands.fleet_report:report",
+        "watch": "saelite.commands.fleet_watch:watch",
     },
 )

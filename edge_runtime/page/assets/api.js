@@ -1,24 +1,5 @@
-// What is asked of the server. Without a valid cookie every answer is 401, and the log-in form is shown.
-export const locked = { show: () => {} };
-
-async function ask(path, options) {
-  const answer = await fetch(path, { credentials: "same-origin", ...options });
-  const content = await answer.json().catch(() => ({ error: `The server answered ${answer.status}.` }));
-  if (answer.status === 401 && path !== "/log-in") locked.show();
-  if (!answer.ok) throw Object.assign(new Error(content.error), { status: answer.status });
-  return content;
-}
-
-const post = (path, content) =>
-  ask(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(content) });
-
-function query(path, parameters) {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    for (const one of Array.isArray(value) ? value : [value]) search.append(name, one);
-  }
-  return `${path}?${search}`;
-}
+// What the page of machines asks of the server.
+import { ask, post, query } from "./ask.js";
 
 export const machines = () => ask("/api/machines");
 export const alarms = (machine) => ask(query("/api/alarms", { machine }));
@@ -26,6 +7,4 @@ export const trend = (machine, since, until, points) => ask(query("/api/trend", 
 export const sensors = (machine, sensor, since, until, points) =>
   ask(query("/api/sensors", { machine, sensor, since, until, points }));
 export const mark = (content) => post("/api/mark", content);
-export const logIn = (token) => post("/log-in", { token });
-export const logOut = () => post("/log-out", {});
 export const livePath = (machine) => query("/api/live", { machine });

@@ -1,18 +1,30 @@
 // The token is asked for once; the server answers with a cookie that no script can read.
-import { $, say } from "./dom.js";
-import * as api from "./api.js";
+import { $, make, say } from "./dom.js";
+import { locked, logIn, logOut } from "./ask.js";
+
+const FORM = () => make("form", { class: "login card", id: "login" },
+  make("h1", {}, "Log in"),
+  make("p", {}, "This page asks for the token that was set where saelite runs."),
+  make("input", { type: "text", name: "username", value: "saelite", autocomplete: "username", hidden: true }),
+  make("label", { for: "token" }, "Token"),
+  make("input", { id: "token", type: "password", autocomplete: "current-password", spellcheck: "false", required: true }),
+  make("p", { class: "problem", id: "login-problem", role: "alert" }),
+  make("button", { type: "submit", class: "primary" }, "Log in"));
 
 export function prepareLogin(entered) {
-  api.locked.show = () => {
-    $("login").hidden = false;
+  const form = FORM();
+  form.hidden = true;
+  $("main").before(form);
+  locked.show = () => {
+    form.hidden = false;
     $("main").hidden = $("log-out").hidden = true;
     $("link").hidden = true;
     $("token").focus();
   };
-  $("login").addEventListener("submit", async (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      await api.logIn($("token").value);
+      await logIn($("token").value);
     } catch (error) {
       say($("login-problem"), error.message);
       $("token").select();
@@ -20,12 +32,12 @@ export function prepareLogin(entered) {
     }
     $("token").value = "";
     say($("login-problem"), "");
-    $("login").hidden = true;
+    form.hidden = true;
     $("link").hidden = false;
     entered();
   });
   $("log-out").addEventListener("click", async () => {
-    await api.logOut();
+    await logOut();
     location.reload();
   });
 }

@@ -76,7 +76,7 @@ function choose() {
   parts.strip.clear();
   parts.alarms.reset();
   past.reset(name, page.facts.get(name).sensors);
-  connection.watch(name);
+  connection.watch(api.livePath(name));
   render();
 }
 

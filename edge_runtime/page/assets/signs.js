@@ -5,6 +5,8 @@ const PATHS = {
   well: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M8 12.5l2.8 2.8L16.5 9.5"],
   alarm: ["M12 3.2 22 20.5H2z", "M12 9.5v5", "M12 17.6v.1"],
   down: ["M8.3 3h7.4L21 8.3v7.4L15.7 21H8.3L3 15.7V8.3z", "M8 12h8"],
+  offline: ["M12 3.2v8.3", "M6.8 6.6a8 8 0 1 0 10.4 0"],
+  drifting: ["M2.5 8.5c3.2-4 6.3-4 9.5 0s6.3 4 9.5 0", "M2.5 15.5c3.2-4 6.3-4 9.5 0s6.3 4 9.5 0"],
   stale: ["M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z", "M12 7v5.2l3.4 2"],
   starting: ["M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M5.6 18.4l2.1-2.1M16.3 7.7l2.1-2.1"],
   learning: ["M7 3h10M7 21h10M8 3v3.5l8 11V21M16 3v3.5l-8 11V21"],
@@ -19,5 +21,5 @@ export function sign(state) {
   return draw("svg", { viewBox: "0 0 24 24", class: `state-${STATES[state] ?? state}`, "aria-hidden": "true" }, ...paths);
 }
 
-const STATES = { lost: "stale", down: "stale", false_alarm: "starting", real: "alarm", ended: "starting" };
-export const WORDS = { well: "well", alarm: "alarm", stale: "no readings", down: "not watched", starting: "starting", learning: "learning", lost: "no connection" };
+const STATES = { lost: "stale", down: "stale", offline: "stale", drifting: "stale", false_alarm: "starting", real: "alarm", ended: "starting" };
+export const WORDS = { well: "well", alarm: "alarm", stale: "no readings", offline: "offline", drifting: "drifting", down: "not watched", starting: "starting", learning: "learning", lost: "no connection" };

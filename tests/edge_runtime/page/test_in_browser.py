@@ -12,6 +12,7 @@ pytest.importorskip("starlette", reason="the extra web is not installed")
 
 from broker import free_port
 from browsing import opened
+from contrasts import CONTRASTS
 from live_process import start, timed_line, until
 from machines import SENSORS, pump_rows
 from page_client import TOKEN
@@ -256,30 +257,6 @@ def test_text_stands_out_in_light_and_in_dark(browser, scheme):
         found = page.evaluate(CONTRASTS)
         assert len(found) > 30
         assert [one for one in found if one[1] < 4.5] == []
-
-
-# WCAG 2.2, success criterion 1.4.3: contrast of every text to what is behind it.
-CONTRASTS = """() => {
-  const parts = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
-  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-  const rgb = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data]; };
-  const light = ([r, g, b]) => [r, g, b].map((one) => one / 255)
-    .map((one) => (one <= 0.03928 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, one, place) => sum + one * [0.2126, 0.7152, 0.0722][place], 0);
-  const behind = (element) => {
-    const colour = rgb(getComputedStyle(element).backgroundColor);
-    return colour[3] === 255 || !element.parentElement ? colour : behind(element.parentElement);
-  };
-  const found = [];
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some((one) => one.nodeType === 3 && one.textContent.trim());
-    if (!own || !element.checkVisibility() || element.closest('.announce, .skip')) continue;
-    const [a, b] = [light(rgb(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
-    found.push([element.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)]);
-  }
-  return found;
-}"""
 
 
 def test_token_is_asked_for_and_lets_in(browser, monkeypatch):

@@ -16,7 +16,7 @@ from live_process import PATIENCE_S, until
 from page_client import ask, info, next_event, scored, serving, watching
 
 from edge_runtime.common.counters import Counters
-from edge_runtime.page import connections, hub
+from edge_runtime.page import connections, watchers
 from edge_runtime.page.machine import WatchedMachine
 from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.health import Health
@@ -115,7 +115,7 @@ def test_results_that_come_fast_are_looked_at_four_times_per_second(page):
             started_s, count = time.monotonic(), 6
             for _ in range(count):
                 next_event(answer)
-            assert time.monotonic() - started_s > (count - 1) * hub.PERIOD_S * 0.9
+            assert time.monotonic() - started_s > (count - 1) * watchers.PERIOD_S * 0.9
     finally:
         stop.set()
         thread.join()
@@ -125,7 +125,7 @@ def test_nothing_is_computed_while_nobody_watches(page):
     server, machine = page
     port = server.port
     machine.take(scored(9.0))
-    time.sleep(3 * hub.PERIOD_S)
+    time.sleep(3 * watchers.PERIOD_S)
     machine.take(scored(0.5))
     with watching(port) as answer:
         # The highest score since somebody last looked may be hours old: it is not shown as now.
@@ -146,7 +146,7 @@ def test_all_clients_are_told_of_all_machines(page):
 
 
 def test_clients_beyond_the_limit_are_told_to_come_later(page, monkeypatch):
-    monkeypatch.setattr(hub, "MOST_WATCHERS", 2)
+    monkeypatch.setattr(watchers, "MOST_WATCHERS", 2)
     port = page[0].port
     with watching(port) as first, watching(port) as second:
         next_event(first)
@@ -159,7 +159,7 @@ def test_clients_beyond_the_limit_are_told_to_come_later(page, monkeypatch):
 
 def test_client_that_reads_nothing_is_dropped_and_holds_up_nobody(page, monkeypatch):
     monkeypatch.setattr(connections, "PATIENCE_S", 1.0)
-    monkeypatch.setattr(hub, "PERIOD_S", 0.01)
+    monkeypatch.setattr(watchers, "PERIOD_S", 0.01)
     server, machine = page
     # Many names, so that a snapshot is large and the buffers between the two are soon full.
     machine.take_health(Health(False, 10.0, 7.0, 7.0, tuple(f"sensor {number}" for number in range(5000))))
@@ -168,9 +168,9 @@ def test_client_that_reads_nothing_is_dropped_and_holds_up_nobody(page, monkeypa
         stalled.connect(("127.0.0.1", server.port))
         stalled.sendall(b"GET /api/live?machine=pump HTTP/1.1\r\nHost: localhost\r\n\r\n")
         with watching(server.port) as answer:
-            until(lambda: server.hub.watchers == 2)
+            until(lambda: server.hub.watchers.count == 2)
             end_s = time.monotonic() + PATIENCE_S
-            while server.hub.watchers == 2:
+            while server.hub.watchers.count == 2:
                 machine.take(scored(0.5))
                 next_event(answer)
                 assert time.monotonic() < end_s, "the stalled client was never dropped"
@@ -233,7 +233,7 @@ def test_stream_ends_with_the_server():
         next_event(answer)
         server.close()
         assert b"event" not in answer.read()[-5:]
-        assert not server._thread.is_alive()
+        assert not server._serving._thread.is_alive()
 
 
 def test_facts_of_every_machine_are_given_once(page):

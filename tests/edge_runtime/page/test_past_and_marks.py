@@ -14,7 +14,7 @@ from page_client import SENSORS, TOKEN, ask, info, next_event, post, scored, ser
 
 from edge_runtime.history.history import History
 from edge_runtime.history.history_sink import HistorySink
-from edge_runtime.page import histories, routes
+from edge_runtime.page import front, histories
 from edge_runtime.page.address import PageAddress
 from edge_runtime.page.marks import MarkRefused, checked_mark
 from edge_runtime.page.web_sink import WebSink
@@ -166,7 +166,7 @@ def test_questions_beyond_what_the_history_can_answer_are_refused_at_once(page, 
 
 
 def test_request_that_never_comes_whole_is_no_failure_of_the_page(monkeypatch):
-    monkeypatch.setattr(routes, "_BODY_S", 0.2)
+    monkeypatch.setattr(front, "_BODY_S", 0.2)
     told = []
     with serving(tell=told.append) as (server, _):
         head = "POST /api/mark HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\n"

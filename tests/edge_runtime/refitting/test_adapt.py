@@ -189,7 +189,7 @@ def test_alarm_budget_is_the_files_unless_another_is_given():
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("own", ["deep", "codebook"])
 def test_simpler_head_that_export_chose_from_scores_in_the_graph_of_a_larger_one_as_alone(own, target, monkeypatch):
-    monkeypatch.setattr(refit, "best_of", lambda tried, _, head: next(one for one in tried if head(one) == "inputs"))
+    monkeypatch.setattr(refit, "best_of", lambda tried, *_: next(one for one in tried if one.way.head == "inputs"))
     maker = parse_model_file(made(own, target), PATH)
     tried = (*maker.manifest.tried, HeadTried("inputs, span 1", 0.1))
     model = adapted(replace(maker, manifest=replace(maker.manifest, tried=tried)).to_bytes(), site_rows(3_000)).model

@@ -144,7 +144,9 @@ def test_messages_in_and_out(running, model_path, tmp_path, broker):
     scores = [next_score(process), next_score(process)]
     until(lambda: json.loads(retained(broker, "watch/pump/state", 1)["watch/pump/state"])["score"] == scores[-1])
     state = json.loads(retained(broker, "watch/pump/state", 1)["watch/pump/state"])
-    assert set(state) == {"time", "score", "threshold", "alarm", "blamed", "explanation", "sensors", "drift"}
+    assert set(state) == {
+        "time", "score", "threshold", "alarm", "since", "learning", "blamed", "explanation", "sensors", "drift",
+    }  # fmt: skip
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=PATIENCE_S)
     assert b"4 read, 2 scored, 2 filling, 1 lost" in err
