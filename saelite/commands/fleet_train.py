@@ -64,8 +64,8 @@ def train(
     check_workstation("fleet train")
     from saelite.fleet.executors import executor_for
     from saelite.fleet.fleet_folder import FleetFolder
+    from saelite.fleet.fleet_settings import FleetSettings
     from saelite.fleet.outcome import FAILED
-    from saelite.fleet.settings import FleetSettings
     from saelite.fleet.training import FleetTraining, Watcher
 
     settings = FleetSettings(selection, detector, export)

@@ -16,9 +16,9 @@ from saelite.false_alarms import blindness, doubt
 from saelite.fleet.asset_facts import facts_of
 from saelite.fleet.assets import Asset
 from saelite.fleet.fleet_model import FleetModel
+from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.model_figures import figures_of
 from saelite.fleet.outcome import FAILED, FELL_BACK, MADE, AssetOutcome, AssetResult
-from saelite.fleet.settings import FleetSettings
 from training.recordings import Recording
 
 if TYPE_CHECKING:

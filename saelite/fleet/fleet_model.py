@@ -25,7 +25,7 @@ from edge_runtime.refitting.adapt import AdaptSettings, adapt
 from edge_runtime.refitting.normal_readings import NormalReadings, Shape
 from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.fleet.assets import Asset
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_settings import FleetSettings
 from training.common_model import CommonModel
 from training.recordings import Recording
 from training.run_folder import NormalWindows, RunFolder

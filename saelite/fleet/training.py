@@ -16,9 +16,9 @@ from saelite.fleet.fit_asset import FleetFit
 from saelite.fleet.fleet import Fleet
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, sample_of
+from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.fleet_table import write_table
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
-from saelite.fleet.settings import FleetSettings
 from saelite.signatures import takes
 from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection

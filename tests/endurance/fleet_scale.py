@@ -24,7 +24,7 @@ from machines import pump_rows, write_csv
 from saelite.fleet.assets import Asset
 from saelite.fleet.executors import chunked, every_result, executor_for
 from saelite.fleet.fit_asset import FleetFit
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.training import at_once
 from training.settings import DetectorSettings
 

@@ -15,7 +15,7 @@ from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset
 from saelite.fleet.fit_asset import LADDER, MODEL_FILE, FleetFit, fit_asset
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, fit_fleet_model
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_settings import FleetSettings
 from training.settings import DetectorSettings
 
 SMALL = DetectorSettings(preset="tiny", epochs=2)
