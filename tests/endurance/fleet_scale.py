@@ -22,7 +22,7 @@ from fleet_tasks import StubFit
 from machines import pump_rows, write_csv
 
 from saelite.fleet.assets import Asset
-from saelite.fleet.executors import chunked, every_result, executor_for
+from saelite.fleet.executors import Lost, chunked, every_result, executor_for
 from saelite.fleet.fit_asset import FleetFit
 from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.training import at_once
@@ -105,6 +105,7 @@ def memory(count):
         found, tenth = [], max(1, count // 10)
         with executor_for(workers=1) as executor:
             for asset, result in every_result(executor, FleetFit(settings), chunked(assets, at_once(count, 1))):
+                assert not isinstance(result, Lost), f"{asset.name}: {result.reason}"
                 assert result.files, f"{asset.name}: {result.outcome.reason}"
                 found.append((_resident_mb(os.getpid()), sum(map(_resident_mb, _workers()))))
         for number, part in enumerate(found[start : start + tenth] for start in range(0, count, tenth)):
