@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from edge_runtime.common.asset_names import KEY, asset_of, folder_of
 from edge_runtime.errors import RecordingError
 from edge_runtime.tables.open_table import open_table
-from saelite.fleet.files import fetch, files_in, is_url, suffix_of
+from saelite.fleet.data_files import fetch, files_in, is_url, suffix_of
 from saelite.fleet.splitting import Splitting
 
 if TYPE_CHECKING:
