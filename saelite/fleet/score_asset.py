@@ -23,7 +23,7 @@ from edge_runtime.tables.row_range import RowRange
 from edge_runtime.tables.table import Table
 from edge_runtime.tables.time_text import NUMBER
 from saelite.fleet.assets import Asset
-from saelite.fleet.files import is_url
+from saelite.fleet.data_files import is_url
 from saelite.fleet.joined_table import JoinedTable, Part
 from saelite.fleet.score_outcome import FAILED, SCORED, ScoreOutcome
 from saelite.fleet.scores_parquet import ScoresParquet

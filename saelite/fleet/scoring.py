@@ -16,8 +16,8 @@ from edge_runtime.model_file.container import read_content
 from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.tables.row_range import RowRange
 from saelite.fleet.assets import Asset, find_assets, has_column
+from saelite.fleet.data_files import files_in, suffix_of
 from saelite.fleet.executors import Executor, Lost, chunked, every_result, executor_for
-from saelite.fleet.files import files_in, suffix_of
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_scores import FleetScores
 from saelite.fleet.score_asset import AssetScoring, ScoreItem, ScoreSettings
