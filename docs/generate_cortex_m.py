@@ -62,9 +62,10 @@ detector saves.
 """
 _WHOLE = """\
 
-The matrix itself takes a quarter; mean, gain and shift of each variable add 9 bytes. Without a float unit the head is
-an order of magnitude faster. An M4F, M7 or M33 computes floats about as fast as integers; there the gain comes from the
-triangle and from dual multiplications (SMLALD).
+The matrix itself takes a quarter; mean, gain and shift of each variable add 9 bytes. Without a float unit, a head
+takes a quarter to a twentieth of the instructions. An M4F, M7 or M33 computes floats about as fast as integers: there a
+large head gains by the triangle and by dual multiplications (SMLALD), and one of a dozen variables loses a little by
+the rounding around them.
 
 The whole detector before and now:
 
