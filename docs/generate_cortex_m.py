@@ -127,9 +127,9 @@ def _heads(figures: dict[str, Any]) -> Iterator[str]:
         yield f"{part['bytes'] / dense:.2f} | {' | '.join(cells)} |\n"
     yield _WHOLE
     for one, boards in pairs:
-        cells = (f"{boards[board][key]:,} → {one['boards'][board][key]:,}"
+        both = (f"{boards[board][key]:,} → {one['boards'][board][key]:,}"
                  for key in ("flash", "instructions") for board in ("M0", "M3", "M4F", "M7"))  # fmt: skip
-        yield f"| `{one['head']}` | {one['network']} | {' | '.join(cells)} |\n"
+        yield f"| `{one['head']}` | {one['network']} | {' | '.join(both)} |\n"
     yield "\n"
 
 

@@ -30,7 +30,7 @@ Many assets of one kind, learnt in three ways, always with the product's default
 
 - **alone**: each asset from weights of its own, about 5,000 steps (`training.pipeline.train_many`).
 - **from the common model**: one network is fitted on a sample of up to 16 assets, each scaled by its own mean and
-  deviation (`training.common_model`); each asset continues from its weights for about 500 steps.
+  deviation (`training.common_fit`); each asset continues from its weights for about 500 steps.
 - **the common model**: those weights as they are. Scaling, head and threshold are still the asset's own.
 
 Head and threshold are always chosen on the exported file's own outputs for the asset's normal windows.
@@ -44,10 +44,10 @@ deviations while the asset learns and is watched. `small`: 400 readings instead 
 machine. Each has one fault of each of ten kinds. Means over the assets, and after ± the standard deviation over seeds,
 of weights and, for simulated machines, of the fleet.
 
-A start from the common model saves most of the fit and is **not the default**. On SKAB its assets alarm on more normal
-rows than assets learnt alone, by more than seeds do, and so do those of the common model: export then chooses the head
-`deep`, which uses the network, for twice as many of them. On the simulated machines nearly all heads are `inputs` or
-`modes`, which do not use the network, so that it hardly matters how it was learnt.
+A start from the common model (`saelite fleet train --warm-start`) saves most of the fit and is **not the default**. On
+SKAB its assets alarm on more normal rows than assets learnt alone, by more than seeds do, and so do those of the common
+model: export then chooses the head `deep`, which uses the network, for twice as many of them. On the simulated machines
+nearly all heads are `inputs` or `modes`, which do not use the network, so that it hardly matters how it was learnt.
 """
 _COSTS = """\
 ## Cost

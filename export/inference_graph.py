@@ -16,10 +16,10 @@ from edge_runtime.inference.heads import PARTS, Head, needs_decoder
 from edge_runtime.model_file.patching import PREFIX
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.graph import ops
-from export.graph.network import decode, encode, network_outputs
-from export.graph.preprocessing import SCALING_SCOPE, network_inputs
-from export.graph.scoring import HEAD_SCOPE, attributions, distances, nan_unless_finite
-from export.graph.writer import GraphWriter, Named, Tensor
+from export.graph.network_graph import decode, encode, network_outputs
+from export.graph.preprocessing_graph import SCALING_SCOPE, network_inputs
+from export.graph.scoring_graph import HEAD_SCOPE, attributions, distances, nan_unless_finite
+from export.graph.writer import GraphTensor, GraphWriter, Named
 from training.run_folder import Network
 
 FLOAT_SCOPES = (HEAD_SCOPE, SCALING_SCOPE)
@@ -83,7 +83,7 @@ def build_network_graph(network: Network, heads: tuple[str, ...] = (), batch: in
     return graph.write(network_outputs(inputs, network, heads))
 
 
-def _window(preprocessing: Preprocessing) -> Tensor:
+def _window(preprocessing: Preprocessing) -> GraphTensor:
     return GraphWriter().input("window", (preprocessing.window, preprocessing.sensors))
 
 

@@ -11,7 +11,7 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.flatbuffer import ParsedFlatbuffer, parse, with_named_outputs
-from export.graph.network import FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE
+from export.graph.network_graph import FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE
 from export.graph.writer import SIGNATURE
 from export.inference_graph import FLOAT_SCOPES
 from export.op_versions import with_op_versions

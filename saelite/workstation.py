@@ -30,6 +30,14 @@ def require_export(command: str) -> None:
     warnings.filterwarnings("ignore", module=r"(ai_edge|litert).*")
 
 
+def check_workstation(command: str) -> None:
+    """Raise MissingExtraError unless the workstation extra is installed, and load none of it.
+
+    For a command whose work other processes do: loading tensorflow takes it seconds.
+    """
+    _require(_WORKSTATION, "workstation", command)
+
+
 def require_workstation(command: str) -> None:
     """Raise MissingExtraError unless the workstation extra is installed; keep tensorflow quiet and on one thread.
 
@@ -37,7 +45,7 @@ def require_workstation(command: str) -> None:
     are first imported. A step of a small network takes longer to share out among threads than to do: with
     one it is done in half the time. What the user has set in the environment stays.
     """
-    _require(_WORKSTATION, "workstation", command)
+    check_workstation(command)
     require_export(command)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")

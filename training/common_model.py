@@ -1,25 +1,25 @@
-"""A model fitted on a sample of a fleet's assets, from which each of them starts."""
+"""A model fitted on a sample of a fleet's assets, from which each of them may start: see `training.common_fit`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+import io
+import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
-from edge_runtime.errors import RecordingError, SaeliteError
-from training.preparation import Prepared, prepare
+from edge_runtime.errors import ModelFileError
 from training.recordings import Recording
 from training.recordings.nature import nature_of
 from training.settings import DetectorSettings
-from training.trainer import Task, fit_many
-from training.weights import Weights, initial_weights
 
-# Of all assets together; more do not lower the loss of a network this small.
-_WINDOWS = 20_000
+if TYPE_CHECKING:  # whoever only passes a common model on needs no Keras
+    from training.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class CommonModel:
     window : int
         Readings per window.
     features : tuple of str
+    sensors : tuple of str
+        Of the assets it was fitted on, without those that were left out.
     assets : int
         How many it was fitted on.
     """
@@ -42,6 +44,7 @@ class CommonModel:
     weights: Weights
     window: int
     features: tuple[str, ...]
+    sensors: tuple[str, ...]
     assets: int
 
     def shaped(self, settings: DetectorSettings, recording: Recording) -> DetectorSettings:
@@ -53,9 +56,20 @@ class CommonModel:
             settings = replace(settings, window=self.window, features=self.features)
         return replace(settings, epochs=settings.warm_epochs_for(len(recording.values) // settings.stride))
 
-    def weights_for(self, structure: str) -> Weights | None:
-        """Return the weights for models of this structure; None if the common model has another."""
-        return self.weights if structure == self.structure else None
+    def weights_for(self, structure: str, sensors: Sequence[str]) -> Weights | None:
+        """Return the weights for models of this structure and these sensors; None if the common model has others.
+
+        Sensors in another order are others: a weight belongs to its input.
+        """
+        return self.weights if (structure, tuple(sensors)) == (self.structure, self.sensors) else None
+
+    def to_bytes(self) -> bytes:
+        """Return the content of a file, which `read_common_model` reads."""
+        content = io.BytesIO()
+        arrays: dict[str, Any] = {f"weight_{number}": value for number, value in enumerate(self.weights)}
+        facts = {name: value for name, value in vars(self).items() if name != "weights"}
+        np.savez(content, facts=json.dumps(facts), **arrays)
+        return content.getvalue()
 
     @property
     def digest(self) -> str:
@@ -63,55 +77,19 @@ class CommonModel:
         return hashlib.sha256(b"".join(np.ascontiguousarray(value).tobytes() for value in self.weights)).hexdigest()
 
 
-def common_model(recordings: Sequence[Recording], settings: DetectorSettings) -> CommonModel:
-    """Fit one model on the windows of several assets, each scaled by its own mean and deviation.
-
-    Parameters
-    ----------
-    recordings : sequence of Recording
-        A sample of the assets. Those of the most frequent structure among them are learnt, so that a few odd ones do
-        no harm.
-    settings : DetectorSettings
-        Those of the assets.
+def read_common_model(path: Path) -> CommonModel:
+    """Return the common model of a file that holds what `CommonModel.to_bytes` returned.
 
     Raises
     ------
-    RecordingError
-        If no asset can be learnt from, with the reason of the first.
+    ModelFileError
+        If there is none, or it is damaged.
     """
-    assets = _most_frequent(_prepared(recordings, settings))
-    first = assets[0]
-    train, validation = (_sample([getattr(one, part) for one in assets]) for part in ("train", "validation"))
-    epochs = settings.epochs_for(len(train))
-    weights = initial_weights(first.structure, settings.seed)
-    (fitted,) = fit_many([Task(first.structure, weights, train, validation, replace(settings, epochs=epochs))])
-    if isinstance(fitted, SaeliteError):
-        raise fitted
-    preprocessing = first.preprocessing
-    return CommonModel(first.structure, fitted.weights, preprocessing.window, preprocessing.features, len(assets))
-
-
-def _prepared(recordings: Sequence[Recording], settings: DetectorSettings) -> list[Prepared]:
-    found, errors = [], []
-    for recording in recordings:
-        try:
-            found.append(prepare(recording, settings))
-        except SaeliteError as error:
-            errors.append(error)
-    if not found:
-        raise RecordingError(
-            "no asset to fit the common model on: expected one that can be learnt. "
-            f"Received: {errors[0] if errors else 'none'}"
-        )
-    return found
-
-
-def _most_frequent(assets: list[Prepared]) -> list[Prepared]:
-    ((structure, _),) = Counter(one.structure for one in assets).most_common(1)
-    return [one for one in assets if one.structure == structure]
-
-
-def _sample(parts: Sequence[FloatArray]) -> FloatArray:
-    """Return windows of all assets, the same number of each as far as there are."""
-    each = max(1, _WINDOWS // len(parts))
-    return np.concatenate([part[:: max(1, -(-len(part) // each))] for part in parts])
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            facts: dict[str, Any] = json.loads(str(arrays["facts"]))
+            weights = tuple(arrays[f"weight_{number}"] for number in range(len(arrays.files) - 1))
+        lists = {name: tuple(facts[name]) for name in ("features", "sensors")}
+        return CommonModel(**{**facts, **lists, "weights": weights})
+    except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelFileError(f"{path} is damaged ({type(error).__name__}: {error}). Remove its folder.") from error

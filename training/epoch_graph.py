@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from training.adam import adam_step
 from training.autoencoder import SparseAutoencoder, variables_of
+from training.several_devices import accelerators, shared, strategy_for
 from training.weights import skeleton
 
 # Graphs of this many structures are kept; a search over penalties makes one for each.
@@ -52,7 +53,8 @@ def epoch_graph(structure: str, weight_decay: float, *, is_single: bool) -> Any:
     weight_decay : float
         See `training.adam.adam_step`.
     is_single : bool
-        Whether N is 1: without the vectorisation that takes less than half the time.
+        Whether N is 1: without the vectorisation that takes less than half the time. Several accelerators share its
+        steps.
     """
     model, count = skeleton(structure), 1 if is_single else None
     # autograph would translate Python code, which takes longer than tracing.
@@ -98,10 +100,13 @@ def _epoch(  # noqa: PLR0913 - see `epoch_graph`
             loss = error + penalty
         return loss, tape.gradient(loss, now), new
 
+    strategy = strategy_for(accelerators()) if is_single else None
+    chosen_slopes = slopes if strategy is None else shared(strategy, slopes)
+
     def step(number: Any, total: Any, fixed: list[Any], powers: Any) -> tuple[Any, Any, list[Any], Any]:
         inputs, now = tf.gather(data, batches[:, number], batch_dims=1), [weight.read_value() for weight in weights]
         over_models = _only if is_single else tf.vectorized_map
-        loss, gradients, fixed = over_models(lambda one: slopes(*one), (now, fixed, inputs))
+        loss, gradients, fixed = over_models(lambda one: chosen_slopes(*one), (now, fixed, inputs))
         powers = adam_step(weights, m, v, powers, gradients, rate, weight_decay)
         return number + 1, total + loss, fixed, powers
 

@@ -65,7 +65,7 @@ def train_many(
     recordings : sequence of Recording
         As many as memory holds the windows of; 32 are trained at a time.
     start : CommonModel, optional
-        What each asset starts from, with fewer epochs, unless it has another structure: other sensors, or window.
+        What each asset starts from, with fewer epochs, unless it has other sensors, or another structure.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def _task(
     checkpoint: Path | None = None,
 ) -> Task:
     kept = None if checkpoint is None else CheckpointFile(checkpoint, _fingerprint(asset, start))
-    weights = None if start is None else start.weights_for(asset.structure)
+    weights = None if start is None else start.weights_for(asset.structure, asset.recording.sensors)
     return Task(
         asset.structure,
         weights or initial_weights(asset.structure, asset.settings.seed),
@@ -113,6 +113,7 @@ def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel 
     if isinstance(fitted, SaeliteError):
         raise fitted
     recording, settings, windows = asset.recording, asset.settings, asset.normal_windows()
+    is_warm = start is not None and start.weights_for(asset.structure, recording.sensors) is not None
     folder = RunFolder(
         name=recording.name,
         spec=DetectorSpec(
@@ -135,7 +136,7 @@ def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel 
             "held_out_windows": len(asset.validation),
             "held_out_windows_there_were": asset.there_were[1],
             "epochs": len(fitted.history),
-            "started_from_assets": start.assets if start is not None and start.weights_for(asset.structure) else 0,
+            "started_from_assets": start.assets if start is not None and is_warm else 0,
             "findings": asdict(asset.findings),
             "nature": asdict(asset.nature),
             "profile": asdict(asset.quality),

@@ -19,7 +19,7 @@ from benchmarks.json_file import write_json
 from benchmarks.simulator import MachineSettings, simulate
 from export.export_run import ExportSettings, export_run
 from export.worker_process import close_workers
-from training.common_model import common_model
+from training.common_fit import fit_common_model
 from training.pipeline import train, train_many
 from training.recordings import Recording
 from training.settings import DetectorSettings
@@ -41,7 +41,7 @@ def _together(recordings: Sequence[Recording]) -> Runs:
 
 
 def _warm(recordings: Sequence[Recording]) -> Runs:
-    common = common_model(recordings[:_SAMPLE], SETTINGS)
+    common = fit_common_model(recordings[:_SAMPLE], SETTINGS)
     starts = range(0, len(recordings), _TOGETHER)
     return (run for start in starts for run in train_many(recordings[start : start + _TOGETHER], SETTINGS, common))
 

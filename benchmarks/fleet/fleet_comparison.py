@@ -20,7 +20,8 @@ from benchmarks.fleet.fleet_result import ALONE, COMMON, METHODS, AssetFigures, 
 from benchmarks.fleet.members import Member, simulated_fleet, skab_fleet
 from benchmarks.json_file import write_json
 from edge_runtime.errors import SaeliteError
-from training.common_model import CommonModel, common_model
+from training.common_fit import fit_common_model
+from training.common_model import CommonModel
 from training.pipeline import train_many
 from training.settings import DetectorSettings
 from training.trained_run import TrainedRun
@@ -36,7 +37,7 @@ def compare(fleets: dict[str, list[Member]], seed: int) -> FleetComparison:
     seconds = []
     for name, fleet in fleets.items():
         settings, start = with_seed(seed), time.process_time()
-        common = common_model([one.normal for one in fleet[:_SAMPLE]], settings)
+        common = fit_common_model([one.normal for one in fleet[:_SAMPLE]], settings)
         seconds.append(time.process_time() - start)
         for method in METHODS:
             for figures in _learnt(name, fleet, method, settings, common):

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from edge_runtime.errors import RegistryError, UsageError
-from edge_runtime.registry.reader import Fetched, Wanted, too_long
+from edge_runtime.registry.reader import Fetched, WantedFile, too_long
 
 _SILENCE_S = 20.0
 _PIECE = 1 << 16
@@ -47,7 +47,7 @@ class HttpReader:
         self._base = base
         self.place = f"{base.scheme}://{base.netloc}{base.path}"
 
-    def fetch(self, wanted: Wanted) -> Fetched | None:
+    def fetch(self, wanted: WantedFile) -> Fetched | None:
         """See `Reader.fetch`."""
         where = f"{self.place.rstrip('/')}/{wanted.name}"
         watchdog = _Watchdog()
@@ -181,12 +181,12 @@ def _url(base: SplitResult, name: str) -> str:
     return base._replace(path=f"{base.path.rstrip('/')}/{quote(name)}", fragment="").geturl()
 
 
-def _headers(wanted: Wanted) -> dict[str, str]:
+def _headers(wanted: WantedFile) -> dict[str, str]:
     headers = {"User-Agent": "saelite", "Accept-Encoding": "identity", "Cache-Control": "no-cache"}
     return {**headers, "If-None-Match": wanted.tag} if wanted.tag else headers
 
 
-def _content(response: Any, wanted: Wanted, where: str) -> bytes:
+def _content(response: Any, wanted: WantedFile, where: str) -> bytes:
     length = response.length
     if length is not None and length > wanted.most_bytes:
         raise too_long(where, wanted)

@@ -10,7 +10,7 @@ from edge_runtime.errors import RegistryError
 from edge_runtime.registry.choosing import release_for
 from edge_runtime.registry.device_state import DeviceState
 from edge_runtime.registry.index import INDEX_NAME, Index, Release, digest, model_name, parse_index
-from edge_runtime.registry.reader import Reader, Wanted
+from edge_runtime.registry.reader import Reader, WantedFile
 
 _INDEX_S = 120.0
 _MODEL_S, _SLOWEST_BYTES_S = 60.0, 8000.0
@@ -39,7 +39,7 @@ class Offers:
         RegistryError, IntegrityError
             If it cannot be read, is not signed by a trusted key, or was replaced by an older one.
         """
-        wanted = Wanted(INDEX_NAME, limit("SAELITE_MAX_INDEX_MB") * 1_000_000, _INDEX_S, self._tag)
+        wanted = WantedFile(INDEX_NAME, limit("SAELITE_MAX_INDEX_MB") * 1_000_000, _INDEX_S, self._tag)
         fetched = self._reader.fetch(wanted)
         if fetched is not None:
             index = parse_index(fetched.content, self._keys, f"{self._reader.place} ({INDEX_NAME})")
@@ -60,7 +60,7 @@ class Offers:
         """
         most = min(release.length, limit("SAELITE_MAX_MODEL_MB") * 1_000_000)
         within_s = _MODEL_S + most / _SLOWEST_BYTES_S
-        fetched = self._reader.fetch(Wanted(model_name(release.sha256), most, within_s))
+        fetched = self._reader.fetch(WantedFile(model_name(release.sha256), most, within_s))
         content = b"" if fetched is None else fetched.content
         if len(content) != release.length or digest(content) != release.sha256:
             raise RegistryError(

@@ -13,7 +13,7 @@ from edge_runtime.errors import RegistryError, UsageError
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file of a registry, and what it may cost.
 
     Parameters
@@ -53,7 +53,7 @@ class Reader(Protocol):
 
     place: str
 
-    def fetch(self, wanted: Wanted) -> Fetched | None:
+    def fetch(self, wanted: WantedFile) -> Fetched | None:
         """Return a file; None if it has not changed.
 
         Raises
@@ -98,7 +98,7 @@ class FolderReader:
     def __init__(self, folder: Path) -> None:
         self._folder, self.place = folder, str(folder)
 
-    def fetch(self, wanted: Wanted) -> Fetched | None:
+    def fetch(self, wanted: WantedFile) -> Fetched | None:
         """See `Reader.fetch`."""
         path = self._folder / wanted.name
         try:
@@ -119,6 +119,6 @@ class FolderReader:
         return Fetched(content, tag)
 
 
-def too_long(what: str, wanted: Wanted) -> RegistryError:
+def too_long(what: str, wanted: WantedFile) -> RegistryError:
     """Return the error of a file that is longer than expected."""
     return RegistryError(f"{what} is too long: expected at most {wanted.most_bytes:,} bytes. It is not read.")

@@ -10,11 +10,11 @@ from pathlib import Path
 from edge_runtime.errors import MissingExtraError, OutputError, RegistryError, SaeliteError, UsageError
 from edge_runtime.registry.device_state import DeviceState
 from edge_runtime.registry.index import Release
-from edge_runtime.registry.installed import Installed, InUse
+from edge_runtime.registry.installed_model import Installed, InUse
 from edge_runtime.registry.offers import Offers, offered
 from edge_runtime.registry.reader import open_reader
+from edge_runtime.registry.registry_settings import RegistrySettings
 from edge_runtime.registry.requirements import Requirements
-from edge_runtime.registry.settings import RegistrySettings
 from edge_runtime.streaming.delivery_events import DeliveryEvent, ModelRefused, ModelRolledBack
 
 # These say nothing of the model: the same file may be taken another time.

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge_runtime.inference.detector import Detector
-from edge_runtime.registry.delivery import Delivery
+from edge_runtime.registry.model_delivery import ModelDelivery
 from edge_runtime.registry.requirements import Requirements
 from edge_runtime.registry.updater import Updater
 from edge_runtime.running.commissioning import Commissioning
@@ -105,14 +105,14 @@ def assembled(machine: MachineSettings, tell: Tell, member: Membership | None = 
     )
 
 
-def _delivery(machine: MachineSettings, tell: Tell) -> Delivery | None:
+def _delivery(machine: MachineSettings, tell: Tell) -> ModelDelivery | None:
     """Return what brings models from a registry, the model file in place; None without a registry."""
     if machine.registry.registry is None or machine.run.state is None:
         return None
     settings = model_settings(machine)
     requirements = Requirements(machine.opening, machine.model, machine.acceptance.expect_name, settings.try_out)
     updater = Updater(machine.registry, machine.model, machine.run.state, requirements, tell)
-    delivery = Delivery(machine.registry, updater, tell)
+    delivery = ModelDelivery(machine.registry, updater, tell)
     try:
         updater.begin()
     except BaseException:
@@ -121,7 +121,7 @@ def _delivery(machine: MachineSettings, tell: Tell) -> Delivery | None:
     return delivery
 
 
-def _started(machine: MachineSettings, delivery: Delivery | None, tell: Tell) -> tuple[ModelKeeper, Detector]:
+def _started(machine: MachineSettings, delivery: ModelDelivery | None, tell: Tell) -> tuple[ModelKeeper, Detector]:
     models = ModelKeeper(replace(model_settings(machine), origin=delivery), tell)
     try:
         return models, models.start()

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from edge_runtime.errors import SaeliteError, SourceStaleError
 from edge_runtime.inference.detector import Detector
-from edge_runtime.registry.delivery import Delivery, Progress
-from edge_runtime.registry.installed import InUse
+from edge_runtime.registry.installed_model import InUse
+from edge_runtime.registry.model_delivery import ModelDelivery, Progress
 from edge_runtime.running.commissioning import Commissioning
 from edge_runtime.running.every import Every
 from edge_runtime.running.model_keeper import ModelKeeper
@@ -52,7 +52,7 @@ class Runner:
         Learns the machine first.
     supervisor : Supervisor, optional
         By default systemd, if it started the process.
-    delivery : Delivery, optional
+    delivery : ModelDelivery, optional
         Brings new models from a registry.
     poll_s : float
         Time between two looks at model file, state file and requests to stop while no reading comes.
@@ -68,7 +68,7 @@ class Runner:
         tell: Callable[[str], None],
         commissioning: Commissioning | None = None,
         supervisor: Supervisor | None = None,
-        delivery: Delivery | None = None,
+        delivery: ModelDelivery | None = None,
         poll_s: float = _POLL_S,
     ) -> None:
         self._supervisor, self._poll_s = supervisor or Systemd(), poll_s
@@ -228,7 +228,7 @@ class Runner:
             self._supervisor.reloaded()
         self._monitor.counters.refused_models = self._models.refused
 
-    def _look_at_registry(self, delivery: Delivery) -> None:
+    def _look_at_registry(self, delivery: ModelDelivery) -> None:
         counters, detector = self._monitor.counters, self._monitor.detector
         if self._reload_asked:
             delivery.ask()

@@ -13,7 +13,7 @@ from pathlib import Path
 from edge_runtime.common.setting import REQUIRED, Range, conform, documented, nested, setting
 from edge_runtime.errors import UsageError
 from edge_runtime.inference.opening import Opening
-from edge_runtime.registry.settings import RegistrySettings
+from edge_runtime.registry.registry_settings import RegistrySettings
 from edge_runtime.running.commissioning import LearnSettings
 from edge_runtime.sources.alignment import Alignment
 from edge_runtime.streaming.monitor_settings import MonitorSettings

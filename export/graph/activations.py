@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge_runtime.errors import ModelFileError
 from export.graph import ops
-from export.graph.writer import Tensor
+from export.graph.writer import GraphTensor
 
 Array = npt.NDArray[np.float64]
 # Klambauer et al. (2017), Self-normalizing neural networks.
@@ -20,7 +20,7 @@ _LEAKY_RELU = re.compile(r"leaky_relu\((.+)\)")
 
 
 @dataclass(frozen=True)
-class Activation:
+class GraphActivation:
     """One activation.
 
     Parameters
@@ -34,7 +34,7 @@ class Activation:
     """
 
     in_numpy: Callable[[Array], Array]
-    in_graph: Callable[[Tensor], Tensor] = lambda x: x
+    in_graph: Callable[[GraphTensor], GraphTensor] = lambda x: x
     fused: int = ops.NO_ACTIVATION
 
 
@@ -46,36 +46,36 @@ def _elu(x: Array) -> Array:
     return np.asarray(np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))))
 
 
-def _leaky_relu(slope: float) -> Activation:
-    return Activation(lambda x: np.asarray(np.where(x > 0, x, slope * x)), lambda x: ops.leaky_relu(x, slope))
+def _leaky_relu(slope: float) -> GraphActivation:
+    return GraphActivation(lambda x: np.asarray(np.where(x > 0, x, slope * x)), lambda x: ops.leaky_relu(x, slope))
 
 
-def _softplus_in_graph(x: Tensor) -> Tensor:
+def _softplus_in_graph(x: GraphTensor) -> GraphTensor:
     """Return ``log(1 + e**x)``, of an exponential that cannot overflow."""
     return ops.add(ops.relu(x), ops.log(ops.add(ops.exp(ops.minimum(x, ops.multiply(x, -1.0))), 1.0)))
 
 
-def _selu_in_graph(x: Tensor) -> Tensor:
+def _selu_in_graph(x: GraphTensor) -> GraphTensor:
     below = ops.multiply(ops.elu(ops.minimum(x, 0.0)), _SELU_SCALE * _SELU_ALPHA)
     return ops.add(ops.multiply(ops.relu(x), _SELU_SCALE), below)
 
 
-ACTIVATIONS: Mapping[str, Activation] = {
-    "linear": Activation(lambda x: x),
-    "relu": Activation(lambda x: np.maximum(x, 0.0), fused=ops.RELU),
-    "relu6": Activation(lambda x: np.clip(x, 0.0, 6.0), fused=ops.RELU6),
-    "elu": Activation(_elu, ops.elu),
-    "selu": Activation(
+ACTIVATIONS: Mapping[str, GraphActivation] = {
+    "linear": GraphActivation(lambda x: x),
+    "relu": GraphActivation(lambda x: np.maximum(x, 0.0), fused=ops.RELU),
+    "relu6": GraphActivation(lambda x: np.clip(x, 0.0, 6.0), fused=ops.RELU6),
+    "elu": GraphActivation(_elu, ops.elu),
+    "selu": GraphActivation(
         lambda x: _SELU_SCALE * np.where(x > 0, x, _SELU_ALPHA * np.expm1(np.minimum(x, 0.0))), _selu_in_graph
     ),
-    "tanh": Activation(np.tanh, ops.tanh),
-    "sigmoid": Activation(_sigmoid, ops.logistic),
-    "softplus": Activation(lambda x: np.logaddexp(0.0, x), _softplus_in_graph),
-    "swish": Activation(lambda x: x * _sigmoid(x), lambda x: ops.multiply(x, ops.logistic(x))),
+    "tanh": GraphActivation(np.tanh, ops.tanh),
+    "sigmoid": GraphActivation(_sigmoid, ops.logistic),
+    "softplus": GraphActivation(lambda x: np.logaddexp(0.0, x), _softplus_in_graph),
+    "swish": GraphActivation(lambda x: x * _sigmoid(x), lambda x: ops.multiply(x, ops.logistic(x))),
 }
 
 
-def find_activation(name: str, where: str) -> Activation:
+def find_activation(name: str, where: str) -> GraphActivation:
     """Return the activation with a Keras name.
 
     Parameters

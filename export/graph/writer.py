@@ -33,7 +33,7 @@ _PLACEHOLDER = int(schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
 
 
 @dataclass(frozen=True, eq=False)
-class Tensor:
+class GraphTensor:
     """A value in a graph.
 
     Parameters
@@ -81,8 +81,8 @@ class GraphWriter:
         self._buffers: list[Any] = [schema.BufferT()]  # the first stands for "none"
         self._operators: list[Any] = []
         self._codes: dict[str, int] = {}
-        self._inputs: dict[str, Tensor] = {}
-        self._constants: dict[object, Tensor] = {}
+        self._inputs: dict[str, GraphTensor] = {}
+        self._constants: dict[object, GraphTensor] = {}
         self._names: Counter[str] = Counter()
         self._scope = ""
 
@@ -93,7 +93,7 @@ class GraphWriter:
         yield
         self._scope = before
 
-    def input(self, name: str, shape: Shape, batch: int | None = None) -> Tensor:
+    def input(self, name: str, shape: Shape, batch: int | None = None) -> GraphTensor:
         """Return a new float32 input.
 
         Parameters
@@ -106,7 +106,7 @@ class GraphWriter:
         self._inputs[name] = self._tensor(name, (batch or 1, *shape), "float32", is_open=batch is None)
         return self._inputs[name]
 
-    def constant(self, values: npt.NDArray[np.generic], name: str = "") -> Tensor:
+    def constant(self, values: npt.NDArray[np.generic], name: str = "") -> GraphTensor:
         """Return a constant of float32 or int32; without a name it may be shared with others of the same values."""
         key = name or (values.dtype.name, values.shape, values.tobytes())
         if key not in self._constants:
@@ -120,19 +120,19 @@ class GraphWriter:
     def op(  # noqa: PLR0913 - what the schema says of an op
         self,
         kind: str,
-        inputs: Sequence[Tensor | None],
+        inputs: Sequence[GraphTensor | None],
         shape: Shape,
         dtype: str = "float32",
         options: Any = None,
         unread: Sequence[str] = (),
-    ) -> Tensor:
+    ) -> GraphTensor:
         """Append an op and return its output.
 
         Parameters
         ----------
         kind : str
             Its name in the schema's ``BuiltinOperator``.
-        inputs : sequence of Tensor
+        inputs : sequence of GraphTensor
             None stands for an optional one that is left out.
         shape : tuple of int
             Of the output, for a batch of 1.
@@ -153,7 +153,7 @@ class GraphWriter:
         self._operators.append(operator)
         return outputs[0]
 
-    def write(self, outputs: Mapping[str, Tensor]) -> bytes:
+    def write(self, outputs: Mapping[str, GraphTensor]) -> bytes:
         """Return the flatbuffer, in which these outputs have these names, as tensors and in the signature."""
         for name, tensor in outputs.items():
             self._tensors[tensor.number].name = name
@@ -165,13 +165,13 @@ class GraphWriter:
         model.signatureDefs = [_signature(self._inputs, outputs)]
         return serialize(model)
 
-    def _tensor(self, name: str, shape: Shape, dtype: str, *, is_open: bool = False, buffer: int = 0) -> Tensor:
+    def _tensor(self, name: str, shape: Shape, dtype: str, *, is_open: bool = False, buffer: int = 0) -> GraphTensor:
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), _TYPES[dtype], buffer
         if is_open:
             tensor.shapeSignature = [-1, *shape[1:]]
         self._tensors.append(tensor)
-        return Tensor(self, len(self._tensors) - 1, shape, is_open)
+        return GraphTensor(self, len(self._tensors) - 1, shape, is_open)
 
     def _unique(self, name: str) -> str:
         scoped = f"{self._scope}{name}"
@@ -179,7 +179,7 @@ class GraphWriter:
         return scoped if self._names[scoped] == 1 else f"{scoped}_{self._names[scoped]}"
 
 
-def _numbers(tensors: Iterable[Tensor | None]) -> list[int]:
+def _numbers(tensors: Iterable[GraphTensor | None]) -> list[int]:
     return [_ABSENT if tensor is None else tensor.number for tensor in tensors]
 
 
@@ -190,14 +190,14 @@ def _operator_code(kind: str) -> Any:
     return code
 
 
-def _signature(inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> Any:
+def _signature(inputs: Mapping[str, GraphTensor], outputs: Mapping[str, GraphTensor]) -> Any:
     signature = schema.SignatureDefT()
     signature.signatureKey = SIGNATURE
     signature.inputs, signature.outputs = ([_entry(*one) for one in ends.items()] for ends in (inputs, outputs))
     return signature
 
 
-def _entry(name: str, tensor: Tensor) -> Any:
+def _entry(name: str, tensor: GraphTensor) -> Any:
     entry = schema.TensorMapT()
     entry.name, entry.tensorIndex = name, tensor.number
     return entry

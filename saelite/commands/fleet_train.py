@@ -8,26 +8,22 @@ import click
 
 from edge_runtime.errors import SaeliteError
 from saelite.export_options import ExportOptions
-from saelite.options import sign_option
+from saelite.options import fleet_options, sign_option
 from saelite.plain import plain
 from saelite.progress import fleet_progress
 from saelite.setting_options import settings_options
-from saelite.workstation import require_workstation
+from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
 
 
 @click.command()
 @click.argument("data")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the fleet to write.")
-@click.option("--by", default="asset", show_default=True, metavar="NAME",
-              help="Column that names the asset, or key of the Hive partitions.")  # fmt: skip
-@click.option("--cluster", metavar="ADDRESS",
-              help="Dask cluster: tcp://HOST:PORT, a scheduler file (.json), or local:N.  [default: none]")  # fmt: skip
-@click.option("--workers", type=click.IntRange(0), metavar="N",
-              help="Processes of this machine; 0 works in one process.  [default: one for each core]")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Continue a fleet; assets that failed are tried again.")
+@fleet_options("Continue a fleet; assets that failed are tried again.")
 @click.option("--common-model/--no-common-model", default=True, show_default=True,
               help="Fit a common model of all assets first, for comparison and as a fallback.")  # fmt: skip
+@click.option("--warm-start", is_flag=True,
+              help="Start each network from the common model: cheaper, more false alarms on real data.")  # fmt: skip
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "detector")
 @settings_options(ExportOptions, "export")
@@ -40,6 +36,7 @@ def train(
     workers: int | None,
     resume: bool,
     common_model: bool,
+    warm_start: bool,
     selection: Selection,
     detector: DetectorSettings,
     export: ExportOptions,
@@ -58,11 +55,11 @@ def train(
       saelite fleet train s3://plant/pumps --cluster tcp://scheduler:8786 -o fleet
       saelite fleet train pumps/ -o fleet --resume
     """
-    require_workstation("fleet train")
+    check_workstation("fleet train")
     from saelite.fleet.executors import executor_for
     from saelite.fleet.fleet_folder import FleetFolder
+    from saelite.fleet.fleet_settings import FleetSettings
     from saelite.fleet.outcome import FAILED
-    from saelite.fleet.settings import FleetSettings
     from saelite.fleet.training import FleetTraining, Watcher
 
     settings = FleetSettings(selection, detector, export)
@@ -70,7 +67,7 @@ def train(
         with executor_for(cluster, workers) as executor, fleet_progress() as bar:
             watcher = Watcher(bar.step, bar.start, bar.asset)
             training = FleetTraining(data, FleetFolder(output), by, settings, key, watcher)
-            fleet = training.run(executor, resume=resume, common_model=common_model)
+            fleet = training.run(executor, resume=resume, common_model=common_model, warm_start=warm_start)
     except KeyboardInterrupt:
         click.echo(
             plain(f"\nstopped: what is done is in {output}. Repeat the command with --resume to go on."), err=True

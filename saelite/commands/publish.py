@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from edge_runtime.common.counted import counted
-from saelite.publishing.settings import PublishSettings
+from saelite.publishing.publish_settings import PublishSettings
 from saelite.setting_options import settings_options
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from edge_runtime.errors import ModelFileError, UsageError
-from edge_runtime.registry.settings import RegistrySettings
+from edge_runtime.registry.registry_settings import RegistrySettings
 from edge_runtime.running.settings import MachineSettings
 from saelite.plain import tell
 from saelite.systemd_unit import Service, state_folder, unit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -11,20 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError, RecordingError, SaeliteError
 from edge_runtime.model_file.container import ModelFile
 from saelite.false_alarms import blindness, doubt
 from saelite.fleet.asset_facts import facts_of
 from saelite.fleet.assets import Asset
-from saelite.fleet.common_model import CommonModel
-from saelite.fleet.measuring import false_alarms_of
-from saelite.fleet.outcome import FAILED, FELL_BACK, MADE, AssetOutcome, AssetResult, Figures
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_model import FleetModel
+from saelite.fleet.fleet_settings import FleetSettings
+from saelite.fleet.model_figures import figures_of
+from saelite.fleet.outcome import FAILED, FELL_BACK, MADE, AssetOutcome, AssetResult
 from training.recordings import Recording
 
 if TYPE_CHECKING:
     from saelite.exporting import Exported
+    from training.common_model import CommonModel
     from training.run_folder import RunFolder
     from training.trained_run import TrainedRun
 
@@ -41,24 +40,27 @@ class FleetFit:
     Parameters
     ----------
     settings : FleetSettings
-    common : CommonModel or None
+    common : FleetModel or None
+    warm_start : bool
+        Whether the networks of assets start from the common model.
     """
 
     settings: FleetSettings
-    common: CommonModel | None = None
+    common: FleetModel | None = None
+    warm_start: bool = False
 
     def __call__(self, items: Sequence[Asset]) -> list[AssetResult]:
         """Return the result of each asset."""
-        return fit_assets(items, self.settings, self.common)
+        return fit_assets(items, self.settings, self.common, warm_start=self.warm_start)
 
 
-def fit_asset(asset: Asset, settings: FleetSettings, common: CommonModel | None = None) -> AssetResult:
+def fit_asset(asset: Asset, settings: FleetSettings, common: FleetModel | None = None) -> AssetResult:
     """Return what became of an asset; see `fit_assets`."""
     return fit_assets((asset,), settings, common)[0]
 
 
 def fit_assets(
-    assets: Sequence[Asset], settings: FleetSettings, common: CommonModel | None = None
+    assets: Sequence[Asset], settings: FleetSettings, common: FleetModel | None = None, *, warm_start: bool = False
 ) -> list[AssetResult]:
     """Return what became of assets, which are trained together; whatever is wrong is in an outcome, never raised."""
     from saelite.workstation import require_workstation
@@ -69,7 +71,7 @@ def fit_assets(
     for number, asset in enumerate(assets, 1):
         together.append(_Work(asset, settings, common))
         if number == len(assets) or sum(one.size for one in together) > _TOGETHER_BYTES:
-            _train(together)
+            _train(together, common.start if common is not None and warm_start else None)
             results += [one.result() for one in together]
             together = []
     return results
@@ -103,7 +105,7 @@ class Step(NamedTuple):
 class _Work:
     """One asset: its recording, if it can be read, and its network once it is fitted."""
 
-    def __init__(self, asset: Asset, settings: FleetSettings, common: CommonModel | None) -> None:
+    def __init__(self, asset: Asset, settings: FleetSettings, common: FleetModel | None) -> None:
         self.settings, self.common = settings, common
         self.outcome = AssetOutcome(asset.name, FAILED)
         self.recording: Recording | None = None
@@ -174,14 +176,14 @@ class _Work:
             return done.model, {one.relative_to(place).as_posix(): one.read_bytes() for one in written}
 
 
-def _train(works: Sequence[_Work]) -> None:
-    """Fit the networks of several assets, those of one structure in one graph."""
+def _train(works: Sequence[_Work], start: CommonModel | None) -> None:
+    """Fit the networks of several assets, those of one structure in one graph, from the start if there is one."""
     from training.pipeline import train_many
 
     began_s = _cpu_s()
     ready = [one for one in works if one.recording is not None]
     try:
-        runs = train_many([one.rows for one in ready], ready[0].settings.detector) if ready else []
+        runs = train_many([one.rows for one in ready], ready[0].settings.detector, start) if ready else []
     except Exception as error:  # noqa: BLE001 - reported by each asset, and the common model may do
         runs = [error for _ in ready]
     for work, run in zip(ready, runs, strict=True):
@@ -258,37 +260,13 @@ def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
         sensors=manifest.spec.sensor_names,
         findings=tuple(found),
         quality=work.trained.profile.grade if is_own else "",
-        figures=_figures(made, windows, _loss(work) if is_own else None),
+        is_warm=bool(is_own and work.trained.folder.training["started_from_assets"]),
+        figures=figures_of(made.model, made.files[MODEL_FILE], windows, _loss(work) if is_own else None),
     )
 
 
 def _loss(work: _Work) -> float | None:
     return min((one.validation_loss for one in work.trained.history), default=None)
-
-
-def _figures(made: Made, windows: FloatArray, loss: float | None) -> Figures:
-    manifest, threshold = made.model.manifest, made.model.manifest.threshold
-    measured_share, measured = false_alarms_of(made.model, windows)
-    parity = manifest.parity
-    return Figures(
-        head=manifest.spec.scoring.head,
-        scheme=manifest.quantization.scheme,
-        smoothing_span=manifest.spec.scoring.smoothing_span,
-        threshold=threshold.value,
-        promised=threshold.promised,
-        promised_upper=threshold.promised_upper,
-        measured=measured,
-        promised_share=threshold.target_far,
-        measured_share=measured_share,
-        detection=manifest.tried[0].detection if manifest.tried else None,
-        roc_auc=None if parity is None else parity.roc_auc,
-        alarm_agreement=None if parity is None else parity.alarm_agreement,
-        parity_failures="; ".join(manifest.parity_failures),
-        loss=loss,
-        bytes=len(made.files[MODEL_FILE]),
-        sha256=hashlib.sha256(made.files[MODEL_FILE]).hexdigest(),
-        version=manifest.version,
-    )
 
 
 def _text(error: Exception) -> str:

@@ -5,7 +5,7 @@
 ``models/asset=NAME/model.tflite``     the model file of each asset, and C sources for some targets
 ``outcomes/asset=NAME.json``           what became of it; written after its model, so it vouches for that
 ``fleet.parquet``, ``report.html``     table and report, made of the outcomes
-``common/``                            run folder and model file of the common model, or why there is none
+``common/``                            weights, run folder and model file of the common model, or why there is none
 ``rows/``                              the parts of a table that is split by asset; removed at the end
 =====================================  =====================================================================
 
@@ -28,13 +28,14 @@ from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError, RecordingError
 from edge_runtime.model_file.container import parse_model_file, read_content
 from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
-from saelite.fleet.common_model import CommonModel
 from saelite.fleet.fit_asset import MODEL_FILE
+from saelite.fleet.fleet_model import FleetModel
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
+from training.common_model import read_common_model
 from training.run_folder import read_run_folder
 
 SCHEMA = 1
-_NONE = "none.txt"
+_NONE, _START = "none.txt", "start.npz"
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class FleetFolder:
         """Return the assets that have a model file; those that failed are tried again by a resumed run."""
         return {one.asset for one in self.outcomes() if one.status != FAILED and self.model(one.asset).is_file()}
 
-    def keep_common(self, common: CommonModel | str) -> None:
+    def keep_common(self, common: FleetModel | str) -> None:
         """Keep the common model, or why there is none, for a resumed run.
 
         Raises
@@ -181,17 +182,19 @@ class FleetFolder:
             else:
                 common.folder.write(part)
                 (part / MODEL_FILE).write_bytes(common.content)
+                (part / _START).write_bytes(common.start.to_bytes())
             part.rename(self._common)
         except OSError as error:
             raise unwritable(self._common, error) from error
 
-    def common(self) -> CommonModel | str | None:
+    def common(self) -> FleetModel | str | None:
         """Return the common model, or why there is none; None if that is not known yet."""
         if not self._common.is_dir():
             return None
         if (self._common / _NONE).is_file():
             return (self._common / _NONE).read_text().strip()
-        return CommonModel(read_run_folder(self._common), read_content(self._common / MODEL_FILE))
+        start = read_common_model(self._common / _START)
+        return FleetModel(start, read_run_folder(self._common), read_content(self._common / MODEL_FILE))
 
     def tidy(self) -> None:
         """Remove what only unfinished work needs."""

@@ -87,6 +87,8 @@ class AssetOutcome:
         What was found in the recording, and in the file.
     quality : str
         The recording's grade, A to D; empty where it was not read.
+    is_warm : bool
+        Whether its network started from the common model.
     budget : str
         Alarm budget, such as ``1/week``.
     figures : Figures or None
@@ -107,6 +109,7 @@ class AssetOutcome:
     sensors: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     quality: str = ""
+    is_warm: bool = False
     budget: str = ""
     figures: Figures | None = None
     facts: AssetFacts | None = None

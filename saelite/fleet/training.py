@@ -11,16 +11,16 @@ from edge_runtime.common.setting import made, settings_of
 from edge_runtime.errors import UsageError
 from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset, find_assets
-from saelite.fleet.common_model import CommonFit, CommonModel, sample_of
 from saelite.fleet.executors import Executor, Lost, chunked, every_result, executor_for
 from saelite.fleet.fit_asset import FleetFit
 from saelite.fleet.fleet import Fleet
 from saelite.fleet.fleet_folder import FleetFolder
+from saelite.fleet.fleet_model import FleetModel, FleetModelFit, sample_of
+from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.fleet_table import write_table
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
-from saelite.fleet.settings import FleetSettings
 from saelite.signatures import takes
-from saelite.workstation import require_workstation
+from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
 
 # Assets that a worker gets at once: their fits share a graph, and a worker that is killed costs as many.
@@ -57,6 +57,7 @@ def train(
     workers: int | None = None,
     resume: bool = False,
     common_model: bool = True,
+    warm_start: bool = False,
     sign: str | Path | None = None,
     **settings: Any,
 ) -> Fleet:
@@ -82,6 +83,9 @@ def train(
         Go on with the fleet in `output`; assets that failed are tried again.
     common_model : bool
         Whether to fit the fleet's common model first.
+    warm_start : bool
+        Whether each asset's network continues from the common model: a fraction of the fit, but on real data more
+        false alarms.
     sign : str or Path, optional
         Private key to sign each file with; it stays on this machine.
     **settings
@@ -97,20 +101,20 @@ def train(
     RecordingError
         If there are no assets in `data`.
     UsageError
-        If a setting is invalid.
+        If a setting is invalid, or a warm start is asked for without a common model.
     OutputError
         If `output` holds something else, or other work.
     MissingExtraError
         If a package is not installed.
     """
-    require_workstation("fleet train")
+    check_workstation("fleet train")
     unknown = sorted(settings.keys() - {one.name for part in _PARTS for one in settings_of(part)})
     if unknown:
         raise UsageError(f"unknown settings: {', '.join(unknown)}. Expected options of train and export.")
     chosen = FleetSettings(made(Selection, settings), made(DetectorSettings, settings), made(ExportOptions, settings))
     training = FleetTraining(str(data), FleetFolder(Path(output)), by, chosen, Path(sign) if sign else None)
     with executor_for(cluster, workers) as executor:
-        return training.run(executor, resume=resume, common_model=common_model)
+        return training.run(executor, resume=resume, common_model=common_model, warm_start=warm_start)
 
 
 @dataclass(frozen=True)
@@ -135,18 +139,26 @@ class FleetTraining:
     key: Path | None = None
     watcher: Watcher = Watcher()
 
-    def run(self, executor: Executor, *, resume: bool, common_model: bool) -> Fleet:
+    def run(self, executor: Executor, *, resume: bool, common_model: bool, warm_start: bool) -> Fleet:
         """Train all assets that have no model yet, and write table and report.
 
         Raises
         ------
         UsageError
-            If the target has no such scheme.
+            If the target has no such scheme, or a warm start is asked for without a common model.
         """
         from export.targets import find_target
 
+        if warm_start and not common_model:
+            raise UsageError("a warm start needs the common model. Leave out --warm-start or --no-common-model.")
         find_target(self.settings.export.target, self.settings.export.quantize)
-        asked = {"data": self.data, "by": self.by, "common_model": common_model, "settings": self.settings.record()}
+        asked = {
+            "data": self.data,
+            "by": self.by,
+            "common_model": common_model,
+            "warm_start": warm_start,
+            "settings": self.settings.record(),
+        }
         with self.folder.claimed(asked, resume=resume):
             self.watcher.on_step("looking for assets")
             assets = find_assets(self.data, self.by, self.folder.rows)
@@ -155,7 +167,7 @@ class FleetTraining:
             self.watcher.on_start(len(assets), len(assets) - len(todo))
             if todo:
                 common = self._common(executor, assets) if common_model else None
-                self._fit(executor, todo, common)
+                self._fit(executor, todo, FleetFit(self.settings, common, warm_start))
             self.folder.tidy()
             return self.finish()
 
@@ -169,30 +181,29 @@ class FleetTraining:
         write_fleet_report(fleet, self.folder.report)
         return fleet
 
-    def _common(self, executor: Executor, assets: Sequence[Asset]) -> CommonModel | None:
+    def _common(self, executor: Executor, assets: Sequence[Asset]) -> FleetModel | None:
         common = self.folder.common()
         if common is None:
             self.watcher.on_step("fitting the common model")
             sample = sample_of(assets, self.settings.detector.seed)
-            ((_, common),) = every_result(executor, CommonFit(self.settings), [(sample,)])
+            ((_, common),) = every_result(executor, FleetModelFit(self.settings), [(sample,)])
             common = common.reason if isinstance(common, Lost) else common
             self.folder.keep_common(common)
-        return common if isinstance(common, CommonModel) else None
+        return common if isinstance(common, FleetModel) else None
 
-    def _fit(self, executor: Executor, todo: Sequence[Asset], common: CommonModel | None) -> None:
-        task = FleetFit(self.settings, common)
+    def _fit(self, executor: Executor, todo: Sequence[Asset], task: FleetFit) -> None:
         self.watcher.on_step(f"training in {executor.name}")
-        for asset, result in every_result(executor, task, chunked(todo, _at_once(len(todo), executor.workers))):
+        for asset, result in every_result(executor, task, chunked(todo, at_once(len(todo), executor.workers))):
             lost = isinstance(result, Lost)
             kept = AssetResult(AssetOutcome(asset.name, FAILED, result.reason)) if lost else result
             self.folder.write(kept, self.key)
             self.watcher.on_asset(kept.outcome)
 
 
-def _at_once(assets: int, workers: int) -> int:
+def at_once(assets: int, workers: int) -> int:
     """Return how many assets a worker gets at once: so few that each gets some twice.
 
-    >>> _at_once(10_000, 8), _at_once(10, 2), _at_once(1, 2)
+    >>> at_once(10_000, 8), at_once(10, 2), at_once(1, 2)
     (16, 3, 1)
     """
     return min(_MOST_AT_ONCE, -(-assets // (2 * max(1, workers))))

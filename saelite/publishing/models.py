@@ -10,7 +10,7 @@ from edge_runtime.common.asset_names import asset_of, folder_of
 from edge_runtime.errors import ModelFileError, UsageError
 from edge_runtime.model_file.container import parse_model_file, read_content
 from edge_runtime.registry.index import Release, digest
-from saelite.publishing.settings import PublishSettings
+from saelite.publishing.publish_settings import PublishSettings
 
 MODELS, MODEL = "models", "model.tflite"
 

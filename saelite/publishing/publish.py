@@ -16,8 +16,8 @@ from edge_runtime.errors import OutputError
 from edge_runtime.registry.index import INDEX_NAME, Index, Release, index_name, model_name, parse_index, signed
 from saelite.publishing.merging import EMPTY, merged
 from saelite.publishing.models import ToPublish, models_of, releases_of
-from saelite.publishing.settings import PublishSettings
-from saelite.publishing.store import Store, open_store
+from saelite.publishing.publish_settings import PublishSettings
+from saelite.publishing.registry_store import Store, open_store
 
 _TRIES = 20
 _BATCH_BYTES = 8 << 20

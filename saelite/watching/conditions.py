@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Condition(Enum):
+class MachineCondition(Enum):
     """The condition of one machine; the order is that of urgency, and the first that holds counts.
 
-    >>> [condition.value for condition in Condition if condition.needs_a_look]
+    >>> [condition.value for condition in MachineCondition if condition.needs_a_look]
     ['alarm', 'offline', 'stale', 'drifting']
     """
 
@@ -31,5 +31,7 @@ class Condition(Enum):
         return _RANKS[self]
 
 
-_NEED_A_LOOK = frozenset({Condition.ALARM, Condition.OFFLINE, Condition.STALE, Condition.DRIFTING})
-_RANKS = {condition: rank for rank, condition in enumerate(Condition)}
+_NEED_A_LOOK = frozenset(
+    {MachineCondition.ALARM, MachineCondition.OFFLINE, MachineCondition.STALE, MachineCondition.DRIFTING}
+)
+_RANKS = {condition: rank for rank, condition in enumerate(MachineCondition)}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from edge_runtime.common.durations import UNITS
 from saelite.console_tables import table
-from saelite.watching.conditions import Condition
-from saelite.watching.machine import FleetMachine
-from saelite.watching.table import FleetTable
+from saelite.watching.conditions import MachineCondition
+from saelite.watching.fleet_machine import FleetMachine
+from saelite.watching.fleet_page_table import FleetTable
 
 _HEADER = ("state", "machine", "host", "score", "drift", "model", "seen", "why")
 _LONGEST_WHY, _LONGEST_NAME = 70, 30
@@ -36,16 +36,16 @@ def fleet_text(fleet: FleetTable, now_s: float) -> str:
     return f"{answer(fleet.counts())}\n\n{table(rows, header=True)}"
 
 
-def answer(counts: dict[Condition, int]) -> str:
+def answer(counts: dict[MachineCondition, int]) -> str:
     """Return whether somebody should look, in one line.
 
-    >>> answer({Condition.WELL: 312})
+    >>> answer({MachineCondition.WELL: 312})
     'all 312 machines are well'
-    >>> answer({Condition.ALARM: 2, Condition.STALE: 1, Condition.WELL: 309})
+    >>> answer({MachineCondition.ALARM: 2, MachineCondition.STALE: 1, MachineCondition.WELL: 309})
     '3 of 312 machines need a look: 2 alarm, 1 stale'
     """
-    total, well = sum(counts.values()), counts.get(Condition.WELL, 0)
-    odd = {condition: number for condition, number in counts.items() if condition is not Condition.WELL}
+    total, well = sum(counts.values()), counts.get(MachineCondition.WELL, 0)
+    odd = {condition: number for condition, number in counts.items() if condition is not MachineCondition.WELL}
     words = ", ".join(f"{number} {condition.value}" for condition, number in odd.items())
     machines = f"{total} machine{'' if total == 1 else 's'}"
     bad = sum(number for condition, number in counts.items() if condition.needs_a_look)
@@ -72,11 +72,11 @@ def _row(machine: FleetMachine, now_s: float) -> Sequence[str]:
 
 
 def _why(machine: FleetMachine) -> str:
-    if machine.condition is Condition.ALARM:
+    if machine.condition is MachineCondition.ALARM:
         return machine.state.blame if machine.state else ""
-    if machine.condition is Condition.LEARNING and machine.status and machine.status.learnt is not None:
+    if machine.condition is MachineCondition.LEARNING and machine.status and machine.status.learnt is not None:
         return f"learnt {machine.status.learnt:.0%}"
-    if machine.condition is Condition.DRIFTING and machine.status and machine.status.drift_limit:
+    if machine.condition is MachineCondition.DRIFTING and machine.status and machine.status.drift_limit:
         return f"drift is normal up to {machine.status.drift_limit:.3g}"
     return ""
 

@@ -9,11 +9,11 @@ from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.errors import BrokerError
 from edge_runtime.page.address import PageAddress
 from edge_runtime.page.serving import Serving
-from saelite.watching.hub import FleetHub
+from saelite.watching.fleet_hub import FleetHub
+from saelite.watching.fleet_page_table import FleetTable
+from saelite.watching.fleet_routes import fleet_app
 from saelite.watching.inbox import Inbox
-from saelite.watching.routes import fleet_app
 from saelite.watching.subscription import Subscription
-from saelite.watching.table import FleetTable
 
 PORT = 8091
 _CONNECT_S, _QUIET_S, _LONGEST_S, _LOOK_S = 10.0, 1.0, 15.0, 0.05

@@ -1,7 +1,9 @@
 """What a fleet costs beyond its fits: scheduling many assets, and the efficiency of several workers.
 
-python tests/endurance/fleet_scale.py schedule 10000
+python tests/endurance/fleet_scale.py schedule 10000      # in chunks as large as the product's
+python tests/endurance/fleet_scale.py schedule 10000 1    # one by one
 python tests/endurance/fleet_scale.py efficiency 12
+python tests/endurance/fleet_scale.py memory 500
 """
 
 import json
@@ -20,9 +22,10 @@ from fleet_tasks import StubFit
 from machines import pump_rows, write_csv
 
 from saelite.fleet.assets import Asset
-from saelite.fleet.executors import chunked, every_result, executor_for
+from saelite.fleet.executors import Lost, chunked, every_result, executor_for
 from saelite.fleet.fit_asset import FleetFit
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_settings import FleetSettings
+from saelite.fleet.training import at_once
 from training.settings import DetectorSettings
 
 _MB = 2**20
@@ -32,28 +35,29 @@ _OPTIONS = {"preset": "tiny", "epochs": 5}
 
 
 def main():
-    what, count = sys.argv[1], int(sys.argv[2])
-    {"schedule": schedule, "efficiency": efficiency}[what](count)
+    what, *numbers = sys.argv[1:]
+    {"schedule": schedule, "efficiency": efficiency, "memory": memory}[what](*map(int, numbers))
 
 
-def schedule(count):
+def schedule(count, chunk=None):
     """Send many assets with a stub fit through each engine; its results are as large as real ones."""
+    chunk = chunk or at_once(count, _WORKERS)
     with executor_for(workers=_WORKERS) as executor:
-        _through(executor, count, {"client": os.getpid()})
+        _through(executor, count, chunk, {"client": os.getpid()})
     with dask_cluster() as (address, processes), executor_for(address) as executor:
-        _through(executor, count, {"client": os.getpid(), **processes})
+        _through(executor, count, chunk, {"client": os.getpid(), **processes})
 
 
-def _through(executor, count, processes):
+def _through(executor, count, chunk, processes):
     assets = (Asset(f"pump{number}", (f"s3://plant/pump{number}.parquet",)) for number in range(count))
     before_s = _cpu_s(processes)
     with _watched(processes) as memory:
         began = time.monotonic()
-        seen = [asset.name for asset, _ in every_result(executor, StubFit(), chunked(assets, 1))]
+        seen = [asset.name for asset, _ in every_result(executor, StubFit(), chunked(assets, chunk))]
         took_s = time.monotonic() - began
     used_s = {name: after_s - before_s[name] for name, after_s in _cpu_s(processes).items()}
     assert sorted(seen) == sorted(f"pump{number}" for number in range(count)), "an asset is missing, or came twice"
-    print(f"{executor.name}: {count:,} assets in {took_s:.1f} s")
+    print(f"{executor.name}: {count:,} assets, {chunk} at once, in {took_s:.1f} s")
     for name, found in memory.items():
         tenth, most = max(found[: max(1, len(found) // 10)]), max(found)
         print(f"  {name}: {used_s[name]:.1f} CPU s; {tenth / _MB:.0f} MB after a tenth, {most / _MB:.0f} MB at most")
@@ -90,6 +94,34 @@ def efficiency(count):
             if "workers" in options:  # Dask's nannies do not wait for the children of their workers
                 line["with_start_of_workers"] = round(cpu_s / count, 2)
             print(json.dumps(line), flush=True)
+
+
+def memory(count):
+    """Fit pumps in one process, replaced as in the product; print its memory and this one's by tenths of the assets."""
+    settings = FleetSettings(detector=DetectorSettings(preset="tiny", epochs=1))
+    with tempfile.TemporaryDirectory() as place:
+        file = str(write_csv(Path(place) / "pump.csv", pump_rows(200, jumps=False)))
+        assets = (Asset(f"pump{number}", (file,)) for number in range(count))
+        found, tenth = [], max(1, count // 10)
+        with executor_for(workers=1) as executor:
+            for asset, result in every_result(executor, FleetFit(settings), chunked(assets, at_once(count, 1))):
+                assert not isinstance(result, Lost), f"{asset.name}: {result.reason}"
+                assert result.files, f"{asset.name}: {result.outcome.reason}"
+                found.append((_resident_mb(os.getpid()), sum(map(_resident_mb, _workers()))))
+        for number, part in enumerate(found[start : start + tenth] for start in range(0, count, tenth)):
+            own, worker = (max(one) for one in zip(*part, strict=True))
+            print(f"to asset {(number + 1) * tenth}: command {own:.0f} MB, worker and its checkers {worker:.0f} MB")
+
+
+def _workers():
+    return [one.pid for one in psutil.Process().children(recursive=True)]
+
+
+def _resident_mb(pid):
+    try:
+        return psutil.Process(pid).memory_info().rss / _MB
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _children_cpu_s():

@@ -24,8 +24,8 @@ from saelite.publishing import publish as publishing
 from saelite.publishing.bucket_store import BucketStore
 from saelite.publishing.merging import releases_after
 from saelite.publishing.publish import publish
-from saelite.publishing.settings import PublishSettings
-from saelite.publishing.store import FolderStore, open_store
+from saelite.publishing.publish_settings import PublishSettings
+from saelite.publishing.registry_store import FolderStore, open_store
 
 HOSTILE = [
     "../x",

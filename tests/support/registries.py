@@ -22,12 +22,12 @@ from edge_runtime.model_file.container import parse_model_file, read_model_file
 from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.model_file.signature import write_key_pair
 from edge_runtime.registry.index import INDEX_NAME, digest, index_name, parse_index, signed
-from edge_runtime.registry.installed import InUse
+from edge_runtime.registry.installed_model import InUse
+from edge_runtime.registry.registry_settings import RegistrySettings
 from edge_runtime.registry.requirements import Requirements
-from edge_runtime.registry.settings import RegistrySettings
 from edge_runtime.registry.updater import Updater
 from saelite.publishing.publish import publish
-from saelite.publishing.settings import PublishSettings
+from saelite.publishing.publish_settings import PublishSettings
 
 ASSET = "pump7"
 PROMISE = Threshold(100.0, "given", 0.0, 0, budget="1/week", promised=1.0, promised_upper=1.0)

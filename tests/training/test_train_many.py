@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from machines import SENSORS, pump_rows
 
-from edge_runtime.errors import RecordingError
-from training.common_model import common_model
+from edge_runtime.errors import ModelFileError, RecordingError
+from training.common_fit import fit_common_model
+from training.common_model import read_common_model
 from training.pipeline import train, train_many
 from training.recordings import Recording
 from training.settings import DetectorSettings
@@ -56,7 +57,7 @@ def test_a_recording_that_cannot_be_learnt_is_an_error_among_the_results():
 
 def test_an_asset_starts_where_the_common_model_ended():
     settings = replace(SETTINGS, epochs=None)
-    common = common_model([pump(seed) for seed in range(4)], settings)
+    common = fit_common_model([pump(seed) for seed in range(4)], settings)
     warm, cold = (train(pump(9), settings, start=start) for start in (common, None))
     assert len(warm.history) < len(cold.history)
     assert warm.history[0].loss < 0.5 * cold.history[0].loss
@@ -64,21 +65,45 @@ def test_an_asset_starts_where_the_common_model_ended():
 
 
 def test_an_asset_of_another_structure_starts_on_its_own():
-    common = common_model([pump(0)], SETTINGS)
+    common = fit_common_model([pump(0)], SETTINGS)
     other = replace(pump(1), sensors=SENSORS[:3], values=pump_rows(800, 1)[:, :3].copy())
     first, second = train_many([other, pump(2)], SETTINGS, common)
     assert (first.folder.training["started_from_assets"], second.folder.training["started_from_assets"]) == (0, 1)
     np.testing.assert_array_equal(losses(first), losses(train(other, SETTINGS)))
 
 
+def test_an_asset_with_its_sensors_in_another_order_starts_on_its_own():
+    common = fit_common_model([pump(0)], SETTINGS)
+    turned = replace(pump(1), sensors=SENSORS[::-1])
+    assert train(turned, SETTINGS, start=common).folder.training["started_from_assets"] == 0
+
+
+def test_a_common_model_is_read_as_it_was_written(tmp_path):
+    common = fit_common_model([pump(0)], SETTINGS)
+    (tmp_path / "start.npz").write_bytes(common.to_bytes())
+    found = read_common_model(tmp_path / "start.npz")
+    assert found.digest == common.digest
+    assert replace(found, weights=()) == replace(common, weights=())
+
+
+def test_a_damaged_common_model_is_refused(tmp_path):
+    common = fit_common_model([pump(0)], SETTINGS)
+    (tmp_path / "start.npz").write_bytes(common.to_bytes()[:-200])
+    with pytest.raises(ModelFileError, match=r"start\.npz is damaged"):
+        read_common_model(tmp_path / "start.npz")
+
+
 def test_odd_assets_do_no_harm_to_the_common_model():
     odd = replace(pump(1), sensors=SENSORS[:3], values=pump_rows(800, 1)[:, :3].copy())
     bad = replace(pump(2), values=np.ones((800, len(SENSORS)), np.float32))
-    mixed, plain = common_model([odd, bad, pump(0), pump(3)], SETTINGS), common_model([pump(0), pump(3)], SETTINGS)
+    mixed, plain = (
+        fit_common_model([odd, bad, pump(0), pump(3)], SETTINGS),
+        fit_common_model([pump(0), pump(3)], SETTINGS),
+    )
     assert mixed.digest == plain.digest
 
 
 def test_a_fleet_without_a_single_good_asset_has_no_common_model():
     bad = replace(pump(2), values=np.ones((800, len(SENSORS)), np.float32))
     with pytest.raises(RecordingError, match="no asset to fit the common model on"):
-        common_model([bad], SETTINGS)
+        fit_common_model([bad], SETTINGS)

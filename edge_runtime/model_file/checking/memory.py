@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from edge_runtime.common.size_limits import limit, raised_by
 from edge_runtime.errors import ModelFileError
-from edge_runtime.model_file.checking.ops import ARITIES
+from edge_runtime.model_file.checking.checked_ops import ARITIES
 from edge_runtime.model_file.checking.tflite_graph import CheckedGraph, GraphOp, GraphTensor
 from edge_runtime.model_file.checking.wire import damaged
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.model_file.checking.ops import ARITIES, CUSTOM, DIVISORS, EDGETPU_OP, OPTION_VECTORS, Arity
+from edge_runtime.model_file.checking.checked_ops import ARITIES, CUSTOM, DIVISORS, EDGETPU_OP, OPTION_VECTORS, Arity
 from edge_runtime.model_file.checking.wire import VerifiedTable, Wire, damaged
 
 _MOST_TENSORS = _MOST_OPS = 10_000

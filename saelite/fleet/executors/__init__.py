@@ -9,8 +9,8 @@
 ==========================  =======================================================================
 """
 
-from saelite.fleet.executors.choice import executor_for
-from saelite.fleet.executors.executor import Done, Executor, Task
+from saelite.fleet.executors.chosen_executor import executor_for
+from saelite.fleet.executors.executor_base import Done, Executor, Task
 from saelite.fleet.executors.retrying import Lost, chunked, every_result
 
 __all__ = ["Done", "Executor", "Lost", "Task", "chunked", "every_result", "executor_for"]

@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import IO, Any
 
-from saelite.fleet.executors.executor import done_of
+from saelite.fleet.executors.executor_base import done_of
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import suppress
 from typing import IO, Any
 
-from saelite.fleet.executors.executor import Chunk, Done
+from saelite.fleet.executors.executor_base import Chunk, Done
 
 # Read when the libraries are loaded, so they must be there before. A small network's step takes longer to share out
 # among threads than to do, and there are as many processes as cores already.

@@ -19,7 +19,7 @@ from typing import Any
 
 from edge_runtime.errors import SaeliteError, UsageError, missing_extra
 from saelite.fleet.executors.child_process import ChildProcess
-from saelite.fleet.executors.executor import Chunk, Done, Executor, Task
+from saelite.fleet.executors.executor_base import Chunk, Done, Executor, Task
 from saelite.fleet.executors.processes import RECYCLED_AFTER
 from saelite.version import __version__
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from saelite.fleet.executors.executor import Chunk, Done, Executor, Task, done_of
+from saelite.fleet.executors.executor_base import Chunk, Done, Executor, Task, done_of
 
 
 class InProcess(Executor):

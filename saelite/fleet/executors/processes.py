@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from saelite.fleet.executors.child_process import ChildProcess
-from saelite.fleet.executors.executor import Chunk, Done, Executor, Task
+from saelite.fleet.executors.executor_base import Chunk, Done, Executor, Task
 
 # tensorflow keeps 0.35 to 0.66 MB of each fit.
 RECYCLED_AFTER = 200

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from saelite.fleet.executors.executor import Chunk, Executor, Task
+from saelite.fleet.executors.executor_base import Chunk, Executor, Task
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from registries import ASSET, Maker, answering, served, small_model
 from edge_runtime.errors import IntegrityError, RegistryError
 from edge_runtime.registry import offers
 from edge_runtime.registry.index import INDEX_NAME, AssetEntry, Release, model_name
-from edge_runtime.registry.reader import Wanted, open_reader
+from edge_runtime.registry.reader import WantedFile, open_reader
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_endless_model_is_read_no_further_than_the_index_says(maker, running):
 def test_endless_headers_are_refused(maker, make_device):
     lines = itertools.chain([b"HTTP/1.1 200 OK\r\n"], (b"X-%d: y\r\n" % n for n in itertools.count()))
     with answering(lambda: lines) as address, pytest.raises(RegistryError, match="HTTPException"):
-        open_reader(address).fetch(Wanted("a", 10, 20.0))
+        open_reader(address).fetch(WantedFile("a", 10, 20.0))
 
 
 # Slow retrieval
@@ -209,7 +209,7 @@ def test_handshake_that_never_ends_is_cut_off():
     with answering(lambda: itertools.repeat(b""), pause_s=0.05) as address:
         reader = open_reader(address.replace("http:", "https:"))
         with pytest.raises(RegistryError, match=r"it took longer than 0\.5 s"):
-            reader.fetch(Wanted(INDEX_NAME, 1000, 0.5))
+            reader.fetch(WantedFile(INDEX_NAME, 1000, 0.5))
 
 
 # Mix-and-match, wrong software
@@ -264,13 +264,13 @@ def test_server_that_gives_no_index_is_told_and_counted(maker, make_device, answ
 def test_redirection_to_another_kind_of_place_is_not_followed(target):
     answer = f"HTTP/1.1 302 Found\r\nLocation: {target}\r\n\r\n".encode()
     with answering(lambda: [answer]) as address, pytest.raises(RegistryError, match=r"less safe|is not allowed"):
-        open_reader(address).fetch(Wanted(INDEX_NAME, 1000, 5.0))
+        open_reader(address).fetch(WantedFile(INDEX_NAME, 1000, 5.0))
 
 
 def test_redirections_have_an_end():
     answer = b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"
     with answering(lambda: [answer]) as address, pytest.raises(RegistryError, match="302"):
-        open_reader(address).fetch(Wanted(INDEX_NAME, 1000, 5.0))
+        open_reader(address).fetch(WantedFile(INDEX_NAME, 1000, 5.0))
 
 
 def test_key_that_is_no_longer_trusted_opens_nothing(maker, make_device, tmp_path):

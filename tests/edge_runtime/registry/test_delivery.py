@@ -10,10 +10,10 @@ from live_process import until
 from registries import ASSET, PROMISE, small_model
 
 from edge_runtime.registry import polls
-from edge_runtime.registry.delivery import Delivery, Progress
+from edge_runtime.registry.model_delivery import ModelDelivery, Progress
 from edge_runtime.registry.polls import Polls
 from edge_runtime.registry.probation import RESULTS, STARTS
-from edge_runtime.registry.settings import RegistrySettings
+from edge_runtime.registry.registry_settings import RegistrySettings
 
 DAY_S = 86_400.0
 
@@ -27,7 +27,7 @@ class Stream:
 
     def begin(self):
         self.device.start()
-        self.delivery = Delivery(self.settings, self.device.updater, self.device.told.append)
+        self.delivery = ModelDelivery(self.settings, self.device.updater, self.device.told.append)
         self.done, self.events = Progress(), []
 
     def look(self, *, asked=False, **progress):

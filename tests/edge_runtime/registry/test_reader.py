@@ -6,7 +6,7 @@ import pytest
 from registries import answering, own_certificate, served
 
 from edge_runtime.errors import RegistryError, UsageError
-from edge_runtime.registry.reader import Wanted, open_reader
+from edge_runtime.registry.reader import WantedFile, open_reader
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def folder(tmp_path):
 
 
 def wanted(most=10, tag="", name="models/a"):
-    return Wanted(name, most, 20.0, tag)
+    return WantedFile(name, most, 20.0, tag)
 
 
 @pytest.fixture(params=["folder", "file:", "http:"])

@@ -20,7 +20,7 @@ from edge_runtime.registry.device_state import read_device_state
 from edge_runtime.registry.probation import STARTS
 from edge_runtime.verification.reference_run import reference_arrays
 from saelite.publishing.publish import publish as publish_models
-from saelite.publishing.settings import PublishSettings
+from saelite.publishing.publish_settings import PublishSettings
 
 ROWS = pump_rows(400)
 

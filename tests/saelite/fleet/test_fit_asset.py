@@ -13,9 +13,9 @@ from export.installed import runtimes_for
 from export.targets import find_target
 from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset
-from saelite.fleet.common_model import CommonFit, CommonModel, fit_common
-from saelite.fleet.fit_asset import LADDER, MODEL_FILE, fit_asset
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fit_asset import LADDER, MODEL_FILE, FleetFit, fit_asset
+from saelite.fleet.fleet_model import FleetModel, FleetModelFit, fit_fleet_model
+from saelite.fleet.fleet_settings import FleetSettings
 from training.settings import DetectorSettings
 
 SMALL = DetectorSettings(preset="tiny", epochs=2)
@@ -33,8 +33,8 @@ def common(tmp_path_factory):
     """The common model of four pumps."""
     folder = tmp_path_factory.mktemp("pumps")
     pumps = tuple(asset(folder, f"pump{number}", pump_rows(240, number, jumps=False)) for number in range(4))
-    (found,) = CommonFit(REFUSING)([pumps])
-    assert isinstance(found, CommonModel), found
+    (found,) = FleetModelFit(REFUSING)([pumps])
+    assert isinstance(found, FleetModel), found
     return found
 
 
@@ -99,10 +99,19 @@ def test_asset_without_a_sensor_of_the_common_model_cannot_have_it(tmp_path, com
     assert "lacks vibration, which the fleet's common model needs" in found.outcome.reason
 
 
+def test_network_that_starts_from_the_common_model_is_fitted_better_in_as_many_epochs(tmp_path, common):
+    pump = asset(tmp_path, "pump", pump_rows(240, 6, jumps=False))
+    warm, cold = (FleetFit(SETTINGS, common, warm_start)([pump])[0].outcome for warm_start in (True, False))
+    assert (warm.is_warm, cold.is_warm) == (True, False)
+    assert warm.figures.loss < cold.figures.loss
+
+
 def test_assets_of_different_kinds_have_no_common_model(tmp_path):
     values = pump_rows(60, jumps=False)
     kinds = tuple(asset(tmp_path, name, values, tuple(f"{name}{one}" for one in SENSORS)) for name in "abc")
-    assert fit_common(kinds, SETTINGS) == ("only 1 of 3 assets looked at have the same sensors; expected at least 3")
+    assert fit_fleet_model(kinds, SETTINGS) == (
+        "only 1 of 3 assets looked at have the same sensors; expected at least 3"
+    )
 
 
 def test_files_are_run_in_every_runtime_of_their_target(tmp_path):

@@ -18,11 +18,12 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.container import read_model_file
 from saelite.fleet.fleet import Fleet
 from saelite.fleet.fleet_folder import FleetFolder
+from training.common_model import read_common_model
 
 pl = pytest.importorskip("polars")
 PUMPS = 6
-SMALL = {"preset": "tiny", "epochs": 3}
-OPTIONS = ("--preset", "tiny", "--epochs", "3", "--workers", "1")
+SMALL = {"preset": "tiny", "epochs": 2, "workers": 0}
+OPTIONS = ("--preset", "tiny", "--epochs", "2", "--workers", "1")
 
 
 def write_pump(folder, name, rows):
@@ -145,19 +146,17 @@ def test_folder_with_work_in_it_is_refused_without_resume(trained, plant, tmp_pa
     assert "already holds a fleet. Go on with it (--resume), or choose another folder" in done.stderr
 
 
-def test_resumed_run_tries_what_failed_and_leaves_the_rest(trained, plant, tmp_path):
+def test_resumed_run_tries_what_failed_and_leaves_the_rest(trained, plant):
     folder = trained[0]
     before = {path: path.stat().st_mtime_ns for path in (folder / "outcomes").iterdir()}
-    options = (*OPTIONS, "--constant-policy", "error", "--resume")
-    done = run_saelite("fleet", "train", plant, "-o", folder, *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    saelite.fleet.train(plant, folder, resume=True, constant_policy="error", **SMALL)
     again = {path.name for path, made in before.items() if path.stat().st_mtime_ns != made}
     assert again == {"asset=broken.json"}
 
 
 def test_other_options_are_refused_with_their_names(trained, plant):
     with pytest.raises(OutputError, match=r"begun with other options \(settings\)"):
-        saelite.fleet.train(plant, trained[0], resume=True, workers=0, epochs=4)
+        saelite.fleet.train(plant, trained[0], resume=True, workers=0, constant_policy="error", epochs=4)
 
 
 def test_folder_of_something_else_is_left_alone(tmp_path, plant):
@@ -185,7 +184,7 @@ def test_signed_models_are_signed_here_and_verify(tmp_path):
     done = run_saelite("keygen", tmp_path / "maker.pem", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     fleet = saelite.fleet.train(
-        tmp_path / "data", tmp_path / "fleet", workers=1, sign=tmp_path / "maker.pem", model_version=7, **SMALL
+        tmp_path / "data", tmp_path / "fleet", sign=tmp_path / "maker.pem", model_version=7, **SMALL
     )
     model = read_model_file(fleet.model("pump"), trusted_key=tmp_path / "maker.pem.pub")
     assert model.manifest.version == 7
@@ -209,11 +208,31 @@ def test_killed_run_goes_on_where_it_was(tmp_path):
     done = {one.asset for one in folder.outcomes() if one.status != "failed"}
     assert len(done) >= 2, "what was done is on disk"
     made = {path: path.stat().st_mtime_ns for asset in done for path in [folder.model(asset)]}
-    resumed = run_saelite(*arguments, "--resume", cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
+    saelite.fleet.train(plant, folder.path, resume=True, common_model=False, **SMALL)
     assert {path: path.stat().st_mtime_ns for path in made} == made
     assert {one.asset for one in folder.outcomes()} == {path.stem for path in plant.iterdir()}
     assert not list(folder.path.rglob("*.part"))
+
+
+def test_warm_start_goes_on_with_the_same_common_model(plant, tmp_path):
+    for name in ("pump0.csv", "pump1.csv", "pump2.csv"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).write_bytes((plant / name).read_bytes())
+    options = {"warm_start": True, **SMALL}
+    first = saelite.fleet.train(tmp_path / "data", tmp_path / "fleet", **options)
+    assert first.frame["is_warm"].to_list() == [True] * 3
+    digest = read_common_model(tmp_path / "fleet" / "common" / "start.npz").digest
+    (tmp_path / "fleet" / "outcomes" / "asset=pump1.json").unlink()
+    write_pump(tmp_path / "data", "pump2", pump_rows(240, 5, jumps=False))  # another sample would be another start
+    again = saelite.fleet.train(tmp_path / "data", tmp_path / "fleet", resume=True, **options)
+    assert read_common_model(tmp_path / "fleet" / "common" / "start.npz").digest == digest
+    assert outcome_of(again, "pump1").is_warm
+    assert outcome_of(again, "pump1").figures.loss == pytest.approx(outcome_of(first, "pump1").figures.loss, rel=1e-3)
+
+
+def test_warm_start_without_a_common_model_is_refused(plant, tmp_path):
+    with pytest.raises(UsageError, match="a warm start needs the common model"):
+        saelite.fleet.train(plant, tmp_path / "fleet", warm_start=True, common_model=False)
 
 
 def test_second_process_on_the_same_folder_is_refused(trained):

@@ -20,7 +20,7 @@ from simulated_fleet import Machines, info, publisher, state, status
 from edge_runtime.common.mqtt_client import MqttAddress
 from edge_runtime.page.address import PageAddress
 from saelite.watching import watch
-from saelite.watching.table import FleetTable
+from saelite.watching.fleet_page_table import FleetTable
 from saelite.watching.watch import FleetPage
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")

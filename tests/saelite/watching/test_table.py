@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from simulated_fleet import info, state, status
 
-from saelite.watching.conditions import Condition
+from saelite.watching.conditions import MachineCondition
+from saelite.watching.fleet_machine import SILENT_S
+from saelite.watching.fleet_page_table import FleetTable
 from saelite.watching.inbox import Letter
-from saelite.watching.machine import SILENT_S
-from saelite.watching.table import FleetTable
 
 NOW_S = 1_790_000_000.0
 CONNECTED_S = NOW_S - 10
@@ -48,7 +48,7 @@ def test_alarm_stays_first_whatever_else_happens():
     table = taken(*PUMP, ("s/gw/pump/state", state(3, alarm=True, since_s=NOW_S - 60, blame="flow 3, expected 9 ± 1")))
     machine = table.machines["s/gw/pump"]
     assert (machine.condition, machine.since_s, machine.facts()["blame"]) == (
-        Condition.ALARM, NOW_S - 60, "flow 3, expected 9 ± 1",
+        MachineCondition.ALARM, NOW_S - 60, "flow 3, expected 9 ± 1",
     )  # fmt: skip
     taken(("s/gw/pump/availability", b"offline"), table=table)
     assert condition(table) == "alarm"

@@ -25,10 +25,10 @@ from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.streaming.alarm_events import AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.health import Health
-from saelite.watching.conditions import Condition
+from saelite.watching.conditions import MachineCondition
+from saelite.watching.fleet_page_table import FleetTable
 from saelite.watching.inbox import Inbox
 from saelite.watching.subscription import Subscription, checked_prefix
-from saelite.watching.table import FleetTable
 from saelite.watching.watch import look_once
 
 pytestmark = pytest.mark.skipif(MOSQUITTO is None, reason="mosquitto is not installed")
@@ -72,24 +72,24 @@ def test_machine_is_followed_from_its_first_result_to_its_end(broker, watched):
     pump = sink(broker, "?interval=0&page=http://plant-7:8090/")
     pump.write(scored(0.4))
     base = "saelite/plant_7/pump"
-    until(lambda: watched.is_in(Condition.WELL, base))
+    until(lambda: watched.is_in(MachineCondition.WELL, base))
     facts = watched.table.machines[base].facts()
     assert (facts["name"], facts["host"], facts["page"]) == ("pump", "plant 7", "http://plant-7:8090/")
     pump.write(
         scored(3.0, alarm=True, events=[AlarmStarted(999.0, 3.0, 1.0, (Blamed("heat", 0.9, 84.1, 61.2, 1.9, "°C"),))])
     )
-    until(lambda: watched.is_in(Condition.ALARM, base))
+    until(lambda: watched.is_in(MachineCondition.ALARM, base))
     found = watched.table.machines[base]
     assert (found.since_s, found.facts()["blame"]) == (999.0, "heat 84.1 °C, expected 61.2 ± 1.9")
     pump.write(scored(0.4))
-    until(lambda: watched.is_in(Condition.WELL, base))
+    until(lambda: watched.is_in(MachineCondition.WELL, base))
     pump.health(Health(True, 10.0, 1000.0, 1000.0, ()))
-    until(lambda: watched.is_in(Condition.STALE, base))
+    until(lambda: watched.is_in(MachineCondition.STALE, base))
     pump.health(Health(False, 10.0, 1000.0, 1000.0, ()))
-    until(lambda: watched.is_in(Condition.WELL, base))
+    until(lambda: watched.is_in(MachineCondition.WELL, base))
     pump.status(Counters(read=3, scored=3))
     pump.close()
-    until(lambda: watched.is_in(Condition.OFFLINE, base))
+    until(lambda: watched.is_in(MachineCondition.OFFLINE, base))
 
 
 def test_machine_that_is_learnt_says_how_far_it_is(broker, watched):
@@ -99,7 +99,7 @@ def test_machine_that_is_learnt_says_how_far_it_is(broker, watched):
     pump.status(Counters(to_learn=75))
     pump.write(dataclasses.replace(scored(0.4), learning=True))
     base = "saelite/plant_7/pump"
-    until(lambda: watched.is_in(Condition.LEARNING, base) and watched.table.machines[base].status is not None)
+    until(lambda: watched.is_in(MachineCondition.LEARNING, base) and watched.table.machines[base].status is not None)
     assert watched.table.machines[base].facts()["learnt"] == pytest.approx(0.25)
     pump.close()
 
@@ -134,13 +134,13 @@ def test_lost_broker_is_told_once_and_found_again(tmp_path):
         until(lambda: watched.subscription.link.is_connected)
         with publisher(port) as publish:
             publish(f"{PUMP}/state", state())
-            until(lambda: watched.is_in(Condition.WELL))
+            until(lambda: watched.is_in(MachineCondition.WELL))
     until(lambda: watched.subscription.link.state == "lost")
     with mosquitto(tmp_path, port):
         until(lambda: watched.subscription.link.is_connected)
         with publisher(port) as publish:
             publish(f"{PUMP}/state", state(3, alarm=True))
-            until(lambda: watched.is_in(Condition.ALARM))
+            until(lambda: watched.is_in(MachineCondition.ALARM))
         assert sum("retrying" in line for line in watched.told) == 1
         watched.subscription.close()
 
@@ -213,5 +213,5 @@ def test_broken_publisher_harms_nobody(broker, watched):
         for number in range(2000):
             publish(f"saelite/{number}/{rng.integers(9)}/state", rng.bytes(50), retain=False, wait=False)
         publish(f"{PUMP}/state", '{"score": NaN, "threshold": 1e999, "alarm": true, "blamed": "<b>"}')
-        until(lambda: watched.is_in(Condition.ALARM))
+        until(lambda: watched.is_in(MachineCondition.ALARM))
     assert list(watched.table.machines) == [PUMP]

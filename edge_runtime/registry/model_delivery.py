@@ -12,10 +12,10 @@ from functools import partial
 from edge_runtime.errors import OutputError
 from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.registry.index import digest
-from edge_runtime.registry.installed import InUse
+from edge_runtime.registry.installed_model import InUse
 from edge_runtime.registry.polls import Polls
 from edge_runtime.registry.probation import RESULTS, Probation, too_many_alarms
-from edge_runtime.registry.settings import RegistrySettings
+from edge_runtime.registry.registry_settings import RegistrySettings
 from edge_runtime.registry.updater import Updater
 from edge_runtime.streaming.delivery_events import DeliveryEvent, DeliveryFacts, ModelTaken
 
@@ -44,7 +44,7 @@ class Progress:
     is_waiting: bool = False
 
 
-class Delivery:
+class ModelDelivery:
     """Keeps the model of a machine as its registry says, by an `Updater` that works in a thread, one thing at a time.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from saelite.watching.conditions import Condition
+from saelite.watching.conditions import MachineCondition
 from saelite.watching.messages import Info, State, Status, availability_of, info_of, state_of, status_of
 
 # A machine that runs publishes its counts every ten seconds.
@@ -30,7 +30,7 @@ class FleetMachine:
     heard_s : float or None
         When its last message came, seconds since the epoch; for messages that are older than the subscription the
         time that they tell.
-    condition : Condition
+    condition : MachineCondition
     since_s : float or None
         Since when; None if nobody knows.
     facts_change, pulse_change : int
@@ -44,7 +44,7 @@ class FleetMachine:
     info: Info | None = None
     is_online: bool | None = None
     heard_s: float | None = None
-    condition: Condition = Condition.STARTING
+    condition: MachineCondition = MachineCondition.STARTING
     since_s: float | None = None
     facts_change: int = 0
     pulse_change: int = 0
@@ -62,7 +62,7 @@ class FleetMachine:
     @property
     def ratio(self) -> float | None:
         """Score over threshold; None once it tells nothing of now."""
-        is_old = self.condition in (Condition.OFFLINE, Condition.STALE)
+        is_old = self.condition in (MachineCondition.OFFLINE, MachineCondition.STALE)
         return None if self.state is None or is_old else self.state.ratio
 
     @property
@@ -130,30 +130,32 @@ class FleetMachine:
         heard_s = None if self.heard_s is None else round(self.heard_s, 1)
         return [self.number, ratio, self.state.drift if self.state else None, heard_s]
 
-    def _condition_at(self, now_s: float, connected_s: float) -> Condition:
+    def _condition_at(self, now_s: float, connected_s: float) -> MachineCondition:
         # An alarm stays one when the line goes down: cutting a cable must not silence it.
         if self.state is not None and self.state.alarm:
-            return Condition.ALARM
+            return MachineCondition.ALARM
         if now_s - max(self.heard_s or 0.0, connected_s) > SILENT_S:
-            return Condition.OFFLINE
+            return MachineCondition.OFFLINE
         if self.is_online is False:
-            return Condition.STALE if self.status is not None and self.status.is_stale else Condition.OFFLINE
+            return (
+                MachineCondition.STALE if self.status is not None and self.status.is_stale else MachineCondition.OFFLINE
+            )
         if self.state is None:
-            return Condition.STARTING
+            return MachineCondition.STARTING
         if self.state.learning:
-            return Condition.LEARNING
-        return Condition.DRIFTING if self._is_drifting(self.state) else Condition.WELL
+            return MachineCondition.LEARNING
+        return MachineCondition.DRIFTING if self._is_drifting(self.state) else MachineCondition.WELL
 
     def _is_drifting(self, state: State) -> bool:
         limit = self.status.drift_limit if self.status else None
         if limit is None or state.drift is None:
             return False
-        return state.drift > limit * (_DRIFT_RETURN if self.condition is Condition.DRIFTING else 1.0)
+        return state.drift > limit * (_DRIFT_RETURN if self.condition is MachineCondition.DRIFTING else 1.0)
 
-    def _since_s(self, condition: Condition, now_s: float) -> float | None:
-        if condition is Condition.ALARM and self.state and self.state.since_s is not None:
+    def _since_s(self, condition: MachineCondition, now_s: float) -> float | None:
+        if condition is MachineCondition.ALARM and self.state and self.state.since_s is not None:
             return self.state.since_s
-        if condition in (Condition.OFFLINE, Condition.STALE):
+        if condition in (MachineCondition.OFFLINE, MachineCondition.STALE):
             return self.since_s if condition is self.condition and self.since_s else self.heard_s
         return self.since_s if condition is self.condition else now_s
 

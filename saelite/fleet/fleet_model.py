@@ -1,7 +1,7 @@
-"""The fleet's common model: one network for all assets that have the same sensors, each scaled by itself.
+"""A fleet's common model, `training.common_model.CommonModel`, with the run folder and the file of its network.
 
-It lends its network to assets whose own fit failed (`borrowed`), and what it cannot reconstruct says how an asset
-differs from the others (`CommonModel.errors`).
+Assets may start from its weights (`FleetModel.start`). It lends its network to those whose own fit failed
+(`FleetModel.borrowed`), and what it cannot reconstruct says how an asset differs from the others (`FleetModel.errors`).
 """
 
 from __future__ import annotations
@@ -25,23 +25,26 @@ from edge_runtime.refitting.adapt import AdaptSettings, adapt
 from edge_runtime.refitting.normal_readings import NormalReadings, Shape
 from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.fleet.assets import Asset
-from saelite.fleet.settings import FleetSettings
+from saelite.fleet.fleet_settings import FleetSettings
+from training.common_model import CommonModel
 from training.recordings import Recording
 from training.run_folder import NormalWindows, RunFolder
 
 SAMPLED = 24
-_ROWS = 1500
+_ROWS = 5000
 _FEWEST = 3
 _ERROR_WINDOWS = 2000
 _KEPT_WINDOWS = 100
 
 
 @dataclass(frozen=True)
-class CommonModel:
-    """A network learnt from a sample of the fleet.
+class FleetModel:
+    """A network learnt from a sample of the fleet, each asset of it scaled by itself.
 
     Parameters
     ----------
+    start : CommonModel
+        As it was fitted.
     folder : RunFolder
         Its network, and the preprocessing of rows that were scaled to mean 0 and standard deviation 1 by asset. Only
         some of the windows it was learnt from are kept.
@@ -49,6 +52,7 @@ class CommonModel:
         As a model file, unsigned.
     """
 
+    start: CommonModel
     folder: RunFolder
     content: bytes
 
@@ -111,28 +115,25 @@ class CommonModel:
 
 
 @dataclass(frozen=True)
-class CommonFit:
+class FleetModelFit:
     """The task of fitting a common model: takes one item, the assets to choose a sample from."""
 
     settings: FleetSettings
 
-    def __call__(self, items: Sequence[tuple[Asset, ...]]) -> list[CommonModel | str]:
+    def __call__(self, items: Sequence[tuple[Asset, ...]]) -> list[FleetModel | str]:
         """Return the model, or why there is none."""
-        return [fit_common(item, self.settings) for item in items]
+        return [fit_fleet_model(item, self.settings) for item in items]
 
 
-def fit_common(sample: Sequence[Asset], settings: FleetSettings) -> CommonModel | str:
+def fit_fleet_model(sample: Sequence[Asset], settings: FleetSettings) -> FleetModel | str:
     """Return the common model of some assets, or why there is none.
 
     It is learnt from those that have the sensors that most of them have.
     """
     from edge_runtime.errors import SaeliteError
-    from export.export_run import ExportSettings, export_run
     from saelite.workstation import require_workstation
 
     require_workstation("fleet train")
-    from training.pipeline import train
-
     read = [one for one in (_read(asset, settings) for asset in sample) if one is not None]
     kinds = Counter(frozenset(one.sensors) for one in read)
     usual, count = kinds.most_common(1)[0] if kinds else (frozenset(), 0)
@@ -140,13 +141,25 @@ def fit_common(sample: Sequence[Asset], settings: FleetSettings) -> CommonModel 
         return f"only {count} of {len(sample)} assets looked at have the same sensors; expected at least {_FEWEST}"
     alike = [one for one in read if frozenset(one.sensors) == usual]
     try:
-        run = train(together(alike), settings.detector)
-        target = settings.export.target
-        model = export_run(run.folder, ExportSettings(settings.export.quantize, target))
+        return _fitted([_with(one, alike[0].sensors) for one in alike], settings)
     except SaeliteError as error:
         return str(error)
+
+
+def _fitted(alike: Sequence[Recording], settings: FleetSettings) -> FleetModel:
+    """Return the common model of recordings with the same sensors; its run folder has them all together."""
+    from export.export_run import ExportSettings, export_run
+    from training.common_fit import fit_common_model
+    from training.pipeline import train
+
+    start = fit_common_model(alike, settings.detector)
+    as_it_is = replace(settings.detector, window=start.window, features=start.features, epochs=0)
+    run = train(together([_with(one, start.sensors) for one in alike]), as_it_is, start=start)
+    if not run.folder.training["started_from_assets"]:
+        raise RecordingError("the assets looked at differ too much to be learnt as one: other sensors are left out")
+    model = export_run(run.folder, ExportSettings(settings.export.quantize, settings.export.target))
     some = NormalWindows(*(part[:_KEPT_WINDOWS] for part in (run.folder.windows.windows, run.folder.windows.codes)))
-    return CommonModel(replace(run.folder, windows=some), model.to_bytes())
+    return FleetModel(start, replace(run.folder, windows=some), model.to_bytes())
 
 
 def sample_of(assets: Sequence[Asset], seed: int) -> tuple[Asset, ...]:
@@ -157,9 +170,9 @@ def sample_of(assets: Sequence[Asset], seed: int) -> tuple[Asset, ...]:
 
 
 def together(recordings: Sequence[Recording]) -> Recording:
-    """Return the first rows of recordings with the same sensors, one after the other, each scaled by itself."""
+    """Return recordings with the same sensors, one after the other, each scaled by itself."""
     sensors = recordings[0].sensors
-    cut = [scaled(_first_rows(_with(one, sensors))) for one in recordings]
+    cut = [scaled(one) for one in recordings]
     starts = np.cumsum([0, *(len(one.values) for one in cut)])
     rates = {one.rate_hz for one in cut}
     return Recording(
@@ -167,7 +180,11 @@ def together(recordings: Sequence[Recording]) -> Recording:
         sensors,
         np.concatenate([one.values for one in cut]),
         starts=tuple(starts[:-1].tolist()),
-        breaks=tuple(int(start) + row for start, one in zip(starts, cut, strict=False) for row in one.breaks),
+        breaks=tuple(
+            int(start) + row
+            for start, one in zip(starts, cut, strict=False)
+            for row in sorted({*one.starts[1:], *one.breaks})
+        ),
         rate_hz=rates.pop() if len(rates) == 1 else 0.0,
         only_when="",
     )
@@ -184,7 +201,7 @@ def scaled(recording: Recording) -> Recording:
 
 def _read(asset: Asset, settings: FleetSettings) -> Recording | None:
     try:
-        return asset.read(settings.selection)
+        return _first_rows(asset.read(settings.selection))
     except Exception:  # noqa: BLE001 - its own turn says what is wrong with it
         return None
 
@@ -196,10 +213,10 @@ def _with(recording: Recording, sensors: tuple[str, ...]) -> Recording:
 
 
 def _first_rows(recording: Recording) -> Recording:
-    """Return the first rows: few assets fill the sample's memory otherwise."""
+    """Return the first rows: the sample's assets are in memory together."""
     return replace(
         recording,
-        values=recording.values[:_ROWS],
+        values=recording.values[:_ROWS].copy(),
         breaks=tuple(row for row in (*recording.starts[1:], *recording.breaks) if row < _ROWS),
         starts=(0,),
     )

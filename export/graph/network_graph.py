@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from edge_runtime.inference.heads import PARTS, needs_decoder
 from export.graph import ops
 from export.graph.activations import find_activation
-from export.graph.writer import Named, Tensor
+from export.graph.writer import GraphTensor, Named
 from training.run_folder import DenseLayer, Network
 
 _ENCODER, _DECODER = "encoder", "decoder"
@@ -15,7 +15,7 @@ FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE = f"{_ENCODER}_0", f"{_ENCODER}_1"
 """Scopes of the ops of these layers of the encoder."""
 
 
-def network_outputs(inputs: Tensor, network: Network, heads: Iterable[str]) -> dict[str, Tensor]:
+def network_outputs(inputs: GraphTensor, network: Network, heads: Iterable[str]) -> dict[str, GraphTensor]:
     """Return ``codes``; and ``hidden_0`` … and ``reconstruction``, where one of the heads needs them."""
     hidden, codes = encode(inputs, network)
     outputs, needed = {"codes": codes}, list(heads)
@@ -26,7 +26,7 @@ def network_outputs(inputs: Tensor, network: Network, heads: Iterable[str]) -> d
     return outputs
 
 
-def encode(inputs: Tensor, network: Network) -> tuple[list[Tensor], Tensor]:
+def encode(inputs: GraphTensor, network: Network) -> tuple[list[GraphTensor], GraphTensor]:
     """Return the outputs of the hidden layers, and the codes."""
     *hidden, codes = _layers(inputs, network.encoder, _ENCODER)
     if network.kept:
@@ -36,12 +36,12 @@ def encode(inputs: Tensor, network: Network) -> tuple[list[Tensor], Tensor]:
     return hidden, codes
 
 
-def decode(codes: Tensor, network: Network) -> Tensor:
+def decode(codes: GraphTensor, network: Network) -> GraphTensor:
     """Return the reconstruction."""
     return _layers(codes, network.decoder, _DECODER)[-1]
 
 
-def _layers(x: Tensor, layers: tuple[DenseLayer, ...], part: str) -> list[Tensor]:
+def _layers(x: GraphTensor, layers: tuple[DenseLayer, ...], part: str) -> list[GraphTensor]:
     """Return the output of each layer, in order."""
     outputs = []
     for number, layer in enumerate(layers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_runtime.errors import UsageError
-from saelite.fleet.executors.executor import Executor
+from saelite.fleet.executors.executor_base import Executor
 
 
 def executor_for(cluster: str | None = None, workers: int | None = None) -> Executor:

@@ -12,10 +12,10 @@ from typing import Any
 
 from edge_runtime.page.numbers import event
 from edge_runtime.page.watchers import Watchers
-from saelite.watching.conditions import Condition
+from saelite.watching.conditions import MachineCondition
+from saelite.watching.fleet_page_table import FleetTable
 from saelite.watching.inbox import Inbox
 from saelite.watching.subscription import Subscription
-from saelite.watching.table import FleetTable
 
 # Quiet pages must not take the silence for a lost connection.
 _BEAT_TICKS = 20
@@ -90,5 +90,5 @@ class FleetHub:
             "prefix": self._subscription.prefix,
             "link": link.state,
             "reason": link.reason,
-            "conditions": [[condition.value, condition.needs_a_look] for condition in Condition],
+            "conditions": [[condition.value, condition.needs_a_look] for condition in MachineCondition],
         }

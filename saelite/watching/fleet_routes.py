@@ -16,7 +16,7 @@ from edge_runtime.page.access import Access
 from edge_runtime.page.files import page_files
 from edge_runtime.page.front import Front, answer, app_of, streamed
 from edge_runtime.page.gate import App
-from saelite.watching.hub import FleetHub
+from saelite.watching.fleet_hub import FleetHub
 
 if TYPE_CHECKING:  # an extra, imported when a page is asked for
     from starlette.requests import Request

@@ -10,12 +10,12 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.signal.features import POWER_FLOOR, slope_weights
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.graph import ops
-from export.graph.writer import Named, Tensor
+from export.graph.writer import GraphTensor, Named
 
 SCALING_SCOPE = "scaling"
 """Scope of these ops, which stay float."""
 
-_STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {
+_STATISTICS: dict[str, Callable[[GraphTensor], GraphTensor]] = {
     "mean": lambda x: ops.reduce("MEAN", x, 1, keep=True),
     "std": lambda x: ops.sqrt(
         ops.reduce("MEAN", ops.squared_difference(x, ops.reduce("MEAN", x, 1, keep=True)), 1, keep=True)
@@ -25,7 +25,7 @@ _STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def network_inputs(window: Tensor, preprocessing: Preprocessing, constants: Mapping[str, Named]) -> Tensor:
+def network_inputs(window: GraphTensor, preprocessing: Preprocessing, constants: Mapping[str, Named]) -> GraphTensor:
     """Return the network's inputs, shape (n, inputs), of raw windows of shape (n, window, sensors).
 
     Parameters
@@ -47,13 +47,13 @@ def network_inputs(window: Tensor, preprocessing: Preprocessing, constants: Mapp
         return inputs
 
 
-def _limited(values: Tensor, preprocessing: Preprocessing) -> Tensor:
+def _limited(values: GraphTensor, preprocessing: Preprocessing) -> GraphTensor:
     if preprocessing.limit >= UNLIMITED:
         return values
     return ops.maximum(ops.minimum(values, preprocessing.limit), -preprocessing.limit)
 
 
-def _feature(name: str, x: Tensor, preprocessing: Preprocessing) -> Tensor:
+def _feature(name: str, x: GraphTensor, preprocessing: Preprocessing) -> GraphTensor:
     """Return one feature, shape (n, rows, sensors), of scaled windows."""
     if name == "values":
         return x
@@ -64,14 +64,16 @@ def _feature(name: str, x: Tensor, preprocessing: Preprocessing) -> Tensor:
     return _by_sensor(x, preprocessing, lambda rows: _log_power(rows, *preprocessing.spectra[name]))
 
 
-def _log_power(rows: Tensor, dft: FloatArray, weights: FloatArray) -> Tensor:
+def _log_power(rows: GraphTensor, dft: FloatArray, weights: FloatArray) -> GraphTensor:
     bins = len(dft) // 2
     squares = ops.square(ops.dense(rows, dft.T))
     power = ops.add(ops.columns(squares, 0, bins), ops.columns(squares, bins, bins))
     return ops.log(ops.dense(power, weights.T, np.full(len(weights), POWER_FLOOR, np.float32)))
 
 
-def _by_sensor(x: Tensor, preprocessing: Preprocessing, function: Callable[[Tensor], Tensor]) -> Tensor:
+def _by_sensor(
+    x: GraphTensor, preprocessing: Preprocessing, function: Callable[[GraphTensor], GraphTensor]
+) -> GraphTensor:
     """Apply a function to rows (n * sensors, window): one large product instead of many small ones."""
     result = function(ops.reshape(ops.swap_last_two(x), preprocessing.window))
     return ops.swap_last_two(ops.reshape(result, preprocessing.sensors, result.shape[1]))

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
-from saelite.watching.conditions import Condition
+from saelite.watching.conditions import MachineCondition
+from saelite.watching.fleet_machine import FleetMachine
 from saelite.watching.inbox import Letter
-from saelite.watching.machine import FleetMachine
 
 MOST_MACHINES = 10_000
 MOST_GONE = 1000
@@ -73,9 +73,9 @@ class FleetTable:
         """Return all machines, the worst first, then by name."""
         return sorted(self.machines.values(), key=lambda one: (one.condition.rank, one.name.casefold(), one.base))
 
-    def counts(self) -> dict[Condition, int]:
+    def counts(self) -> dict[MachineCondition, int]:
         """Return how many machines are in each condition, without those that none is in."""
-        found = dict.fromkeys(Condition, 0)
+        found = dict.fromkeys(MachineCondition, 0)
         for machine in self.machines.values():
             found[machine.condition] += 1
         return {condition: number for condition, number in found.items() if number}

@@ -1,0 +1,44 @@
+"""One model on several devices learns as on one."""
+
+import subprocess
+import sys
+
+import numpy as np
+
+# In a process of its own: devices are divided before tensorflow starts.
+CODE = """
+import sys
+import numpy as np
+import tensorflow as tf
+count = int(sys.argv[1])
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * count)
+import training.epoch_graph
+names = tuple(device.name for device in tf.config.list_logical_devices("CPU"))
+assert len(names) == count
+training.epoch_graph.accelerators = lambda: names
+from machines import SENSORS, pump_rows
+from training.pipeline import train
+from training.recordings import Recording
+from training.settings import DetectorSettings
+sizes = dict(window=3, code_size=8, hidden=(12,), epochs=6)
+settings = DetectorSettings(**sizes, noise=0.1, momentum=0.5, seed=int(sys.argv[2]))
+run = train(Recording("pump", SENSORS, pump_rows(800)), settings)
+print("losses", *(epoch.validation_loss for epoch in run.history))
+"""
+
+
+def losses(devices, seed):
+    command = [sys.executable, "-c", CODE, str(devices), str(seed)]
+    environment = {"PYTHONPATH": ":".join(sys.path), "CUDA_VISIBLE_DEVICES": "-1", "TF_NUM_INTRAOP_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return np.array(done.stdout.rpartition("losses")[2].split(), float)
+
+
+def test_two_devices_have_the_loss_curve_of_one_within_what_seeds_do():
+    one, two, other_seed = losses(1, 0), losses(2, 0), losses(1, 1)
+    assert len(one) == 6
+    assert not np.array_equal(one, two), "the second device took no part"
+    assert np.abs(two - one).max() < np.abs(other_seed - one).max()
+    assert two[-1] < 0.8 * two[0]
