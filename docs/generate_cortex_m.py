@@ -94,6 +94,7 @@ real hardware yet.
 <!-- test: skip, needs cross-compilers and takes minutes -->
 ```sh
 python tests/cortex_m/measure.py --json docs/benchmarks/cortex_m.json
+python -m benchmarks.head_forms --data ../shared/data --json docs/benchmarks/head_forms.json --seeds 2
 ```
 """
 
@@ -138,11 +139,15 @@ def _modes(part: dict[str, Any]) -> int:
     return int(part["bytes"] // (width * (width + 10)))
 
 
+def _loss(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"
+
+
 def _forms() -> Iterator[str]:
     figures = json.loads(FORMS.read_text(encoding="utf-8"))
     yield _FORMS.replace("@@SETS@@", str(len(figures["sets"]))).replace("@@SEEDS@@", str(figures["seeds"]))
     for one in figures["losses"]:
-        yield f"| `{one['head']}` | {one['form']} | {one['mean']:.4f} | {one['worst']:.4f} |\n"
+        yield f"| `{one['head']}` | {one['form']} | {_loss(one['mean'])} | {_loss(one['worst'])} |\n"
     yield "\n"
 
 

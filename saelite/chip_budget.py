@@ -47,7 +47,7 @@ def sized_for(budget: ChipBudget, recording: Recording, settings: DetectorSettin
         (one, chip) for one, chip in sizes[-1:] if any(map(chip.takes, heads))
     ]
     if not fitting:
-        raise sizes[-1][1].refusal(heads)
+        raise sizes[-1][1].refusal(dict.fromkeys(heads, 1))
     chosen, chip = fitting[0]
     return chosen, cost_table(chip, heads)
 

@@ -7,7 +7,7 @@ Constants and RAM are counted. Code and instructions are sums over what a detect
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -84,15 +84,11 @@ class Chip:
         """Return whether a detector with a head fits."""
         return not self.cost(head, modes).excess(self.budget)
 
-    def flash(self, head: str) -> float:
-        """Return the flash of a detector with a head."""
-        return self.cost(head).flash
-
-    def refusal(self, heads: Iterable[str]) -> DoesNotFitError:
-        """Return the error for heads none of which fits."""
+    def refusal(self, heads: Mapping[str, int]) -> DoesNotFitError:
+        """Return the error for heads, each with its number of modes, none of which fits."""
         lines = []
-        for head in dict.fromkeys(heads):
-            cost = self.cost(head)
+        for head, modes in heads.items():
+            cost = self.cost(head, modes)
             lines.append(f"{head} takes {cost.flash:,} and {cost.ram:,}, {cost.excess(self.budget)}")
         limits = (("flash", self.budget.flash), ("RAM", self.budget.ram))
         wanted = " and ".join(f"at most {most:,} bytes of {name}" for name, most in limits if most is not None)

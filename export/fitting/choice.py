@@ -8,7 +8,6 @@ scores wander pays with a higher limit.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +22,7 @@ from edge_runtime.fitting.packing import pack
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.inference.heads import PARTS, Head, ScoringHead
 from edge_runtime.verification.parity import roc_auc
+from export.c_library.cost import Chip
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_heads import fit_head, k_means
 
@@ -140,9 +140,21 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
     return roc_auc(scores, labels) if labels.any() else 0.5
 
 
-def best(tried: list[Tried], cost: Callable[[str], float] = cost_of) -> Tried:
-    """Return the candidate that finds most; among heads within 0.05 of it, the cheapest on the device."""
-    return best_of(tried, lambda one: one.detection, lambda one: cost(one.candidate.head))
+def best(tried: list[Tried], chip: Chip | None = None) -> Tried:
+    """Return the candidate that finds most; among heads within 0.05 of it, the cheapest on the device.
+
+    Parameters
+    ----------
+    tried : list of Tried
+    chip : Chip, optional
+        On it, the head with the least flash is the cheapest.
+    """
+
+    def cost(one: Tried) -> float:
+        candidate = one.candidate
+        return cost_of(candidate.head) if chip is None else chip.cost(candidate.head, candidate.modes).flash
+
+    return best_of(tried, lambda one: one.detection, cost)
 
 
 def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> ScoringHead:

@@ -112,7 +112,7 @@ class Fitting:
         spans = self._spans(len(outputs.normal["inputs"]))
         candidates = self._that_fit(_candidates(outputs, wish, modes, is_series=self.is_series))
         tried = [one for candidate in candidates for one in self._try(outputs, candidate, spans)]
-        chosen = best(tried) if self.chip is None else best(tried, self.chip.flash)
+        chosen = best(tried, self.chip)
         follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
         rates = _rates(wish, self.spec.preprocessing.sensors, follows=follows)
         return self._fit(outputs, chosen, rates, tried)
@@ -133,7 +133,7 @@ class Fitting:
         if not fitting and self.spec.scoring.head == CHOSEN_ON_EXPORT.head:
             fitting = [Candidate(head) for head in _SERIES_HEADS if chip.takes(head)]
         if not fitting:
-            raise chip.refusal(one.head for one in candidates)
+            raise chip.refusal({one.head: one.modes for one in candidates})
         return [replace(one, is_packed=True) for one in fitting]
 
     def _spans(self, windows: int) -> tuple[int, ...]:
