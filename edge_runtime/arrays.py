@@ -13,3 +13,5 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 Times: TypeAlias = npt.NDArray[np.float64]
 """Seconds since the epoch; NaN where unknown."""
+NumberArray: TypeAlias = npt.NDArray[Any]
+"""What a model file stores, floats or integers; read from one, it is float32."""

@@ -6,17 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, NumberArray
 from edge_runtime.errors import ParityError
 from edge_runtime.fitting.budget import FalseAlarmBudget
 from edge_runtime.fitting.promise import window_s_of
 from edge_runtime.inference.host_scoring import HostScoring, beyond
-from edge_runtime.model_file.manifest import Quantization
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, Quantization
 from edge_runtime.verification.parity import FLOAT32_CODES_LIMIT
 from export import flatbuffer
 from export.audit import audit
+from export.c_library.cost import Chip
 from export.fitting.file_outputs import FileOutputs
-from export.fitting.fit_scoring import FittedScoring, Fitting
+from export.fitting.fit_scoring import FittedScoring, Fitting, plan_of
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.installed import InstalledRuntime
@@ -24,9 +25,10 @@ from export.probe import Probe
 from export.quantization import quantize
 from export.runtime_check import OnStep, RuntimeOutputs, run_in
 from export.targets import DETECTOR, Target
-from training.run_folder import RunFolder
+from training.run_folder import ChipBudget, RunFolder
 
 _FLOAT32 = "float32"
+_CHEAPEST_HEAD = "inputs"
 # Number of normal and of faulty windows that the finished file is run on in every runtime.
 _CHECKED_WINDOWS = 2000
 
@@ -56,7 +58,7 @@ class Attempt:
     runs: tuple[RuntimeOutputs, ...] = ()
 
     @property
-    def arrays(self) -> dict[str, FloatArray]:
+    def arrays(self) -> dict[str, NumberArray]:
         """What a file keeps beside the graph so that its host can score."""
         return {} if self.host is None else {**self.scoring.head.arrays(), **self.scoring.attribution.arrays()}
 
@@ -72,11 +74,12 @@ class Attempt:
 class Attempts:
     """Makes one attempt per scheme of the same run, and the float32 detector each is compared with."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is exported, for what, and checked in what
         self,
         run: RunFolder,
         target: Target,
         budget: FalseAlarmBudget,
+        chip: ChipBudget,
         runtimes: list[InstalledRuntime],
         on_step: OnStep,
     ) -> None:
@@ -86,16 +89,30 @@ class Attempts:
         self.windows, self.is_faulty = _checked_windows(self._probe)
         per_window = budget.per_window(window_s_of(run.spec.preprocessing))
         self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
+        self._chip_budget = chip
         on_step("running the float32 network")
         self._float_outputs = self._probe.outputs(_FLOAT32, runtimes[0])
         _check_rebuilt(run, self._float_outputs)
+
+    def that_fit(self, schemes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the first scheme, and of the others those whose network a chip has room for."""
+        wish = self._run.spec.scoring.head
+        head = _CHEAPEST_HEAD if wish == CHOSEN_ON_EXPORT.head else wish
+        chips = [(scheme, self._chip(scheme)) for scheme in schemes[1:]]
+        return (*schemes[:1], *(scheme for scheme, chip in chips if chip is None or chip.takes(head)))
+
+    def _chip(self, scheme: str) -> Chip | None:
+        """Return the chip that a scheme's heads must fit on; None for a target with memory to spare."""
+        if not self._target.packs_head:
+            return None
+        return Chip(plan_of(self._run, is_int8=scheme == "int8"), self._chip_budget)
 
     def make(self, scheme: str) -> Attempt:
         """Return the audited graph of a scheme, run in every runtime."""
         self._on_step(f"running the network in {scheme}")
         outputs = self._float_outputs if scheme == _FLOAT32 else self._probe.outputs(scheme, self._runtimes[0])
         self._on_step("trying heads on synthetic faults")
-        attempt = self._finished(scheme, self._fitting.choose(outputs), outputs)
+        attempt = self._finished(scheme, replace(self._fitting, chip=self._chip(scheme)).choose(outputs), outputs)
         audit(attempt.graph, self._target, scheme)
         return attempt.run_in(self._runtimes, self.windows, self._on_step)
 
@@ -110,7 +127,8 @@ class Attempts:
     def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
         run, target = self._run, self._target
         if target.graph == DETECTOR:
-            content = build_detector_graph(run.network, run.spec.preprocessing, scoring.head, scoring.attribution)
+            head = scoring.head.unpacked()
+            content = build_detector_graph(run.network, run.spec.preprocessing, head, scoring.attribution)
         else:
             content = build_network_graph(run.network, (scoring.scoring.head,))
         graph = quantize(flatbuffer.parse(content), scheme, target, self._probe.sample)

@@ -23,7 +23,7 @@ from export.installed import runtimes_for
 from export.labelled import Labelled
 from export.runtime_check import OnStep, RuntimeOutputs
 from export.targets import MICRO, Target, find_target
-from training.run_folder import RunFolder
+from training.run_folder import ChipBudget, RunFolder
 
 _PACKAGES = ("ai-edge-litert", "litert-quantizer")
 _NOT_INSTALLED = {MICRO: "not installed; pip install tflite-micro, which has wheels for Linux on x86_64 only"}
@@ -45,6 +45,8 @@ class ExportSettings:
         The alarm budget that the threshold is fitted for.
     limits : ParityLimits
         How far a scheme may differ from float32 before a wider one is tried.
+    chip : ChipBudget
+        What the head must fit in, for the targets ``c`` and ``micro``; what is None is as the run says.
     """
 
     scheme: str | None = None
@@ -52,6 +54,7 @@ class ExportSettings:
     runtime_pythons: tuple[Path, ...] = ()
     budget: FalseAlarmBudget = field(default_factory=FalseAlarmBudget)
     limits: ParityLimits = field(default_factory=ParityLimits)
+    chip: ChipBudget = ChipBudget()  # noqa: RUF009 - never changes
 
 
 def export_run(
@@ -76,10 +79,14 @@ def export_run(
         If the float32 graph does not match the full model.
     RuntimeUnavailableError
         If no runtime is installed to check the file in.
+    DoesNotFitError
+        If no head fits the chip.
     """
     target, schemes = find_target(settings.target, settings.scheme)
-    attempts = Attempts(run, target, settings.budget, runtimes_for(target, settings.runtime_pythons), on_step)
+    runtimes = runtimes_for(target, settings.runtime_pythons)
+    attempts = Attempts(run, target, settings.budget, settings.chip.over(run.budget), runtimes, on_step)
     given_up: list[str] = []
+    schemes = attempts.that_fit(schemes)
     for scheme in schemes:
         attempt = attempts.make(scheme)
         found = compare_with_float32(attempt, attempts.in_float32(attempt), settings.limits, labelled)

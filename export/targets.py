@@ -41,6 +41,8 @@ class Target:
         Maximum number of dimensions of a tensor.
     never_run : tuple of str
         What the exporter cannot check without the device; recorded in the manifest.
+    packs_head : bool
+        Whether the host scores in integers, see `edge_runtime.inference.packed_head`.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Target:
     ops: Mapping[str, int]
     max_rank: int = 8
     never_run: tuple[str, ...] = ()
+    packs_head: bool = False
 
 
 _FLOAT_PARTS = {"ABS": 5, "ADD": 5, "CAST": 5, "CONCATENATION": 4, "DEQUANTIZE": 5, "DIV": 2, "ELU": 1, "EXP": 2,
@@ -91,7 +94,16 @@ TARGETS: Mapping[str, Target] = {
             3,
             ("no Edge TPU: run on the CPU, before compilation",),
         ),
-        Target("c", NETWORK, ("int8", "float32"), "tensor", _EVERY_RUNTIME, _C_OPS, never_run=("no board",)),
+        Target(
+            "c",
+            NETWORK,
+            ("int8", "float32"),
+            "tensor",
+            _EVERY_RUNTIME,
+            _C_OPS,
+            never_run=("no board",),
+            packs_head=True,
+        ),
         Target(
             "micro",
             NETWORK,
@@ -100,6 +112,7 @@ TARGETS: Mapping[str, Target] = {
             (*_EVERY_RUNTIME, MICRO),
             _MICRO_OPS,
             never_run=("no board",),
+            packs_head=True,
         ),
     )
 }

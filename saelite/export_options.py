@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.fitting.budget import FalseAlarmBudget
+from saelite.chip_options import memory
 
 
 @documented
@@ -42,6 +43,8 @@ class ExportOptions:
         "For --target c: whose library or package the C is laid out as.  [default: cmake]",
         choices=("plain", "cmake", "arduino", "platformio", "esp-idf", "zephyr"),
     )
+    max_flash: int | None = memory("flash", "32k", "as given to train, else any")
+    max_ram: int | None = memory("RAM", "4k", "as given to train, else any")
     runtime_python: tuple[Path, ...] = setting(
         (),
         "Python of another environment, to run the file in its runtimes too; repeatable.",

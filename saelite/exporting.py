@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import Manifest
+from saelite.chip_budget import costs_of
 from saelite.export_summary import summary
 from saelite.false_alarms import blindness, doubt
 from saelite.workstation import require_export, require_workstation
 
 if TYPE_CHECKING:
-    from training.run_folder import RunFolder
+    from training.run_folder import ChipBudget, RunFolder
     from training.trained_run import TrainedRun
 
 _EDGETPU, _C, _MICRO = "edgetpu", "c", "micro"
@@ -68,9 +69,12 @@ def export(
     runtime_python: Iterable[str | Path] = (),
     rounding: str | None = None,
     layout: str | None = None,
+    max_flash: int | None = None,
+    max_ram: int | None = None,
     model_version: int = 0,
     sign: str | Path | None = None,
     on_step: Callable[[str], None] = lambda _: None,
+    on_costs: Callable[[str], None] = lambda _: None,
 ) -> Exported:
     """Turn a trained run, or any Keras autoencoder of dense layers, into one quantised, verified model file.
 
@@ -105,12 +109,17 @@ def export(
     layout : str, optional
         For the target ``c``: whose library or package the C is laid out as, ``plain``, ``cmake`` (default),
         ``arduino``, ``platformio``, ``esp-idf`` or ``zephyr``.
+    max_flash, max_ram : int, optional
+        For the targets ``c`` and ``micro``: bytes that the chip has for the detector; only heads that fit are chosen
+        from. By default as given to `saelite train`, otherwise any number.
     model_version : int
         Increase with each release; a running stream refuses lower versions.
     sign : str or Path, optional
         Private key to sign the file with.
     on_step : callable
         Called with the name of each step.
+    on_costs : callable
+        For the targets ``c`` and ``micro``: called with a table of what each head takes, before one is chosen.
 
     Returns
     -------
@@ -132,10 +141,13 @@ def export(
     from export.labelled import read_labelled
 
     _check_for_c(target, rounding=rounding, layout=layout)
+    chip = _chip_budget(target, max_flash, max_ram)
     pythons = tuple(Path(one) for one in runtime_python)
-    settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms))
+    settings = ExportSettings(quantize, target, pythons, FalseAlarmBudget.parse(false_alarms), chip=chip)
     on_step("reading the model")
     folder = _folder_of(run, representative, encoder_output)
+    if target in (_C, _MICRO):
+        on_costs(costs_of(folder, chip.over(folder.budget), is_int8=quantize in (None, "int8")))
     windows = read_labelled(Path(labelled), folder.spec) if labelled else None
     model = export_run(folder, settings, on_step, windows)
     return _written(model, Path(path), model_version, sign, (rounding, layout), on_step)
@@ -148,6 +160,17 @@ def _check_for_c(target: str, **chosen: str | None) -> None:
                 f"a {option} is for target {_C}: expected none for other targets. "
                 f"Received: {value} for {target}. Add --target {_C}, or leave it out."
             )
+
+
+def _chip_budget(target: str, flash: int | None, ram: int | None) -> ChipBudget:
+    from training.run_folder import ChipBudget
+
+    if (flash, ram) != (None, None) and target not in (_C, _MICRO):
+        raise UsageError(
+            f"a budget of flash or RAM is for targets {_C} and {_MICRO}: expected none for other targets. "
+            f"Received: one for {target}. Add --target {_C}, or leave it out."
+        )
+    return ChipBudget(flash, ram)
 
 
 def _folder_of(

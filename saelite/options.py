@@ -11,7 +11,7 @@ import click
 from edge_runtime.common.setting import Setting, settings_of
 from edge_runtime.inference.opening import Opening
 from saelite.option_types import RowsType
-from saelite.setting_options import option_of, settings_options
+from saelite.setting_options import all_of, option_of, settings_options
 from training.settings import Selection
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,3 +47,16 @@ def seeds_option(repeated: str) -> Callable[[F], F]:
     """Return the option of benchmarks that repeat something with several seeds."""
     return click.option("--seeds", default=3, show_default=True, type=click.IntRange(1),
                         help=f"Number of {repeated}, with seeds 0, 1, …")  # fmt: skip
+
+
+def fleet_options(resumed: str) -> Callable[[F], F]:
+    """Options of commands that work on many assets: ``--by``, ``--cluster``, ``--workers`` and ``--resume``."""
+    return all_of([
+        click.option("--by", default="asset", show_default=True, metavar="NAME",
+                     help="Column that names the asset, or key of the Hive partitions."),
+        click.option("--cluster", metavar="ADDRESS",
+                     help="Dask cluster: tcp://HOST:PORT, a scheduler file (.json), or local:N.  [default: none]"),
+        click.option("--workers", type=click.IntRange(0), metavar="N",
+                     help="Processes of this machine; 0 works in one process.  [default: one for each core]"),
+        click.option("--resume", is_flag=True, help=resumed),
+    ])  # fmt: skip

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from saelite.fleet.outcome import AssetOutcome
+    from saelite.fleet.score_outcome import ScoreOutcome
     from training.trainer import Epoch
 
 
@@ -46,8 +47,8 @@ def training_progress(epochs: int | None) -> Iterator[Callable[[Epoch], None]]:
 class FleetProgress:
     """A bar of assets, with how many fell back or failed, the time left, and the step that is being done."""
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    def __init__(self, bar: Progress, good: str = "made") -> None:
+        self._bar, self._good = bar, good
         self._task = bar.add_task("", total=None, noted="")
         self._count = Counter[str]()
 
@@ -60,16 +61,22 @@ class FleetProgress:
         # Assets of an earlier run must not count in the time left.
         self._bar.reset(self._task, total=total - finished)
 
-    def asset(self, outcome: AssetOutcome) -> None:
+    def asset(self, outcome: AssetOutcome | ScoreOutcome) -> None:
         """Count an asset."""
         self._count[outcome.status] += 1
-        noted = [f"{count} {status}" for status, count in self._count.items() if status != "made"]
+        noted = [f"{count} {status}" for status, count in self._count.items() if status != self._good]
         self._bar.update(self._task, advance=1, noted=", ".join(noted))
 
 
 @contextmanager
-def fleet_progress() -> Iterator[FleetProgress]:
-    """Show a bar of assets on a terminal."""
+def fleet_progress(good: str = "made") -> Iterator[FleetProgress]:
+    """Show a bar of assets on a terminal.
+
+    Parameters
+    ----------
+    good : str
+        Status of assets that need no mention.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -82,7 +89,7 @@ def fleet_progress() -> Iterator[FleetProgress]:
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield FleetProgress(bar)
+        yield FleetProgress(bar, good)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,6 +82,23 @@ class NormalWindows:
     codes: FloatArray
 
 
+class ChipBudget(NamedTuple):
+    """What a chip has for the detector.
+
+    Parameters
+    ----------
+    flash, ram : int or None
+        Bytes; None for any number.
+    """
+
+    flash: int | None = None
+    ram: int | None = None
+
+    def over(self, other: ChipBudget) -> ChipBudget:
+        """Return this budget, and the other where this one leaves it open."""
+        return ChipBudget(*(mine if mine is not None else its for mine, its in zip(self, other, strict=True)))
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The contents of a run folder that export needs.
@@ -92,6 +109,8 @@ class RunFolder:
         Its scoring holds what was asked for; export chooses the rest, see `edge_runtime.model_file.manifest.Scoring`.
     is_series : bool
         Whether a window resembles the one before it, so that smoothing and mean tracking make sense.
+    budget : ChipBudget
+        What the network was sized for; export takes a head that fits.
     """
 
     name: str
@@ -101,6 +120,7 @@ class RunFolder:
     is_series: bool
     provenance: Provenance
     training: dict[str, Any]
+    budget: ChipBudget = ChipBudget()  # noqa: RUF009 - never changes
 
     def write(self, folder: Path) -> None:
         """Write the files into an existing folder.
@@ -123,6 +143,7 @@ class RunFolder:
             "is_series": self.is_series,
             "provenance": to_json(self.provenance),
             "training": self.training,
+            "budget": to_json(self.budget),
         }
         (folder / RUN_JSON).write_text(json.dumps(record, indent=1) + "\n")
         np.savez(folder / "network.npz", **_layer_arrays(self.network))
@@ -153,6 +174,7 @@ def read_run_folder(folder: str | Path) -> RunFolder:
             is_series=bool(record["is_series"]),
             provenance=from_json(Provenance, record["provenance"], "provenance"),
             training=record["training"],
+            budget=from_json(ChipBudget, record.get("budget", {}), "budget"),
         )
     except FileNotFoundError as error:
         raise ModelFileError(

@@ -6,7 +6,7 @@ import csv
 import io
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from training.autoencoder import SparseAutoencoder
 from training.recordings.findings import Findings
 from training.recordings.nature import Nature
 from training.recordings.profile import Profile
-from training.run_folder import KERAS_FILE, RUN_JSON, RunFolder
+from training.run_folder import KERAS_FILE, RUN_JSON, ChipBudget, RunFolder
 from training.settings import DetectorSettings
 from training.trainer import Epoch
 from training.weights import Weights, model_of
@@ -69,6 +69,10 @@ class TrainedRun:
             f"{kind} (autocorrelation {self.nature.autocorrelation:.2f}); features: {features}",
             *self.findings.lines(self.settings),
         ]
+
+    def for_chip(self, budget: ChipBudget) -> TrainedRun:
+        """Return the run with what its network was sized for."""
+        return replace(self, folder=replace(self.folder, budget=budget))
 
     @property
     def summary(self) -> str:

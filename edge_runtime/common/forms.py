@@ -1,4 +1,4 @@
-"""Values with a text of their own, on the command line and in files: durations, N/M."""
+"""Values with a text of their own, on the command line and in files: durations, sizes, N/M."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from edge_runtime.common.bounds import EXPECTED_BOUNDS, parse_bounds
 from edge_runtime.common.durations import exact_duration, parse_duration
+from edge_runtime.common.memory_sizes import memory_size_text, parse_memory_size
 
 
 class Form(NamedTuple):
@@ -57,5 +58,6 @@ FORMS = {
     "duration": Form("DURATION", "a time span, such as 90s, 25m, 2h or 1w", parse_duration, exact_duration),
     "bounds": Form("BOUNDS", EXPECTED_BOUNDS, lambda text: text if parse_bounds(text) else None, str),
     "share": Form("SHARE", "a share, such as 5% or 0.05", parse_share, lambda share: f"{100 * share:.15g}%"),
+    "memory": Form("SIZE", "a number of bytes, such as 900, 32k or 1M", parse_memory_size, memory_size_text),
     "ratio": Form("N/M", "N/M, for example 3/5", parse_ratio, lambda pair: f"{pair[0]}/{pair[1]}"),
 }

@@ -9,7 +9,7 @@ import numpy as np
 from edge_runtime.arrays import FloatArray
 from edge_runtime.fitting.moments import Blocks, Floats, Moments, moments_of
 from edge_runtime.inference.attribution import Attribution, Modes
-from edge_runtime.inference.heads import Head
+from edge_runtime.inference.heads import ScoringHead
 from edge_runtime.signal.features import rows_of
 from edge_runtime.signal.preprocessing import Preprocessing
 
@@ -81,12 +81,7 @@ def fit_bands(
     return tuple(np.sqrt(moments_of(apart, diagonal=True).variance).tolist())
 
 
-def mode_count_of(head: Head) -> int:
-    """Return the number of modes of a head; 1 if it has none."""
-    return len(head.whitening) if head.kind == "modes" else 1
-
-
-def modes_of(head: Head, inputs: FloatArray) -> Modes:
+def modes_of(head: ScoringHead, inputs: FloatArray) -> Modes:
     """Return the mode of each window; all 0 if the head has none."""
     if head.kind != "modes":
         return np.zeros(len(inputs), np.intp)

@@ -96,7 +96,7 @@ def _of_one_length(faults: Iterable[FaultScores]) -> Iterable[list[FaultScores]]
     return by_length.values()
 
 
-def best_of(tried: Sequence[T], share: Callable[[T], float], cost: Callable[[T], int]) -> T:
+def best_of(tried: Sequence[T], share: Callable[[T], float], cost: Callable[[T], float]) -> T:
     """Return what finds the largest share of the faults; of all within 0.05 of it, the one of the lowest cost.
 
     >>> best_of([("deep", 0.54), ("inputs", 0.5), ("inputs", 0.4)], lambda one: one[1], lambda one: cost_of(one[0]))

@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.fitting.blocks import block_bounds, without_block
 from edge_runtime.fitting.moments import Blocks, Floats, Kept
-from edge_runtime.inference.heads import Head
+from edge_runtime.inference.heads import ScoringHead
 from edge_runtime.signal.smoothing import Smoother
 
 _LEAST_WINDOWS = 20
@@ -23,15 +23,15 @@ class LeftOut(NamedTuple):
     ----------
     scores : ndarray of shape (n,), float64
         Raw, in time order.
-    heads : tuple of Head
+    heads : tuple of ScoringHead
         By number of the block that each has not seen.
     """
 
     scores: Floats
-    heads: tuple[Head, ...]
+    heads: tuple[ScoringHead, ...]
 
 
-def score_blocks(rows: Blocks, usual: BoolArray, fit: Callable[[Blocks], Head], guard: int) -> LeftOut:
+def score_blocks(rows: Blocks, usual: BoolArray, fit: Callable[[Blocks], ScoringHead], guard: int) -> LeftOut:
     """Score every block of normal windows by a head fitted on the others.
 
     With too few windows to leave any out, one head is fitted on all of them; the t-limit is correspondingly wide.
@@ -59,7 +59,7 @@ def score_blocks(rows: Blocks, usual: BoolArray, fit: Callable[[Blocks], Head], 
     return LeftOut(scores, tuple(heads))
 
 
-def _scores(head: Head, rows: Blocks) -> Floats:
+def _scores(head: ScoringHead, rows: Blocks) -> Floats:
     return np.concatenate([head.score_rows(block).astype(np.float64) for block in rows])
 
 

@@ -125,7 +125,8 @@ class BatchedGraph:
         start = 0
         while start < n:
             graph = self._fitting(n - start)
-            rows = values[start : start + graph.batch]
+            # Overlapping windows are views of their rows: copied batch by batch they stay in the cache.
+            rows = np.ascontiguousarray(values[start : start + graph.batch])
             count = len(rows)
             graph.invoke(rows if count == graph.batch else _filled_up(rows, graph.batch))
             for name, result in results.items():

@@ -28,12 +28,13 @@ Jackson and Mudholkar (1979), Control procedures for residuals associated with p
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, NumberArray
 from edge_runtime.errors import ModelFileError
 
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -48,7 +49,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "joint": ("residual", "codes"),
 }
 _ARRAYS = ("mean", "whitening", "centers")
-_PREFIX = "head_"
+PREFIX = "head_"
 
 
 def needs_decoder(kind: str) -> bool:
@@ -70,9 +71,62 @@ def hidden_outputs(names: Iterable[str]) -> list[str]:
     return sorted((name for name in names if name.startswith("hidden_")), key=lambda name: (len(name), name))
 
 
+class ScoringHead(ABC):
+    """A fitted scoring head, however it is stored: `Head`, or `edge_runtime.inference.packed_head.PackedHead`."""
+
+    kind: str
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of ``z``, in order."""
+        return PARTS[self.kind]
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """Number of values of ``z``."""
+
+    @property
+    @abstractmethod
+    def modes(self) -> int:
+        """Number of modes of operation; 1 for every head but ``modes``."""
+
+    @abstractmethod
+    def row_distances(self, rows: FloatArray) -> FloatArray:
+        """Return the squared distance of rows ``z``, shape (n, d), from each centre, shape (n, K)."""
+
+    @abstractmethod
+    def scaled(self, factor: float) -> ScoringHead:
+        """Return a head whose scores are `factor` times this one's."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NumberArray]:
+        """Return the arrays that store the head in a file."""
+
+    @abstractmethod
+    def unpacked(self) -> Head:
+        """Return the head in full precision; its scores are the same up to rounding."""
+
+    def rows(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return ``z``, shape (n, d), of the arrays named in `PARTS`, each of shape (n, width)."""
+        return np.concatenate([parts[name] for name in self.parts], axis=1)
+
+    def distances(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return the squared distance from each centre, shape (n, K)."""
+        return self.row_distances(self.rows(parts))
+
+    def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
+        """Return one score per window, shape (n,); higher is more anomalous."""
+        return self.score_rows(self.rows(parts))
+
+    def score_rows(self, rows: FloatArray) -> FloatArray:
+        """Return one score per row ``z``, shape (n,)."""
+        return np.asarray(self.row_distances(rows).min(axis=1))
+
+
 @dataclass(frozen=True)
-class Head:
-    """A fitted scoring head.
+class Head(ScoringHead):
+    """A scoring head in full precision; its scores are of the type of its rows.
 
     Parameters
     ----------
@@ -92,20 +146,17 @@ class Head:
     centers: FloatArray | None = None
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The parts of ``z``, in order."""
-        return PARTS[self.kind]
+    def width(self) -> int:
+        """See `ScoringHead.width`."""
+        return len(self.mean)
 
-    def rows(self, parts: Mapping[str, FloatArray]) -> FloatArray:
-        """Return ``z``, shape (n, d), of the arrays named in `PARTS`, each of shape (n, width)."""
-        return np.concatenate([parts[name] for name in self.parts], axis=1)
-
-    def distances(self, parts: Mapping[str, FloatArray]) -> FloatArray:
-        """Return the squared distance from each centre, shape (n, K)."""
-        return self.row_distances(self.rows(parts))
+    @property
+    def modes(self) -> int:
+        """See `ScoringHead.modes`."""
+        return len(self.whitening) if self.kind == "modes" else 1
 
     def row_distances(self, rows: FloatArray) -> FloatArray:
-        """Return the squared distance of rows ``z``, shape (n, d), from each centre, shape (n, K)."""
+        """See `ScoringHead.row_distances`."""
         z = rows - self.mean
         whitened = z * self.whitening if self.whitening.ndim == 1 else z @ self.whitening
         if self.centers is None:
@@ -116,26 +167,22 @@ class Head:
         squares = np.square(whitened).sum(axis=1, keepdims=True) - 2 * whitened @ self.centers.T
         return np.asarray(np.maximum(squares + np.square(self.centers).sum(axis=1), 0.0))
 
-    def score(self, parts: Mapping[str, FloatArray]) -> FloatArray:
-        """Return one score per window, shape (n,); higher is more anomalous; of the parts' type."""
-        return self.score_rows(self.rows(parts))
-
-    def score_rows(self, rows: FloatArray) -> FloatArray:
-        """Return one score per row ``z``, shape (n,), of the rows' type."""
-        return np.asarray(self.row_distances(rows).min(axis=1))
-
     def scaled(self, factor: float) -> Head:
-        """Return a head whose scores are `factor` times this one's."""
+        """See `ScoringHead.scaled`."""
         root = np.float32(np.sqrt(factor))
         centers = None if self.centers is None else self.centers * root
         return Head(self.kind, self.mean, self.whitening * root, centers)
 
-    def arrays(self) -> dict[str, FloatArray]:
-        """Return the arrays that store the head in a file."""
-        return {f"{_PREFIX}{name}": value for name in _ARRAYS if (value := getattr(self, name)) is not None}
+    def arrays(self) -> dict[str, NumberArray]:
+        """See `ScoringHead.arrays`."""
+        return {f"{PREFIX}{name}": value for name in _ARRAYS if (value := getattr(self, name)) is not None}
+
+    def unpacked(self) -> Head:
+        """See `ScoringHead.unpacked`."""
+        return self
 
     @classmethod
-    def from_arrays(cls, kind: str, arrays: Mapping[str, FloatArray]) -> Head:
+    def from_arrays(cls, kind: str, arrays: Mapping[str, NumberArray]) -> Head:
         """Return the head stored in `arrays`.
 
         Raises
@@ -143,7 +190,7 @@ class Head:
         ModelFileError
             If one is missing.
         """
-        missing = [name for name in _ARRAYS[:2] if f"{_PREFIX}{name}" not in arrays]
+        missing = [name for name in _ARRAYS[:2] if f"{PREFIX}{name}" not in arrays]
         if missing:
             raise ModelFileError(f"the file lacks the head's {' and '.join(missing)}. Export it again.")
-        return cls(kind, *(arrays.get(f"{_PREFIX}{name}") for name in _ARRAYS))  # type: ignore[arg-type]
+        return cls(kind, *(arrays.get(f"{PREFIX}{name}") for name in _ARRAYS))  # type: ignore[arg-type]

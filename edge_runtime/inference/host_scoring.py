@@ -12,7 +12,8 @@ import numpy.typing as npt
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.heads import Head, hidden_outputs
+from edge_runtime.inference.heads import ScoringHead, hidden_outputs
+from edge_runtime.inference.packed_head import read_head
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import Quantization, QuantizedTensor
 from edge_runtime.signal.preprocessing import Preprocessing
@@ -28,7 +29,7 @@ class HostScoring:
 
     Parameters
     ----------
-    head : Head or None
+    head : ScoringHead or None
         None for a network without a fitted head.
     quantization : Quantization
         Scale 0 where the graph takes float32.
@@ -40,7 +41,7 @@ class HostScoring:
     def __init__(
         self,
         preprocessing: Preprocessing,
-        head: Head | None,
+        head: ScoringHead | None,
         quantization: Quantization,
         outputs: tuple[QuantizedTensor, ...],
         attribution: Attribution | None = None,
@@ -53,7 +54,7 @@ class HostScoring:
     def of(cls, model: ModelFile) -> HostScoring:
         """Return the host's part of a model file."""
         manifest = model.manifest
-        head = Head.from_arrays(manifest.spec.scoring.head, model.arrays)
+        head = read_head(manifest.spec.scoring.head, model.arrays)
         attribution = Attribution.from_arrays(model.arrays)
         return cls(manifest.spec.preprocessing, head, manifest.quantization, manifest.outputs, attribution)
 
@@ -88,7 +89,7 @@ class HostScoring:
         return np.asarray(self._fitted_head.distances(parts).argmin(axis=1))
 
     @property
-    def _fitted_head(self) -> Head:
+    def _fitted_head(self) -> ScoringHead:
         if self._head is None:
             raise ModelFileError("the network has no scoring head yet. Export it to a model file.")
         return self._head

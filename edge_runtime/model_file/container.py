@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, NumberArray
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.common.size_limits import limit, raised_by
 from edge_runtime.errors import IntegrityError, ModelFileError, UsageError
@@ -58,8 +58,8 @@ class ModelFile:
     flatbuffer : bytes
         What the interpreter opens.
     manifest : Manifest
-    arrays : mapping of str to ndarray, float32
-        Head constants (``head_mean``, ``head_whitening``) for files whose head runs on the host, and
+    arrays : mapping of str to ndarray
+        Head constants (``head_mean`` …) for files whose head runs on the host, and
         ``reference_windows``, ``reference_codes``, ``reference_scores``: what ``saelite verify`` repeats.
     signature : bytes
         See `edge_runtime.model_file.signature`; empty if the file is not signed.
@@ -69,7 +69,7 @@ class ModelFile:
 
     flatbuffer: bytes
     manifest: Manifest
-    arrays: dict[str, FloatArray] = field(default_factory=dict)
+    arrays: dict[str, NumberArray] = field(default_factory=dict)
     signature: bytes = b""
     parent: bytes = b""
 
@@ -194,7 +194,7 @@ def _manifest(members: dict[str, bytes], path: Path) -> Manifest:
         raise ModelFileError(f"{path}: {error}") from error
 
 
-def _arrays(members: dict[str, bytes], path: Path) -> dict[str, FloatArray]:
+def _arrays(members: dict[str, bytes], path: Path) -> dict[str, NumberArray]:
     return {name[:-4]: _npy_array(data, path) for name, data in members.items() if name.endswith(".npy")}
 
 
@@ -253,7 +253,7 @@ def _unpacked(members: dict[str, Member], path: Path) -> dict[str, bytes]:
         ) from error
 
 
-def _npy_bytes(array: FloatArray) -> bytes:
+def _npy_bytes(array: NumberArray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -224,7 +224,7 @@ class Manifest:
     graph : str
         ``detector``: raw window in, codes and score out. ``network``: the host scales (and quantises) the
         inputs, shape (1, inputs), and computes the score from the outputs named in `outputs` (``codes``,
-        ``reconstruction``, ``hidden_0`` …) with the head in the file's arrays ``head_mean`` and ``head_whitening``.
+        ``reconstruction``, ``hidden_0`` …) with the head in the file's arrays ``head_mean`` …
     parity_float32 : Parity or None
         Of the float32 graph that was then quantised: what the rebuilding alone costs.
     parity_limits, parity_failures

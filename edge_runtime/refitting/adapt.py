@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, NumberArray
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.fitting.budget import FalseAlarmBudget
@@ -20,6 +20,7 @@ from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.graph_constants import graph_constants, scaling_constants
 from edge_runtime.inference.heads import Head
+from edge_runtime.inference.packed_head import read_head
 from edge_runtime.inference.runtimes import Options, Runtime, installed_runtimes
 from edge_runtime.model_file.checking.whole_file import check_model
 from edge_runtime.model_file.container import ModelFile, parse_model_file
@@ -145,6 +146,7 @@ class _Adaptation:
         refit = Refit(
             scaled,
             self._head_before,
+            self._packs,
             self.settings.runtime,
             self.settings.options,
             budget.per_window(window_s),
@@ -166,12 +168,17 @@ class _Adaptation:
         return preprocessing.stride * self.step_s if self.step_s > 0 else window_s_of(preprocessing)
 
     @property
+    def _packs(self) -> bool:
+        """Whether the file's head is in integers."""
+        return "head_factor" in self.maker.arrays
+
+    @property
     def _head_before(self) -> Head | None:
         kind = self.maker.manifest.spec.scoring.head
         if kind not in _WITH_CENTERS:
             return None
         if self.maker.manifest.graph == "network":
-            return Head.from_arrays(kind, self.maker.arrays)
+            return read_head(kind, self.maker.arrays).unpacked()
         return head_in_graph(kind, read_constants(self.maker.flatbuffer))
 
     def _with_scaling(self, preprocessing: Preprocessing) -> ModelFile:
@@ -185,9 +192,9 @@ class _Adaptation:
     def _with_head(self, scaled: ModelFile, found: Refitted) -> ModelFile:
         manifest, flatbuffer = scaled.manifest, scaled.flatbuffer
         attribution = found.attribution if "contributions" in self._outputs else None
-        arrays: dict[str, FloatArray] = {}
+        arrays: dict[str, NumberArray] = {}
         if manifest.graph == "detector":
-            constants = graph_constants(manifest.spec.preprocessing, found.head, attribution)
+            constants = graph_constants(manifest.spec.preprocessing, found.head.unpacked(), attribution)
             flatbuffer = with_constants(flatbuffer, constants)
         else:
             arrays = {**found.head.arrays(), **({} if attribution is None else attribution.arrays())}

@@ -12,7 +12,6 @@ from edge_runtime.fitting.attribution import (
     fit_attribution,
     fit_bands,
     is_diagonal,
-    mode_count_of,
     modes_of,
 )
 from edge_runtime.fitting.detection import Detection, FaultScores, best_of, detection_with, spans_for
@@ -20,10 +19,11 @@ from edge_runtime.fitting.heads import Clustering, Space, fit_rows, moments_by_l
 from edge_runtime.fitting.left_out import LeftOut, score_blocks
 from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
 from edge_runtime.fitting.outliers import usual_windows
+from edge_runtime.fitting.packing import pack
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.heads import Head
+from edge_runtime.inference.heads import Head, ScoringHead
 from edge_runtime.inference.host_scoring import beyond
 from edge_runtime.inference.runtimes import Options, Runtime
 from edge_runtime.model_file.container import ModelFile
@@ -35,8 +35,6 @@ from edge_runtime.refitting.prototypes import FromPrototypes, prototypes_of
 from edge_runtime.streaming.adaptation.drift import fit_drift_limit
 from edge_runtime.verification.parity import roc_auc
 
-# Farther than any window; its square is still a float32 number.
-_OUT_OF_REACH = 1e6
 _TINY = 1e-18
 
 
@@ -71,7 +69,7 @@ class Refitted:
 
     Parameters
     ----------
-    head : Head
+    head : ScoringHead
         Scaled so that the limit of the smoothed score is 1.
     attribution : Attribution
     bands : tuple of float
@@ -86,7 +84,7 @@ class Refitted:
         Share of normal values outside the network's quantised input.
     """
 
-    head: Head
+    head: ScoringHead
     attribution: Attribution
     bands: tuple[float, ...]
     mean_activation: tuple[float, ...]
@@ -110,7 +108,9 @@ class Refit:
     model : ModelFile
         With this machine's scaling, and the maker's head.
     before : Head or None
-        The maker's head, of the heads that have prototypes or modes.
+        The maker's head in full precision, of the heads that have prototypes or modes.
+    packs : bool
+        Whether the file's head is in integers, see `edge_runtime.inference.packed_head`.
     runtime, options
         What the network runs in.
     alarms_per_window : float or None
@@ -121,6 +121,7 @@ class Refit:
 
     model: ModelFile
     before: Head | None
+    packs: bool
     runtime: Runtime
     options: Options
     alarms_per_window: float | None
@@ -167,7 +168,9 @@ class Refit:
         manifest = self.model.manifest
         preprocessing = manifest.spec.preprocessing
         guard = -(-preprocessing.window // preprocessing.stride) - 1
-        left_out = score_blocks(self._seen_by(way, rows), usual, lambda kept: self._fit_head(kept, way), guard)
+        left_out = score_blocks(
+            self._seen_by(way, rows), usual, lambda kept: self._stored(self._fit_head(kept, way)), guard
+        )
         self.on_step("looking for synthetic faults")
         faults = self._faults(runner, windows, left_out)
         scores = np.concatenate([left_out.scores, *(fault.raw for fault in faults)])
@@ -183,15 +186,18 @@ class Refit:
     def _seen_by(self, way: Way, rows: Blocks) -> Blocks:
         return FirstColumns(rows, self.model.manifest.spec.preprocessing.inputs) if way.head == "inputs" else rows
 
-    def _fit_whole(self, rows: Blocks, way: Way) -> Head:
+    def _stored(self, head: Head) -> ScoringHead:
+        return pack(head) if self.packs else head
+
+    def _fit_whole(self, rows: Blocks, way: Way) -> ScoringHead:
         """Return the head in the shapes of the file's own."""
         head, own = self._fit_head(self._seen_by(way, rows), way), self.model.manifest.spec.scoring.head
-        return head if way.head == own else held(head, self._fit_head(rows, Way(own)))
+        return self._stored(head if way.head == own else held(head, self._fit_head(rows, Way(own))))
 
     def _fit_head(self, rows: Blocks, way: Way) -> Head:
         before, inputs = self.before, self.model.manifest.spec.preprocessing.inputs
         clustering: Clustering = _no_clustering if before is None else FromPrototypes(prototypes_of(before))
-        modes = 1 if before is None else mode_count_of(before)
+        modes = 1 if before is None else before.modes
         found = fit_rows(way.head, rows, inputs, clustering, allow_drift=way.allow_drift, modes=modes)
         return _of_modes(found, modes)
 
@@ -201,13 +207,13 @@ class Refit:
         found = []
         for fault in each_fault(windows, deviation):
             head, rows = left_out.heads[fault.block], runner.run(fault.windows).rows
-            raw = head.score_rows(rows[:, : len(head.mean)])
+            raw = head.score_rows(rows[:, : head.width])
             found.append(FaultScores(fault.name, fault.start, raw.astype(np.float64)))
         return found
 
-    def _attribution(self, head: Head, inputs: Blocks) -> Attribution:
+    def _attribution(self, head: ScoringHead, inputs: Blocks) -> Attribution:
         preprocessing = self.model.manifest.spec.preprocessing
-        diagonal, modes = is_diagonal(preprocessing.inputs), mode_count_of(head)
+        diagonal, modes = is_diagonal(preprocessing.inputs), head.modes
         by_mode = moments_by_label(inputs, lambda block: modes_of(head, block), modes, diagonal=diagonal)
         return fit_attribution(by_mode, preprocessing)
 
@@ -224,13 +230,11 @@ def _drifts(inputs: Blocks, count: int) -> bool:
 
 
 def _of_modes(head: Head, count: int) -> Head:
-    """Return a head with as many modes as the graph has; one that this machine was not seen in is out of reach."""
+    """Return a head with as many modes as the file has; those that this machine was not seen in repeat the others."""
     if head.kind != "modes" or head.centers is None or len(head.whitening) == count:
         return head
-    found, d, m = head.whitening.shape
-    whitening, centers = np.zeros((count, d, m), np.float32), np.full((count, m), _OUT_OF_REACH, np.float32)
-    whitening[:found], centers[:found] = head.whitening, head.centers
-    return Head("modes", head.mean, whitening, centers)
+    seen = np.arange(count) % len(head.whitening)
+    return Head("modes", head.mean, head.whitening[seen], head.centers[seen])
 
 
 def _no_clustering(points: Floats, _: int, __: Space) -> Floats:

@@ -37,6 +37,8 @@ class ScoreRequest:
         Label column, for the figures; by default the one the header names.
     texts : tuple of str
         Other text columns to bring along.
+    written_times : bool
+        Whether to bring along times as they are written.
     monitor : MonitorSettings
         How the recording is watched.
     """
@@ -44,6 +46,7 @@ class ScoreRequest:
     rows: slice = field(default_factory=lambda: slice(None))
     label: str | None = None
     texts: tuple[str, ...] = ()
+    written_times: bool = True
     monitor: MonitorSettings = field(default_factory=lambda: MonitorSettings(explain="never", drift=False))
 
 
@@ -60,7 +63,7 @@ class ScoredRows:
     alarm_numbers : ndarray of shape (n,), int64
         Which alarm each window is part of, counted from 1; 0 for none.
     time_texts : list of str
-        Times as they are written; empty where there is no time column.
+        Times as they are written; empty where there is no time column, or they were not asked for.
     labels : ndarray of shape (n,), bool, or None
     texts : tuple of list of str
         The text columns asked for.
@@ -78,6 +81,7 @@ class ScoredRows:
 class ScoreSummary:
     """What came of it."""
 
+    rows: int = 0
     windows: int = 0
     anomalies: int = 0
     alarms: int = 0
@@ -165,7 +169,8 @@ class RecordingScores:
         """
         texts = [*([self.label] if self.label else []), *self._request.texts]
         wanted = slice(self._first, self._request.rows.stop)
-        for block in table_readings(self._table, self._detector.sensor_names, texts, rows=wanted):
+        sensors, written = self._detector.sensor_names, self._request.written_times
+        for block in table_readings(self._table, sensors, texts, rows=wanted, written=written):
             before = max(0, self._start - block.first)
             if 0 < before < len(block.readings):
                 yield from self._push(block.part(slice(before)))
@@ -182,12 +187,14 @@ class RecordingScores:
         if not self.has_time:
             readings = replace(readings, times=_numbered(block))
         results = self._monitor.push(readings)
-        self._pending = block if self._pending is None else _joined(self._pending, block)
+        if block.time_texts or block.texts:
+            self._pending = block if self._pending is None else _joined(self._pending, block)
         if is_wanted:
             self._summary.watched_s += self._monitor.watched_s - watched_s
             self.events += results.events
             yield from self._scored(results, was_active=was_active)
-        self._pending = self._pending.part(slice(max(0, len(self._pending.readings) - LONGEST_REPAIR - 1), None))
+        if self._pending is not None:
+            self._pending = self._pending.part(slice(max(0, len(self._pending.readings) - LONGEST_REPAIR - 1), None))
         self._monitor.raise_refusal()
 
     def _scored(self, results: Results, *, was_active: bool) -> Iterator[ScoredRows]:
@@ -195,12 +202,10 @@ class RecordingScores:
         if len(numbers) and numbers[0] < self._start:
             chosen = numbers >= self._start
             results, numbers = results.part(chosen), numbers[chosen]
-        if not len(numbers) or self._pending is None:
+        if not len(numbers):
             return
-        rows = (numbers - self._pending.first).tolist()
-        texts = tuple([column[row] for row in rows] for column in self._pending.texts)
+        time_texts, texts = ([], ()) if self._pending is None else _texts_of(self._pending, numbers)
         labels = np.array([is_anomalous(text) for text in texts[0]], bool) if self.label else None
-        time_texts = [self._pending.time_texts[row] for row in rows] if self._pending.time_texts else []
         # An alarm that continues from before the selected rows is their first.
         started = np.diff(results.alarms, prepend=was_active and self._summary.alarms > 0) & results.alarms
         alarm_numbers = np.where(results.alarms, self._summary.alarms + np.cumsum(started), 0)
@@ -219,6 +224,7 @@ class RecordingScores:
     def summary(self) -> ScoreSummary:
         """What came of the windows so far."""
         counters = self._monitor.counters
+        self._summary.rows = counters.read
         self._summary.left_out, self._summary.repaired = counters.skipped, counters.held + counters.interpolated
         self._summary.breaks, self._summary.off = counters.gaps + counters.backwards, counters.off
         self._summary.watched_s = self._summary.watched_s if self.has_time else 0.0
@@ -237,6 +243,15 @@ class RecordingScores:
 
 def _numbered(block: ReadingsBlock) -> Times:
     return np.arange(block.first, block.first + len(block.readings), dtype=np.float64)
+
+
+def _texts_of(block: ReadingsBlock, numbers: IntArray) -> tuple[list[str], tuple[list[str], ...]]:
+    """Return the written times and the other texts of some rows."""
+    rows = (numbers - block.first).tolist()
+    time_texts, *texts = (
+        [column[row] for row in rows] if column else [] for column in (block.time_texts, *block.texts)
+    )
+    return time_texts, tuple(texts)
 
 
 def _joined(before: ReadingsBlock, after: ReadingsBlock) -> ReadingsBlock:

@@ -122,7 +122,7 @@ class Clock:
         """Return the usual step before each of these steps, infinite if unknown, and update it."""
         forward = steps > 0
         seen = len(self._steps) + np.cumsum(forward) - forward
-        together = np.array([*self._steps, *steps[forward].tolist()])
+        together = np.concatenate([np.array(self._steps, np.float64), steps[forward]])
         whole = len(together) // _STEPS * _STEPS
         medians = np.median(together[:whole].reshape(-1, _STEPS), axis=1)
         usual = np.concatenate([[self._usual_s], medians])[seen // _STEPS]

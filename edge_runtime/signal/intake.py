@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -143,6 +144,11 @@ class Intake:
 def narrow(values: FloatArray) -> FloatArray:
     """Return values in float32, NaN for those beyond its range, which count as missing."""
     with np.errstate(over="ignore", invalid="ignore"):
+        narrowed = values.astype(np.float32)
+        flat = narrowed.ravel()
+        # Their squares have a finite sum only if they are all finite, and far from float32's limit.
+        if math.isfinite(flat.dot(flat)):
+            return narrowed
         return np.where(np.abs(values) <= _LARGEST, values, np.nan).astype(np.float32)
 
 

@@ -12,6 +12,7 @@ from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.errors import RecordingError, UsageError
+from edge_runtime.signal.windows import all_finite
 
 POLICIES = ("error", "skip", "hold", "interpolate")
 POLICY_TEXT = (
@@ -37,7 +38,7 @@ class Rows(NamedTuple):
     times: Times
     values: FloatArray
 
-    def part(self, chosen: slice | BoolArray) -> Rows:
+    def part(self, chosen: slice | BoolArray | IntArray) -> Rows:
         """Return some of them."""
         return Rows(self.numbers[chosen], self.times[chosen], self.values[chosen])
 
@@ -103,16 +104,16 @@ class Repair:
 
     def push(self, rows: Rows) -> Rows:
         """Return the readings that are ready, which may include earlier ones."""
-        good = np.isfinite(rows.values)
-        bad = ~good.all(axis=1)
         if self._refused:
-            self._counters.skipped += len(bad)
+            self._counters.skipped += len(rows.numbers)
             return rows.part(slice(0))
-        if not bad.any() and not len(self._waiting.numbers):
+        if not len(self._waiting.numbers) and all_finite(rows.values):
             self._last = self._whole = rows.values[-1]
             self._ages[:] = 0
             self.missing_since_s[:] = np.nan
             return rows
+        good = np.isfinite(rows.values)
+        bad = ~good.all(axis=1)
         self._note(rows, good)
         if self._policy == "error" and bad.any():
             return self._refuse(rows, int(bad.argmax()))

@@ -17,7 +17,7 @@ class Readings:
     ----------
     times : ndarray of shape (n,), float64
         Seconds since the epoch; NaN if a reading has no time, in which case the stream uses the time of arrival.
-    values : ndarray of shape (n, sensors), float64
+    values : ndarray of shape (n, sensors), float64 or float32
         In the model's order; NaN if a value is missing or not a number.
     lost : int
         Number of lines or messages among them that are not readings.

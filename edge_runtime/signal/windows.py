@@ -39,6 +39,16 @@ def sliding_windows(rows: FloatArray, window: int, stride: int = 1) -> FloatArra
     return view.transpose(0, 2, 1)
 
 
+def as_slice(rows: IntArray) -> slice | IntArray:
+    """Return rising row numbers as a slice where they are one: a slice is no copy.
+
+    >>> as_slice(np.array([2, 3, 4])), as_slice(np.array([2, 4]))
+    (slice(2, 5, None), array([2, 4]))
+    """
+    is_slice = len(rows) > 0 and rows[-1] - rows[0] == len(rows) - 1
+    return slice(int(rows[0]), int(rows[-1]) + 1) if is_slice else rows
+
+
 class WindowBuffer:
     """Holds the readings that later windows still need; one at a time or many at once gives the same windows.
 
@@ -142,15 +152,15 @@ def as_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
     InputShapeError
         If the shape is another one, or the values are not finite numbers.
     """
-    array = shaped_windows(values, window, sensors)
+    array = np.ascontiguousarray(shaped_windows(values, window, sensors))
     refuse_missing(array)
     return array
 
 
 def shaped_windows(values: npt.ArrayLike, window: int, sensors: int) -> FloatArray:
-    """Return what `as_windows` does, without checking the values."""
+    """Return what `as_windows` does, without checking the values, and as they lie in memory."""
     try:
-        array = np.ascontiguousarray(values, dtype=np.float32)
+        array = np.asarray(values, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InputShapeError(f"windows must be real numbers. Received: {type(values).__name__} ({error})") from error
     if array.ndim == 2 and array.shape[1] == window * sensors:

@@ -14,21 +14,20 @@ lengthens a cool-down or a minimum duration by more than one step.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.signal.steady_time import SteadyTime
 from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmEvent, AlarmStarted
+from edge_runtime.streaming.alarm_rows import ROUNDING_S, AlarmRows, Moment, next_row
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.blame import Blamed, Evidence, SensorFacts
 
-_ROUNDING_S = 1e-6
-"""Sums of steps miss a limit by so much at times."""
 _UNKNOWN: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
@@ -64,13 +63,6 @@ class AlarmState:
     peak_levels: tuple[float, ...] = ()
     peak_expected: tuple[float, ...] = ()
     cool_down_s: float = 0.0
-
-
-class _Moment(NamedTuple):
-    """One moment by both clocks."""
-
-    steady_s: float
-    time_s: float
 
 
 class AlarmLogic:
@@ -176,15 +168,17 @@ class AlarmLogic:
         if not self.active and not above.any() and self._stays_quiet():
             self._above.extend(above[-self.settings.out_of :].tolist())
             return np.zeros(len(scores), bool), ()
-        alarms, events = np.empty(len(scores), bool), []
-        for row, (now_s, time_s, score, threshold) in enumerate(
-            zip(steady.tolist(), times.tolist(), scores.tolist(), thresholds.tolist(), strict=True)
-        ):
-            found = None if evidence is None else Evidence(*(part[row] for part in evidence))
-            event = self._step(_Moment(now_s, time_s), score, threshold, found)
-            alarms[row] = self.active
-            if event is not None:
-                events.append(event)
+        rows = AlarmRows.of(steady, times, scores, thresholds, evidence, self.settings.exit_ratio)
+        alarms, events, row = np.empty(len(scores), bool), [], 0
+        while row < len(scores):
+            change = self._next_change(rows, row)
+            self._pass_by(rows, slice(row, change))
+            alarms[row:change] = self.active
+            if change < len(scores):
+                event = self._step(*rows.one(change))
+                alarms[change] = self.active
+                events += [event] if event is not None else []
+            row = change + 1
         return alarms, tuple(events)
 
     def interrupt(self, time_s: float, computer_s: float | None = None) -> AlarmEnded | None:
@@ -203,14 +197,44 @@ class AlarmLogic:
         if computer_s is not None:
             self._computer_s = computer_s
         now_s = float(self._steady.follow(np.array([time_s]), computer_s)[0])
-        return self._end(_Moment(now_s, time_s), self._started_s)
+        return self._end(Moment(now_s, time_s), self._started_s)
 
     def _stays_quiet(self) -> bool:
         # With scores above the threshold still in the history, an alarm can start as a cool-down ends.
         return sum(self._above) < self.settings.needed
 
-    def _step(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmEvent | None:
-        now_s = moment.steady_s + _ROUNDING_S
+    def _next_change(self, rows: AlarmRows, row: int) -> int:
+        """Return the first row from `row` on with which an alarm may start or end; the number of rows if none can."""
+        count = len(rows.scores)
+        if count == 1 or self.ignored():
+            return row
+        if self._started_s is not None:
+            old_enough = bisect_left(
+                range(count), 1, row, key=lambda at: rows.now_s[at] - self._began_s >= self.settings.min_duration_s
+            )
+            return next_row(rows.low, old_enough)
+        over = bisect_left(range(count), 1, row, key=lambda at: rows.now_s[at] >= self._quiet_until_s)
+        return over if over > row or not self._stays_quiet() else next_row(rows.above, row)
+
+    def _pass_by(self, rows: AlarmRows, chosen: slice) -> None:
+        """Do what `_step` does with rows that neither start nor end an alarm."""
+        scores = rows.scores[chosen]
+        if not len(scores):
+            return
+        self._above.extend(rows.above[chosen][-self.settings.out_of :].tolist())
+        if self._started_s is None:
+            return
+        if rows.evidence is not None:
+            # Summed up row by row, so that blocks of any size give the same sums to the last bit.
+            together = np.concatenate([self._blame[None], rows.evidence.contributions[chosen]])
+            self._blame = together.cumsum(axis=0)[-1]
+        worst = int(scores.argmax())
+        if scores[worst] > self._peak_score:
+            self._peak_score = float(scores[worst])
+            self._peak_values = _values_of(rows.evidence_of(chosen.start + worst))
+
+    def _step(self, moment: Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmEvent | None:
+        now_s = moment.steady_s + ROUNDING_S
         self._above.append(score > threshold and not self._is_hushed(evidence))
         if self._started_s is None:
             starts = sum(self._above) >= self.settings.needed and now_s >= self._quiet_until_s
@@ -235,13 +259,13 @@ class AlarmLogic:
         worst = int(blame.argmax()) if names else 0
         return bool(names) and blame[worst] > 0 and self.sensors.names[worst] in names
 
-    def _start(self, moment: _Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmStarted:
+    def _start(self, moment: Moment, score: float, threshold: float, evidence: Evidence | None) -> AlarmStarted:
         self._started_s, self._began_s = moment.time_s, moment.steady_s
         self._peak_score, self._peak_values = score, _values_of(evidence)
         self._blame[:] = 0.0 if evidence is None else evidence.contributions
         return AlarmStarted(moment.time_s, score, threshold, self._blamed())
 
-    def _end(self, moment: _Moment, started_s: float) -> AlarmEnded:
+    def _end(self, moment: Moment, started_s: float) -> AlarmEnded:
         self._started_s = None
         self._quiet_until_s = moment.steady_s + self.settings.cool_down_s
         self._above.clear()

@@ -5,48 +5,24 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray, IntArray
 from edge_runtime.common.setting import Range, conform, documented, setting
-from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.signal.windows import all_finite
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
+from edge_runtime.streaming.scores_windows import ScoresWindows
 
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
 """Scores in the moving average that the threshold is relative to."""
-_SHORTEST_GUESS, _LONGEST_GUESS = 8, 256
-
-
-class ScoresWindows(Protocol):
-    """What a judge needs of a detector."""
-
-    @property
-    def spec(self) -> DetectorSpec:
-        """Sensors, preprocessing and how scores are smoothed."""
-
-    @property
-    def threshold(self) -> float:
-        """Limit of the smoothed score."""
-
-    @property
-    def outputs(self) -> frozenset[str]:
-        """Of ``score``, ``codes``, ``contributions`` and ``expected``."""
-
-    def outputs_many(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
-        """Return outputs by name, each of shape (n, …), of windows of shape (n, window, sensors)."""
-
-    def explain_many(self, windows: FloatArray) -> FloatArray:
-        """Return each sensor's contribution to the raw scores, shape (n, sensors)."""
-
-    def expected_many(self, windows: FloatArray) -> FloatArray:
-        """Return each sensor's expected mean over each window, shape (n, sensors)."""
+_SHORTEST_GUESS, _LONGEST_GUESS = 8, 4096
 
 
 @documented
@@ -104,11 +80,15 @@ class Wanted(NamedTuple):
         None none. Contributions that the model has itself are free, and given for every score.
     expected_every_s : float
         Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
+    levels : bool
+        Whether evidence has levels and expected values, and contributions of every score; otherwise only contributions
+        of some scores, among them all that are explained.
     """
 
     codes: bool = False
     explain_above: float | None = None
     expected_every_s: float = math.inf
+    levels: bool = True
 
 
 @dataclass(frozen=True)
@@ -235,19 +215,36 @@ class Judge:
         guess, moved = self._guess, tracker.ahead(windows[:, -1], quiet=self._guess)
         seen = tracker.each_as_trained(windows, moved)
         outputs = self._detector.outputs_many(seen, self._names)
-        held: list[tuple[float, float]] = []
-        for raw in outputs["score"].tolist():
-            held.append(self.hold(raw))
-            self._guess = bool(np.float32(held[-1][0]) <= np.float32(held[-1][1]))
-            if self._guess != guess and tracker.mean_rate:
-                break
-        count = len(held)
+        scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
+        count = len(scores)
+        self._guess = bool(scores[-1] <= thresholds[-1])
         self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(2 * self._guess_length, _LONGEST_GUESS)
         tracker.moved = Moved(*(rows[count - 1] for rows in moved))
         tracker.follow(windows[count - 1, -1], quiet=self._guess)
-        scores, thresholds = np.array(held, np.float32).T
         before = Moved(*(rows[:count] for rows in moved))
         return _Seen(seen[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds, before)
+
+    def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
+        """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""
+        if self.spot is not None:
+            return self._held_by_spot(raw, guess=guess)
+        level = self.smoother.level
+        scores, thresholds = self.smoother.update_many(raw), np.full(len(raw), self._fitted, np.float32)
+        wrong = np.zeros(len(raw), bool) if guess is None else (scores <= thresholds) != guess
+        if not wrong[:-1].any():
+            return scores, thresholds
+        count = int(wrong.argmax()) + 1
+        self.smoother.level = level
+        return self.smoother.update_many(raw[:count]), thresholds[:count]
+
+    def _held_by_spot(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
+        held: list[tuple[float, float]] = []
+        for score in raw.tolist():
+            held.append(self.hold(score))
+            if guess is not None and bool(np.float32(held[-1][0]) <= np.float32(held[-1][1])) != guess:
+                break
+        columns = np.array(held, np.float32).T
+        return columns[0], columns[1]
 
     def _thresholds(self, scores: FloatArray) -> FloatArray:
         if self.spot is not None:
@@ -260,6 +257,9 @@ class Judge:
             return Evidence(*(np.empty((len(seen.scores), 0), np.float32) for _ in Evidence._fields))
         rows = np.flatnonzero(seen.scores > above * seen.thresholds)
         contributions = self._contributions(seen, rows)
+        if not self._wanted.levels:
+            none = np.empty((len(seen.scores), 0), np.float32)
+            return Evidence(contributions, none, none)
         if self._is_expected_due(seen, rows):
             rows = np.append(rows, len(seen.scores) - 1)
         return Evidence(contributions, *self._levels(seen, rows))
@@ -276,7 +276,9 @@ class Judge:
         """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run per sensor."""
         # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
         if "contributions" in self._names:
-            return self.blame_smoother.update_many(np.nan_to_num(seen.outputs["contributions"]))
+            found = seen.outputs["contributions"]
+            found = found if all_finite(found) else np.nan_to_num(found)
+            return self.blame_smoother.update_many(found, None if self._wanted.levels else rows)
         contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
         if len(rows):
             contributions[rows] = np.nan_to_num(self._detector.explain_many(_chosen(seen.windows, rows)))

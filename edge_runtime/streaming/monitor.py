@@ -19,6 +19,7 @@ from edge_runtime.signal.intake import Intake, Off, Stretch
 from edge_runtime.signal.only_when import Condition, condition_of
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import LONGEST_STEP_S
+from edge_runtime.signal.windows import as_slice
 from edge_runtime.streaming.adaptation.drift import DriftMeter
 from edge_runtime.streaming.alarm import AlarmLogic, event_rows
 from edge_runtime.streaming.alarm_events import AlarmEvent
@@ -223,10 +224,8 @@ class Monitor:
         scored = [part for part in parts if not isinstance(part, Off)]
         if not scored:
             return replace(no_results(self.sensors), events=events, event_rows=rows, learning=is_learning)
-        numbers, times, readings = (
-            np.concatenate([getattr(stretch.rows, name)[scores.ends] for stretch, scores in scored])
-            for name in ("numbers", "times", "values")
-        )
+        ends = [stretch.rows.part(as_slice(scores.ends)) for stretch, scores in scored]
+        numbers, times, readings = (np.concatenate(column) for column in zip(*ends, strict=True))
         values, thresholds, codes = (
             np.concatenate([getattr(scores, name) for _, scores in scored])
             for name in ("scores", "thresholds", "codes")

@@ -10,7 +10,7 @@ from edge_runtime.signal.missing import POLICIES, POLICY_TEXT
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings, Wanted
 
-EXPLAIN = ("never", "alarms", "always")
+EXPLAIN = ("never", "blame", "alarms", "always")
 
 
 @documented
@@ -19,8 +19,9 @@ class MonitorSettings:
     """Settings for watching a machine.
 
     `explain` says which scores get expected values, and contributions that need extra runs, one of `EXPLAIN`: with
-    ``never`` there are none, and no sensors to blame in events. `drift` says whether to measure drift, if the model
-    supports it. `expected_every_s` asks for expected values of the newest window at least so often, see `Wanted`.
+    ``never`` there are none, and no sensors to blame in events; with ``blame`` there are no expected values. `drift`
+    says whether to measure drift, if the model supports it. `expected_every_s` asks for expected values of the newest
+    window at least so often, see `Wanted`.
     """
 
     alarm: AlarmSettings = nested(AlarmSettings)
@@ -52,5 +53,6 @@ class MonitorSettings:
     @property
     def wanted(self) -> Wanted:
         """The outputs wanted from the model."""
-        above = {"never": None, "alarms": self.alarm.exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain], self.expected_every_s)
+        exit_ratio = self.alarm.exit_ratio
+        above = {"never": None, "blame": exit_ratio, "alarms": exit_ratio, "always": -math.inf}
+        return Wanted(self.drift, above[self.explain], self.expected_every_s, levels=self.explain != "blame")

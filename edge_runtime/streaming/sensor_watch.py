@@ -9,6 +9,8 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.signal.preprocessing import Preprocessing
 
+_TOGETHER = 100
+
 
 class SensorWatch:
     """Counts values out of range, and finds stuck sensors.
@@ -43,8 +45,8 @@ class SensorWatch:
 
     def look_at(self, values: FloatArray) -> None:
         """Check values of shape (n, sensors), n at least 1, none missing."""
-        out = (values < self._low) | (values > self._high)
-        if out.any():
+        if self._reach_out(values):
+            out = (values < self._low) | (values > self._high)
             self._counters.out_of_range += int(out.any(axis=1).sum())
             for sensor in np.flatnonzero(out.any(axis=0)).tolist():
                 name = self._sensors[sensor]
@@ -53,6 +55,16 @@ class SensorWatch:
                 )
         if self._stuck_after:
             self._watch_still(values)
+
+    def _reach_out(self, values: FloatArray) -> bool:
+        """Return whether any value is out of range."""
+        whole, sensors = len(values) // _TOGETHER * _TOGETHER, values.shape[1]
+        if whole:
+            # A hundred short rows as one long row take numpy a fraction of the time.
+            together = values[:whole].reshape(-1, _TOGETHER * sensors)
+            extremes = [find(together, axis=0).reshape(-1, sensors) for find in (np.min, np.max)]
+            values = np.concatenate([*extremes, values[whole:]])
+        return bool((values < self._low).any() or (values > self._high).any())
 
     def _watch_still(self, values: FloatArray) -> None:
         n = len(values)

@@ -86,14 +86,34 @@ class RowRange:
         RecordingError
             If the file cannot be read, or has no time where the part is in time.
         """
-        bounds = (self.start, self.stop)
-        if all(bound is None or bound.kind == _ROW for bound in bounds):
-            return slice(*(None if bound is None else int(bound.value) for bound in bounds))
-        if path == "-":
+        if path == "-" and not self._is_in_rows:
             raise UsageError("--rows in per cent or time needs a file: standard input is read only once. Give rows.")
+        if self._is_in_rows:
+            return self._slice({}, 0)
         with open_table(path) as table:
-            count, found = _find(table, [bound for bound in bounds if bound is not None])
-        rows = [None if bound is None else found.get(bound, count) for bound in bounds]
+            return self.rows_in(table)
+
+    def rows_in(self, table: Table) -> slice:
+        """Return the part as rows of an open table, which is read for it unless the part is in rows.
+
+        Raises
+        ------
+        RecordingError
+            If it cannot be read, or has no time where the part is in time.
+        """
+        if self._is_in_rows:
+            return self._slice({}, 0)
+        count, found = _find(table, [bound for bound in (self.start, self.stop) if bound is not None])
+        return self._slice(found, count)
+
+    @property
+    def _is_in_rows(self) -> bool:
+        return all(bound is None or bound.kind == _ROW for bound in (self.start, self.stop))
+
+    def _slice(self, found: dict[Bound, int], count: int) -> slice:
+        """Return the rows; of a bound in rows its own number, of others what was found, or else the end."""
+        bounds = (self.start, self.stop)
+        rows = [bound and (int(bound.value) if bound.kind == _ROW else found.get(bound, count)) for bound in bounds]
         return slice(*rows)
 
 
@@ -142,5 +162,4 @@ def _find(table: Table, bounds: list[Bound]) -> tuple[int, dict[Bound, int]]:
             if bound not in found and (times >= at_s).any():
                 found[bound] = int(rows[(times >= at_s).argmax()])
         count += len(rows)
-    shares = {bound: round(bound.value * count) for bound in bounds if bound.kind == _SHARE}
-    return count, {**found, **shares, **{bound: int(bound.value) for bound in bounds if bound.kind == _ROW}}
+    return count, {**found, **{bound: round(bound.value * count) for bound in bounds if bound.kind == _SHARE}}

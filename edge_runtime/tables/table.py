@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, Times
 from edge_runtime.errors import RecordingError
+from edge_runtime.tables.time_text import NUMBER, kind_of, seconds
 
 TIME_NAMES = frozenset({"time", "timestamp", "datetime", "date", "ts", "date_time", "time_s"})
 # Columns that say what happened rather than what was measured: kept out of the sensors unless asked for by name.
@@ -61,7 +62,7 @@ class Block:
 
     Parameters
     ----------
-    values : ndarray of shape (n, columns), float64
+    values : ndarray of shape (n, columns), float64, or float32 where the file has no more digits
         NaN where a cell is empty, or not a number.
     texts : tuple of list of str
         The text columns asked for, each of length n.
@@ -102,6 +103,25 @@ class Table(ABC):
         RecordingError
             If a column is not there, or is not numbers.
         """
+
+    def timed(self, names: Sequence[str], time: str, texts: Sequence[str] = ()) -> Iterator[tuple[Times, Block]]:
+        """Yield what `blocks` does, and the time of each row in seconds, as `time_text.seconds` reads its text.
+
+        Parameters
+        ----------
+        time : str
+            Column with the time.
+        """
+        for block in self.blocks(names, [time, *texts]):
+            yield seconds(block.texts[0]), replace(block, texts=block.texts[1:])
+
+    def time_kind(self, time: str) -> str:
+        """Return what a column of times holds, of `time_text.KINDS`, as its first one says."""
+        for block in self.blocks(self.header.candidates[:1], [time]):
+            written = next((text for text in block.texts[0] if text.strip()), None)
+            if written is not None:
+                return kind_of(written)
+        return NUMBER
 
     def place(self, row: int) -> str:
         """Return where a row stands, for messages: a text file's line, else the row."""

@@ -11,8 +11,7 @@ import numpy as np
 from edge_runtime.arrays import Times
 from edge_runtime.errors import RecordingError
 from edge_runtime.signal.readings import Readings
-from edge_runtime.tables.table import Table
-from edge_runtime.tables.time_text import seconds
+from edge_runtime.tables.table import Block, Table
 
 
 class ReadingsBlock(NamedTuple):
@@ -24,7 +23,7 @@ class ReadingsBlock(NamedTuple):
         Number of the first row, counted from 0.
     readings : Readings
     time_texts : list of str
-        Times as they are written; empty where there is no time column.
+        Times as they are written; empty where there is no time column, or they were not asked for.
     texts : tuple of list of str
         The other text columns asked for.
     """
@@ -59,6 +58,7 @@ def table_readings(
     texts: Sequence[str] = (),
     *,
     rows: slice = slice(None),
+    written: bool = False,
 ) -> Iterator[ReadingsBlock]:
     """Yield the rows of a table, their times in seconds; NaN where the table does not say.
 
@@ -66,6 +66,8 @@ def table_readings(
     ----------
     rows : slice
         Which rows, counted from 0; from the start to the stop without a step.
+    written : bool
+        Whether to give times as they are written, too.
 
     Raises
     ------
@@ -77,11 +79,12 @@ def table_readings(
     if time_column in sensors:
         time_column = None
     first, stop = 0, rows.stop
-    for block in table.blocks(sensors, [*([time_column] if time_column else []), *texts]):
-        time_texts = block.texts[0] if time_column else []
-        times = _times(table, time_texts, first, len(block.values))
+    for times, block in _timed(
+        table, sensors, time_column, [*([time_column] if written and time_column else []), *texts]
+    ):
+        time_texts = block.texts[0] if written and time_column else []
         readings = Readings(times, block.values, block.lost, block.complaint)
-        found = ReadingsBlock(first, readings, time_texts, block.texts[1:] if time_column else block.texts)
+        found = ReadingsBlock(first, readings, time_texts, block.texts[len(block.texts) - len(texts) :])
         wanted = slice(max(0, (rows.start or 0) - first), None if stop is None else max(0, stop - first))
         first += len(block.values)
         if len((part := found.part(wanted)).readings) or block.lost:
@@ -100,9 +103,15 @@ def check_sensors(table: Table, sensors: Sequence[str]) -> None:
         )
 
 
-def _times(table: Table, texts: list[str], first: int, count: int) -> Times:
-    if texts:
-        return seconds(texts)
-    if table.period_s is not None:
-        return np.arange(first, first + count) * table.period_s
-    return np.full(count, np.nan)
+def _timed(
+    table: Table, sensors: Sequence[str], time: str | None, texts: Sequence[str]
+) -> Iterator[tuple[Times, Block]]:
+    if time is not None:
+        yield from table.timed(sensors, time, texts)
+        return
+    first = 0
+    for block in table.blocks(sensors, texts):
+        count = len(block.values)
+        period_s = table.period_s
+        yield np.full(count, np.nan) if period_s is None else np.arange(first, first + count) * period_s, block
+        first += count

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 
 import numpy as np
 import numpy.typing as npt
 
+NUMBER, LOCAL, ZONED = KINDS = ("number", "date and time", "date and time with its zone")
+_ZONE = re.compile(r"(Z|:\d\d(\.\d+)? ?[+-]\d\d:?\d\d)$")
 _FORMATS = ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%Y/%m/%d %H:%M:%S", "%Y-%m-%d %H:%M:%S %z")
 
 
@@ -29,6 +32,20 @@ def seconds(texts: Sequence[str]) -> npt.NDArray[np.float64]:
         except ValueError:
             continue
     return np.array([_one(text.strip()) for text in texts], np.float64)
+
+
+def kind_of(text: str) -> str:
+    """Return which of `KINDS` a written time is.
+
+    >>> kind_of("0.25"), kind_of("2026-01-01 12:00"), kind_of("2026-01-01T12:00:00+01:00")
+    ('number', 'date and time', 'date and time with its zone')
+    """
+    text = text.strip()
+    try:
+        float(text)
+    except ValueError:
+        return ZONED if _ZONE.search(text) else LOCAL
+    return NUMBER
 
 
 def _numbers(texts: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.heads import PARTS, Head, needs_network
+from edge_runtime.inference.heads import PARTS, ScoringHead, needs_network
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.signal.only_when import parse_condition
-from edge_runtime.signal.preprocessing import gain
+from edge_runtime.signal.preprocessing import Preprocessing, gain
 from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
 from export.c_library import detector_templates as templates
 from export.c_library.blame import blame_code, blame_constants, blame_declarations
@@ -26,7 +26,15 @@ from export.c_library.feature_templates import (
     SERIES,
 )
 from export.c_library.features import feature_code, feature_constants
-from export.c_library.head import head_code, head_constants
+from export.c_library.head import (
+    head_code,
+    head_constants,
+    head_defines,
+    head_includes,
+    head_members,
+    head_of,
+    head_ram_bytes,
+)
 
 
 def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mapping[str, int]) -> tuple[str, str]:
@@ -41,7 +49,7 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
         Number of values of each of the network's outputs.
     """
     spec = model.manifest.spec
-    head = Head.from_arrays(spec.scoring.head, model.arrays)
+    head = head_of(model)
     attribution = Attribution.from_arrays(model.arrays)
     known = {**fields, **_numbers(model, head), **_optional_parts(model, head, attribution)}
     known["constants"] = "\n".join(_constants(spec, head, attribution))
@@ -52,7 +60,7 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
 
 # Fields that are C with marks of their own; every other field is data, and is not searched for marks.
 _CODE = ("blame_declarations", "net_inputs_declaration", "off_text", "tracking_members", "power_member", "net_members",
-         "whitened_member", "constants", "functions", "score_calls", "judge", "init_tracking", "update", "blame",
+         "head_members", "constants", "functions", "score_calls", "judge", "init_tracking", "update", "blame",
          "sensor_enum")  # fmt: skip
 
 
@@ -62,13 +70,13 @@ def _nested(text: str, known: Mapping[str, Any]) -> str:
     return text
 
 
-def _numbers(model: ModelFile, head: Head) -> dict[str, Any]:
+def _numbers(model: ModelFile, head: ScoringHead) -> dict[str, Any]:
     spec, threshold = model.manifest.spec, model.manifest.threshold
     preprocessing = spec.preprocessing
     names = spec.sensor_names
     return {
         "sensors": preprocessing.sensors, "window": preprocessing.window, "stride": preprocessing.stride,
-        "variables": len(head.mean), "parts": ", ".join(PARTS[head.kind]), "threshold": single(threshold.value),
+        "variables": head.width, "parts": ", ".join(PARTS[head.kind]), "threshold": single(threshold.value),
         "promise": comment(f"fitted for {threshold.budget}" if threshold.budget else threshold.method),
         "longest_repair": LONGEST_REPAIR, "limit": single(preprocessing.limit),
         "smoothing": double(2 / (spec.scoring.smoothing_span + 1)),
@@ -76,7 +84,7 @@ def _numbers(model: ModelFile, head: Head) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _optional_parts(model: ModelFile, head: Head, attribution: Attribution | None) -> dict[str, str]:
+def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attribution | None) -> dict[str, str]:
     spec = model.manifest.spec
     bins = spec.preprocessing.window // 2 + 1
     is_spectral = bool(spec.preprocessing.spectra)
@@ -90,8 +98,8 @@ def _optional_parts(model: ModelFile, head: Head, attribution: Attribution | Non
         "tracking_members": templates.TRACKING_MEMBERS if follows(spec) else "",
         "power_member": f"  float power[{bins}];  // of one sensor, at each frequency\n" if is_spectral else "",
         "net_members": members if needs_network(head.kind) else "",
-        "whitened_member": f"  float whitened[{head.whitening.shape[-1]}];\n"
-        if head.centers is not None and head.whitening.ndim < 3 else "",
+        "head_members": head_members(head),
+        "head_includes": head_includes(head),
         "score_calls": "\n".join(_score_calls(spec)),
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
@@ -108,17 +116,14 @@ def _sensor_enum(spec: DetectorSpec) -> str:
     )
 
 
-def _defines(model: ModelFile, head: Head) -> Iterable[str]:
+def _defines(model: ModelFile, head: ScoringHead) -> Iterable[str]:
     spec, quantization = model.manifest.spec, model.manifest.quantization
     if quantization.input_scale:
         yield f"#define INPUT_SCALE {single(quantization.input_scale)}"
         yield f"#define INPUT_ZERO_POINT {quantization.input_zero_point}".replace(" -", " (-") + (
             ")" if quantization.input_zero_point < 0 else ""
         )
-    if head.whitening.ndim > 1:
-        yield f"#define WHITENED {head.whitening.shape[-1]}  // dimensions in which the distance is taken"
-    if head.centers is not None:
-        yield f"#define CENTERS {len(head.centers)}"
+    yield from head_defines(head)
     if follows(spec):
         yield f"#define MEAN_RATE {double(spec.scoring.mean_rate)}"
         yield f"#define MEAN_CEILING {double(CEILING)}  // in scales"
@@ -127,7 +132,7 @@ def _defines(model: ModelFile, head: Head) -> Iterable[str]:
         yield f"#define LARGEST_VARIANCE {double(LARGEST_VARIANCE)}"
 
 
-def _constants(spec: DetectorSpec, head: Head, attribution: Attribution | None) -> Iterable[str]:
+def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution | None) -> Iterable[str]:
     preprocessing = spec.preprocessing
     yield "// Scaling: (reading - center) * gain."
     yield f"static const float center[@N@_SENSORS] = {{\n{floats(preprocessing.center)}\n}};"
@@ -140,7 +145,7 @@ def _constants(spec: DetectorSpec, head: Head, attribution: Attribution | None) 
     yield from blame_constants(attribution)
 
 
-def _functions(model: ModelFile, head: Head, widths: Mapping[str, int]) -> Iterable[str]:
+def _functions(model: ModelFile, head: ScoringHead, widths: Mapping[str, int]) -> Iterable[str]:
     spec = model.manifest.spec
     series = SERIES.replace("@moved@", MOVED if follows(spec) else "")
     yield series.replace("@reading@", MOVED_READING if follows(spec) else PLAIN_READING)
@@ -161,7 +166,6 @@ def _score_calls(spec: DetectorSpec) -> Iterable[str]:
     if needs_network(spec.scoring.head):
         yield "  @n@_detector_net_inputs(detector, detector->net_inputs);"
         yield "  @n@_net_run(detector->net_inputs, &detector->outputs);"
-    yield "  write_deviations(detector);"
     yield "  detector->score = distance(detector);"
 
 
@@ -185,13 +189,24 @@ def follows(spec: DetectorSpec) -> bool:
 
 
 def ram_bytes(model: ModelFile, widths: Mapping[str, int]) -> int:
-    """Return the size of the detector's struct where pointers play no part in it and doubles are aligned to 8 bytes."""
-    spec, head = model.manifest.spec, Head.from_arrays(model.manifest.spec.scoring.head, model.arrays)
-    preprocessing = spec.preprocessing
+    """Return the size of the detector's struct."""
+    spec, value = model.manifest.spec, 1 if model.manifest.quantization.input_scale else 4
+    values = spec.preprocessing.inputs + sum(widths.values()) if needs_network(spec.scoring.head) else 0
+    score = head_ram_bytes(head_of(model)) + value * values
+    return struct_bytes(spec.preprocessing, score, follows=follows(spec))
+
+
+def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool) -> int:
+    """Return the size of the detector's struct where pointers play no part in it and doubles are aligned to 8 bytes.
+
+    Parameters
+    ----------
+    preprocessing : Preprocessing
+    score : int
+        Bytes that the network's inputs and outputs and the head need.
+    follows : bool
+    """
     sensors, window, inputs = preprocessing.sensors, preprocessing.window, preprocessing.inputs
-    cells = 13 + window * sensors + 2 * sensors + window + inputs + len(head.mean)
+    cells = 13 + window * sensors + 2 * sensors + window + inputs
     cells += window // 2 + 1 if preprocessing.spectra else 0
-    cells += head.whitening.shape[-1] if head.centers is not None and head.whitening.ndim < 3 else 0
-    net = (1 if model.manifest.quantization.input_scale else 4) * (inputs + sum(widths.values()))
-    total = 4 * cells + (net if needs_network(head.kind) else 0) + (16 * sensors if follows(spec) else 0)
-    return -(-total // 8) * 8
+    return -(-(4 * cells + score + (16 * sensors if follows else 0)) // 8) * 8

@@ -80,8 +80,7 @@ typedef struct {
   // Steps between the newest window and its score.
   float series[@N@_WINDOW];        // scaled readings of one sensor, oldest first
 @power_member@  float inputs[@N@_INPUTS];        // the network's inputs, scaled; sensors vary fastest
-@net_members@  float deviations[@N@_VARIABLES];  // from the mean of normal windows
-@whitened_member@  int mode;                        // nearest centre
+@net_members@@head_members@  int mode;                        // nearest centre
 } @n@_detector;
 
 // Forgets everything.
@@ -139,7 +138,7 @@ DETECTOR_C = """\
 
 #include <float.h>
 #include <math.h>
-
+@head_includes@
 // A product is rounded before it is added, as on a computer: no fused multiply-add.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("fp-contract=off")

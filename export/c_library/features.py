@@ -42,6 +42,21 @@ def _spectrum_constants(preprocessing: Preprocessing) -> Iterable[str]:
         yield f"static const float {name}_weights[{len(weights)}] = {{\n{floats(weights)}\n}};"
 
 
+def feature_bytes(preprocessing: Preprocessing) -> int:
+    """Return the bytes of these arrays."""
+    window, floats_ = preprocessing.window, 0
+    floats_ += window if "slope" in preprocessing.features else 0
+    floats_ += 3 * window if preprocessing.spectra else 0
+    floats_ += 2 * preprocessing.inputs if preprocessing.feature_scale else 0
+    return 4 * floats_ + sum(4 * (len(counts) + sum(counts)) for counts in run_lengths(preprocessing))
+
+
+def run_lengths(preprocessing: Preprocessing) -> list[list[int]]:
+    """Return the number of frequencies in each band, of each spectrum."""
+    window, bands, rate_hz = preprocessing.window, preprocessing.bands, preprocessing.rate_hz
+    return [_runs(band_matrix(name, window, bands, rate_hz))[1] for name in sorted(preprocessing.spectra)]
+
+
 def _runs(bands: FloatArray) -> tuple[list[int], list[int], FloatArray]:
     """Return first bin, number of bins and weights of each band, without the zeros at its ends."""
     first = [int(np.flatnonzero(band)[0]) for band in bands]

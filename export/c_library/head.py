@@ -4,55 +4,129 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from edge_runtime.inference.heads import Head, hidden_outputs
+from edge_runtime.errors import UsageError
+from edge_runtime.inference.heads import Head, ScoringHead, hidden_outputs
+from edge_runtime.inference.packed_head import LARGEST, PackedHead, read_head
+from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import QuantizedTensor
-from export.c_library.c_text import floats, identifier, single
-from export.c_library.head_templates import (
-    DEVIATIONS,
-    DIAGONAL,
-    LOOP,
-    MATRIX_PER_CENTER,
-    ONE_CENTER,
-    ONE_MATRIX,
-    RESIDUAL_LOOP,
-)
+from export.c_library import head_templates as templates
+from export.c_library.c_text import floats, identifier, integers, single
 
 
-def head_constants(head: Head) -> Iterable[str]:
-    """Yield the head's arrays; a row of the whitening matrix holds the weights of one whitened value."""
-    yield f"static const float head_mean[@N@_VARIABLES] = {{\n{floats(head.mean)}\n}};"
-    size = {1: "@N@_VARIABLES", 2: "WHITENED * @N@_VARIABLES", 3: "CENTERS * WHITENED * @N@_VARIABLES"}
-    whitening = head.whitening if head.whitening.ndim == 1 else head.whitening.swapaxes(-1, -2)
-    yield f"static const float head_whitening[{size[whitening.ndim]}] = {{\n{floats(whitening)}\n}};"
-    if head.centers is not None:
-        yield f"static const float head_centers[CENTERS * WHITENED] = {{\n{floats(head.centers)}\n}};"
+def head_of(model: ModelFile) -> ScoringHead:
+    """Return a file's head, in integers or with a diagonal whitening.
+
+    Raises
+    ------
+    UsageError
+        If it has another form: the file was not exported for a small chip.
+    """
+    head = read_head(model.manifest.spec.scoring.head, model.arrays)
+    if isinstance(head, Head) and head.whitening.ndim > 1:
+        raise UsageError(
+            "the head has no form in C: expected one in integers. Received: one in float32, as for other targets. "
+            "Export with --target c or micro."
+        )
+    return head
 
 
-def head_code(head: Head, outputs: Iterable[QuantizedTensor], widths: Mapping[str, int]) -> Iterable[str]:
+def head_constants(head: ScoringHead) -> Iterable[str]:
+    """Yield the head's arrays."""
+    if isinstance(head, Head):
+        yield f"static const float head_mean[@N@_VARIABLES] = {{\n{floats(head.mean)}\n}};"
+        yield f"static const float head_whitening[@N@_VARIABLES] = {{\n{floats(head.whitening)}\n}};"
+    elif isinstance(head, PackedHead):
+        modes = "CENTERS * " if head.mean.ndim == 2 else ""
+        size, triangle = f"{modes}@N@_VARIABLES", f"{modes}(@N@_VARIABLES * (@N@_VARIABLES + 1) / 2)"
+        yield f"static const float head_mean[{size}] = {{\n{floats(head.mean)}\n}};"
+        yield f"static const float head_gain[{size}] = {{\n{floats(head.gain)}\n}};"
+        yield "// Columns of the triangular factor, each from its diagonal downwards, times 2^shift."
+        yield f"static const int16_t head_factor[{triangle}] = {{\n{integers(head.factor)}\n}};"
+        yield f"static const int8_t head_shift[{size}] = {{\n{integers(head.shift)}\n}};"
+        if head.centers is not None:
+            yield f"static const int16_t head_centers[CENTERS * @N@_VARIABLES] = {{\n{integers(head.centers)}\n}};"
+
+
+def head_includes(head: ScoringHead) -> str:
+    """Return the headers that the head needs beside those of the detector."""
+    return templates.PAIRS if isinstance(head, PackedHead) else ""
+
+
+def head_defines(head: ScoringHead) -> Iterable[str]:
+    """Yield the head's numbers."""
+    if isinstance(head, PackedHead):
+        yield f"#define HEAD_UNIT {single(head.unit)}  // score of 1 in the sum of squares"
+        if count := center_count(head):
+            yield f"#define CENTERS {count}"
+
+
+def head_members(head: ScoringHead) -> str:
+    """Return what of the detector's struct the head needs."""
+    if isinstance(head, Head):
+        return "  float deviations[@N@_VARIABLES];  // from the mean of normal windows\n"
+    whitened = "  int32_t whitened[@N@_VARIABLES];\n" if _has_prototypes(head) else ""
+    return f"  int16_t deviations[@N@_VARIABLES];  // from the mean of normal windows\n{whitened}"
+
+
+def head_ram_bytes(head: ScoringHead) -> int:
+    """Return the size of what of the detector's struct the head needs."""
+    return head.width * (4 if isinstance(head, Head) else 6 if _has_prototypes(head) else 2)
+
+
+def center_count(head: PackedHead) -> int:
+    """Return the number of centres that the nearest is chosen from; 0 if there is nothing to choose."""
+    return len(head.mean) if head.mean.ndim == 2 else 0 if head.centers is None else len(head.centers)
+
+
+def products_of(head: ScoringHead) -> tuple[int, int]:
+    """Return the number of multiplications per window, of integers and of floats."""
+    if not isinstance(head, PackedHead):
+        return 0, 2 * head.width
+    centers = 0 if head.centers is None else head.centers.size
+    squares = head.shift.size if head.centers is None else centers
+    return head.factor.size + squares, head.gain.size + 1
+
+
+def head_code(head: ScoringHead, outputs: Iterable[QuantizedTensor], widths: Mapping[str, int]) -> Iterable[str]:
     """Yield the functions that turn inputs and outputs into a score."""
-    loops = "\n".join(_loops(head, outputs, widths))
-    yield DEVIATIONS.replace("@parts@", ", ".join(head.parts)).replace("@loops@", loops)
-    if head.centers is None:
-        yield DIAGONAL if head.whitening.ndim == 1 else ONE_CENTER
-    else:
-        yield ONE_MATRIX if head.whitening.ndim == 2 else MATRIX_PER_CENTER
-
-
-def _loops(head: Head, outputs: Iterable[QuantizedTensor], widths: Mapping[str, int]) -> Iterable[str]:
-    """Yield the loops over each part, in the head's order."""
     known = {output.name: output for output in outputs}
+    if isinstance(head, Head):
+        loops = "\n".join(_loops(head, known, widths, templates.LOOP, templates.RESIDUAL_LOOP))
+        yield templates.DEVIATIONS.replace("@parts@", ", ".join(head.parts)).replace("@loops@", loops)
+        yield templates.DIAGONAL
+        return
+    has_modes = isinstance(head, PackedHead) and head.mean.ndim == 2
+    loops = "\n".join(_loops(head, known, widths, templates.STEPS_LOOP, templates.RESIDUAL_STEPS_LOOP))
+    fields = {"parts": ", ".join(head.parts), "loops": loops, "largest": str(LARGEST),
+              "mode": ", int mode" if has_modes else "",
+              "offset": " + mode * @N@_VARIABLES" if has_modes else ""}  # fmt: skip
+    text = templates.STEPS
+    for name, value in fields.items():
+        text = text.replace(f"@{name}@", value)
+    yield text
+    yield templates.MODES if has_modes else templates.PROTOTYPES if _has_prototypes(head) else templates.ONE_CENTER
+
+
+def _has_prototypes(head: ScoringHead) -> bool:
+    return isinstance(head, PackedHead) and head.centers is not None
+
+
+def _loops(
+    head: ScoringHead, known: Mapping[str, QuantizedTensor], widths: Mapping[str, int], loop: str, residual_loop: str
+) -> Iterable[str]:
+    """Yield the loops over each part, in the head's order."""
     for part in head.parts:
         if part == "inputs":
-            yield _loop("@N@_INPUTS", "detector->inputs[i]")
+            yield _loop(loop, "@N@_INPUTS", "detector->inputs[i]")
         elif part == "residual":
-            yield RESIDUAL_LOOP.replace("@value@", _value(known["reconstruction"]))
+            yield residual_loop.replace("@value@", _value(known["reconstruction"]))
         else:
             for name in [part] if part == "codes" else hidden_outputs(known):
-                yield _loop(str(widths[name]), _value(known[name]))
+                yield _loop(loop, str(widths[name]), _value(known[name]))
 
 
-def _loop(count: str, value: str) -> str:
-    return LOOP.replace("@count@", count).replace("@value@", value)
+def _loop(loop: str, count: str, value: str) -> str:
+    return loop.replace("@count@", count).replace("@value@", value)
 
 
 def _value(output: QuantizedTensor) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# Of a head in full precision.
 DEVIATIONS = """\
 // Writes what the score is made of, minus its mean on normal windows: @parts@.
 static void write_deviations(@n@_detector *detector) {
@@ -10,16 +11,15 @@ static void write_deviations(@n@_detector *detector) {
 @loops@
 }"""
 LOOP = "  for (int i = 0; i < @count@; ++i) *z++ = @value@ - *mean++;"
-
 RESIDUAL_LOOP = """\
   for (int i = 0; i < @N@_INPUTS; ++i) {
     const float expected = @value@;
     *z++ = (detector->inputs[i] - expected) - *mean++;
   }"""
-
 DIAGONAL = """\
 // Sum of squares.
 static float distance(@n@_detector *detector) {
+  write_deviations(detector);
   float sum = 0.0f;
   for (int i = 0; i < @N@_VARIABLES; ++i) {
     const float whitened = detector->deviations[i] * head_whitening[i];
@@ -27,65 +27,120 @@ static float distance(@n@_detector *detector) {
   }
   return sum;
 }"""
-ONE_CENTER = """\
-// Squared Mahalanobis distance, T2.
-static float distance(@n@_detector *detector) {
-  const float *row = head_whitening;
-  float sum = 0.0f;
-  for (int j = 0; j < WHITENED; ++j) {
-    float whitened = 0.0f;
-    for (int i = 0; i < @N@_VARIABLES; ++i) whitened += row[i] * detector->deviations[i];
-    sum += whitened * whitened;
-    row += @N@_VARIABLES;
-  }
+
+# Of a head in integers.
+STEPS = """\
+// Rounds to whole steps of 16 bits, halves away from zero; NAN counts as far above.
+static int16_t steps_of(float value) {
+  if (!(value < @largest@.0f)) return @largest@;
+  if (!(value > -@largest@.0f)) return -@largest@;
+  return (int16_t)(int)(value < 0.0f ? value - 0.5f : value + 0.5f);
+}
+
+// Writes what the score is made of, minus its mean on normal windows, in steps of 1/256 deviation: @parts@.
+static void write_deviations(@n@_detector *detector@mode@) {
+  int16_t *u = detector->deviations;
+  const float *mean = head_mean@offset@, *steps = head_gain@offset@;
+@loops@
+}
+
+// Adds two products, which fit in 32 bits together, as no factor is below -@largest@.
+#ifdef __ARM_FEATURE_SIMD32
+static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) {
+  int16x2_t two_of_a, two_of_b;
+  memcpy(&two_of_a, a, sizeof two_of_a);
+  memcpy(&two_of_b, b, sizeof two_of_b);
+  return __smlald(two_of_a, two_of_b, sum);
+}
+#else
+static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) { return sum + (a[0] * b[0] + a[1] * b[1]); }
+#endif
+
+#ifdef __GNUC__
+__attribute__((noinline))  // so that its loops have the registers for themselves
+#endif
+static int64_t dot(const int16_t *a, const int16_t *b, int count) {
+  int64_t sum = 0;
+  for (; count % 4 != 0; --count) sum += *a++ * *b++;
+  const int16_t *const end = a + count;
+  for (; a != end; a += 4, b += 4) sum = add_two(add_two(sum, a, b), a + 2, b + 2);
   return sum;
-}"""
-ONE_MATRIX = """\
-// Squared distance from the nearest centre, in the whitened space.
+}
+
+// A sum of products over 2^shift, rounded. >> of a negative number keeps its sign in every compiler for these chips.
+static int32_t shifted(int64_t sum, int shift) { return (int32_t)((sum + (INT64_C(1) << (shift - 1))) >> shift); }
+
+static int64_t square(int32_t value) { return (int64_t)value * value; }"""
+STEPS_LOOP = "  for (int i = 0; i < @count@; ++i) *u++ = steps_of((@value@ - *mean++) * *steps++);"
+RESIDUAL_STEPS_LOOP = """\
+  for (int i = 0; i < @N@_INPUTS; ++i) {
+    const float expected = @value@;
+    *u++ = steps_of(((detector->inputs[i] - expected) - *mean++) * *steps++);
+  }"""
+ONE_CENTER = """\
+// Squared Mahalanobis distance, T2, by a triangular factor of the precision matrix. No sum can overflow: the constants
+// were checked for that.
 static float distance(@n@_detector *detector) {
-  const float *row = head_whitening;
-  for (int j = 0; j < WHITENED; ++j) {
-    detector->whitened[j] = 0.0f;
-    for (int i = 0; i < @N@_VARIABLES; ++i) detector->whitened[j] += row[i] * detector->deviations[i];
-    row += @N@_VARIABLES;
+  const int16_t *column = head_factor;
+  int64_t sum = 0;
+  write_deviations(detector);
+  for (int j = 0; j < @N@_VARIABLES; ++j) {
+    const int count = @N@_VARIABLES - j;
+    sum += square(shifted(dot(column, detector->deviations + j, count), head_shift[j]));
+    column += count;
   }
-  const float *center_of = head_centers;
-  float nearest = INFINITY;
+  return (float)sum * HEAD_UNIT;
+}"""
+PROTOTYPES = """\
+// Squared distance from the nearest centre, in the space whitened by a triangular factor. No sum can overflow: the
+// constants were checked for that.
+static float distance(@n@_detector *detector) {
+  const int16_t *column = head_factor, *point = head_centers;
+  int64_t nearest = INT64_MAX;
+  write_deviations(detector);
+  for (int j = 0; j < @N@_VARIABLES; ++j) {
+    const int count = @N@_VARIABLES - j;
+    detector->whitened[j] = shifted(dot(column, detector->deviations + j, count), head_shift[j]);
+    column += count;
+  }
   for (int k = 0; k < CENTERS; ++k) {
-    float sum = 0.0f;
-    for (int j = 0; j < WHITENED; ++j) {
-      const float apart = detector->whitened[j] - center_of[j];
-      sum += apart * apart;
+    int64_t sum = 0;
+    for (int j = 0; j < @N@_VARIABLES; ++j) sum += square(detector->whitened[j] - *point++);
+    if (sum < nearest) {
+      nearest = sum;
+      detector->mode = k;
+    }
+  }
+  return (float)nearest * HEAD_UNIT;
+}"""
+MODES = """\
+// Squared Mahalanobis distance, T2, from the nearest of several modes, each with a triangular factor of its own. No sum
+// can overflow: the constants were checked for that.
+static float distance(@n@_detector *detector) {
+  const int16_t *column = head_factor;
+  const int8_t *shift = head_shift;
+  int64_t nearest = INT64_MAX;
+  for (int k = 0; k < CENTERS; ++k) {
+    int64_t sum = 0;
+    write_deviations(detector, k);
+    for (int j = 0; j < @N@_VARIABLES; ++j) {
+      const int count = @N@_VARIABLES - j;
+      sum += square(shifted(dot(column, detector->deviations + j, count), *shift++));
+      column += count;
     }
     if (sum < nearest) {
       nearest = sum;
       detector->mode = k;
     }
-    center_of += WHITENED;
   }
-  return nearest;
+  return (float)nearest * HEAD_UNIT;
 }"""
-MATRIX_PER_CENTER = """\
-// Squared Mahalanobis distance, T2, from the nearest of several modes, each with a matrix of its own.
-static float distance(@n@_detector *detector) {
-  const float *row = head_whitening, *center_of = head_centers;
-  float nearest = INFINITY;
-  for (int k = 0; k < CENTERS; ++k) {
-    float sum = 0.0f;
-    for (int j = 0; j < WHITENED; ++j) {
-      float apart = 0.0f;
-      for (int i = 0; i < @N@_VARIABLES; ++i) apart += row[i] * detector->deviations[i];
-      apart -= *center_of++;
-      sum += apart * apart;
-      row += @N@_VARIABLES;
-    }
-    if (sum < nearest) {
-      nearest = sum;
-      detector->mode = k;
-    }
-  }
-  return nearest;
-}"""
+PAIRS = """
+#ifdef __ARM_FEATURE_SIMD32
+#include <arm_acle.h>  // two products at once; the sums are the same
+#include <string.h>
+#endif
+"""
 
 BLAME = """\
 // How far the squared distance of the inputs falls if a sensor reads what the others lead to expect, as a share of all

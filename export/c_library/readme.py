@@ -8,6 +8,7 @@ from typing import Any
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.model_file.container import ModelFile
 from export.c_library.c_text import fill, markdown
+from export.c_library.head import head_of, products_of
 from export.c_library.network import Dense, FloatDense, Program
 
 _README = """\
@@ -54,14 +55,15 @@ def readme_text(model: ModelFile, fields: Mapping[str, Any], program: Program) -
     spec, arrays = model.manifest.spec, model.arrays
     layers = [step for step in program.steps if isinstance(step, Dense | FloatDense)]
     products = sum(step.weights.size for step in layers) if fields["runs_network"] else 0
-    head = arrays["head_whitening"].size
-    integer, float_ = (products, head) if program.is_int8 else (0, products + head)
+    head = head_of(model)
+    in_integers, in_floats = products_of(head)
+    integer, float_ = (products + in_integers, in_floats) if program.is_int8 else (in_integers, products + in_floats)
     sensors = ", ".join(markdown(f"{one.name} ({one.unit})" if one.unit else one.name) for one in spec.sensors)
     values = {
         "title": markdown(model.manifest.name),
         "layout": "@layout@", "sensors": sensors, "integer": integer, "float": float_,
         "net_bytes": sum(step.weights.nbytes + 4 * len(step.bias) for step in layers),
-        "head_bytes": sum(one.nbytes for name, one in arrays.items() if name.startswith("head_")),
+        "head_bytes": sum(one.nbytes for one in head.arrays().values()),
         "blame_bytes": _blame_bytes(Attribution.from_arrays(arrays)),
     }  # fmt: skip
     return fill(_README, {**fields, **values})

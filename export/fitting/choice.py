@@ -8,6 +8,7 @@ scores wander pays with a higher limit.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +19,9 @@ from edge_runtime.fitting.heads import fit_rows
 from edge_runtime.fitting.left_out import score_blocks
 from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.moments import Blocks, Floats, Kept
+from edge_runtime.fitting.packing import pack
 from edge_runtime.fitting.stretch_faults import Fault
-from edge_runtime.inference.heads import PARTS, Head
+from edge_runtime.inference.heads import PARTS, Head, ScoringHead
 from edge_runtime.verification.parity import roc_auc
 from export.fitting.file_outputs import FileOutputs, Parts
 from export.fitting.fit_heads import fit_head, k_means
@@ -39,25 +41,31 @@ class Candidate:
         Smoothing span.
     modes : int
         Modes of operation of the head ``modes``, counted once on all normal windows.
+    is_packed : bool
+        Whether the head is stored in integers, see `edge_runtime.inference.packed_head`.
     """
 
     head: str
     allow_drift: bool = False
     span: int = 1
     modes: int = 1
+    is_packed: bool = False
 
     @property
     def name(self) -> str:
         """The candidate in words."""
         return f"{self.head}{', drift allowed' if self.allow_drift else ''}, span {self.span}"
 
-    def fit(self, parts: Parts) -> Head:
+    def fit(self, parts: Parts) -> ScoringHead:
         """Return the head, fitted on normal windows."""
-        return fit_head(self.head, parts, allow_drift=self.allow_drift, modes=self.modes)
+        return self._stored(fit_head(self.head, parts, allow_drift=self.allow_drift, modes=self.modes))
 
-    def fit_rows(self, rows: Blocks, inputs: int) -> Head:
+    def fit_rows(self, rows: Blocks, inputs: int) -> ScoringHead:
         """Return the head, fitted on its ``z`` for normal windows, of which the first columns may be inputs."""
-        return fit_rows(self.head, rows, inputs, k_means, allow_drift=self.allow_drift, modes=self.modes)
+        return self._stored(fit_rows(self.head, rows, inputs, k_means, allow_drift=self.allow_drift, modes=self.modes))
+
+    def _stored(self, head: Head) -> ScoringHead:
+        return pack(head) if self.is_packed else head
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,7 @@ def score_left_out(
     """
     inputs = outputs.normal["inputs"].shape[1]
 
-    def fit(kept: Blocks) -> Head:
+    def fit(kept: Blocks) -> ScoringHead:
         rows = outputs.left_out(candidate.head, kept) if isinstance(kept, Kept) else kept
         return candidate.fit_rows(rows, inputs)
 
@@ -132,11 +140,11 @@ def _roc_auc(normal: Floats, faulty: list[Floats]) -> float:
     return roc_auc(scores, labels) if labels.any() else 0.5
 
 
-def best(tried: list[Tried]) -> Tried:
+def best(tried: list[Tried], cost: Callable[[str], float] = cost_of) -> Tried:
     """Return the candidate that finds most; among heads within 0.05 of it, the cheapest on the device."""
-    return best_of(tried, lambda one: one.detection, lambda one: cost_of(one.candidate.head))
+    return best_of(tried, lambda one: one.detection, lambda one: cost(one.candidate.head))
 
 
-def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> Head:
+def fit_on_all(outputs: FileOutputs, candidate: Candidate) -> ScoringHead:
     """Fit the candidate's head on all normal windows."""
     return candidate.fit(outputs.to_fit_on)

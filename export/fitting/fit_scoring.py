@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from edge_runtime.fitting.attribution import mode_count_of, modes_of
+from edge_runtime.fitting.attribution import modes_of
 from edge_runtime.fitting.detection import SPANS, spans_for
+from edge_runtime.fitting.heads import PROTOTYPES, WINDOWS_PER_PROTOTYPE
 from edge_runtime.fitting.limit import Limit
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.heads import Head
+from edge_runtime.inference.heads import ScoringHead
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
+from export.c_library.cost import Chip
+from export.c_library.work import Plan
 from export.fitting.choice import (
     Candidate,
     Tried,
@@ -27,6 +30,7 @@ from export.fitting.choice import (
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_attribution import fit_attribution, fit_bands
 from export.fitting.fit_heads import mode_count
+from training.run_folder import RunFolder
 
 Floats = npt.NDArray[np.float64]
 # Heads of residuals are left out: the network was fitted to reconstruct these very windows. Even a head fitted without
@@ -49,7 +53,7 @@ class FittedScoring:
     candidate : Candidate
         What was chosen.
     scoring : Scoring
-    head : Head
+    head : ScoringHead
         Scaled so that the limit of the smoothed score is 1.
     attribution : Attribution
     bands : tuple of float
@@ -64,7 +68,7 @@ class FittedScoring:
 
     candidate: Candidate
     scoring: Scoring
-    head: Head
+    head: ScoringHead
     attribution: Attribution
     bands: tuple[float, ...]
     limit: Limit
@@ -86,12 +90,15 @@ class Fitting:
         See `edge_runtime.fitting.limit.fit_limit`.
     is_series : bool
         Without time order there is no smoothing and no tracking.
+    chip : Chip, optional
+        Heads are then stored in integers (`edge_runtime.inference.packed_head`), and chosen among those that fit.
     """
 
     faults: tuple[Fault, ...]
     spec: DetectorSpec
     alarms_per_window: float | None
     is_series: bool
+    chip: Chip | None = None
 
     # Products this small are slower on several threads, and much slower if other processes compete for the cores.
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
@@ -103,12 +110,9 @@ class Fitting:
         looks_for_modes = wish.head == "modes" or (may_have_modes and wish.head == CHOSEN_ON_EXPORT.head)
         modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if looks_for_modes else 1
         spans = self._spans(len(outputs.normal["inputs"]))
-        tried = [
-            one
-            for candidate in _candidates(outputs, wish, modes, is_series=self.is_series)
-            for one in self._try(outputs, candidate, spans)
-        ]
-        chosen = best(tried)
+        candidates = self._that_fit(_candidates(outputs, wish, modes, is_series=self.is_series))
+        tried = [one for candidate in candidates for one in self._try(outputs, candidate, spans)]
+        chosen = best(tried) if self.chip is None else best(tried, self.chip.flash)
         follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
         rates = _rates(wish, self.spec.preprocessing.sensors, follows=follows)
         return self._fit(outputs, chosen, rates, tried)
@@ -119,6 +123,18 @@ class Fitting:
         candidate = like.candidate
         tried = self._try(outputs, candidate, (candidate.span,))
         return self._fit(outputs, tried[0], (like.scoring.mean_rate, like.scoring.scale_rate), tried)
+
+    def _that_fit(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Return the candidates that fit the chip, in the form that it takes."""
+        chip = self.chip
+        if chip is None:
+            return candidates
+        fitting = [one for one in candidates if chip.takes(one.head, one.modes)]
+        if not fitting and self.spec.scoring.head == CHOSEN_ON_EXPORT.head:
+            fitting = [Candidate(head) for head in _SERIES_HEADS if chip.takes(head)]
+        if not fitting:
+            raise chip.refusal(one.head for one in candidates)
+        return [replace(one, is_packed=True) for one in fitting]
 
     def _spans(self, windows: int) -> tuple[int, ...]:
         wish = self.spec.scoring
@@ -136,7 +152,7 @@ class Fitting:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
-        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, mode_count_of(head))
+        attribution = fit_attribution(inputs, self.spec.preprocessing, mode, head.modes)
         return FittedScoring(
             candidate,
             Scoring(candidate.head, candidate.span, *rates),
@@ -147,6 +163,22 @@ class Fitting:
             chosen.roc_auc,
             _by_detection(tried),
         )
+
+
+def heads_for(run: RunFolder) -> tuple[str, ...]:
+    """Return the heads that a run's is chosen from, without those that depend on its modes."""
+    wish = run.spec.scoring.head
+    if wish != CHOSEN_ON_EXPORT.head:
+        return (wish,)
+    return _SERIES_HEADS if run.is_series else (_TABLE_HEAD,)
+
+
+def plan_of(run: RunFolder, *, is_int8: bool) -> Plan:
+    """Return what a run's detector costs in C, but for the head."""
+    spec = run.spec
+    rates = _rates(spec.scoring, spec.preprocessing.sensors, follows=run.is_series)
+    prototypes = max(1, min(PROTOTYPES, len(run.windows.windows) // WINDOWS_PER_PROTOTYPE))
+    return Plan(spec.preprocessing, run.network, is_int8, any(rates), prototypes=prototypes)
 
 
 def spans_of(wish: Scoring, is_series: bool) -> tuple[int, ...]:  # noqa: FBT001 - of a run folder

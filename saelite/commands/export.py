@@ -41,6 +41,7 @@ def export(source: Path, output: Path, key: Path | None, options: ExportOptions,
       saelite export runs/pump --false-alarms 1/month -o pump.tflite
       saelite export autoencoder.keras --representative normal.csv -o pump.tflite
       saelite export runs/pump --target c -o pump.tflite
+      saelite export runs/pump --target c --max-flash 32k --max-ram 4k -o pump.tflite
       saelite export runs/pump --target c --layout arduino -o pump.tflite
       saelite export runs/pump --target edgetpu --sign maker.pem -o pump.tflite
     """
@@ -48,7 +49,7 @@ def export(source: Path, output: Path, key: Path | None, options: ExportOptions,
     from export.edgetpu import command
 
     with step_progress() as on_step:
-        done = export_file(source, output, sign=key, on_step=on_step, **vars(options), **given)
+        done = export_file(source, output, sign=key, on_step=on_step, on_costs=_tell_costs, **vars(options), **given)
     click.echo(summary(done.model, output))
     for warning in done.warnings:
         click.echo(warning, err=True)
@@ -58,3 +59,8 @@ def export(source: Path, output: Path, key: Path | None, options: ExportOptions,
         click.echo(f"  saelite attach {output} {output.stem}_edgetpu.tflite -o {output.stem}_tpu.tflite")
     for path in done.sources:
         click.echo(f"wrote {path}")
+
+
+def _tell_costs(costs: str) -> None:
+    """Print what each head takes on a chip, before one is chosen."""
+    click.echo(f"bytes of flash and RAM, and instructions per window, by head:\n{costs}\n")

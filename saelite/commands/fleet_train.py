@@ -8,7 +8,7 @@ import click
 
 from edge_runtime.errors import SaeliteError
 from saelite.export_options import ExportOptions
-from saelite.options import sign_option
+from saelite.options import fleet_options, sign_option
 from saelite.plain import plain
 from saelite.progress import fleet_progress
 from saelite.setting_options import settings_options
@@ -19,13 +19,7 @@ from training.settings import DetectorSettings, Selection
 @click.command()
 @click.argument("data")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder of the fleet to write.")
-@click.option("--by", default="asset", show_default=True, metavar="NAME",
-              help="Column that names the asset, or key of the Hive partitions.")  # fmt: skip
-@click.option("--cluster", metavar="ADDRESS",
-              help="Dask cluster: tcp://HOST:PORT, a scheduler file (.json), or local:N.  [default: none]")  # fmt: skip
-@click.option("--workers", type=click.IntRange(0), metavar="N",
-              help="Processes of this machine; 0 works in one process.  [default: one for each core]")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Continue a fleet; assets that failed are tried again.")
+@fleet_options("Continue a fleet; assets that failed are tried again.")
 @click.option("--common-model/--no-common-model", default=True, show_default=True,
               help="Fit a common model of all assets first, for comparison and as a fallback.")  # fmt: skip
 @click.option("--warm-start", is_flag=True,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_runtime.common.counted import counted
+from saelite.chip_budget import sized_for
+from saelite.chip_options import ChipOptions
 from saelite.plain import plain
 from saelite.profile_tables import profile_tables
 from saelite.progress import curves, training_progress
@@ -31,6 +33,7 @@ _REPAIRS = {"hold": "last value repeated", "interpolate": "drawn on a line"}
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Run folder to write.")
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "settings")
+@settings_options(ChipOptions, "chip")
 @click.option("--resume", is_flag=True, help="Continue a training that was killed; repeat its other options.")
 @click.option("--tensorboard", type=click.Path(path_type=Path), metavar="DIR", help="Write curves for TensorBoard.")
 @click.option("--profile", "show_profile", is_flag=True, help="Print the recording's quality, sensor by sensor.")
@@ -42,6 +45,7 @@ def train(
     output: Path,
     selection: Selection,
     settings: DetectorSettings,
+    chip: ChipOptions,
     name: str | None,
     overwrite: bool,
     resume: bool,
@@ -57,8 +61,10 @@ def train(
     \b
     Example: learn from the first 400 rows
       saelite train pump.csv --rows 0:400 -o runs/pump
+      saelite train pump.csv --max-flash 32k --max-ram 4k -o runs/pump
     """
     require_workstation("train")
+    from training.run_folder import ChipBudget
     from training.trained_run import check_output_folder
 
     check_output_folder(output, overwrite=overwrite)
@@ -66,7 +72,11 @@ def train(
     if name is not None:
         normal = replace(normal, name=checked_name(name))
     _tell(normal, selection.on_missing)
-    run = _trained(normal, settings, _checkpoint(output, resume=resume), tensorboard)
+    budget = ChipBudget(chip.max_flash, chip.max_ram)
+    if any(budget):
+        settings, costs = sized_for(budget, normal, settings)
+        click.echo(f"layers {settings.hidden} and {settings.code_size} codes for the chip; by head:\n{costs}")
+    run = _trained(normal, settings, _checkpoint(output, resume=resume), tensorboard).for_chip(budget)
     run.save(output, overwrite=overwrite)
     if report is not None:
         _report(output, report)

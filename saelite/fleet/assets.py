@@ -111,7 +111,7 @@ def find_assets(data: str, by: str, rows: Path) -> tuple[Asset, ...]:
             )
         return _grouped(base, files, None)
     places = [f"{base}/{one}" for one in files]
-    if _has_column(places[0], by):
+    if has_column(places[0], by):
         return _split(data, places, by, rows)
     return _checked(Asset(PurePosixPath(one).name.removesuffix(suffix_of(one)), (f"{base}/{one}",)) for one in files)
 
@@ -139,7 +139,14 @@ def _checked(found: Iterator[Asset]) -> tuple[Asset, ...]:
     return tuple(assets)
 
 
-def _has_column(place: str, by: str) -> bool:
+def has_column(place: str, by: str) -> bool:
+    """Return whether a file has a column.
+
+    Raises
+    ------
+    RecordingError
+        If it cannot be read.
+    """
     with Asset("", (place,)).local() as path:
         file = next(path.iterdir()) if path.is_dir() else path
         with open_table(file) as table:

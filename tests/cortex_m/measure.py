@@ -27,18 +27,23 @@ from emulated_boards import BOARDS, Firmware, missing_tools
 from machines import pump_rows, train_pump
 from python_host import python_results
 
+from export.c_library.core_costs import CORES
 from export.c_library.library import ROUNDINGS
+from export.c_library.work import Plan, constant_bytes, network_bytes, operations
 from export.export_run import ExportSettings, export_run
 
 LARGE = {"window": 20, "hidden": (64,), "code_size": 32}
-MODELS = [("spe", {}), ("inputs", {}), ("t2x", {}), ("joint", {}), ("modes", {}), ("spe", LARGE), ("t2x", LARGE)]
+MODELS = [("spe", {}), ("inputs", {}), ("t2x", {}), ("joint", {}), ("modes", {}), ("deep", {}), ("codebook", {}),
+          ("spe", LARGE), ("t2x", LARGE)]  # fmt: skip
 """Heads, and settings beside those of the tests' pump."""
+_HEAD_STEPS = ("variables", "dequantised", "products", "centres", "squares", "residuals")
 
 
 def measured() -> Iterator[dict[str, Any]]:
     """Yield the figures of each model."""
     for head, options in MODELS:
-        model = export_run(train_pump(head, **options).folder, ExportSettings("int8", "c"))
+        run = train_pump(head, **options).folder
+        model = export_run(run, ExportSettings("int8", "c"))
         rows = pump_rows(400, seed=9)
         rows[200:230, 1] += 20_000
         sizes = [options.get("window", 3) * 4, *options.get("hidden", (16,)), options.get("code_size", 12)]
@@ -46,6 +51,7 @@ def measured() -> Iterator[dict[str, Any]]:
             "head": head,
             "network": "-".join(map(str, sizes)),
             "boards": _boards(model, rows),
+            "head_part": head_part(run, model),
             **_checked(model, rows),
         }
 
@@ -77,6 +83,19 @@ def _emlearn(folder: Path, inputs: int, sizes: tuple[int, ...]) -> tuple[str, ..
     network = MLPRegressor(hidden_layer_sizes=sizes, random_state=0).partial_fit(x, x)
     emlearn.convert(network, method="inline").save(name="emlearn_network", file=str(folder / "emlearn_network.h"))
     return "-DEMLEARN", f"-I{folder}", f"-I{emlearn.includedir}"
+
+
+def head_part(run: Any, model: Any) -> dict[str, Any]:
+    """Return what of a detector is the head: bytes of its constants, and instructions by the cost model."""
+    head, arrays = model.manifest.spec.scoring.head, model.arrays
+    modes = len(arrays["head_mean"]) if head == "modes" else 1
+    prototypes = len(arrays.get("head_centers", [0]))
+    plan = Plan(run.spec.preprocessing, run.network, modes=modes, prototypes=prototypes)
+    steps = {name: count for name, count in operations(plan, head).items() if name in _HEAD_STEPS}
+    counts = {core: round(sum(known["instructions"][name] * count for name, count in steps.items()))
+              for core, known in CORES.items()}  # fmt: skip
+    constants = constant_bytes(plan, head) - 8 * run.spec.preprocessing.sensors - network_bytes(plan, head)
+    return {"variables": plan.width(head), "bytes": constants, "instructions": counts}
 
 
 def _boards(model: Any, rows: Any) -> dict[str, dict[str, int]]:
@@ -114,7 +133,8 @@ def main(path: Path) -> None:
     if reason := missing_tools():
         raise click.ClickException(reason)
     compilers = sorted({board.toolchain.gcc for board in BOARDS.values()})
-    figures = {"compilers": {compiler: _version(compiler) for compiler in compilers}, "models": []}
+    before = json.loads(path.read_text(encoding="utf-8"))["before"] if path.exists() else []
+    figures = {"compilers": {compiler: _version(compiler) for compiler in compilers}, "before": before, "models": []}
     for model in measured():
         click.echo(f"{model['head']}, {model['network']}: {model['boards']['M3']}")
         figures["models"].append(model)

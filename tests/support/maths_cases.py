@@ -142,8 +142,8 @@ def _network(inputs):
 def _head(kind, form, inputs):
     """Return a head of one of the forms that files hold: a diagonal, a matrix, prototypes, or one matrix per mode."""
     width = sum({"inputs": inputs, "residual": inputs, "hidden": 4, "codes": 3}[part] for part in PARTS[kind])
-    shape = {"vector": (width,), "modes": (3, width, 5)}.get(form, (width, 5))
-    centers = _random(3, 5) if form in ("prototypes", "modes") else None
+    shape = {"vector": (width,), "modes": (3, width, width)}.get(form, (width, width))
+    centers = _random(3, width) if form in ("prototypes", "modes") else None
     return Head(kind, _random(width), _random(*shape) / np.float32(width) ** 0.5, centers)
 
 

@@ -40,6 +40,8 @@ def python_results(model, rows, rounding="litert", alarm=None):
 def check_results(said, expected, steps=0):
     """Compare a C library's results with these: inputs and codes to the bit, scores to 1e-5 of a threshold or of them.
 
+    What a float32 network gives may fall on the other side of the edge between two of the head's steps; few windows do.
+
     Parameters
     ----------
     steps : int or float
@@ -54,7 +56,10 @@ def check_results(said, expected, steps=0):
     if alike.all():
         for name in ("score", "smoothed"):
             theirs = getattr(expected, name)
-            assert (np.abs(said[name] - theirs) <= 1e-5 * np.maximum(theirs, 1)).all(), name
+            differ = np.abs(said[name] - theirs) / np.maximum(theirs, 1)
+            is_exact = said["inputs"].dtype == np.int8
+            assert (differ <= (1e-5 if is_exact else 1e-3)).all(), name
+            assert (differ <= 1e-5).mean() > 0.95, name
         np.testing.assert_array_equal(said["is_anomaly"] > 0, expected.is_anomaly)
         np.testing.assert_array_equal(said["alarm"] > 0, expected.alarm)
         np.testing.assert_allclose(said["shares"], expected.shares, rtol=1e-4, atol=1e-5)

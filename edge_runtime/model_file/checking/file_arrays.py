@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import NumberArray
 from edge_runtime.errors import ModelFileError
+from edge_runtime.inference.packed_head import LARGEST, PackedHead
 from edge_runtime.model_file.manifest import Manifest
 
-Arrays = dict[str, FloatArray]
+Arrays = Mapping[str, NumberArray]
 
 
 def check_arrays(arrays: Arrays, manifest: Manifest) -> None:
@@ -39,11 +42,17 @@ def check_head(arrays: Arrays, manifest: Manifest, width: int | None) -> None:
     ModelFileError
         With the first array that does not match.
     """
+    modes = _check_packed(arrays, manifest, width) if "head_factor" in arrays else _check_whitening(arrays, width)
+    if any(name.startswith("attribution_") for name in arrays):
+        _check_attribution(arrays, manifest, modes)
+
+
+def _check_whitening(arrays: Arrays, width: int | None) -> int:
+    """Check a head in full precision; return the number of its centres."""
     if not {"head_mean", "head_whitening"} <= set(arrays):
         raise unlike("a head's mean and whitening", sorted(arrays))
     mean, whitening, centers = arrays["head_mean"], arrays["head_whitening"], arrays.get("head_centers")
-    if mean.ndim != 1 or not len(mean) or len(mean) != (width or len(mean)):
-        raise unlike(f"a head's mean of {width or 'some'} values", mean.shape)
+    _check_mean(mean, width)
     count = 1 if centers is None else len(centers) if centers.ndim else 0
     shape = whitening.shape
     matrices = ((count,) if centers is not None else ()), (len(mean),)
@@ -51,8 +60,36 @@ def check_head(arrays: Arrays, manifest: Manifest, width: int | None) -> None:
         raise unlike("a whitening that fits the head's mean and centres", f"{shape} for {mean.shape}")
     if centers is not None and (not count or centers.shape != (count, shape[-1])):
         raise unlike(f"centres of {shape[-1]} values", centers.shape)
-    if any(name.startswith("attribution_") for name in arrays):
-        _check_attribution(arrays, manifest, count)
+    return count
+
+
+def _check_packed(arrays: Arrays, manifest: Manifest, width: int | None) -> int:
+    """Check a head in integers, also that no sum of them can overflow; return the number of its centres."""
+    if missing := {f"head_{name}" for name in ("mean", "gain", "shift", "unit")} - set(arrays):
+        raise unlike(f"a head's {' and '.join(sorted(missing))}", sorted(arrays))
+    mean, factor, centers = arrays["head_mean"], arrays["head_factor"], arrays.get("head_centers")
+    if mean.ndim == 0 or mean.ndim > 2 or (mean.ndim == 2) != (manifest.spec.scoring.head == "modes") or not len(mean):
+        raise unlike("a head's mean of one row for each mode", mean.shape)
+    _check_mean(mean.reshape(-1, mean.shape[-1])[0], width)
+    d = mean.shape[-1]
+    wanted = {"gain": mean.shape, "shift": mean.shape, "factor": (*mean.shape[:-1], d * (d + 1) // 2), "unit": (1,)}
+    for name, shape in wanted.items():
+        if arrays[f"head_{name}"].shape != shape:
+            raise unlike(f"a head's {name} of shape {shape}", arrays[f"head_{name}"].shape)
+    if centers is not None and (centers.ndim != 2 or not len(centers) or centers.shape[1] != d or mean.ndim == 2):
+        raise unlike(f"centres of {d} values", centers.shape)
+    for name, most in (("factor", LARGEST), ("shift", 127), ("centers", LARGEST)):
+        values = arrays.get(f"head_{name}", factor)
+        if not (np.abs(values) <= most).all() or (values != np.rint(values)).any():
+            raise unlike(f"a head's {name} of integers up to {most}", "others")
+    if problem := PackedHead.from_arrays(manifest.spec.scoring.head, arrays).problem():
+        raise unlike("a head whose sums fit in 64 bits", problem)
+    return len(mean) if mean.ndim == 2 else 1 if centers is None else len(centers)
+
+
+def _check_mean(mean: NumberArray, width: int | None) -> None:
+    if mean.ndim != 1 or not len(mean) or len(mean) != (width or len(mean)):
+        raise unlike(f"a head's mean of {width or 'some'} values", mean.shape)
 
 
 def _check_attribution(arrays: Arrays, manifest: Manifest, centers: int) -> None:

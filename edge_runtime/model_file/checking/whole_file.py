@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import NumberArray
 from edge_runtime.inference.heads import PARTS, hidden_outputs
 from edge_runtime.model_file.checking.file_arrays import check_arrays, check_head, unlike
 from edge_runtime.model_file.checking.meaning import check_manifest
@@ -34,7 +35,7 @@ def check_flatbuffer(flatbuffer: bytes) -> CheckedGraph:
     return graph
 
 
-def check_model(flatbuffer: bytes, manifest: Manifest, arrays: dict[str, FloatArray]) -> None:
+def check_model(flatbuffer: bytes, manifest: Manifest, arrays: Mapping[str, NumberArray]) -> None:
     """Check a model file's contents, individually and against each other.
 
     Raises

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.streaming.adaptation import paths
 
 CEILING = 3.0
 """Default for the maximum distance of the mean from the training mean, in scales."""
@@ -124,12 +125,22 @@ class Tracker:
         np.add(self._center, self._drift, out=self._step)
         np.sqrt(self._variance, out=self._most)
         self._mean32[:], self._spread32[:] = self._step, self._most
-        return self._undo(windows, self._mean32, self._spread32, out)
+        out = np.subtract(windows, self._mean32, out=out, dtype=np.float32, casting="same_kind")
+        out /= self._spread32
+        out += self._center32
+        return out
 
     def each_as_trained(self, windows: FloatArray, moved: Moved) -> FloatArray:
         """Return windows of shape (n, window, sensors), each as `as_trained` would with its own row of `moved`."""
         mean, spread = (self._center + moved.drift).astype(np.float32), np.sqrt(moved.variance).astype(np.float32)
-        return self._undo(windows, mean[:, None], spread[:, None])
+        center, seen = np.tile(self._center32, (len(windows), 1)), np.empty(windows.shape, np.float32)
+        # Lag by lag, which makes long rows of few sensors.
+        for lag in range(windows.shape[1]):
+            rows = windows[:, lag] - mean
+            rows /= spread
+            rows += center
+            seen[:, lag] = rows
+        return seen
 
     def as_read(self, levels: FloatArray, moved: Moved) -> FloatArray:
         """Return levels of shape (n, sensors) at training's mean and scale as the sensors would read them."""
@@ -163,6 +174,30 @@ class Tracker:
         quiet : bool
             What to assume of all of them.
         """
+        before, parts = self.moved, []
+        length = paths.longest(self.mean_rate if quiet else 0.0, self.scale_rate)
+        for start in range(0, len(readings), length):
+            part = readings[start : start + length]
+            parts.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
+            self.moved = Moved(*(rows[-1] for rows in parts[-1]))
+            self.follow(part[-1], quiet=quiet)
+        self.moved = before
+        return parts[0] if len(parts) == 1 else Moved(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _path(self, readings: FloatArray, *, quiet: bool) -> Moved | None:
+        """Return what `_steps` does, of all readings at once; None where a bound is met on the way."""
+        apart = readings - self._center
+        drift = paths.mean(apart, self._drift, self.mean_rate if quiet else 0.0)
+        if (np.abs(drift) > self._ceiling).any():
+            return None
+        squares = np.square((apart - drift) / self._scale)
+        variance = paths.variance(squares, self._variance, self.scale_rate, CLIP)
+        if variance is None or (variance > LARGEST_VARIANCE).any():
+            return None
+        return Moved(drift, variance)
+
+    def _steps(self, readings: FloatArray, *, quiet: bool) -> Moved:
+        """Return how far mean and scale have moved before each reading, one after the other."""
         before, ahead = self.moved, Moved(np.empty(readings.shape), np.empty(readings.shape))
         for drift, variance, reading in zip(*ahead, readings, strict=True):
             drift[:], variance[:] = self._drift, self._variance
@@ -182,14 +217,6 @@ class Tracker:
         step *= self.scale_rate
         variance += step
         np.clip(variance, 1.0, LARGEST_VARIANCE, out=variance)
-
-    def _undo(
-        self, windows: FloatArray, mean: FloatArray, spread: FloatArray, out: FloatArray | None = None
-    ) -> FloatArray:
-        out = np.subtract(windows, mean, out=out, dtype=np.float32, casting="same_kind")
-        out /= spread
-        out += self._center32
-        return out
 
 
 def tracker_of(

@@ -62,10 +62,27 @@ class Reference:
 
     def distances(self, parts):
         """Squared distances from the head's centres."""
-        head, whitening = self.manifest["spec"]["scoring"]["head"], self.arrays["head_whitening"]
-        z = np.concatenate([parts[name] for name in PARTS[head]]) - self.arrays["head_mean"]
+        head = self.manifest["spec"]["scoring"]["head"]
+        z = np.concatenate([parts[name] for name in PARTS[head]])
+        if "head_factor" in self.arrays:
+            return self.distances_in_integers(z)
+        whitening, z = self.arrays["head_whitening"], z - self.arrays["head_mean"]
         whitened = z * whitening if whitening.ndim == 1 else z @ whitening
         return np.square(whitened - self.arrays.get("head_centers", np.zeros((1, 1)))).sum(axis=-1)
+
+    def distances_in_integers(self, z):
+        """The same of a head in integers, one triangular factor after the other."""
+        mean, gain, shift = (np.atleast_2d(self.arrays[f"head_{name}"]) for name in ("mean", "gain", "shift"))
+        centers = self.arrays.get("head_centers", np.zeros((1, 1)))
+        found = []
+        for mode, factor in enumerate(np.atleast_2d(self.arrays["head_factor"])):
+            u = np.clip((z - mean[mode]) * gain[mode], -32767, 32767)
+            u = np.trunc(u + np.copysign(0.5, u))
+            upper = np.zeros((len(z), len(z)))
+            upper[np.triu_indices(len(z))] = factor
+            whitened = np.floor(upper @ u / 2 ** shift[mode] + 0.5)
+            found += [np.square(whitened - center).sum() for center in centers]
+        return np.array(found) * self.arrays["head_unit"][0]
 
     def scores(self, windows):
         return np.array([self.distances(self.parts(window)).min() for window in windows])

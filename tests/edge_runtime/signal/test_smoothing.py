@@ -1,6 +1,7 @@
 """The moving average of scores: stream and batch agree. Its cases: tests/export/test_one_arithmetic.py."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import lfilter
@@ -39,3 +40,15 @@ def test_reset_forgets():
     smoother.update(100.0)
     smoother.reset()
     assert smoother.update(1.0) == 1.0
+
+
+@pytest.mark.parametrize("span", [1, 2, 5, 30, 400])
+@pytest.mark.parametrize("wanted", [[], [3], [64, 900], [2999], [0, 2999]])
+def test_wanted_rows_alone_are_those_of_all_rows_and_so_is_what_follows(span, wanted):
+    scores = np.random.default_rng(span).gamma(1.0, 2.0, (3000, 2)).astype(np.float32)
+    every, some = Smoother(span), Smoother(span)
+    for one in (every, some):
+        one.update_many(scores[:7] * 100)
+    expected, found = every.update_many(scores), some.update_many(scores, np.array(wanted, np.int64))
+    np.testing.assert_allclose(found[wanted], expected[wanted], rtol=1e-6)
+    np.testing.assert_allclose(some.level, every.level, rtol=1e-12)

@@ -109,11 +109,30 @@ def test_looking_ahead_gives_what_following_will(quiet):
     seen = tracker.each_as_trained(windows, ahead)
     for row, window, one in zip(rows, windows, seen, strict=True):
         expected.append(tracker.moved)
-        np.testing.assert_array_equal(one, tracker.as_trained(window))
+        np.testing.assert_allclose(one, tracker.as_trained(window), rtol=1e-6)
         tracker.follow(row, quiet=quiet)
-    np.testing.assert_array_equal(ahead, np.stack(expected, axis=1))
+    np.testing.assert_allclose(ahead, np.stack(expected, axis=1), rtol=1e-12)
     assert np.abs(ahead.drift).max(axis=0).tolist() == ([0.1, 0.5] if quiet else [0.0, 0.0])
     assert ahead.variance.max() > 1.5
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    mean_rate=st.sampled_from([0.0, 0.001, 0.01, 0.3]),
+    scale_rate=st.sampled_from([0.0, 0.0001, 0.01, 0.4]),
+    spread=st.sampled_from([0.3, 1.0, 2.5, 30.0]),
+    ceiling=st.sampled_from([0.05, 3.0]),
+    quiet=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_many_readings_ahead_lead_where_following_each_does(mean_rate, scale_rate, spread, ceiling, quiet, seed):
+    rows = (spread * np.random.default_rng(seed).standard_t(3, (300, 2))).astype(np.float32)
+    tracker = Tracker([0.0, 1.0], [1.0, 5.0], mean_rate=mean_rate, scale_rate=scale_rate, ceiling=ceiling)
+    ahead, expected = tracker.ahead(rows, quiet=quiet), []
+    for row in rows:
+        expected.append(tracker.moved)
+        tracker.follow(row, quiet=quiet)
+    np.testing.assert_allclose(ahead, np.stack(expected, axis=1), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
