@@ -60,7 +60,8 @@ def train(
     from saelite.fleet.fleet_folder import FleetFolder
     from saelite.fleet.fleet_settings import FleetSettings
     from saelite.fleet.outcome import FAILED
-    from saelite.fleet.training import FleetTraining, Watcher
+    from saelite.fleet.training import FleetTraining
+    from saelite.fleet.watcher import Watcher
 
     settings = FleetSettings(selection, detector, export)
     try:

@@ -105,7 +105,8 @@ def _score_assets(
     from saelite.fleet.executors import executor_for
     from saelite.fleet.score_outcome import SCORED
     from saelite.fleet.scores_folder import ScoresFolder
-    from saelite.fleet.scoring import FleetScoring, ScoreWatcher
+    from saelite.fleet.scoring import FleetScoring
+    from saelite.fleet.watcher import Watcher
     from saelite.progress import fleet_progress
 
     if output == "-":
@@ -113,7 +114,7 @@ def _score_assets(
     folder = ScoresFolder(Path(output))
     try:
         with executor_for(cluster, workers) as executor, fleet_progress(SCORED) as bar:
-            watcher = ScoreWatcher(bar.step, bar.start, bar.asset)
+            watcher = Watcher(bar.step, bar.start, bar.asset)
             found = FleetScoring(model, data, folder, by, settings, watcher).run(executor, resume=resume)
     except KeyboardInterrupt:
         click.echo(

@@ -24,17 +24,16 @@ from typing import Any
 
 from edge_runtime.common.asset_names import folder_of
 from edge_runtime.common.atomic import unwritable, write_atomically
-from edge_runtime.common.lock import FileLock
-from edge_runtime.errors import OutputError, RecordingError
+from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.container import parse_model_file, read_content
-from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.json_codec import to_json
+from saelite.fleet.begun_work import BegunWork, read_outcome
 from saelite.fleet.fit_asset import MODEL_FILE
 from saelite.fleet.fleet_model import FleetModel
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
 from training.common_model import read_common_model
 from training.run_folder import read_run_folder
 
-SCHEMA = 1
 _NONE, _START = "none.txt", "start.npz"
 
 
@@ -73,62 +72,18 @@ class FleetFolder:
         """Return an asset's model file, whether it is there or not."""
         return self.models / folder_of(asset) / MODEL_FILE
 
+    @property
+    def begun(self) -> BegunWork:
+        """What it was begun with."""
+        return BegunWork(self.path, self.path / "fleet.json", "a fleet")
+
     @contextmanager
     def claimed(self, asked: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
-        """Make the folder, or take it up again, and keep other processes out while the block runs.
-
-        Parameters
-        ----------
-        asked : mapping
-            What identifies the work, in JSON's types.
-        resume : bool
-            Whether work that is there already is wanted.
-
-        Raises
-        ------
-        OutputError
-            If there is work and `resume` is False, or it was begun with other options, or the folder is in use.
-        """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        lock = FileLock(self.path / "fleet.json")
-        try:
-            self._check(asked, resume=resume)
+        """Make the folder, or take it up again; see `BegunWork.claimed`."""
+        with self.begun.claimed(asked, resume=resume):
             (self.path / "outcomes").mkdir(exist_ok=True)
             self.models.mkdir(exist_ok=True)
-            record = {"schema": SCHEMA, **asked}
-            write_atomically(self.path / "fleet.json", json.dumps(record, indent=1).encode() + b"\n")
             yield
-        finally:
-            lock.release()
-
-    def _check(self, asked: Mapping[str, Any], *, resume: bool) -> None:
-        begun = self._begun()
-        if begun is None:
-            if any(one.name != ".fleet.json.lock" for one in self.path.iterdir()):
-                raise OutputError(f"{self.path} exists and is not a fleet. Choose another folder with -o.")
-            return
-        if not resume:
-            raise OutputError(
-                f"{self.path} already holds a fleet. Go on with it (--resume), or choose another folder with -o."
-            )
-        changed = sorted(name for name in {*begun, *asked} - {"schema"} if begun.get(name) != asked.get(name))
-        if changed or begun.get("schema") != SCHEMA:
-            raise OutputError(
-                f"{self.path} was begun with other options ({', '.join(changed) or 'of another saelite'}). Repeat the "
-                "command with the options it was begun with, or choose another folder with -o."
-            )
-
-    def _begun(self) -> dict[str, Any] | None:
-        try:
-            content = json.loads((self.path / "fleet.json").read_text())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{self.path}/fleet.json cannot be read ({error}). Choose another folder.") from error
-        return content if isinstance(content, dict) else {}
 
     def write(self, result: AssetResult, key: Path | None) -> None:
         """Write an asset's files, the model signed if there is a key, and then its outcome.
@@ -157,9 +112,9 @@ class FleetFolder:
             If the folder is not a fleet, or an outcome is damaged.
         """
         places = sorted((self.path / "outcomes").glob("*.json"))
-        if not places and self._begun() is None:
+        if not places and self.begun.begun_with() is None:
             raise RecordingError(f"{self.path} is not a fleet. Expected a folder written by `saelite fleet train`.")
-        return tuple(sorted(map(_read, places), key=lambda one: one.asset))
+        return tuple(sorted((read_outcome(AssetOutcome, one) for one in places), key=lambda one: one.asset))
 
     def finished(self) -> set[str]:
         """Return the assets that have a model file; those that failed are tried again by a resumed run."""
@@ -211,12 +166,3 @@ class FleetFolder:
 def _signed(content: bytes, path: Path, key: Path | None) -> bytes:
     model = parse_model_file(content, path)
     return content if key is None else model.signed(key).to_bytes()
-
-
-def _read(path: Path) -> AssetOutcome:
-    try:
-        return from_json(AssetOutcome, json.loads(path.read_text()))
-    except (OSError, ValueError, DecodeError) as error:
-        raise RecordingError(
-            f"{path} cannot be read ({error}). Remove it, and train that asset again with --resume."
-        ) from error

@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.common.asset_names import folder_of
-from edge_runtime.common.atomic import remove_leftovers, unwritable, write_atomically
-from edge_runtime.common.lock import FileLock
-from edge_runtime.errors import OutputError, RecordingError
-from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
+from edge_runtime.common.atomic import remove_leftovers, write_atomically
+from edge_runtime.errors import RecordingError
+from edge_runtime.model_file.json_codec import to_json
+from saelite.fleet.begun_work import BegunWork, read_outcome
 from saelite.fleet.score_outcome import SCORED, ScoreOutcome
 
-SCHEMA = 1
 SCORES_FILE = "scores.parquet"
 
 
@@ -58,61 +57,19 @@ class ScoresFolder:
         """Return an asset's scores, whether they are there or not."""
         return self.path / folder_of(asset) / SCORES_FILE
 
+    @property
+    def begun(self) -> BegunWork:
+        """What it was begun with."""
+        return BegunWork(self.path, self._work / "score.json", "a folder of scores")
+
     @contextmanager
     def claimed(self, asked: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
-        """Make the folder, or take it up again, and keep other processes out while the block runs.
-
-        Parameters
-        ----------
-        asked : mapping
-            What identifies the work, in JSON's types.
-        resume : bool
-            Whether work that is there already is wanted.
-
-        Raises
-        ------
-        OutputError
-            If there is work and `resume` is False, or it was begun with other options, or the folder is in use.
-        """
-        try:
-            begun = self._begun()
-            if begun is None and self.path.exists() and any(self.path.iterdir()):
-                raise OutputError(f"{self.path} exists and holds no scores. Choose another folder with -o.")
-            self._outcomes.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-        lock = FileLock(self._work / "score.json")
-        try:
-            self._check(begun, asked, resume=resume)
-            write_atomically(self._work / "score.json", json.dumps({"schema": SCHEMA, **asked}).encode() + b"\n")
+        """Make the folder, or take it up again; see `BegunWork.claimed`."""
+        with self.begun.claimed(asked, resume=resume):
+            self._outcomes.mkdir(exist_ok=True)
             for folder in self.path.glob("asset=*"):
                 remove_leftovers(folder / SCORES_FILE)
             yield
-        finally:
-            lock.release()
-
-    def _check(self, begun: Mapping[str, Any] | None, asked: Mapping[str, Any], *, resume: bool) -> None:
-        if begun is None:
-            return
-        if not resume:
-            raise OutputError(
-                f"{self.path} already holds scores. Go on with them (--resume), or choose another folder with -o."
-            )
-        changed = sorted(name for name in {*begun, *asked} - {"schema"} if begun.get(name) != asked.get(name))
-        if changed or begun.get("schema") != SCHEMA:
-            raise OutputError(
-                f"{self.path} was begun with other options ({', '.join(changed) or 'of another saelite'}). Repeat the "
-                "command with the options it was begun with, or choose another folder with -o."
-            )
-
-    def _begun(self) -> dict[str, Any] | None:
-        try:
-            content = json.loads((self._work / "score.json").read_text())
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except ValueError as error:
-            raise OutputError(f"{self._work}/score.json cannot be read ({error}). Choose another folder.") from error
-        return content if isinstance(content, dict) else {}
 
     def write(self, outcome: ScoreOutcome) -> None:
         """Write what came of an asset.
@@ -135,9 +92,10 @@ class ScoresFolder:
         RecordingError
             If the folder holds no scores, or an outcome is damaged.
         """
-        if self._begun() is None:
+        if self.begun.begun_with() is None:
             raise RecordingError(f"{self.path} holds no scores. Expected a folder written by `saelite score`.")
-        return tuple(sorted(map(_read, self._outcomes.glob("*.json")), key=lambda one: one.asset))
+        found = (read_outcome(ScoreOutcome, one) for one in self._outcomes.glob("*.json"))
+        return tuple(sorted(found, key=lambda one: one.asset))
 
     def finished(self) -> set[str]:
         """Return the assets that have scores; the others are tried again by a resumed run."""
@@ -157,12 +115,3 @@ class ScoresFolder:
 
     def _outcome(self, asset: str) -> Path:
         return self._outcomes / f"{folder_of(asset)}.json"
-
-
-def _read(path: Path) -> ScoreOutcome:
-    try:
-        return from_json(ScoreOutcome, json.loads(path.read_text()))
-    except (OSError, ValueError, DecodeError) as error:
-        raise RecordingError(
-            f"{path} cannot be read ({error}). Remove it, and score that asset again with --resume."
-        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +23,7 @@ from saelite.fleet.fleet_scores import FleetScores
 from saelite.fleet.score_asset import AssetScoring, ScoreItem, ScoreSettings
 from saelite.fleet.score_outcome import FAILED, NO_MODEL, ScoreOutcome, write_summary
 from saelite.fleet.scores_folder import ScoresFolder
+from saelite.fleet.watcher import Watcher
 from saelite.signatures import takes
 
 _PARTS = (MonitorSettings, Opening)
@@ -105,25 +106,6 @@ def score(
 
 
 @dataclass(frozen=True)
-class ScoreWatcher:
-    """What is told of the work as it goes on.
-
-    Parameters
-    ----------
-    on_step : callable
-        Gets the name of each step.
-    on_start : callable
-        Gets the number of assets in all, and of those that are finished already.
-    on_asset : callable
-        Gets what came of each asset.
-    """
-
-    on_step: Callable[[str], None] = lambda _: None
-    on_start: Callable[[int, int], None] = lambda _, __: None
-    on_asset: Callable[[ScoreOutcome], None] = lambda _: None
-
-
-@dataclass(frozen=True)
 class FleetScoring:
     """The work of scoring many assets.
 
@@ -135,7 +117,7 @@ class FleetScoring:
     folder : ScoresFolder
     by : str
     settings : ScoreSettings
-    watcher : ScoreWatcher
+    watcher : Watcher
     """
 
     model: Path
@@ -143,7 +125,7 @@ class FleetScoring:
     folder: ScoresFolder
     by: str
     settings: ScoreSettings
-    watcher: ScoreWatcher = field(default_factory=ScoreWatcher)
+    watcher: Watcher[ScoreOutcome] = field(default_factory=Watcher)
 
     def run(self, executor: Executor, *, resume: bool) -> FleetScores:
         """Score all assets that have no scores yet, and write the summary."""

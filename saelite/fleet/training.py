@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from saelite.fleet.fleet_model import FleetModel, FleetModelFit, sample_of
 from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.fleet_table import write_table
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
+from saelite.fleet.watcher import Watcher
 from saelite.signatures import takes
 from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
@@ -26,25 +27,6 @@ from training.settings import DetectorSettings, Selection
 # Assets that a worker gets at once: their fits share a graph, and a worker that is killed costs as many.
 _MOST_AT_ONCE = 16
 _PARTS = (Selection, DetectorSettings, ExportOptions)
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """What is told of the work as it goes on.
-
-    Parameters
-    ----------
-    on_step : callable
-        Gets the name of each step.
-    on_start : callable
-        Gets the number of assets in all, and of those that are finished already.
-    on_asset : callable
-        Gets the outcome of each asset.
-    """
-
-    on_step: Callable[[str], None] = lambda _: None
-    on_start: Callable[[int, int], None] = lambda _, __: None
-    on_asset: Callable[[AssetOutcome], None] = lambda _: None
 
 
 @takes([one for part in _PARTS for one in settings_of(part)])
@@ -137,7 +119,7 @@ class FleetTraining:
     by: str
     settings: FleetSettings
     key: Path | None = None
-    watcher: Watcher = Watcher()
+    watcher: Watcher[AssetOutcome] = field(default_factory=Watcher)
 
     def run(self, executor: Executor, *, resume: bool, common_model: bool, warm_start: bool) -> Fleet:
         """Train all assets that have no model yet, and write table and report.

@@ -235,7 +235,7 @@ def test_command_writes_a_folder_and_prints_the_table(model_path, history, tmp_p
     assert "3 of 3 assets scored" in done.stdout
     assert [len(scores_of(tmp_path / "out", name)) for name in ("pump1", "pump2", "pump3")] == [100, 100, 100]
     again = saelite("score", model_path, history, "-o", "out")
-    assert (again.returncode, "already holds scores" in again.stderr) == (1, True)
+    assert (again.returncode, "already holds a folder of scores" in again.stderr) == (1, True)
     other = saelite("score", model_path, history, "-o", "out", "--resume")
     assert (other.returncode, "begun with other options (settings)" in other.stderr) == (1, True)
 
@@ -287,7 +287,7 @@ def test_what_cannot_be_scored_at_all_is_refused_at_once(model_path, history, tm
         score_fleet(next(history.rglob("*.parquet")), history, tmp_path / "out", workers=0)
     with pytest.raises(RecordingError, match="no such file or folder"):
         score_fleet(model_path, tmp_path / "nowhere", tmp_path / "out")
-    with pytest.raises(OutputError, match="holds no scores"):
+    with pytest.raises(OutputError, match="is not a folder of scores"):
         score_fleet(model_path, history, history, workers=0)
     refused = saelite("score", model_path, next(history.rglob("*.parquet")), "-o", "scores.csv", "--resume")
     assert (refused.returncode, "--format parquet" in refused.stderr) == (2, True)

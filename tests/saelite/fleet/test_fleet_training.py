@@ -143,7 +143,7 @@ def test_report_can_be_made_again(trained, tmp_path):
 def test_folder_with_work_in_it_is_refused_without_resume(trained, plant, tmp_path):
     done = run_saelite("fleet", "train", plant, "-o", trained[0], *OPTIONS, cwd=tmp_path)
     assert done.returncode == 1
-    assert "already holds a fleet. Go on with it (--resume), or choose another folder" in done.stderr
+    assert "already holds a fleet. Go on with that (--resume), or choose another folder" in done.stderr
 
 
 def test_resumed_run_tries_what_failed_and_leaves_the_rest(trained, plant):
