@@ -6,7 +6,7 @@ import pytest
 from registries import small_model
 
 from edge_runtime.errors import ModelFileError, OutputError
-from edge_runtime.registry import device_state, installed
+from edge_runtime.registry import device_state, installed_model
 from edge_runtime.registry.device_state import read_device_state
 from edge_runtime.registry.probation import STARTS
 
@@ -18,7 +18,7 @@ class Cut(BaseException):
 @pytest.fixture
 def cut_after(monkeypatch):
     """Cut the power before a write: the first is number 0; None never."""
-    writes = installed.write_atomically, device_state.write_checked
+    writes = installed_model.write_atomically, device_state.write_checked
 
     def cut(number):
         left = itertools.count()
@@ -31,7 +31,7 @@ def cut_after(monkeypatch):
 
             return guard
 
-        monkeypatch.setattr(installed, "write_atomically", guarded(writes[0]))
+        monkeypatch.setattr(installed_model, "write_atomically", guarded(writes[0]))
         monkeypatch.setattr(device_state, "write_checked", guarded(writes[1]))
 
     return cut
@@ -176,15 +176,15 @@ def test_full_disk_changes_nothing_and_is_tried_again(maker, device, monkeypatch
     maker.publish(1)
     device.start()
     maker.publish(2)
-    write = installed.write_atomically
+    write = installed_model.write_atomically
 
     def full(path, content):
         raise OutputError(f"cannot write {path}: No space left on device.")
 
-    monkeypatch.setattr(installed, "write_atomically", full)
+    monkeypatch.setattr(installed_model, "write_atomically", full)
     assert device.look() == 1
     assert device.updater.state.refused == ()
-    monkeypatch.setattr(installed, "write_atomically", write)
+    monkeypatch.setattr(installed_model, "write_atomically", write)
     assert device.look() == 2
 
 
