@@ -30,7 +30,7 @@ def test_example_passes_its_own_check(saelite, tmp_path):
     (tmp_path / "plant.toml").write_text(saelite("config", "example").stdout)
     checked = saelite("config", "check", "plant.toml")
     assert (checked.returncode, checked.stdout) == (0, "plant.toml: 2 machines: pump1, pump2\n")
-    assert checked.stderr.splitlines() == [f"saelite: pump{n}: pump.tflite is not here (yet)" for n in (1, 2)]
+    assert checked.stderr.splitlines() == [f"saelite: pump{n}: pump{n}.tflite is not here (yet)" for n in (1, 2)]
 
 
 def test_check_and_run_name_the_same_mistakes_and_end_with_2(saelite, plant):

@@ -41,7 +41,7 @@ def mean(apart: Floats, drift: Floats, rate: float) -> Floats:
         Before the first reading.
     """
     if not rate:
-        return np.broadcast_to(drift, apart.shape)
+        return np.tile(drift, (len(apart), 1))  # not a view: the tracker's own drift goes on moving
     products = (1.0 - rate) ** np.arange(len(apart))[:, None]
     sums = np.zeros(apart.shape)
     np.cumsum(apart[:-1] / products[1:], axis=0, out=sums[1:])
@@ -68,7 +68,7 @@ def variance(squares: Floats, before: Floats, rate: float, clip: float) -> Float
     ndarray or None
         None if it is not found in a few rounds.
     """
-    found: Floats = np.broadcast_to(before, squares.shape)
+    found: Floats = np.tile(before, (len(squares), 1))
     if not rate:
         return found
     clipped = squares > clip * found

@@ -116,6 +116,16 @@ def test_looking_ahead_gives_what_following_will(quiet):
     assert ahead.variance.max() > 1.5
 
 
+@pytest.mark.parametrize("quiet", [True, False])
+def test_what_was_ahead_stays_as_it_was_while_mean_and_scale_move_on(quiet):
+    rows = np.random.default_rng(1).normal(size=(20, 2)).astype(np.float32)
+    tracker = Tracker([0.0, 1.0], [1.0, 5.0], mean_rate=0.2)
+    ahead = tracker.ahead(rows, quiet=quiet)
+    before = [part.copy() for part in ahead]
+    tracker.follow(np.array([3.0, 3.0]), quiet=True)
+    np.testing.assert_array_equal(ahead, before)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     mean_rate=st.sampled_from([0.0, 0.001, 0.01, 0.3]),
