@@ -22,7 +22,7 @@ class _News:
 
     number: int = 0
     event: bytes = b""
-    changes: int = -1
+    seen: tuple[WatchedMachine | None, int] = (None, -1)
     watchers: int = 0
 
 
@@ -86,7 +86,8 @@ class Hub:
             return
         for name, news in self._news.items():
             machine = self.machines.get(name)
-            if machine is not None and machine.changes != news.changes:
+            # Another machine may have come in the place of that name, with as many changes.
+            if machine is not None and (machine, machine.changes) != news.seen:
                 _look_at(machine, news)
         self._look_at_all()
 
@@ -104,6 +105,6 @@ class Hub:
 
 
 def _look_at(machine: WatchedMachine, news: _News) -> None:
-    news.changes = machine.changes
+    news.seen = machine, machine.changes
     news.number += 1
     news.event = event("machine", machine.snapshot())

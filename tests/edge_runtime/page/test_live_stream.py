@@ -146,6 +146,20 @@ def test_all_clients_are_told_of_all_machines(page):
     assert ask(port, "/api/machines")[0] == 200
 
 
+def test_machine_that_takes_anothers_place_is_shown_though_it_changed_as_often(page):
+    server, machine = page
+    held = WatchedMachine(info())
+    held.down("no such file")
+    machine.marked()
+    assert held.changes == machine.changes
+    server.hold(held)
+    with watching(server.port) as answer:
+        assert next_event(answer)["state"] == "starting"
+        server.remove(machine)
+        found = next_event(answer)
+    assert (found["state"], found["down"]) == ("down", "no such file")
+
+
 def test_clients_beyond_the_limit_are_told_to_come_later(page, monkeypatch):
     monkeypatch.setattr(watchers, "MOST_WATCHERS", 2)
     port = page[0].port
