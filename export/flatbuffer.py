@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,13 +149,28 @@ def _code_name(code: Any) -> str:
     return f"CUSTOM:{code.customCode.decode()}" if name == "CUSTOM" else name
 
 
-def with_named_outputs(parsed: ParsedFlatbuffer) -> ParsedFlatbuffer:
-    """Return the flatbuffer with its outputs named as in its signature.
+def changed(flatbuffer: bytes, *changes: Callable[[ParsedFlatbuffer], None]) -> ParsedFlatbuffer:
+    """Return the flatbuffer after changes to its object tree.
+
+    Raises
+    ------
+    ModelFileError
+        See `parse`.
+    """
+    parsed = parse(flatbuffer)
+    for change in changes:
+        change(parsed)
+    # Read again: what is audited and described is what the bytes say.
+    return parse(serialize(parsed.tree))
+
+
+def name_outputs(parsed: ParsedFlatbuffer) -> None:
+    """Name the outputs as in the signature.
 
     The quantiser keeps the order of both, but turns outputs back to float in new tensors of other names. Any host
     finds ``codes``, ``score`` and ``contributions`` by name, with or without support for signatures.
     """
-    tree = parse(parsed.content).tree
+    tree = parsed.tree
     (signature,), (graph,) = tree.signatureDefs, tree.subgraphs
     for entry, number in zip(signature.outputs, graph.outputs, strict=True):
         entry.tensorIndex = int(number)
@@ -163,8 +179,6 @@ def with_named_outputs(parsed: ParsedFlatbuffer) -> ParsedFlatbuffer:
         if number not in names and tensor.name in names.values():
             tensor.name += b"_quantized"
         tensor.name = names.get(number, tensor.name)
-    # Read again: what is audited and described is what the bytes say.
-    return parse(serialize(tree))
 
 
 def scale_of(tensor: Any) -> tuple[float, int] | None:

@@ -15,17 +15,17 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any
 
-from export.flatbuffer import ParsedFlatbuffer, parse, serialize, type_name
+from export.flatbuffer import ParsedFlatbuffer, type_name
 
 _FIRST = 1
 
 
-def with_op_versions(parsed: ParsedFlatbuffer) -> ParsedFlatbuffer:
-    """Return the flatbuffer with every op in the version that its types need, or in its own if that is higher.
+def set_op_versions(parsed: ParsedFlatbuffer) -> None:
+    """Set every op to the version that its types need, or leave its own if that is higher.
 
     Float and integer layers of one graph then have versions of their own, as in files of TensorFlow's converter.
     """
-    tree = parse(parsed.content).tree
+    tree = parsed.tree
     codes: dict[tuple[int, int], int] = {}
     renewed: list[Any] = []
     for graph in tree.subgraphs:
@@ -39,7 +39,6 @@ def with_op_versions(parsed: ParsedFlatbuffer) -> ParsedFlatbuffer:
                 renewed[-1].version = version
             operator.opcodeIndex = codes[key]
     tree.operatorCodes = renewed
-    return parse(serialize(tree))
 
 
 def _needed(name: str, graph: Any, operator: Any) -> int:

@@ -10,11 +10,11 @@ from litert_quantizer import qtyping, quantizer
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
-from export.flatbuffer import ParsedFlatbuffer, parse, with_named_outputs
+from export.flatbuffer import ParsedFlatbuffer, changed, name_outputs
 from export.graph.network_graph import FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE
 from export.graph.writer import SIGNATURE
 from export.inference_graph import FLOAT_SCOPES
-from export.op_versions import with_op_versions
+from export.op_versions import set_op_versions
 from export.targets import NETWORK, Target
 
 SCHEMES = {
@@ -76,7 +76,7 @@ def quantize(
         warnings.simplefilter("ignore")
         ranges = _ranges(tool, float_graph, representative) if tool.need_calibration else None
         result = tool.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
-    return with_op_versions(with_named_outputs(parse(bytes(result.quantized_model))))
+    return changed(bytes(result.quantized_model), name_outputs, set_op_versions)
 
 
 def _later_layers(float_graph: ParsedFlatbuffer) -> str:

@@ -46,10 +46,8 @@ def train(
     RecordingError
         If the recording is too short, or has sensors that the policy refuses.
     """
-    asset = prepare(recording, settings if start is None else start.shaped(settings, recording))
+    asset = _prepared(recording, settings, start)
     (fitted,) = fit_many([_task(asset, start, on_epoch, checkpoint)])
-    if isinstance(fitted, SaeliteError):
-        raise fitted
     return _trained(asset, fitted, start)
 
 

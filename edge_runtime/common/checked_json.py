@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import OutputError
+
+T = TypeVar("T")
 
 
 class DamagedError(ValueError):
@@ -30,8 +33,8 @@ def write_checked(path: Path, data: dict[str, Any]) -> None:
     write_atomically(path, f'{{"sha256": "{_sha256(text)}", "state": {text}}}\n'.encode())
 
 
-def read_checked(path: Path, most_bytes: int, what: str) -> dict[str, Any] | None:
-    """Return the object in a file; None if there is no file.
+def read_checked(path: Path, most_bytes: int, what: str, decode: Callable[[dict[str, Any]], T]) -> T | None:
+    """Return what a file holds; None if there is no file.
 
     Parameters
     ----------
@@ -40,6 +43,8 @@ def read_checked(path: Path, most_bytes: int, what: str) -> dict[str, Any] | Non
         Longer files are not read.
     what : str
         What it should be, for messages.
+    decode : callable
+        Takes the object of JSON; raises ValueError if it makes no sense.
 
     Raises
     ------
@@ -57,7 +62,10 @@ def read_checked(path: Path, most_bytes: int, what: str) -> dict[str, Any] | Non
         raise DamagedError(f"{path} is not {what}.")
     if data.get("sha256") != _sha256(json.dumps(state)):
         raise DamagedError(f"{path} does not match its checksum: it was changed or is damaged.")
-    return state
+    try:
+        return decode(state)
+    except ValueError as error:
+        raise DamagedError(f"{path} is not {what} ({error}).") from error
 
 
 def set_aside(path: Path) -> str:

@@ -38,4 +38,4 @@ class Place:
 
     def close(self) -> None:
         """Hold it no longer; the last one of an address stops its server."""
-        SERVERS.release(self._server, self._machine)
+        SERVERS.leave(self._server, self._machine)

@@ -54,25 +54,24 @@ class PageServer:
         self._show()
 
     def remove(self, machine: WatchedMachine) -> bool:
-        """Show a machine no longer; return whether nothing is left."""
-        self._histories.of.pop(machine.info.name, None)
-        self._machines = {name: one for name, one in self._machines.items() if one is not machine}
-        return self._show()
+        """Show a machine, or what holds its place, no longer; return whether nothing is left."""
+        name = machine.info.name
+        if self._machines.get(name) is machine:
+            del self._machines[name]
+            self._histories.of.pop(name, None)
+        if self._held.get(name) is machine:
+            del self._held[name]
+        self._show()
+        return not self.hub.machines
 
     def hold(self, machine: WatchedMachine) -> None:
         """Show this in place of a machine of its name while that is not there."""
         self._held[machine.info.name] = machine
         self._show()
 
-    def release(self, machine: WatchedMachine) -> bool:
-        """Hold the place no longer; return whether nothing is left."""
-        self._held = {name: one for name, one in self._held.items() if one is not machine}
-        return self._show()
-
-    def _show(self) -> bool:
+    def _show(self) -> None:
         # By name: machines of a plant come in whatever order they are ready.
         self.hub.machines = dict(sorted({**self._held, **self._machines}.items()))
-        return not self.hub.machines
 
     def close(self) -> None:
         """Stop serving."""
@@ -97,12 +96,12 @@ class PageServers:
             return server
 
     def leave(self, server: PageServer, machine: WatchedMachine) -> None:
-        """Show a machine no longer; the last one of an address stops its server."""
+        """Show a machine, or what holds its place, no longer; the last one of an address stops its server."""
         with self._lock:
-            is_last = server.remove(machine)
-            self._forget(server, is_last=is_last)
-        if is_last:
-            server.close()
+            if not server.remove(machine):
+                return
+            self._servers = {address: one for address, one in self._servers.items() if one is not server}
+        server.close()
 
     def hold(self, address: PageAddress, machine: WatchedMachine, tell: Callable[[str], None]) -> PageServer:
         """Show this at an address while no machine of its name is there; see `PageServer` for the errors."""
@@ -111,23 +110,11 @@ class PageServers:
             server.hold(machine)
             return server
 
-    def release(self, server: PageServer, machine: WatchedMachine) -> None:
-        """Hold a machine's place no longer; the last one of an address stops its server."""
-        with self._lock:
-            is_last = server.release(machine)
-            self._forget(server, is_last=is_last)
-        if is_last:
-            server.close()
-
     def _server_at(self, address: PageAddress, tell: Callable[[str], None]) -> PageServer:
         server = self._servers.get(address) or PageServer(address, tell)
         if address.port:
             self._servers[address] = server
         return server
-
-    def _forget(self, server: PageServer, *, is_last: bool) -> None:
-        if is_last:
-            self._servers = {address: one for address, one in self._servers.items() if one is not server}
 
 
 SERVERS = PageServers()

@@ -192,7 +192,11 @@ class Refit:
     def _fit_whole(self, rows: Blocks, way: Way) -> ScoringHead:
         """Return the head in the shapes of the file's own."""
         head, own = self._fit_head(self._seen_by(way, rows), way), self.model.manifest.spec.scoring.head
-        return self._stored(head if way.head == own else held(head, self._fit_head(rows, Way(own))))
+        if way.head != own:
+            width = next(iter(rows)).shape[1]
+            square = Head(own, np.zeros(width, np.float32), np.zeros((width, width), np.float32))
+            head = held(head, self.before or square)
+        return self._stored(head)
 
     def _fit_head(self, rows: Blocks, way: Way) -> Head:
         before, inputs = self.before, self.model.manifest.spec.preprocessing.inputs

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from edge_runtime.common.checked_json import DamagedError, read_checked, write_checked
+from edge_runtime.common.checked_json import read_checked, write_checked
 from edge_runtime.errors import RegistryError
 from edge_runtime.model_file.checking.leaves import check_leaves, expect
-from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.registry.index import Index
 from edge_runtime.registry.probation import Probation
 
@@ -139,14 +139,12 @@ def read_device_state(path: Path) -> DeviceState | None:
     DamagedError
         If the file is not such a state, was changed, or holds invalid values.
     """
-    data = read_checked(path, _MOST_BYTES, "the state of a registry's models")
-    if data is None:
-        return None
-    try:
-        state = from_json(DeviceState, data)
-        _check(state)
-    except DecodeError as error:
-        raise DamagedError(f"{path} is not the state of a registry's models ({error}).") from error
+    return read_checked(path, _MOST_BYTES, "the state of a registry's models", _decoded)
+
+
+def _decoded(data: dict[str, Any]) -> DeviceState:
+    state = from_json(DeviceState, data)
+    _check(state)
     return state
 
 

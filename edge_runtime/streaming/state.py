@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edge_runtime.common.checked_json import DamagedError, read_checked, write_checked
 from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file.checking.leaves import between, check_leaves, expect
 from edge_runtime.model_file.checking.meaning import LONGEST_STRIDE
-from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
+from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.streaming.adaptation.drift import DriftState
 from edge_runtime.streaming.alarm import AlarmState
 from edge_runtime.streaming.stream import Memory
@@ -73,21 +74,19 @@ def read_state(path: Path) -> StreamState | None:
         If the file is not a state of this version, was changed, or holds invalid values.
     """
     try:
-        data = read_checked(path, _MOST_BYTES, "the state of a stream")
+        return read_checked(path, _MOST_BYTES, "the state of a stream", _decoded)
     except DamagedError as error:
         raise StateError(str(error)) from error
-    if data is None:
-        return None
-    try:
-        state = from_json(StreamState, data)
-        _check(state)
-    except DecodeError as error:
-        raise StateError(f"{path} is not the state of a stream ({error}).") from error
+
+
+def _decoded(data: dict[str, Any]) -> StreamState:
+    """Return a state whose numbers are plausible: a forged one must neither stop a stream nor silence it."""
+    state = from_json(StreamState, data)
+    _check(state)
     return state
 
 
 def _check(state: StreamState) -> None:
-    """Check that the numbers are plausible: a forged state must neither stop a stream nor silence it."""
     expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
     check_leaves(state)
     memory, alarm, drift, spot = state.stream, state.alarm, state.drift, state.stream.spot

@@ -11,6 +11,7 @@ from saelite.export_options import ExportOptions
 from saelite.options import fleet_options, sign_option
 from saelite.plain import plain
 from saelite.progress import fleet_progress
+from saelite.resuming import resumable
 from saelite.setting_options import settings_options
 from saelite.workstation import check_workstation
 from training.settings import DetectorSettings, Selection
@@ -64,16 +65,10 @@ def train(
     from saelite.fleet.watcher import Watcher
 
     settings = FleetSettings(selection, detector, export)
-    try:
-        with executor_for(cluster, workers) as executor, fleet_progress() as bar:
-            watcher = Watcher(bar.step, bar.start, bar.asset)
-            training = FleetTraining(data, FleetFolder(output), by, settings, key, watcher)
-            fleet = training.run(executor, resume=resume, common_model=common_model, warm_start=warm_start)
-    except KeyboardInterrupt:
-        click.echo(
-            plain(f"\nstopped: what is done is in {output}. Repeat the command with --resume to go on."), err=True
-        )
-        raise
+    with resumable(output), executor_for(cluster, workers) as executor, fleet_progress() as bar:
+        watcher = Watcher(bar.step, bar.start, bar.asset)
+        training = FleetTraining(data, FleetFolder(output), by, settings, key, watcher)
+        fleet = training.run(executor, resume=resume, common_model=common_model, warm_start=warm_start)
     click.echo(plain(repr(fleet)))
     click.echo(plain(f"report: {FleetFolder(output).report}"))
     if all(one.status == FAILED for one in fleet.outcomes):

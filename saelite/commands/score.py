@@ -108,19 +108,14 @@ def _score_assets(
     from saelite.fleet.scoring import FleetScoring
     from saelite.fleet.watcher import Watcher
     from saelite.progress import fleet_progress
+    from saelite.resuming import resumable
 
     if output == "-":
         raise UsageError("--format parquet needs a folder. Received: -o -. Name one: -o scores/")
     folder = ScoresFolder(Path(output))
-    try:
-        with executor_for(cluster, workers) as executor, fleet_progress(SCORED) as bar:
-            watcher = Watcher(bar.step, bar.start, bar.asset)
-            found = FleetScoring(model, data, folder, by, settings, watcher).run(executor, resume=resume)
-    except KeyboardInterrupt:
-        click.echo(
-            plain(f"\nstopped: what is done is in {output}. Repeat the command with --resume to go on."), err=True
-        )
-        raise
+    with resumable(output), executor_for(cluster, workers) as executor, fleet_progress(SCORED) as bar:
+        watcher = Watcher(bar.step, bar.start, bar.asset)
+        found = FleetScoring(model, data, folder, by, settings, watcher).run(executor, resume=resume)
     click.echo(plain(repr(found)))
     click.echo(plain(f"table: {folder.summary}"))
     if all(one.status != SCORED for one in found.outcomes):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import missing_extra
 from saelite.fleet.outcome import AssetOutcome, Figures
 from saelite.fleet.unlike import Unlike
@@ -35,13 +32,6 @@ def frame_of(outcomes: Sequence[AssetOutcome], unlike: Mapping[str, Unlike]) -> 
     }  # fmt: skip
     schema = {name: types[kind] for name, kind in COLUMNS.items()}
     return pl.DataFrame([row_of(one, unlike.get(one.asset)) for one in outcomes], schema=schema)
-
-
-def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write the table as Parquet, in full or not at all."""
-    content = io.BytesIO()
-    frame.write_parquet(content)
-    write_atomically(path, content.getvalue())
 
 
 def row_of(one: AssetOutcome, unlike: Unlike | None) -> dict[str, Any]:

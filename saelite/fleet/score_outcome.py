@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.common.atomic import write_atomically
 from edge_runtime.errors import missing_extra
 
 if TYPE_CHECKING:
@@ -91,10 +88,3 @@ def summary_of(outcomes: Sequence[ScoreOutcome]) -> pl.DataFrame:
         moments = [(pl.col(name) * 1e6).round().cast(pl.Int64).cast(pl.Datetime("us", "UTC")) for name in _MOMENTS]
         frame = frame.with_columns(moments)
     return frame.drop("is_clock")
-
-
-def write_summary(frame: pl.DataFrame, path: Path) -> None:
-    """Write the summary as Parquet, in full or not at all."""
-    content = io.BytesIO()
-    frame.write_parquet(content)
-    write_atomically(path, content.getvalue())

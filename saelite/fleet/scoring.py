@@ -20,8 +20,9 @@ from saelite.fleet.data_files import files_in, suffix_of
 from saelite.fleet.executors import Executor, Lost, chunked, every_result, executor_for
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_scores import FleetScores
+from saelite.fleet.frame_file import write_frame
 from saelite.fleet.score_asset import AssetScoring, ScoreItem, ScoreSettings
-from saelite.fleet.score_outcome import FAILED, NO_MODEL, ScoreOutcome, write_summary
+from saelite.fleet.score_outcome import FAILED, NO_MODEL, ScoreOutcome
 from saelite.fleet.scores_folder import ScoresFolder
 from saelite.fleet.watcher import Watcher
 from saelite.signatures import takes
@@ -142,7 +143,7 @@ class FleetScoring:
                 self.watcher.on_asset(outcome)
             self.folder.tidy()
             found = FleetScores.read(self.folder.path)
-            write_summary(found.frame, self.folder.summary)
+            write_frame(found.frame, self.folder.summary)
             return found
 
     def _assets(self) -> Sequence[Asset]:
@@ -153,17 +154,19 @@ class FleetScoring:
         return find_assets(self.data, self.by, self.folder.rows)
 
     def _outcomes(self, executor: Executor, todo: Sequence[Asset], models: Models) -> Iterator[ScoreOutcome]:
-        there = [one for one in todo if models.place(one.name).is_file()]
+        there: list[Asset] = []
         for one in todo:
-            if one not in there:
+            if models.place(one.name).is_file():
+                there.append(one)
+            else:
                 yield ScoreOutcome(one.name, NO_MODEL, f"the fleet has no model of it: {models.place(one.name)}")
         items = (self._item(one, models) for one in there)
         for item, result in every_result(executor, AssetScoring(self.settings), chunked(items, 1)):
             yield ScoreOutcome(item.asset.name, FAILED, result.reason) if isinstance(result, Lost) else result
 
     def _item(self, asset: Asset, models: Models) -> ScoreItem:
-        place = models.place(asset.name)
-        return ScoreItem(asset, str(place), read_content(place), self.folder.scores(asset.name).absolute())
+        place, output = models.place(asset.name), self.folder.scores(asset.name).absolute()
+        return ScoreItem(asset, str(place), models.content(asset.name), output)
 
     def _asked(self, models: Models) -> dict[str, Any]:
         settings = {name: repr(part) for name, part in vars(self.settings).items() if name != "opening"}
@@ -181,15 +184,22 @@ class Models:
         None if one model is for all assets.
     identity : str
         SHA-256 of the one model; the fleet's folder.
+    shared : bytes
+        The one model's file.
     """
 
     path: Path
     fleet: FleetFolder | None
     identity: str
+    shared: bytes = b""
 
     def place(self, asset: str) -> Path:
         """Return the model file of an asset, whether it is there or not."""
         return self.path if self.fleet is None else self.fleet.model(asset)
+
+    def content(self, asset: str) -> bytes:
+        """Return the model file's content of an asset."""
+        return self.shared if self.fleet is None else read_content(self.fleet.model(asset))
 
 
 def _models(path: Path, opening: Opening) -> Models:
@@ -197,7 +207,7 @@ def _models(path: Path, opening: Opening) -> Models:
     if not path.is_dir():
         content = read_content(path)
         opening.open(path, content)
-        return Models(path, None, hashlib.sha256(content).hexdigest())
+        return Models(path, None, hashlib.sha256(content).hexdigest(), content)
     fleet = FleetFolder(path)
     if not fleet.models.is_dir():
         raise UsageError(

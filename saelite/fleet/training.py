@@ -17,7 +17,7 @@ from saelite.fleet.fleet import Fleet
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, sample_of
 from saelite.fleet.fleet_settings import FleetSettings
-from saelite.fleet.fleet_table import write_table
+from saelite.fleet.frame_file import write_frame
 from saelite.fleet.outcome import FAILED, AssetOutcome, AssetResult
 from saelite.fleet.watcher import Watcher
 from saelite.signatures import takes
@@ -159,7 +159,7 @@ class FleetTraining:
 
         self.watcher.on_step("writing table and report")
         fleet = Fleet.read(self.folder.path)
-        write_table(fleet.frame, self.folder.table)
+        write_frame(fleet.frame, self.folder.table)
         write_fleet_report(fleet, self.folder.report)
         return fleet
 

@@ -16,13 +16,13 @@ from edge_runtime.model_file.checking.tflite_graph import read_checked_graph
 from edge_runtime.model_file.patching import read_constants
 from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.preprocessing import Preprocessing
-from export.flatbuffer import parse
+from export.flatbuffer import changed, parse
 from export.graph import ops
 from export.graph.activations import ACTIVATIONS
 from export.graph.writer import GraphWriter, Named
 from export.inference_graph import build_detector_graph, build_network_graph, build_probe_graph
 from export.network_parts import network_parts
-from export.op_versions import with_op_versions
+from export.op_versions import set_op_versions
 from training.run_folder import DenseLayer, Network
 
 
@@ -129,7 +129,7 @@ def test_graph_passes_the_verifier_and_holds_its_constants_by_name(form):
 def test_written_versions_are_those_that_the_types_need():
     parsed = parse(graph_of(scoring_case("modes", "modes", FEATURES)))
     assert {op.version for op in parsed.ops} == {1}
-    assert with_op_versions(parsed).ops == parsed.ops
+    assert changed(parsed.content, set_op_versions).ops == parsed.ops
 
 
 def test_signature_names_inputs_and_outputs_as_their_tensors_are_named():

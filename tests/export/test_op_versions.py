@@ -10,7 +10,7 @@ from edge_runtime.inference.runtimes import Runtime, installed_runtimes
 from export import flatbuffer
 from export.export_run import ExportSettings, export_run
 from export.installed import InstalledRuntime
-from export.op_versions import with_op_versions
+from export.op_versions import set_op_versions
 from export.runtime_check import run_graph
 
 OLD = Runtime("tflite-runtime")
@@ -54,7 +54,7 @@ def test_versions_that_were_lost_are_found_again(converted):
             code.version = 1
         lost = flatbuffer.serialize(parsed.tree)
         assert versions(lost) != versions(content)
-        assert versions(with_op_versions(flatbuffer.parse(lost)).content) == versions(content)
+        assert versions(flatbuffer.changed(lost, set_op_versions).content) == versions(content)
 
 
 @pytest.mark.filterwarnings(OLD_OPTIONS)
