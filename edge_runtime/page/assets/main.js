@@ -97,7 +97,8 @@ function take(snapshot) {
 
 function takeAll(list) {
   page.list = list;
-  if (list.some((one) => !page.facts.has(one.name))) loadFacts();
+  // Somebody may have chosen the machine before its sensors are known here.
+  if (list.some((one) => !page.facts.has(one.name))) loadFacts().then(choose, () => {});
   parts.machines.show(list, page.name);
 }
 

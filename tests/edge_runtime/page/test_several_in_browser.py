@@ -36,6 +36,22 @@ def test_several_machines_are_listed_those_in_alarm_first(browser):
         assert not server.remove(press)
 
 
+def test_machine_that_has_just_come_can_be_chosen_before_its_sensors_are_known(browser):
+    with shown(SENSORS) as source, opened(browser, source.address) as page:
+        heading(page, "pump is well")
+        held = []
+        page.route("**/api/machines", lambda request: held.append(request))
+        source.sink._server.add(WatchedMachine(StreamInfo("press", SENSORS, 1.0, np.inf)), History.open(None))
+        page.get_by_role("link", name="press").click()
+        page.wait_for_function("location.hash === '#press'")
+        while not held:
+            page.wait_for_timeout(20)
+        page.unroute("**/api/machines")
+        for request in held:
+            request.continue_()
+        heading(page, "press: waiting for the first readings")
+
+
 def test_machine_that_is_not_watched_keeps_its_place_and_says_why(browser):
     address = PageAddress("127.0.0.1", free_port())
     with shown(SENSORS, port=address.port) as source, opened(browser, source.address) as page:
