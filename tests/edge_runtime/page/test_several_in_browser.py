@@ -40,13 +40,12 @@ def test_machine_that_has_just_come_can_be_chosen_before_its_sensors_are_known(b
     with shown(SENSORS) as source, opened(browser, source.address) as page:
         heading(page, "pump is well")
         held = []
-        page.route("**/api/machines", lambda request: held.append(request))
+        page.route("**/api/machines", lambda request: held.append(request))  # noqa: PLW0108 - takes one argument only
         source.sink._server.add(WatchedMachine(StreamInfo("press", SENSORS, 1.0, np.inf)), History.open(None))
         page.get_by_role("link", name="press").click()
         page.wait_for_function("location.hash === '#press'")
         while not held:
             page.wait_for_timeout(20)
-        page.unroute("**/api/machines")
         for request in held:
             request.continue_()
         heading(page, "press: waiting for the first readings")
