@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,3 +16,10 @@ Times: TypeAlias = npt.NDArray[np.float64]
 """Seconds since the epoch; NaN where unknown."""
 NumberArray: TypeAlias = npt.NDArray[Any]
 """What a model file stores, floats or integers; read from one, it is float32."""
+
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+
+def joined(parts: Sequence[npt.NDArray[_Kind]]) -> npt.NDArray[_Kind]:
+    """Return arrays one after the other; a single one as it is, without a copy."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -76,7 +76,7 @@ class Detector:
         self._make_scorer: Callable[[], GraphScorer] = partial(
             scorer_of,
             model,
-            partial(runtime.open, model.flatbuffer, self.options),
+            partial(runtime.open, options=self.options),
             accelerated=self.options.accelerator is not None,
             rounds_batches_alike=runtime.rounds_batches_alike(self.options),
         )

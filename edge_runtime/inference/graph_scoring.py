@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import nan
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import InputShapeError, ModelFileError
-from edge_runtime.inference.batching import Array, BatchedGraph, OpenInterpreter
+from edge_runtime.inference.batching import Array, BatchedGraph
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.container import ModelFile
+from edge_runtime.model_file.pruning import with_outputs
 from edge_runtime.signal.windows import all_finite
 
 _CHUNK = 4096
+_MANY = 1024
+"""Windows from which on a graph of its own for the outputs asked for is worth its memory."""
+OpenGraph = Callable[[bytes], Any]
 
 
 class GraphScorer(Protocol):
@@ -41,9 +46,9 @@ class GraphScorer(Protocol):
 
 
 def scorer_of(
-    model: ModelFile, open_interpreter: OpenInterpreter, *, accelerated: bool, rounds_batches_alike: bool = True
+    model: ModelFile, open_graph: OpenGraph, *, accelerated: bool, rounds_batches_alike: bool = True
 ) -> GraphScorer:
-    """Return the scorer for the manifest's `graph`.
+    """Return the scorer for the manifest's `graph`; `open_graph` returns a fresh interpreter over a flatbuffer.
 
     On an accelerator the batch size is fixed, and the treatment of NaN is unknown. If a runtime rounds batches
     differently (see `Runtime.rounds_batches_alike`), int8 graphs take windows one at a time: a recording must give the
@@ -55,29 +60,40 @@ def scorer_of(
         If graph and manifest do not match.
     """
     is_exact = rounds_batches_alike or model.manifest.quantization.scheme != "int8"
-    graph = BatchedGraph(open_interpreter, may_resize=is_exact and not accelerated)
+
+    def batched(flatbuffer: bytes) -> BatchedGraph:
+        return BatchedGraph(partial(open_graph, flatbuffer), may_resize=is_exact and not accelerated)
+
     if model.manifest.graph == "detector":
-        return WholeDetector(model, graph, guarded=not accelerated)
+        return WholeDetector(model, batched, guarded=not accelerated)
     if model.manifest.graph == "network":
-        return NetworkOnly(model, graph)
+        return NetworkOnly(model, batched(model.flatbuffer))
     raise ModelFileError(f"the manifest says graph {model.manifest.graph!r}. Expected detector or network.")
 
 
 class WholeDetector:
     """Scaling, network and head are in the graph.
 
+    Many windows run through the part of the graph that the outputs asked for need: without codes, contributions and
+    expected values it takes less than half the time.
+
     Parameters
     ----------
+    model : ModelFile
+    batched : callable
+        Opens a flatbuffer.
     guarded : bool
         Whether the graph, as it is run, scores windows with a value that is not a number as NaN.
     """
 
-    def __init__(self, model: ModelFile, graph: BatchedGraph, *, guarded: bool) -> None:
-        preprocessing = model.manifest.spec.preprocessing
+    def __init__(self, model: ModelFile, batched: Callable[[bytes], BatchedGraph], *, guarded: bool) -> None:
+        preprocessing, graph = model.manifest.spec.preprocessing, batched(model.flatbuffer)
         expected, found = (preprocessing.window, preprocessing.sensors), graph.single.input_shape[1:]
         if found != expected:
             raise InputShapeError(f"the graph takes windows of shape {found}, its manifest says {expected}.")
         self._graph, self.marks_missing = graph, guarded
+        self._batched, self._flatbuffer = batched, model.flatbuffer
+        self._parts: dict[frozenset[str], BatchedGraph] = {}
         self.outputs = frozenset(graph.single.outputs)
         if not {"score", "codes"} <= self.outputs:
             raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
@@ -86,11 +102,18 @@ class WholeDetector:
 
     def run(self, windows: FloatArray, names: tuple[str, ...]) -> dict[str, FloatArray]:
         """See `GraphScorer.run`."""
-        return self._graph.run(windows, names)
+        wanted = frozenset(names)
+        # An accelerator runs a graph as it was compiled.
+        if len(windows) < _MANY or not self.marks_missing or not wanted < self.outputs:
+            return self._graph.run(windows, names)
+        if wanted not in self._parts:
+            self._parts[wanted] = self._batched(with_outputs(self._flatbuffer, wanted))
+        return self._parts[wanted].run(windows, names)
 
     def abandon(self) -> None:
         """See `Graph.abandon`."""
-        self._graph.abandon()
+        for graph in (self._graph, *self._parts.values()):
+            graph.abandon()
 
 
 class NetworkOnly:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.arrays import FloatArray
 
 _BLOCK = 64
 _NOTHING = 1e-30
@@ -60,9 +60,9 @@ class Smoother:
         return np.where(lag >= 0, self.alpha * decay[np.abs(lag)], 0.0), decay[1:]
 
     @property
-    def _memory(self) -> int:
+    def memory(self) -> int:
         """Number of scores after which an earlier one has less weight than float64 can say."""
-        return int(math.log(_NOTHING) / math.log1p(-self.alpha)) + 1
+        return int(math.log(_NOTHING) / math.log1p(-self.alpha)) + 1 if self.alpha < 1.0 else 0
 
     def update(self, score: float) -> float:
         """Return the smoothed score after one more."""
@@ -74,53 +74,40 @@ class Smoother:
         self.level = smoothed
         return smoothed
 
-    def update_many(self, scores: FloatArray, rows: IntArray | None = None) -> FloatArray:
-        """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives.
-
-        Parameters
-        ----------
-        rows : ndarray of int, optional
-            The rows that are wanted, the rest may be 0; by default all.
-        """
+    def update_many(self, scores: FloatArray) -> FloatArray:
+        """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives."""
         scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
         if self.alpha == 1.0 or not len(scores):
             self.level = _plain(scores[-1]) if len(scores) else self.level
             return scores
-        smoothed = np.zeros(scores.shape, np.float32)
-        if rows is not None and (start := min([*rows[:1].tolist(), len(scores)]) - self._memory) > 0:
-            # What was before has no weight any more in the first row that is wanted, nor in the last level.
-            self.level = None
-            smoothed[start:] = self.update_many(scores[start:], rows - start)
-            return smoothed
+        smoothed = np.empty(scores.shape, np.float32)
         level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
         whole = len(scores) // _BLOCK * _BLOCK
         if whole:
-            wanted = None if rows is None else np.unique(rows[: np.searchsorted(rows, whole)] // _BLOCK)
-            level = self._smooth(scores[:whole], level, smoothed[:whole], wanted)
+            level = self._smooth(scores[:whole], level, smoothed[:whole])
         if whole < len(scores):
             level = self._smooth(scores[whole:], level, smoothed[whole:])
         self.level = _plain(level)
         return smoothed
 
-    def _smooth(
-        self,
-        scores: FloatArray,
-        level: npt.NDArray[np.float64],
-        out: FloatArray,
-        wanted: IntArray | None = None,
-    ) -> npt.NDArray[np.float64]:
-        """Smooth blocks of one length into `out`, the wanted ones side by side; return the last level."""
+    def pass_by(self, scores: FloatArray) -> None:
+        """Take scores, at least one, whose smoothed values nobody wants: what comes after them is the same."""
+        taken = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST)).astype(np.float64)
+        level = np.asarray(taken[0] if self.level is None else self.level)
+        decay = (1.0 - self.alpha) ** np.arange(len(scores), -1, -1.0)
+        self.level = _plain(decay[0] * level + self.alpha * (decay[1:] @ taken))
+
+    def _smooth(self, scores: FloatArray, level: npt.NDArray[np.float64], out: FloatArray) -> npt.NDArray[np.float64]:
+        """Smooth blocks of one length into `out`, side by side; return the last level."""
         length = min(len(scores), _BLOCK)
         weights, carry = self._block[0][:length, :length], self._block[1][:length]
         blocks = scores.reshape(-1, length, level.size)
-        chosen = slice(len(blocks)) if wanted is None else wanted
-        side_by_side = blocks[chosen].transpose(1, 0, 2)
+        side_by_side = blocks.transpose(1, 0, 2)
         own = (weights @ side_by_side.reshape(length, -1)).reshape(side_by_side.shape)
         # The last row of each block leads from its level to the next one's.
-        ends = own[-1] if wanted is None else np.einsum("j,mjk->mk", weights[-1], blocks)
-        levels = _decaying_sums(np.concatenate([level.reshape(1, -1), ends]), float(carry[-1]))
-        own += carry[:, None, None] * levels[:-1][chosen]
-        out.reshape(blocks.shape)[chosen] = own.transpose(1, 0, 2)
+        levels = _decaying_sums(np.concatenate([level.reshape(1, -1), own[-1]]), float(carry[-1]))
+        own += carry[:, None, None] * levels[:-1]
+        out.reshape(blocks.shape)[:] = own.transpose(1, 0, 2)
         last: npt.NDArray[np.float64] = levels[-1].reshape(level.shape)
         return last
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, joined
 from edge_runtime.common.units import bare_name
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Evidence(NamedTuple):
 
 def joined_evidence(parts: Sequence[Evidence]) -> Evidence:
     """Return the evidence of successive windows as one."""
-    return Evidence(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return Evidence(*(joined(part) for part in zip(*parts, strict=True)))
 
 
 class SensorFacts(NamedTuple):

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray, joined
 from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.signal.smoothing import Smoother
-from edge_runtime.signal.windows import all_finite
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
+from edge_runtime.streaming.late_contributions import LateContributions, finite
 from edge_runtime.streaming.scores_windows import ScoresWindows
+from edge_runtime.streaming.seen_windows import Rows, SeenWindows
 
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
@@ -81,8 +81,8 @@ class Wanted(NamedTuple):
     expected_every_s : float
         Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
     levels : bool
-        Whether evidence has levels and expected values, and contributions of every score; otherwise only contributions
-        of some scores, among them all that are explained.
+        Whether evidence has levels and expected values, and contributions of every score. Otherwise it has only the
+        contributions of scores from one above the threshold on until one is at or below `explain_above`.
     """
 
     codes: bool = False
@@ -122,17 +122,13 @@ class Scores:
         return np.asarray(self.scores > self.thresholds)
 
 
-class _Seen(NamedTuple):
-    """Windows as the model saw them, at training's mean and scale, and the model's outputs.
+class _Judged(NamedTuple):
+    """Windows, and what came of them."""
 
-    `moved` says how far these had moved before each window; None if they are fixed.
-    """
-
-    windows: FloatArray
+    seen: SeenWindows
     outputs: dict[str, FloatArray]
     scores: FloatArray
     thresholds: FloatArray
-    moved: Moved | None
 
 
 class Judge:
@@ -150,33 +146,49 @@ class Judge:
         self._detector, self._wanted = detector, wanted
         self._sensors = len(spec.sensors)
         self._fitted = detector.threshold
-        self.smoother, self.blame_smoother = (Smoother(spec.scoring.smoothing_span) for _ in range(2))
+        self.smoother = Smoother(spec.scoring.smoothing_span)
+        above, self._late = wanted.explain_above, None
+        self._blame_smoother = Smoother(spec.scoring.smoothing_span)
+        if above is not None and not wanted.levels and "contributions" in detector.outputs:
+            self._late = LateContributions(detector, above)
         self.spot = Spot(settings.spot, self._fitted, spec.scoring.smoothing_span) if settings.spot else None
         self.tracker = tracker_of(spec, settings.mean_rate, settings.scale_rate, settings.mean_ceiling)
         also = {"codes"} if wanted.codes else set()
-        also |= set() if wanted.explain_above is None else {"contributions"}
-        also |= {"expected"} if wanted.explain_above == -math.inf else set()
+        also |= set() if above is None or self._late else {"contributions"}
+        also |= {"expected"} if above == -math.inf else set()
         self._names = ("score", *sorted(also & detector.outputs))
         self._expected_due_s = time.monotonic() + wanted.expected_every_s
         self._guess, self._guess_length = True, _SHORTEST_GUESS
+        self._room: FloatArray | None = None
 
     @property
     def threshold(self) -> float:
         """The current threshold."""
         return self._fitted if self.spot is None else self.spot.threshold
 
+    @property
+    def blame(self) -> FloatArray | None:
+        """The smoothed contributions of the last window, shape (sensors,); None if there are none."""
+        return self._blame_smoother.level if self._late is None else self._late.level
+
+    @blame.setter
+    def blame(self, level: FloatArray | None) -> None:
+        self._blame_smoother.level = level
+        if self._late is not None:
+            self._late.level = level
+
     def reset(self) -> None:
         """Forget the smoothed score and the movement of mean and scale."""
         self.smoother.reset()
-        self.blame_smoother.reset()
+        self.blame = None
         if self.tracker is not None:
             self.tracker.reset()
 
     def look_at(self, windows: FloatArray, ends: IntArray) -> Scores:
         """Judge successive windows of shape (n, window, sensors)."""
-        seen = self._see(windows) if self.tracker is None else self._see_following(windows, self.tracker)
-        codes = seen.outputs.get("codes", np.empty((len(windows), 0), np.float32))
-        return Scores(ends, seen.scores, seen.thresholds, codes, self._explain(seen))
+        judged = self._judge(windows) if self.tracker is None else self._judge_following(windows, self.tracker)
+        codes = judged.outputs.get("codes", np.empty((len(windows), 0), np.float32))
+        return Scores(ends, judged.scores, judged.thresholds, codes, self._explain(judged))
 
     def hold(self, raw: float) -> tuple[float, float]:
         """Return the smoothed score after one more raw score, and its threshold."""
@@ -185,44 +197,48 @@ class Judge:
             return score, self._fitted
         return score, float(self.spot.update_many(np.array([score], np.float32))[0])
 
-    def _see(self, windows: FloatArray) -> _Seen:
+    def _judge(self, windows: FloatArray) -> _Judged:
         outputs = self._detector.outputs_many(windows, self._names)
         scores = self.smoother.update_many(outputs["score"])
-        return _Seen(windows, outputs, scores, self._thresholds(scores), None)
+        return _Judged(SeenWindows(windows), outputs, scores, self._thresholds(scores))
 
-    def _see_following(self, windows: FloatArray, tracker: Tracker) -> _Seen:
+    def _judge_following(self, windows: FloatArray, tracker: Tracker) -> _Judged:
         # The mean depends on earlier scores, so windows would have to be scored one by one. But a window is usually as
         # quiet as the one before it. On that assumption mean and scale are known in advance, and a run of windows is
         # scored at once; windows after a wrong guess are scored again.
-        runs: list[_Seen] = []
+        runs: list[_Judged] = []
         start = 0
         while start < len(windows):
-            runs.append(self._see_run(windows[start : start + self._guess_length], tracker))
+            runs.append(self._judge_run(windows[start : start + self._guess_length], tracker))
             start += len(runs[-1].scores)
-        if len(runs) == 1:
-            return runs[0]
         if not runs:
-            return self._see(windows)
-        outputs = {name: np.concatenate([run.outputs[name] for run in runs]) for name in self._names}
-        seen, scores, thresholds = (
-            np.concatenate([getattr(run, name) for run in runs]) for name in ("windows", "scores", "thresholds")
-        )
-        moved = Moved(*(np.concatenate([getattr(run.moved, name) for run in runs]) for name in Moved._fields))
-        return _Seen(seen, outputs, scores, thresholds, moved)
+            return self._judge(windows)
+        outputs = {name: joined([run.outputs[name] for run in runs]) for name in self._names}
+        scores, thresholds = (joined([getattr(run, name) for run in runs]) for name in ("scores", "thresholds"))
+        seen = SeenWindows(windows, tracker, tuple(one for run in runs for one in run.seen.moved))
+        return _Judged(seen, outputs, scores, thresholds)
 
-    def _see_run(self, windows: FloatArray, tracker: Tracker) -> _Seen:
+    def _judge_run(self, windows: FloatArray, tracker: Tracker) -> _Judged:
         """Judge windows up to the first that is not as quiet as guessed."""
-        guess, moved = self._guess, tracker.ahead(windows[:, -1], quiet=self._guess)
-        seen = tracker.each_as_trained(windows, moved)
-        outputs = self._detector.outputs_many(seen, self._names)
+        guess, ahead = self._guess, tracker.ahead(windows[:, -1], quiet=self._guess)
+        outputs = self._detector.outputs_many(self._as_trained(windows, tracker, ahead), self._names)
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
         self._guess = bool(scores[-1] <= thresholds[-1])
         self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(2 * self._guess_length, _LONGEST_GUESS)
-        tracker.moved = Moved(*(rows[count - 1] for rows in moved))
-        tracker.follow(windows[count - 1, -1], quiet=self._guess)
-        before = Moved(*(rows[:count] for rows in moved))
-        return _Seen(seen[:count], {name: out[:count] for name, out in outputs.items()}, scores, thresholds, before)
+        is_right = self._guess == guess
+        tracker.moved = Moved(*(rows[count if is_right else count - 1] for rows in ahead))
+        if not is_right:
+            tracker.follow(windows[count - 1, -1], quiet=self._guess)
+        seen = SeenWindows(windows[:count], tracker, (Moved(*(rows[:count] for rows in ahead)),))
+        return _Judged(seen, {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
+
+    def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:
+        # Into the same memory every time: new pages would cost more than what is computed.
+        if self._room is None or len(self._room) < len(windows):
+            self._room = np.empty(windows.shape, np.float32)
+        before = Moved(*(rows[:-1] for rows in ahead))
+        return tracker.each_as_trained(windows, before, out=self._room[: len(windows)])
 
     def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
         """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""
@@ -251,51 +267,44 @@ class Judge:
             return self.spot.update_many(scores)
         return np.full(len(scores), self._fitted, np.float32)
 
-    def _explain(self, seen: _Seen) -> Evidence:
+    def _explain(self, judged: _Judged) -> Evidence:
         above = self._wanted.explain_above
+        none = np.empty((len(judged.scores), 0), np.float32)
         if above is None:
-            return Evidence(*(np.empty((len(seen.scores), 0), np.float32) for _ in Evidence._fields))
-        rows = np.flatnonzero(seen.scores > above * seen.thresholds)
-        contributions = self._contributions(seen, rows)
+            return Evidence(none, none, none)
+        rows = np.flatnonzero(judged.scores > above * judged.thresholds)
+        contributions = self._contributions(judged, rows)
         if not self._wanted.levels:
-            none = np.empty((len(seen.scores), 0), np.float32)
             return Evidence(contributions, none, none)
-        if self._is_expected_due(seen, rows):
-            rows = np.append(rows, len(seen.scores) - 1)
-        return Evidence(contributions, *self._levels(seen, rows))
+        if self._is_expected_due(judged, rows):
+            rows = np.append(rows, len(judged.scores) - 1)
+        return Evidence(contributions, *self._levels(judged, rows))
 
-    def _is_expected_due(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> bool:
+    def _is_expected_due(self, judged: _Judged, rows: Rows) -> bool:
         """Return whether the newest window is to get expected values that it would not have."""
-        newest, now_s = len(seen.scores) - 1, time.monotonic()
+        newest, now_s = len(judged.scores) - 1, time.monotonic()
         if newest < 0 or newest in rows[-1:] or now_s < self._expected_due_s:
             return False
         self._expected_due_s = now_s + self._wanted.expected_every_s
         return True
 
-    def _contributions(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> FloatArray:
-        """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run per sensor."""
-        # Contributions of an unlimited window can overflow, and JSON cannot express infinity.
+    def _contributions(self, judged: _Judged, rows: Rows) -> FloatArray:
+        """Return each sensor's contributions to every score; zeros beside `rows` if they cost a run of their own."""
+        if self._late is not None:
+            return self._late.look_at(judged.seen, judged.scores, judged.thresholds)
         if "contributions" in self._names:
-            found = seen.outputs["contributions"]
-            found = found if all_finite(found) else np.nan_to_num(found)
-            return self.blame_smoother.update_many(found, None if self._wanted.levels else rows)
-        contributions = np.zeros((len(seen.scores), self._sensors), np.float32)
+            return self._blame_smoother.update_many(finite(judged.outputs["contributions"]))
+        contributions = np.zeros((len(judged.scores), self._sensors), np.float32)
         if len(rows):
-            contributions[rows] = np.nan_to_num(self._detector.explain_many(_chosen(seen.windows, rows)))
+            contributions[rows] = np.nan_to_num(self._detector.explain_many(judged.seen.as_trained(rows)))
         return contributions
 
-    def _levels(self, seen: _Seen, rows: npt.NDArray[np.intp]) -> tuple[FloatArray, FloatArray]:
+    def _levels(self, judged: _Judged, rows: Rows) -> tuple[FloatArray, FloatArray]:
         """Return each sensor's mean over every window and the expected one, in its own unit; NaN beside `rows`."""
-        levels, expected = (np.full((len(seen.scores), self._sensors), np.nan, np.float32) for _ in range(2))
+        levels, expected = (np.full((len(judged.scores), self._sensors), np.nan, np.float32) for _ in range(2))
         if not len(rows):
             return levels, expected
-        windows = _chosen(seen.windows, rows)
-        known = seen.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
-        levels[rows], expected[rows] = windows.mean(axis=1), known
-        if self.tracker is None or seen.moved is None:
-            return levels, expected
-        return self.tracker.as_read(levels, seen.moved), self.tracker.as_read(expected, seen.moved)
-
-
-def _chosen(windows: FloatArray, rows: npt.NDArray[np.intp]) -> FloatArray:
-    return windows if len(rows) == len(windows) else np.ascontiguousarray(windows[rows])
+        seen, windows = judged.seen, judged.seen.as_trained(rows)
+        known = judged.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
+        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1), rows), seen.as_read(known, rows)
+        return levels, expected

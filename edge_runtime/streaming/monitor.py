@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, joined
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.errors import InputShapeError, UsageError
@@ -225,10 +225,9 @@ class Monitor:
         if not scored:
             return replace(no_results(self.sensors), events=events, event_rows=rows, learning=is_learning)
         ends = [stretch.rows.part(as_slice(scores.ends)) for stretch, scores in scored]
-        numbers, times, readings = (np.concatenate(column) for column in zip(*ends, strict=True))
+        numbers, times, readings = (joined(column) for column in zip(*ends, strict=True))
         values, thresholds, codes = (
-            np.concatenate([getattr(scores, name) for _, scores in scored])
-            for name in ("scores", "thresholds", "codes")
+            joined([getattr(scores, name) for _, scores in scored]) for name in ("scores", "thresholds", "codes")
         )
         self.counters.above += int((values > thresholds).sum())
         self.counters.ignored = self.alarm.hushed
@@ -245,7 +244,7 @@ class Monitor:
 
         An event between two parts belongs to the last row before it, or to -1 if there is none.
         """
-        alarms, seen = [np.empty(0, bool)], 0
+        alarms, seen = list[BoolArray](), 0
         events: list[AlarmEvent] = []
         rows: list[int] = []
         for part in parts:
@@ -263,7 +262,7 @@ class Monitor:
             events += new
             rows += [seen + row for row in event_rows(found, before=before)]
             seen += len(found)
-        return np.concatenate(alarms), tuple(events), tuple(rows)
+        return joined(alarms or [np.empty(0, bool)]), tuple(events), tuple(rows)
 
     def _drifts(self, codes: FloatArray) -> FloatArray:
         units = len(self.detector.manifest.mean_activation)

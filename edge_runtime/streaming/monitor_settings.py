@@ -55,4 +55,6 @@ class MonitorSettings:
         """The outputs wanted from the model."""
         exit_ratio = self.alarm.exit_ratio
         above = {"never": None, "blame": exit_ratio, "alarms": exit_ratio, "always": -math.inf}
-        return Wanted(self.drift, above[self.explain], self.expected_every_s, levels=self.explain != "blame")
+        # An alarm that lasts as long as it is told to may have low scores.
+        is_blame_alone = self.explain == "blame" and not self.alarm.min_duration_s
+        return Wanted(self.drift, above[self.explain], self.expected_every_s, levels=not is_blame_alone)

@@ -198,7 +198,7 @@ class Stream:
     def memory(self) -> Memory:
         """Everything that is remembered; setting it resumes from there."""
         judge = self._judge
-        blame = judge.blame_smoother.level
+        blame = judge.blame
         moved = None if judge.tracker is None else judge.tracker.moved
         return Memory(
             tuple(tuple(row) for row in self._buffer.kept.tolist()),
@@ -215,7 +215,7 @@ class Stream:
         judge, sensors = self._judge, len(self.detector.sensor_names)
         self._buffer.restore(np.array(memory.window, np.float32).reshape(-1, sensors), memory.until_due)
         judge.smoother.level = memory.smoothed
-        judge.blame_smoother.level = np.array(memory.blame) if len(memory.blame) == sensors else None
+        judge.blame = np.array(memory.blame) if len(memory.blame) == sensors else None
         if judge.spot is not None and memory.spot is not None:
             judge.spot.state = memory.spot
         if judge.tracker is not None and len(memory.mean_drift) == sensors:

@@ -8,6 +8,7 @@ anew there, ``y = p * (w - w[n] + 1 / p[n])``; it was met last where ``1 / p - w
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -16,47 +17,57 @@ Floats = npt.NDArray[np.float64]
 
 _SMALLEST_PRODUCT = 1e-3
 """Sums lose as many digits as the product is small."""
-_MOST_ROWS = 2048
+MOST_ROWS = 2048
 _MOST_ROUNDS = 6
 
 
-def longest(*rates: float) -> int:
-    """Return for how many readings at once the paths at these rates keep their digits.
+def longest(rate: float) -> int:
+    """Return for how many readings at once a path at this rate keeps its digits.
 
-    >>> longest(0.01, 0.0001), longest(0.0, 0.0)
+    >>> longest(0.01), longest(0.0)
     (687, 2048)
     """
-    fastest = max(rates)
-    return max(1, min(_MOST_ROWS, int(math.log(_SMALLEST_PRODUCT) / math.log1p(-fastest)))) if fastest else _MOST_ROWS
+    return max(1, min(MOST_ROWS, int(math.log(_SMALLEST_PRODUCT) / math.log1p(-rate)))) if rate else MOST_ROWS
+
+
+@lru_cache(maxsize=4)
+def _powers(rate: float) -> tuple[Floats, Floats]:
+    """Return the products of one path from the start on, and ``rate`` over the product after each reading."""
+    products = (1.0 - rate) ** np.arange(longest(rate) + 1)
+    return products, rate / products[1:]
 
 
 def mean(apart: Floats, drift: Floats, rate: float) -> Floats:
-    """Return the drift before each reading, shape (n, sensors), as long as it meets no bound.
+    """Return the drift before each reading and after the last, shape (sensors, n + 1), as long as it meets no bound.
 
     Parameters
     ----------
-    apart : ndarray of shape (n, sensors)
-        Readings minus the training mean.
+    apart : ndarray of shape (sensors, n)
+        Readings minus the training mean. A row for each sensor: long rows are what numpy is fast at.
     drift : ndarray of shape (sensors,)
         Before the first reading.
     """
+    found = np.repeat(drift[:, None], apart.shape[1] + 1, axis=1)
     if not rate:
-        return np.tile(drift, (len(apart), 1))  # not a view: the tracker's own drift goes on moving
-    products = (1.0 - rate) ** np.arange(len(apart))[:, None]
-    sums = np.zeros(apart.shape)
-    np.cumsum(apart[:-1] / products[1:], axis=0, out=sums[1:])
-    sums *= rate
-    sums += drift
-    sums *= products
-    return sums
+        return found
+    products, gains = _powers(rate)
+    # Each part begins with the last value of the one before.
+    for start in range(0, apart.shape[1], len(gains)):
+        part = apart[:, start : start + len(gains)]
+        count = part.shape[1]
+        sums = np.multiply(part, gains[:count])
+        np.cumsum(sums, axis=1, out=sums)
+        sums += found[:, start, None]
+        np.multiply(sums, products[1 : count + 1], out=found[:, start + 1 : start + 1 + count])
+    return found
 
 
 def variance(squares: Floats, before: Floats, rate: float, clip: float) -> Floats | None:
-    """Return the variance before each reading, shape (n, sensors), as long as it meets no upper bound.
+    """Return the variance before each reading and after the last, as long as it meets no upper bound.
 
     Parameters
     ----------
-    squares : ndarray of shape (n, sensors)
+    squares : ndarray of shape (sensors, n), n at most `longest` of the rate
         Squared distances from the mean, over training's variance.
     before : ndarray of shape (sensors,)
         Before the first reading.
@@ -65,33 +76,40 @@ def variance(squares: Floats, before: Floats, rate: float, clip: float) -> Float
 
     Returns
     -------
-    ndarray or None
+    ndarray of shape (sensors, n + 1), or None
         None if it is not found in a few rounds.
     """
-    found: Floats = np.tile(before, (len(squares), 1))
     if not rate:
-        return found
-    clipped = squares > clip * found
+        return np.repeat(before[:, None], squares.shape[1] + 1, axis=1)
+    clipped = squares > clip * before[:, None]
     for _ in range(_MOST_ROUNDS):
-        found = _path(squares[:-1], clipped[:-1], before, rate, clip)
+        found = _path(squares, clipped, before[:, None], rate, clip)
         # Which squares are clipped depends on the variance, and it on them: a path that agrees with itself is the one.
-        now = squares > clip * found
-        if np.array_equal(now[:-1], clipped[:-1]):
+        now = squares > clip * found[:, :-1]
+        if np.array_equal(now, clipped):
             return found
         clipped = now
     return None
 
 
 def _path(squares: Floats, clipped: npt.NDArray[np.bool_], before: Floats, rate: float, clip: float) -> Floats:
-    found = np.empty((len(squares) + 1, squares.shape[1]))
-    found[0] = before
+    count = squares.shape[1]
     if clipped.any():
-        products = np.cumprod(np.where(clipped, 1.0 - rate + clip * rate, 1.0 - rate), axis=0)
-        gains = np.where(clipped, 0.0, rate * squares)
+        products = np.multiply(clipped, clip * rate)
+        products += 1.0 - rate
+        np.cumprod(products, axis=1, out=products)
+        sums = np.multiply(squares, ~clipped)
+        sums *= rate
+        sums /= products
     else:
-        products = (1.0 - rate) ** np.arange(1, len(squares) + 1)[:, None]
-        gains = rate * squares
-    sums = np.cumsum(gains / products, axis=0)
-    begun = np.maximum(before, np.maximum.accumulate(1.0 / products - sums, axis=0))
-    np.multiply(products, sums + begun, out=found[1:])
+        powers, gains = _powers(rate)
+        products, sums = powers[1 : count + 1], squares * gains[:count]
+    np.cumsum(sums, axis=1, out=sums)
+    begun = np.subtract(1.0 / products, sums)
+    np.maximum.accumulate(begun, axis=1, out=begun)
+    np.maximum(begun, before, out=begun)
+    begun += sums
+    found = np.empty((len(squares), count + 1))
+    found[:, :1] = before
+    np.multiply(begun, products, out=found[:, 1:])
     return found

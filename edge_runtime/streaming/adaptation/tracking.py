@@ -130,13 +130,15 @@ class Tracker:
         out += self._center32
         return out
 
-    def each_as_trained(self, windows: FloatArray, moved: Moved) -> FloatArray:
+    def each_as_trained(self, windows: FloatArray, moved: Moved, out: FloatArray | None = None) -> FloatArray:
         """Return windows of shape (n, window, sensors), each as `as_trained` would with its own row of `moved`."""
-        mean, spread = (self._center + moved.drift).astype(np.float32), np.sqrt(moved.variance).astype(np.float32)
-        center, seen = np.tile(self._center32, (len(windows), 1)), np.empty(windows.shape, np.float32)
+        mean = (self._center + moved.drift).astype(np.float32, order="C")
+        spread = np.sqrt(moved.variance).astype(np.float32, order="C")
+        center = np.tile(self._center32, (len(windows), 1))
+        seen, rows = np.empty(windows.shape, np.float32) if out is None else out, np.empty(mean.shape, np.float32)
         # Lag by lag, which makes long rows of few sensors.
         for lag in range(windows.shape[1]):
-            rows = windows[:, lag] - mean
+            np.subtract(windows[:, lag], mean, out=rows)
             rows /= spread
             rows += center
             seen[:, lag] = rows
@@ -165,45 +167,55 @@ class Tracker:
             np.clip(self._drift, -self._ceiling, self._ceiling, out=self._drift)
 
     def ahead(self, readings: FloatArray, *, quiet: bool) -> Moved:
-        """Return how far mean and scale have moved before each of some future readings, shape (n, sensors).
+        """Return how far mean and scale have moved before each of some future readings, and after the last.
 
         Nothing moves.
 
         Parameters
         ----------
+        readings : ndarray of shape (n, sensors)
         quiet : bool
             What to assume of all of them.
+
+        Returns
+        -------
+        Moved
+            Of shape (n + 1, sensors) each.
         """
-        before, parts = self.moved, []
-        length = paths.longest(self.mean_rate if quiet else 0.0, self.scale_rate)
+        before = self.moved
+        drift, variance = (np.empty((len(self._center), len(readings) + 1)) for _ in Moved._fields)
+        drift[:, 0], variance[:, 0] = before
+        length = paths.longest(self.scale_rate)
         for start in range(0, len(readings), length):
             part = readings[start : start + length]
-            parts.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
-            self.moved = Moved(*(rows[-1] for rows in parts[-1]))
-            self.follow(part[-1], quiet=quiet)
+            found = self._path(part, quiet=quiet) or self._steps(part, quiet=quiet)
+            places = slice(start, start + len(part) + 1)
+            drift[:, places], variance[:, places] = found.drift.T, found.variance.T
+            self.moved = Moved(*(rows[-1] for rows in found))
         self.moved = before
-        return parts[0] if len(parts) == 1 else Moved(*map(np.concatenate, zip(*parts, strict=True)))
+        return Moved(drift.T, variance.T)
 
     def _path(self, readings: FloatArray, *, quiet: bool) -> Moved | None:
         """Return what `_steps` does, of all readings at once; None where a bound is met on the way."""
-        apart = readings - self._center
+        apart = np.subtract(readings.T, self._center[:, None], order="C")
         drift = paths.mean(apart, self._drift, self.mean_rate if quiet else 0.0)
-        if (np.abs(drift) > self._ceiling).any():
+        if (np.abs(drift) > self._ceiling[:, None]).any():
             return None
-        squares = np.square((apart - drift) / self._scale)
-        variance = paths.variance(squares, self._variance, self.scale_rate, CLIP)
-        if variance is None or (variance > LARGEST_VARIANCE).any():
+        apart -= drift[:, :-1]
+        apart /= self._scale[:, None]
+        variance = paths.variance(np.square(apart, out=apart), self._variance, self.scale_rate, CLIP)
+        if variance is None or variance.max() > LARGEST_VARIANCE:
             return None
-        return Moved(drift, variance)
+        return Moved(drift.T, variance.T)
 
     def _steps(self, readings: FloatArray, *, quiet: bool) -> Moved:
-        """Return how far mean and scale have moved before each reading, one after the other."""
-        before, ahead = self.moved, Moved(np.empty(readings.shape), np.empty(readings.shape))
-        for drift, variance, reading in zip(*ahead, readings, strict=True):
-            drift[:], variance[:] = self._drift, self._variance
+        """Return how far mean and scale have moved before each reading and after the last, one after the other."""
+        before, ahead = self.moved, [self.moved]
+        for reading in readings:
             self.follow(reading, quiet=quiet)
+            ahead.append(self.moved)
         self.moved = before
-        return ahead
+        return Moved(*map(np.array, zip(*ahead, strict=True)))
 
     def reset(self) -> None:
         """Return to training's mean and scale."""

@@ -106,12 +106,12 @@ def test_looking_ahead_gives_what_following_will(quiet):
     ahead = tracker.ahead(rows, quiet=quiet)
     np.testing.assert_array_equal(tracker.moved, [[0.0, 0.0], [1.0, 1.0]])
     windows = np.stack([rows, rows + 1], axis=1)
-    seen = tracker.each_as_trained(windows, ahead)
+    seen = tracker.each_as_trained(windows, Moved(*(rows[:-1] for rows in ahead)))
     for row, window, one in zip(rows, windows, seen, strict=True):
         expected.append(tracker.moved)
         np.testing.assert_allclose(one, tracker.as_trained(window), rtol=1e-6)
         tracker.follow(row, quiet=quiet)
-    np.testing.assert_allclose(ahead, np.stack(expected, axis=1), rtol=1e-12)
+    np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-12)
     assert np.abs(ahead.drift).max(axis=0).tolist() == ([0.1, 0.5] if quiet else [0.0, 0.0])
     assert ahead.variance.max() > 1.5
 
@@ -142,7 +142,7 @@ def test_many_readings_ahead_lead_where_following_each_does(mean_rate, scale_rat
     for row in rows:
         expected.append(tracker.moved)
         tracker.follow(row, quiet=quiet)
-    np.testing.assert_allclose(ahead, np.stack(expected, axis=1), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize(
