@@ -36,4 +36,5 @@ def publish(models: Path, registry: str, settings: PublishSettings) -> None:
     click.echo(
         f"{done.place}: {what}, valid until {time_text(done.expires_s)[:10]}; {counted(done.assets, 'asset')}, "
         f"{done.changed} changed; {counted(done.written, 'model file')} written"
+        + (f", {done.removed} removed" if settings.prune else "")
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from edge_runtime.errors import MissingExtraError, OutputError, SaeliteError, UsageError, missing_extra
@@ -69,6 +69,13 @@ class BucketStore:
             except FileExistsError:
                 return False
         return True
+
+    def remove(self, names: Sequence[str]) -> None:
+        """See `Store.remove`; several at a time where the store can."""
+        with self._told("remove", ", ".join(names)):
+            if names:
+                with suppress(FileNotFoundError):
+                    self._files.rm([self._path(name) for name in names])
 
     def _make_folders(self, names: Mapping[str, bytes] | list[str]) -> None:
         # Object stores have no folders; and what is not there may be a bucket whose name is mistyped.

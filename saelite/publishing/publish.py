@@ -16,6 +16,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.registry.index import INDEX_NAME, Index, Release, index_name, model_name, parse_index, signed
 from saelite.publishing.merging import EMPTY, merged
 from saelite.publishing.models import ToPublish, models_of, releases_of
+from saelite.publishing.pruning import prune
 from saelite.publishing.publish_settings import PublishSettings
 from saelite.publishing.registry_store import Store, open_store
 
@@ -40,6 +41,8 @@ class Published:
         Model files that were not there yet.
     is_new : bool
         Whether there is a new index.
+    removed : int
+        Model files that were pruned.
     """
 
     place: str
@@ -49,6 +52,7 @@ class Published:
     changed: int
     written: int
     is_new: bool
+    removed: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,10 +90,13 @@ def publish(source: Path, destination: str, settings: PublishSettings) -> Publis
     new, written = _write_models(store, models, settings)
     before, index = _claim(store, new, settings)
     _make_newest(store, settings)
+    if {model_name(release.sha256) for release in new.values()} - store.names("models"):
+        _write_models(store, models, settings)  # an old release, which somebody has just pruned
+    removed = prune(store, lambda: _newest(store, settings).index, settings) if settings.prune else 0
     was, now = (dict(one.assets) for one in (before, index))
     changed = sum(was.get(asset) != now[asset] for asset in new)
     is_new = index.version != before.version
-    return Published(store.place, index.version, index.expires_s, len(new), changed, written, is_new)
+    return Published(store.place, index.version, index.expires_s, len(new), changed, written, is_new, removed)
 
 
 def _write_models(

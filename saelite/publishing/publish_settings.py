@@ -40,6 +40,11 @@ class PublishSettings:
         form="duration",
     )
     allow_downgrade: bool = setting(False, "Take a release back: devices accept a lower model version.")  # noqa: FBT003
+    prune: bool = setting(
+        False,  # noqa: FBT003
+        "Afterwards remove old indexes, and model files that only they name. The last 10 indexes, and those of the "
+        "last 30 days, stay.",
+    )
     trusted_key: tuple[Path, ...] = setting(
         (),
         "Public key besides KEY.pub that may have signed the index and the models so far, while one key replaces "

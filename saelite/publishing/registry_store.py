@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -35,6 +35,9 @@ class Store(Protocol):
 
         Of several who try at the same time, one succeeds.
         """
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Remove files; one that is not there is no error."""
 
 
 def open_store(address: str) -> Store:
@@ -90,6 +93,14 @@ class FolderStore:
         except FileExistsError:
             return False
         return True
+
+    def remove(self, names: Sequence[str]) -> None:
+        """See `Store.remove`."""
+        for name in names:
+            try:
+                (self._folder / name).unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"cannot remove {self._folder / name}: {error.strerror}.") from error
 
     def _made(self, name: str) -> Path:
         path = self._folder / name

@@ -1,9 +1,10 @@
-"""What a fleet costs beyond its fits: scheduling many assets, and the efficiency of several workers.
+"""What a fleet costs beyond its fits: scheduling many assets, the efficiency of workers, workers that are killed.
 
 python tests/endurance/fleet_scale.py schedule 10000      # in chunks as large as the product's
 python tests/endurance/fleet_scale.py schedule 10000 1    # one by one
 python tests/endurance/fleet_scale.py efficiency 12
 python tests/endurance/fleet_scale.py memory 500
+python tests/endurance/fleet_scale.py kill 8
 """
 
 import json
@@ -14,13 +15,14 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 from fleet_tasks import StubFit
 from machines import pump_rows, write_csv
 
+from edge_runtime.model_file.container import read_model_file
 from saelite.fleet.assets import Asset
 from saelite.fleet.executors import Lost, chunked, every_result, executor_for
 from saelite.fleet.fit_asset import FleetFit
@@ -36,7 +38,7 @@ _OPTIONS = {"preset": "tiny", "epochs": 5}
 
 def main():
     what, *numbers = sys.argv[1:]
-    {"schedule": schedule, "efficiency": efficiency, "memory": memory}[what](*map(int, numbers))
+    {"schedule": schedule, "efficiency": efficiency, "memory": memory, "kill": kill}[what](*map(int, numbers))
 
 
 def schedule(count, chunk=None):
@@ -94,6 +96,46 @@ def efficiency(count):
             if "workers" in options:  # Dask's nannies do not wait for the children of their workers
                 line["with_start_of_workers"] = round(cpu_s / count, 2)
             print(json.dumps(line), flush=True)
+
+
+def kill(count):
+    """Fit pumps on Dask, kill both its workers while they fit, and check that each pump has its own model once."""
+    settings = FleetSettings(detector=DetectorSettings(**_OPTIONS))
+    with tempfile.TemporaryDirectory() as place, dask_cluster() as (address, processes), executor_for(address) as dask:
+        files = [Path(place) / f"pump{number}.csv" for number in range(count)]
+        assets = [
+            Asset(file.stem, (str(write_csv(file, pump_rows(_ROWS, number))),)) for number, file in enumerate(files)
+        ]
+        killed, began, found = set(), time.monotonic(), {}
+        for asset, result in every_result(dask, FleetFit(settings), chunked(assets, 1)):
+            assert asset.name not in found, f"{asset.name} came twice"
+            found[asset.name] = result
+            if len(killed) < _WORKERS:
+                killed.add(_kill_one_that_fits(processes["workers"], killed))
+        assert sorted(found) == sorted(one.name for one in assets), "an asset is missing"
+        for name, result in found.items():
+            assert not isinstance(result, Lost), f"{name}: {result.reason}"
+            path = Path(place) / "model.tflite"
+            path.write_bytes(result.files["model.tflite"])
+            assert read_model_file(path).manifest.name == name, "an asset has another's model"
+        print(
+            f"{count} assets, {len(killed)} workers killed as they fitted, none lost, {time.monotonic() - began:.0f} s"
+        )
+
+
+def _kill_one_that_fits(pid, killed):
+    """Kill a Dask worker whose child is in the middle of a fit, and return its number."""
+    while True:
+        for child in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                worker = child.parent()
+                if "saelite.fleet.executors.child" not in child.cmdline() or worker.pid in killed:
+                    continue
+                before_s = sum(child.cpu_times()[:2])
+                time.sleep(0.3)
+                if sum(child.cpu_times()[:2]) > before_s + 0.05:  # at work, and not waiting for the next pump
+                    worker.kill()
+                    return worker.pid
 
 
 def memory(count):
