@@ -23,6 +23,36 @@ def accelerators() -> tuple[str, ...]:
     return tuple(device.name for device in tf.config.list_logical_devices("GPU"))
 
 
+def devices_text(devices: tuple[str, ...], visible: str | None) -> str:
+    """Return on what a model is trained, and why not on several devices, as one line.
+
+    Parameters
+    ----------
+    devices : tuple of str
+        See `accelerators`.
+    visible : str or None
+        ``CUDA_VISIBLE_DEVICES`` of the environment.
+
+    Examples
+    --------
+    >>> devices_text(("/device:GPU:0", "/device:GPU:1"), "0,1")
+    'trains on 2 accelerators, which share every batch'
+    >>> devices_text((), "0,1")
+    'trains on the processor: tensorflow sees no accelerator with CUDA_VISIBLE_DEVICES=0,1'
+    """
+    if len(devices) > 1:
+        return f"trains on {len(devices)} accelerators, which share every batch"
+    if devices:
+        return "trains on one accelerator: tensorflow sees no other"
+    if visible == "-1":
+        return (
+            "trains on the processor, which is faster for small networks; several accelerators share the work with "
+            "CUDA_VISIBLE_DEVICES=0,1"
+        )
+    why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible}"
+    return f"trains on the processor: tensorflow sees no accelerator{why}"
+
+
 @functools.cache
 def strategy_for(devices: tuple[str, ...]) -> Any:
     """Return the strategy that shares steps among devices; None if there are fewer than two."""

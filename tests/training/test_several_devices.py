@@ -4,6 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
+
+from training.several_devices import devices_text
 
 # In a process of its own: devices are divided before tensorflow starts.
 CODE = """
@@ -42,3 +45,16 @@ def test_two_devices_have_the_loss_curve_of_one_within_what_seeds_do():
     assert not np.array_equal(one, two), "the second device took no part"
     assert np.abs(two - one).max() < np.abs(other_seed - one).max()
     assert two[-1] < 0.9 * two[0]
+
+
+@pytest.mark.parametrize(
+    ("devices", "visible", "said"),
+    [
+        (("/device:GPU:0", "/device:GPU:1", "/device:GPU:2"), None, "on 3 accelerators, which share every batch"),
+        (("/device:GPU:0",), "0", "on one accelerator: tensorflow sees no other"),
+        ((), "-1", "several accelerators share the work with CUDA_VISIBLE_DEVICES=0,1"),
+        ((), None, "on the processor: tensorflow sees no accelerator"),
+    ],
+)
+def test_it_is_said_on_what_a_model_is_trained_and_why(devices, visible, said):
+    assert devices_text(devices, visible).endswith(said)
