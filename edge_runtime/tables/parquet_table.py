@@ -12,6 +12,8 @@ from edge_runtime.tables.table import Block, Header, Table
 from edge_runtime.tables.time_text import LOCAL, ZONED
 
 _BLOCK_ROWS = 65_536
+_BLOCK_VALUES = 1 << 20
+"""Of wide tables a block has fewer rows: it is in memory several times over."""
 _TIME = "saelite time"
 
 
@@ -83,9 +85,10 @@ class ParquetTable(Table):
         number = pl.Float32 if all(self._schema[name] == pl.Float32 for name in names) else pl.Float64
         numbers = [pl.col(name).cast(number) for name in names]
         words = [pl.col(name).cast(pl.String).fill_null("").alias(f"text {name}") for name in texts]
+        rows = min(_BLOCK_ROWS, max(1, _BLOCK_VALUES // max(1, len(names))))
         try:
             yield from self._frame.select([*numbers, *words, *others]).collect_batches(
-                chunk_size=_BLOCK_ROWS, maintain_order=True
+                chunk_size=rows, maintain_order=True
             )
         except pl.exceptions.PolarsError as error:
             raise self._unreadable(error) from error

@@ -132,8 +132,8 @@ def _kill_one_that_fits(pid, killed):
                 if "saelite.fleet.executors.child" not in child.cmdline() or worker.pid in killed:
                     continue
                 before_s = sum(child.cpu_times()[:2])
-                time.sleep(0.3)
-                if sum(child.cpu_times()[:2]) > before_s + 0.05:  # at work, and not waiting for the next pump
+                time.sleep(1.0)
+                if sum(child.cpu_times()[:2]) > before_s:  # at work, and not waiting for the next pump
                     worker.kill()
                     return worker.pid
 

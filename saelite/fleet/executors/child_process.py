@@ -14,9 +14,10 @@ from typing import IO, Any
 from saelite.fleet.executors.executor_base import Chunk, Done
 
 # Read when the libraries are loaded, so they must be there before. A small network's step takes longer to share out
-# among threads than to do, and there are as many processes as cores already.
+# among threads than to do, and there are as many processes as cores already. Nor does one thread need many row groups
+# of a long history in memory before it gets there.
 PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS",
-          "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+          "POLARS_ROW_GROUP_PREFETCH_SIZE", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
 _QUOTED = 300
 
 
