@@ -13,8 +13,8 @@ from benchmarks.accuracy.real_path import SCHEMES, detectors, with_seed
 from benchmarks.blame_trials import FAULTS, LEAD_ROWS, BlameTrial
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.detector import Detector
-from edge_runtime.streaming.judging import Wanted
 from edge_runtime.streaming.stream import Stream
+from edge_runtime.streaming.wanted import Wanted
 from training.recordings import Recording
 
 FIRST, AMONG = 1, 3

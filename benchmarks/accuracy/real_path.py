@@ -15,8 +15,9 @@ import numpy as np
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.detector import Detector
 from edge_runtime.signal.windows import WindowBuffer
-from edge_runtime.streaming.judging import AdaptationSettings, Judge, Wanted
+from edge_runtime.streaming.judging import AdaptationSettings, Judge
 from edge_runtime.streaming.scores_windows import ScoresWindows
+from edge_runtime.streaming.wanted import Wanted
 from export.export_run import ExportSettings, export_run
 from training.pipeline import train
 from training.recordings import Recording

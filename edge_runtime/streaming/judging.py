@@ -17,7 +17,8 @@ from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, 
 from edge_runtime.streaming.blame import Evidence
 from edge_runtime.streaming.late_contributions import LateContributions, finite
 from edge_runtime.streaming.scores_windows import ScoresWindows
-from edge_runtime.streaming.seen_windows import Rows, SeenWindows
+from edge_runtime.streaming.seen_windows import Rows, Run, SeenWindows
+from edge_runtime.streaming.wanted import Wanted
 
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
@@ -67,28 +68,6 @@ class AdaptationSettings:
     def spot(self) -> SpotSettings | None:
         """How the threshold adapts; None if it is fixed."""
         return None if self.adapt is None else SpotSettings(self.target_far, _DEPTHS[self.adapt])
-
-
-class Wanted(NamedTuple):
-    """The outputs wanted for each window besides its score.
-
-    Parameters
-    ----------
-    codes : bool
-    explain_above : float or None
-        Evidence against each sensor, for scores above this multiple of the threshold; ``-inf`` explains every score,
-        None none. Contributions that the model has itself are free, and given for every score.
-    expected_every_s : float
-        Expected values for the newest window at least so often, for whoever looks at a quiet machine; infinite: never.
-    levels : bool
-        Whether evidence has levels and expected values, and contributions of every score. Otherwise it has only the
-        contributions of scores from one above the threshold on until one is at or below `explain_above`.
-    """
-
-    codes: bool = False
-    explain_above: float | None = None
-    expected_every_s: float = math.inf
-    levels: bool = True
 
 
 @dataclass(frozen=True)
@@ -215,12 +194,13 @@ class Judge:
             return self._judge(windows)
         outputs = {name: joined([run.outputs[name] for run in runs]) for name in self._names}
         scores, thresholds = (joined([getattr(run, name) for run in runs]) for name in ("scores", "thresholds"))
-        seen = SeenWindows(windows, tracker, tuple(one for run in runs for one in run.seen.moved))
+        seen = SeenWindows(windows, tracker, tuple(one for run in runs for one in run.seen.runs))
         return _Judged(seen, outputs, scores, thresholds)
 
     def _judge_run(self, windows: FloatArray, tracker: Tracker) -> _Judged:
         """Judge windows up to the first that is not as quiet as guessed."""
-        guess, ahead = self._guess, tracker.ahead(windows[:, -1], quiet=self._guess)
+        guess, before = self._guess, tracker.moved
+        ahead = tracker.ahead(windows[:, -1], quiet=guess)
         outputs = self._detector.outputs_many(self._as_trained(windows, tracker, ahead), self._names)
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
@@ -230,7 +210,7 @@ class Judge:
         tracker.moved = Moved(*(rows[count if is_right else count - 1] for rows in ahead))
         if not is_right:
             tracker.follow(windows[count - 1, -1], quiet=self._guess)
-        seen = SeenWindows(windows[:count], tracker, (Moved(*(rows[:count] for rows in ahead)),))
+        seen = SeenWindows(windows[:count], tracker, (Run(count, before, guess),))
         return _Judged(seen, {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
 
     def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:

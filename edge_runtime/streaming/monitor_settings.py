@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from edge_runtime.common.setting import Range, conform, documented, nested, setting
 from edge_runtime.signal.missing import POLICIES, POLICY_TEXT
 from edge_runtime.streaming.alarm_settings import AlarmSettings
-from edge_runtime.streaming.judging import AdaptationSettings, Wanted
+from edge_runtime.streaming.judging import AdaptationSettings
+from edge_runtime.streaming.wanted import Wanted
 
 EXPLAIN = ("never", "blame", "alarms", "always")
 

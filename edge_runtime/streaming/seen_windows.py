@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,26 @@ from edge_runtime.streaming.adaptation.tracking import Moved, Tracker
 Rows = npt.NDArray[np.intp]
 
 
+class Run(NamedTuple):
+    """Windows that were judged at once.
+
+    Parameters
+    ----------
+    length : int
+    before : Moved
+        How far mean and scale had moved before the first of them.
+    quiet : bool
+        What was assumed of all of them; each but the last turned out to be so.
+    """
+
+    length: int
+    before: Moved
+    quiet: bool
+
+
 @dataclass(frozen=True)
 class SeenWindows:
-    """Successive windows, and how far mean and scale had moved before each.
+    """Successive windows, and how mean and scale moved from one to the next.
 
     Parameters
     ----------
@@ -23,13 +41,13 @@ class SeenWindows:
         As they were read.
     tracker : Tracker or None
         None if mean and scale are fixed.
-    moved : tuple of Moved
-        For successive windows, n rows together; none without a tracker.
+    runs : tuple of Run
+        All windows in turn; none without a tracker.
     """
 
     windows: FloatArray
     tracker: Tracker | None = None
-    moved: tuple[Moved, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -37,19 +55,25 @@ class SeenWindows:
     def as_trained(self, rows: Rows | slice) -> FloatArray:
         """Return some windows at training's mean and scale, as the model saw them."""
         windows = self.windows[rows]
-        return windows if self.tracker is None else self.tracker.each_as_trained(windows, self._moved_before(rows))
+        return (
+            windows
+            if self.tracker is None
+            else self.tracker.each_as_trained(windows, self._moved_before(self.tracker, rows))
+        )
 
     def as_read(self, levels: FloatArray, rows: Rows) -> FloatArray:
         """Return levels of shape (m, sensors) of some windows, at training's mean and scale, as sensors read them."""
-        return levels if self.tracker is None else self.tracker.as_read(levels, self._moved_before(rows))
+        return levels if self.tracker is None else self.tracker.as_read(levels, self._moved_before(self.tracker, rows))
 
-    def _moved_before(self, rows: Rows | slice) -> Moved:
-        rows = np.arange(len(self))[rows]
-        ends = np.cumsum([len(one.drift) for one in self.moved])
-        part_of = np.searchsorted(ends, rows, side="right")
+    def _moved_before(self, tracker: Tracker, rows: Rows | slice) -> Moved:
+        """Return how far mean and scale had moved before some windows, by going the same way again."""
+        rows, first = np.arange(len(self))[rows], 0
         found = Moved(*(np.empty((len(rows), self.windows.shape[2])) for _ in Moved._fields))
-        for number in np.unique(part_of).tolist():
-            chosen, part = part_of == number, self.moved[number]
-            places = rows[chosen] - (ends[number] - len(part.drift))
-            found.drift[chosen], found.variance[chosen] = part.drift[places], part.variance[places]
+        for run in self.runs:
+            chosen = (rows >= first) & (rows < first + run.length)
+            if chosen.any():
+                readings = self.windows[first : first + run.length, -1]
+                way, places = tracker.ahead(readings, quiet=run.quiet, before=run.before), rows[chosen] - first
+                found.drift[chosen], found.variance[chosen] = way.drift[places], way.variance[places]
+            first += run.length
         return found

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from saelite.fleet.executors.child_process import PINNED
+
 _SENSORS = 8
 _NORMAL_ROWS = 20_000
 _SPEED = 0.05
@@ -26,7 +28,6 @@ _WAYS = {
     "without tracking": ("--mean-rate", "0", "--scale-rate", "0"),
     "with tracking": ("--mean-rate", "0.01", "--scale-rate", "0.0001"),
 }
-_PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS", "TF_NUM_INTRAOP_THREADS")
 
 
 def main():
@@ -87,7 +88,7 @@ def measure(folder, name, options):
 
 def saelite(*command):
     """Run a command on one core, and return the most memory it had, in MB."""
-    environment = {**os.environ, **dict.fromkeys(_PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, **dict.fromkeys(PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         [sys.executable, "-m", "saelite", *map(str, command)], env=environment, stdout=subprocess.DEVNULL
     )

@@ -166,7 +166,7 @@ class Tracker:
             self._drift += apart
             np.clip(self._drift, -self._ceiling, self._ceiling, out=self._drift)
 
-    def ahead(self, readings: FloatArray, *, quiet: bool) -> Moved:
+    def ahead(self, readings: FloatArray, *, quiet: bool, before: Moved | None = None) -> Moved:
         """Return how far mean and scale have moved before each of some future readings, and after the last.
 
         Nothing moves.
@@ -176,15 +176,19 @@ class Tracker:
         readings : ndarray of shape (n, sensors)
         quiet : bool
             What to assume of all of them.
+        before : Moved, optional
+            How far they have moved before the first; by default as far as now.
 
         Returns
         -------
         Moved
             Of shape (n + 1, sensors) each.
         """
-        before = self.moved
+        now = self.moved
+        if before is not None:
+            self.moved = before
         drift, variance = (np.empty((len(self._center), len(readings) + 1)) for _ in Moved._fields)
-        drift[:, 0], variance[:, 0] = before
+        drift[:, 0], variance[:, 0] = self._drift, self._variance
         length = paths.longest(self.scale_rate)
         for start in range(0, len(readings), length):
             part = readings[start : start + length]
@@ -192,7 +196,7 @@ class Tracker:
             places = slice(start, start + len(part) + 1)
             drift[:, places], variance[:, places] = found.drift.T, found.variance.T
             self.moved = Moved(*(rows[-1] for rows in found))
-        self.moved = before
+        self.moved = now
         return Moved(drift.T, variance.T)
 
     def _path(self, readings: FloatArray, *, quiet: bool) -> Moved | None:

@@ -5,8 +5,9 @@ import pytest
 from machines import pump_rows
 
 from edge_runtime import Detector
-from edge_runtime.streaming.judging import AdaptationSettings, Wanted
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.stream import Stream
+from edge_runtime.streaming.wanted import Wanted
 
 
 @pytest.fixture(scope="module")
