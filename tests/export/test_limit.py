@@ -69,6 +69,21 @@ def test_a_single_burst_within_the_budget_does_not_decide():
     assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
 
 
+def test_an_accident_whose_score_moves_up_and_down_counts_once():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.1 * rng.normal(size=2_000))
+    quiet = fit_limit(scores, 1 / 2_000).value
+    scores[700:720:4] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
+    scores[100:2_000:400] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value > 50.0
+
+
+def test_a_recording_far_shorter_than_the_budget_has_no_alarm_of_its_own():
+    scores = np.exp(np.repeat(np.random.default_rng(0).standard_t(3, size=40), 10))
+    assert fit_limit(scores, 1e-6).value >= scores.max()
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=50))
 def test_runs_above_each_level_are_those_one_counts(values):
     levels, runs = runs_above(np.array(values, np.float64))
