@@ -38,8 +38,12 @@ def sized_for(budget: ChipBudget, recording: Recording, settings: DetectorSettin
 
     asset = prepare(recording, settings)
     preprocessing, is_series = asset.preprocessing, asset.nature.is_series
+    usual = sum(len(one.offsets) for one in asset.recording.cycles) * preprocessing.sensors
     sizes = [
-        (one, Chip(Plan(preprocessing, _shape(preprocessing.inputs, one), follows=is_series), budget))
+        (
+            one,
+            Chip(Plan(preprocessing, _shape(preprocessing.inputs, one), follows=is_series, cycle_values=usual), budget),
+        )
         for one in _smaller(_with_sizes(settings, preprocessing.inputs))
     ]
     heads = _HEADS if settings.head == _AUTO else (settings.head,)

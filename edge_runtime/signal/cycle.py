@@ -143,9 +143,23 @@ def along(offsets: FloatArray, period_s: float, times: Times) -> FloatArray:
     return _along(*_table(np.asarray(offsets, np.float32)), period_s, times)
 
 
+def without_course(rows: FloatArray, times: Times, course: Course | None) -> FloatArray:
+    """Return rows of shape (n, sensors) without the course at their times; the rows themselves if there is none."""
+    return rows if course is None else np.asarray(rows - course.at(times), np.float32)
+
+
 def course_of(spec: DetectorSpec) -> Course | None:
     """Return the course of a model file; None if it has no cycle."""
     return Course(spec.cycles) if spec.cycles else None
+
+
+def cycle_lines(spec: DetectorSpec) -> list[str]:
+    """Return one line of text for each cycle of a model: its period, its bins, and the sensors that follow it."""
+    return [
+        f"of the {PERIODS[one.period_s]} (UTC), in {len(one.offsets)} parts, is taken away from: "
+        + ", ".join(one.followed_by(spec.sensor_names))
+        for one in spec.cycles
+    ]
 
 
 def _along(table: FloatArray, steps: FloatArray, period_s: float, times: Times) -> FloatArray:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edge_runtime.arrays import FloatArray, IntArray, Times
 from edge_runtime.errors import InputShapeError, UsageError
 from edge_runtime.inference.inputs import InputReader, Reading
+from edge_runtime.signal.cycle import without_course
 from edge_runtime.signal.only_when import Condition, runs
 from edge_runtime.signal.windows import WindowBuffer, all_finite
 from edge_runtime.streaming.adaptation.spot import SpotState
@@ -252,9 +253,9 @@ class Stream:
     def _push(self, rows: FloatArray, times: Times | None) -> Scores:
         with np.errstate(over="ignore", invalid="ignore"):
             # Values near float32's limit are finite, their squares are not; the graph limits them.
-            if times is None or self._judge.course is None:
+            if times is None:
                 return self._judge.look_at(*self._buffer.push_many(rows))
-            windows, ends = self._buffer.push_many(rows - self._judge.course.at(times))
+            windows, ends = self._buffer.push_many(without_course(rows, times, self._judge.course))
             return self._judge.look_at(windows, ends, times[ends])
 
     def _push_working(

@@ -134,15 +134,17 @@ def resemblance(left: Floats) -> tuple[Floats, Floats]:
     -------
     errors, explained : ndarray of shape (sensors,)
         Correlation over its standard error, after both are whitened by what the others leave of a cycle. Share of a
-        cycle's variance that the others explain; below 0 where they say nothing.
+        cycle's variance that the others explain, without the bin that varies most: one event a day, at about the same
+        time, is no course. Below 0 where they say nothing.
     """
     bins, sensors = left.shape[1:]
     known = np.isfinite(left)
     cycle = np.where(known, left, 0.0).reshape(-1, sensors)
     others = np.where(known, left_out_courses(left)[:-1], 0.0).reshape(-1, sensors)
     residual = cycle - others
-    power = np.square(cycle).sum(axis=0)
-    explained = 1.0 - np.square(residual).sum(axis=0) / np.maximum(power, 1e-300)
+    power, unexplained = (np.square(one).reshape(left.shape).sum(axis=0) for one in (cycle, residual))
+    power, unexplained = (_without_the_fullest(one, power) for one in (power, unexplained))
+    explained = 1.0 - unexplained / np.maximum(power, 1e-300)
     memory = (residual[1:] * residual[:-1]).sum(axis=0) / np.maximum(np.square(residual).sum(axis=0), 1e-300)
     # What is left of so few rows seems to forget faster than it does (Kendall, 1954).
     memory = np.clip(memory + (1.0 + 3.0 * memory) / bins, 0.0, 1.0)
@@ -151,6 +153,11 @@ def resemblance(left: Floats) -> tuple[Floats, Floats]:
     correlation = (cycle * others).sum(axis=0) / np.maximum(together, 1e-300)
     seen = known.any(axis=(1, 2)).sum() - 1
     return correlation * np.sqrt(seen * bins), np.where(power > 0, explained, -np.inf)
+
+
+def _without_the_fullest(values: Floats, power: Floats) -> Floats:
+    """Return sums over bins of shape (bins, sensors), without the one of most power."""
+    return np.asarray(values.sum(axis=0) - np.take_along_axis(values, power.argmax(axis=0)[None], axis=0)[0])
 
 
 @dataclass(frozen=True)
