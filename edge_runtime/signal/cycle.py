@@ -166,7 +166,7 @@ def _along(table: FloatArray, steps: FloatArray, period_s: float, times: Times) 
     places = np.mod(times, period_s) * (len(table) / period_s) - 0.5
     lows = np.floor(places)
     numbers = lows.astype(np.int64)
-    found = steps[numbers]
+    found: FloatArray = steps[numbers]
     found *= (places - lows).astype(np.float32)[:, None]
     found += table[numbers]
     return found

@@ -188,8 +188,8 @@ class _Rows:
     def try_out(self, bins: int, choices: tuple[BoolArray, ...]) -> Iterator[tuple[float, FoundCycle]]:
         """Yield courses with so many bins for some choices of sensors, each with its gain: below 0 is one.
 
-        The gain is the change of the log-likelihood's negative for rows of held-out cycles, a Gaussian's, over the
-        least that counts: every sensor's variance, given the others, falls by `_EXPLAINED` in the geometric mean.
+        The gain is by how much the logarithm of the generalised variance of held-out cycles, the determinant of the
+        covariance, changes. It counts if it falls by as much as `_EXPLAINED` of one sensor's variance.
         """
         grid = self.grid.merged(bins)
         # The first bin may begin at any time of the day.
@@ -200,8 +200,10 @@ class _Rows:
         before = self._spread(self.scaled)
         for chosen in choices:
             gain = self._spread(self.scaled - np.where(chosen, offsets, 0.0)) - before
-            clear = gain <= np.log(1.0 - _EXPLAINED) * max(1, int(chosen.sum()))
-            yield gain if clear else np.inf, FoundCycle(self.grid, np.where(chosen, courses, 0.0))
+            yield (
+                gain if gain <= np.log(1.0 - _EXPLAINED) else np.inf,
+                FoundCycle(self.grid, np.where(chosen, courses, 0.0)),
+            )
 
     def _spread(self, rows: Floats) -> float:
         """Return the logarithm of the determinant of the covariance."""

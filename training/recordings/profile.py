@@ -125,7 +125,7 @@ def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tupl
         return "D", "never moves: not used"
     if name in findings.duplicate:
         return "D", f"same values as {findings.duplicate[name]}: not used"
-    if far_out > _MANY_FAR_OUT:
+    if far_out > _MANY_FAR_OUT and name not in findings.cycle:
         return "C", f"{far_out:.1%} of the readings are extreme: a fault in the recording, or rare work"
     note = _moved(name, daily, findings)
     return ("B", note) if note else ("A", "")

@@ -6,7 +6,7 @@ import mmap
 import tempfile
 import weakref
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -33,7 +33,8 @@ class RowStore:
     """
 
     def __init__(self, sensors: int, memory_bytes: int = _MEMORY_BYTES, *, kind: type = np.float32) -> None:
-        self._sensors, self._memory_bytes, self._kind = sensors, memory_bytes, np.dtype(kind)
+        self._sensors, self._memory_bytes = sensors, memory_bytes
+        self._kind: np.dtype[Any] = np.dtype(kind)
         self._blocks: list[FloatArray] = []
         self._file: IO[bytes] | None = None
         self.rows = 0
