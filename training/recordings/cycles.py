@@ -105,11 +105,12 @@ def find_cycle(recording: Recording, times: Times, period_s: float) -> FoundCycl
     if grid is None:
         return None
     errors, explained = _resemblance_of(grid.merged(coarsest).means())
-    sure = (errors >= _STANDARD_ERRORS) & (explained >= _EXPLAINED)
+    follows = explained >= _EXPLAINED
+    sure = follows & (errors >= _STANDARD_ERRORS)
     if not sure.any():
         return None
     rows = _Rows.of(recording, times, grid)
-    choices = (sure, errors >= _STANDARD_ERRORS / 2, rows.moving)
+    choices = (sure, follows & (errors >= _STANDARD_ERRORS / 2))
     tried = [found for bins in candidates if grid.sums.shape[1] % bins == 0 for found in rows.try_out(bins, choices)]
     gain, best = min(tried, key=lambda one: one[0])
     return best if gain < 0 else None
