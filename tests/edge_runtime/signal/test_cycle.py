@@ -116,6 +116,18 @@ def test_a_recording_without_times_is_refused_and_one_with_times_is_scored_as_by
     np.testing.assert_array_equal(found.values, rows[detector.spec.preprocessing.window - 1 :])
 
 
+@pytest.mark.parametrize("size", [1, 7])
+def test_blocks_of_any_size_give_the_same_results(file, size):
+    rows, times = pump_rows(60, seed=8), START_S + 600.0 * np.arange(60)
+    times[40:] += 5e5  # a gap, which no window spans
+    wholly, partly = (Monitor(detector_of(file), MonitorSettings(explain="always"), live=False) for _ in range(2))
+    whole = wholly.push(Readings(times, rows))
+    parts = [partly.push(Readings(times[row : row + size], rows[row : row + size])) for row in range(0, 60, size)]
+    for name in ("scores", "levels", "expected", "contributions"):
+        found = np.concatenate([getattr(part, name) for part in parts])
+        np.testing.assert_allclose(found, getattr(whole, name), rtol=1e-5)
+
+
 def test_readings_in_the_window_are_kept_only_for_a_model_with_the_same_course(file):
     rows, times = pump_rows(40, seed=6), START_S + 600.0 * np.arange(40)
     for cycles, kept in ((BOTH, 1), (BOTH[:1], 0)):
