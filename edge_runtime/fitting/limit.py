@@ -12,7 +12,10 @@ of windows above the limit that the budget allows: an alarm is a run of windows 
 runs above the 0.9 quantile. Runs above a higher level are shorter, of a Gaussian process in proportion to 1 / level.
 
 Neither rule sees bursts, far higher than all else and in fewer than a tenth of the windows. So the recording itself is
-asked: no limit leaves more alarms in it than the budget makes likely, by the 0.95 quantile of a Poisson distribution.
+asked: no limit leaves more alarms in it than the budget makes likely, by the 0.99 quantile of a Poisson distribution.
+The budget counts here even where the recording is too short to promise it: an hour that holds an alarm of its own
+does not speak for a limit that is meant to alarm once a week. Scores that fall below the limit and soon rise above it
+again are one alarm: an accident in the recording is one, however its score moves.
 
 References
 ----------
@@ -42,6 +45,9 @@ _MOST_SHARE = 0.2
 # n independent scores cannot support any promise: the tail is extrapolated to a rate of 1 / (10 n), no further.
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
+_LIKELY = 0.99
+# Alarms this close to each other, as a share of the recording, are one.
+_SAME_ALARM = 0.02
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
 # Bursts are often all of one height: at that height, rounding would decide whether the next one alarms.
 _MARGIN = 0.02
@@ -134,7 +140,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     share = min(max(wanted, floor), _MOST_SHARE)
     spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
     factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
-    expected = share * len(logs) / run_length
+    expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
     value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share), _alarms_limit(logs, expected))
     return Limit(
         float(np.exp(min(max(value, _SMALLEST_LOG), _LARGEST_LOG))),
@@ -167,10 +173,24 @@ def _tail_limit(logs: Floats, n: float, share: float) -> float:
 
 
 def _alarms_limit(logs: Floats, expected: float) -> float:
-    """Return the lowest level that, with all above it, has no more runs above it than `expected` make likely."""
-    levels, runs = runs_above(logs)
-    too_many = np.flatnonzero(runs > poisson_quantile(_CONFIDENCE, expected))
+    """Return the lowest level that, with all above it, has no more alarms above it than `expected` make likely."""
+    levels, runs = runs_above(_highest_of_late(logs, max(1, int(_SAME_ALARM * len(logs)))))
+    too_many = np.flatnonzero(runs > poisson_quantile(_LIKELY, expected))
     return float(levels[too_many[-1] + 1]) + _MARGIN if len(too_many) else -np.inf
+
+
+def _highest_of_late(values: Floats, before: int) -> Floats:
+    """Return the highest of each value and the `before` ones before it, shape (n,).
+
+    >>> _highest_of_late(np.array([0.0, 2.0, 1.0, 0.0, 0.0]), before=1)
+    array([0., 2., 2., 1., 0.])
+    """
+    found, reach = values.copy(), 0
+    while reach < before:
+        step = min(reach + 1, before - reach)
+        found[step:] = np.maximum(found[step:], found[:-step])
+        reach += step
+    return found
 
 
 def runs_above(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:

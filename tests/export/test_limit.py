@@ -69,6 +69,25 @@ def test_a_single_burst_within_the_budget_does_not_decide():
     assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
 
 
+def test_an_accident_whose_score_moves_up_and_down_counts_once():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.1 * rng.normal(size=2_000))
+    quiet = fit_limit(scores, 1 / 2_000).value
+    scores[700:720:4] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
+    scores[100:2_000:400] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value > 50.0
+
+
+def test_a_recording_far_shorter_than_the_budget_has_no_alarm_of_its_own():
+    # Few independent scores: no promise below an alarm every few hundred readings can be made.
+    logs = np.sin(np.linspace(0, 6 * np.pi, 400))
+    logs[[150, 300]] = 5.0
+    limit = fit_limit(np.exp(logs), 1e-6)
+    assert limit.share > 1000 * limit.share_wanted
+    assert limit.value > np.exp(5.0)
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=50))
 def test_runs_above_each_level_are_those_one_counts(values):
     levels, runs = runs_above(np.array(values, np.float64))
