@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times
 from edge_runtime.common.setting import Range, conform, documented, setting
+from edge_runtime.signal.cycle import course_of
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.signal.windows import all_finite
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
@@ -125,7 +126,8 @@ class Scores:
 class _Seen(NamedTuple):
     """Windows as the model saw them, at training's mean and scale, and the model's outputs.
 
-    `moved` says how far these had moved before each window; None if they are fixed.
+    `moved` says how far these had moved before each window, None if they are fixed; `times` when each one ended, None
+    without a usual course of the day.
     """
 
     windows: FloatArray
@@ -133,6 +135,7 @@ class _Seen(NamedTuple):
     scores: FloatArray
     thresholds: FloatArray
     moved: Moved | None
+    times: Times | None = None
 
 
 class Judge:
@@ -149,9 +152,11 @@ class Judge:
         spec = detector.spec
         self._detector, self._wanted = detector, wanted
         self._sensors = len(spec.sensors)
+        self._step_s = 1.0 / spec.preprocessing.rate_hz if spec.preprocessing.rate_hz else 0.0
         self._fitted = detector.threshold
         self.smoother, self.blame_smoother = (Smoother(spec.scoring.smoothing_span) for _ in range(2))
         self.spot = Spot(settings.spot, self._fitted, spec.scoring.smoothing_span) if settings.spot else None
+        self.course = course_of(spec)
         self.tracker = tracker_of(spec, settings.mean_rate, settings.scale_rate, settings.mean_ceiling)
         also = {"codes"} if wanted.codes else set()
         also |= set() if wanted.explain_above is None else {"contributions"}
@@ -172,9 +177,17 @@ class Judge:
         if self.tracker is not None:
             self.tracker.reset()
 
-    def look_at(self, windows: FloatArray, ends: IntArray) -> Scores:
-        """Judge successive windows of shape (n, window, sensors)."""
+    def look_at(self, windows: FloatArray, ends: IntArray, times: Times | None = None) -> Scores:
+        """Judge successive windows of shape (n, window, sensors), without the usual course of the day.
+
+        Parameters
+        ----------
+        windows, ends
+        times : ndarray of shape (n,), float64, optional
+            When each ended; needed to give levels as the sensors read them, by a model with a course.
+        """
         seen = self._see(windows) if self.tracker is None else self._see_following(windows, self.tracker)
+        seen = seen if times is None else seen._replace(times=times)
         codes = seen.outputs.get("codes", np.empty((len(windows), 0), np.float32))
         return Scores(ends, seen.scores, seen.thresholds, codes, self._explain(seen))
 
@@ -292,9 +305,13 @@ class Judge:
         windows = _chosen(seen.windows, rows)
         known = seen.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
         levels[rows], expected[rows] = windows.mean(axis=1), known
-        if self.tracker is None or seen.moved is None:
-            return levels, expected
-        return self.tracker.as_read(levels, seen.moved), self.tracker.as_read(expected, seen.moved)
+        if self.tracker is not None and seen.moved is not None:
+            levels, expected = (self.tracker.as_read(one, seen.moved) for one in (levels, expected))
+        if self.course is not None and seen.times is not None:
+            usual = self.course.over_windows(seen.times[rows], windows.shape[1], self._step_s)
+            levels[rows] += usual
+            expected[rows] += usual
+        return levels, expected
 
 
 def _chosen(windows: FloatArray, rows: npt.NDArray[np.intp]) -> FloatArray:
