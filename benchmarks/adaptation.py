@@ -23,6 +23,7 @@ from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.refitting.adapt import AdaptSettings, adapt
 from edge_runtime.refitting.normal_readings import NormalReadings, Shape
+from edge_runtime.signal.cycle import course_of, without_course
 from export.export_run import ExportSettings, export_run
 from training.pipeline import train
 from training.recordings import Recording
@@ -138,8 +139,10 @@ def _adapted(made: Path, trial: SiteTrial) -> Path:
     spec = Detector.load(made).spec
     readings = NormalReadings(Shape.of(spec.preprocessing))
     columns = [trial.normal.sensors.index(name) for name in spec.sensor_names]
-    for rows in np.split(trial.normal.values, trial.normal.breaks):
-        readings.add(np.ascontiguousarray(rows[:, columns]), follows=False)
+    values, times = trial.normal.values[:, columns], trial.normal.times
+    values = values if times is None else without_course(values, times, course_of(spec))
+    for rows in np.split(values, trial.normal.breaks):
+        readings.add(np.ascontiguousarray(rows), follows=False)
     path = made.with_suffix(".adapted")
     adapt(made.read_bytes(), made, readings, trial.row_s, AdaptSettings(find_runtime())).model.write(path)
     return path

@@ -115,9 +115,11 @@ def _scored(recording: Recording, detector: Detector) -> _Scored:
     chosen = [recording.sensors.index(name) for name in detector.sensor_names]
     stream = Stream(detector, wanted=Wanted(explain_above=-np.inf))
     rows, results = [], []
-    for start, values in zip((0, *recording.breaks), np.split(recording.values, recording.breaks), strict=True):
+    times = np.full(len(recording.values), np.nan) if recording.times is None else recording.times
+    parts = (np.split(one, recording.breaks) for one in (recording.values, times))
+    for start, values, made in zip((0, *recording.breaks), *parts, strict=True):
         stream.pause()
-        results.append(stream.update_many(values[:, chosen]))
+        results.append(stream.update_many(values[:, chosen], made))
         rows.append(start + results[-1].ends)
     anomalies = np.concatenate([one.anomalies for one in results])
     return _Scored(np.concatenate(rows), anomalies, np.concatenate([one.evidence.contributions for one in results]))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, Times
 from edge_runtime.inference.detector import Detector
+from edge_runtime.signal.cycle import course_of, without_course
 from edge_runtime.signal.windows import sliding_windows
 
 _BAND_DEVIATIONS = 3.0
@@ -14,6 +15,21 @@ _BAND_DEVIATIONS = 3.0
 def expected_bands(detector: Detector) -> FloatArray:
     """Return how far normal levels are from the expected value at most, shape (sensors,): three standard deviations."""
     return np.asarray(_BAND_DEVIATIONS * detector.deviations, np.float32)
+
+
+def expected_values(detector: Detector, readings: FloatArray, times: Times) -> FloatArray:
+    """Return what was expected of each reading, shape (n, sensors), in the sensors' units.
+
+    Parameters
+    ----------
+    readings : ndarray of shape (n, sensors)
+        NaN where a value is missing.
+    times : ndarray of shape (n,), float64
+        Seconds since the epoch.
+    """
+    course = course_of(detector.spec)
+    expected = detector.expected_many(windows_at(detector, without_course(readings, times, course)))
+    return expected if course is None else expected + course.at(times)
 
 
 def windows_at(detector: Detector, readings: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.report.formats import file_size
 from edge_runtime.common.counted import counted
 from edge_runtime.model_file.container import ModelFile
+from edge_runtime.signal.cycle import cycle_lines
 
 _MAX_NAMES = 24
 
@@ -21,6 +22,7 @@ def model_facts(model: ModelFile) -> tuple[tuple[str, str], ...]:
         ("sensors", f"{len(names)}: {', '.join(names[:_MAX_NAMES])}{more}"),
         ("window", f"readings: {spec.preprocessing.window}, stride {spec.preprocessing.stride}"),
         ("only when", spec.only_when),
+        *(("usual course", line) for line in cycle_lines(spec)),
         ("codes", f"{len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
         ("head", spec.scoring.head),
         ("smoothing", f"moving average over {spec.scoring.smoothing_span} windows"),

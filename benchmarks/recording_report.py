@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.detection import fault_names, fault_rows, figures
-from benchmarks.expected import expected_bands, windows_at
+from benchmarks.expected import expected_bands, expected_values
 from benchmarks.model_facts import model_facts, model_line
 from benchmarks.report.report_model import Alarm, Report, ScoreTrace, SensorTrace
 from benchmarks.report.score_chart import time_axis
@@ -170,8 +170,9 @@ def _traces(
 ) -> tuple[SensorTrace, ...]:
     """Return the traces of the sensors to blame; without any, of those that were farthest from what was expected."""
     known = np.isfinite(times)
-    times, values = times[known] - first_s, values[known]
-    expected, bands = detector.expected_many(windows_at(detector, values)), expected_bands(detector)
+    times, values = times[known], values[known]
+    expected, bands = expected_values(detector, values, times), expected_bands(detector)
+    times = times - first_s
     names = list(detector.sensor_names)
     blamed = [names.index(name) for name, _ in alarm.blame[:TOP_SENSORS]]
     if not blamed:

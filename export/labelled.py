@@ -10,9 +10,11 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.signal.cycle import course_of, without_course
 from edge_runtime.signal.windows import as_windows, sliding_windows
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.table import is_anomalous
+from edge_runtime.tables.table_readings import table_readings
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ def read_labelled(path: Path, spec: DetectorSpec) -> Labelled:
     Raises
     ------
     RecordingError
-        If labels are missing, or all the same.
+        If labels are missing, or all the same, or a time that the model needs is.
     """
     found = _npz(path, spec) if path.suffix == ".npz" else _recording(path, spec)
     if len(found.windows) != len(found.labels) or found.labels.all() or not found.labels.any():
@@ -59,8 +61,14 @@ def _recording(path: Path, spec: DetectorSpec) -> Labelled:
         label = rows.header.label_column
         if label is None:
             raise RecordingError(f"{path} has no label column. Columns there: {', '.join(rows.header.names)}.")
-        blocks = list(rows.blocks(spec.sensor_names, [label]))
-    values: FloatArray = np.concatenate([block.values for block in blocks], dtype=np.float32)
+        blocks = list(table_readings(rows, spec.sensor_names, [label]))
+    values: FloatArray = np.concatenate([block.readings.values for block in blocks], dtype=np.float32)
+    times = np.concatenate([block.readings.times for block in blocks])
+    if spec.cycles and not np.isfinite(times).all():
+        raise RecordingError(
+            f"{path} has no times, and the model takes the usual course of the day away. Expected a time column."
+        )
+    values = without_course(values, times, course_of(spec))
     labels = np.array([is_anomalous(text) for block in blocks for text in block.texts[0]], bool)
     windows = np.ascontiguousarray(sliding_windows(values, window, stride))
     return Labelled(windows, labels[window - 1 :: stride][: len(windows)])

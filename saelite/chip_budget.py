@@ -38,9 +38,10 @@ def sized_for(budget: ChipBudget, recording: Recording, settings: DetectorSettin
 
     asset = prepare(recording, settings)
     preprocessing, is_series = asset.preprocessing, asset.nature.is_series
+    usual = sum(len(one.offsets) for one in asset.recording.cycles) * preprocessing.sensors
+    shapes = ((one, _shape(preprocessing.inputs, one)) for one in _smaller(_with_sizes(settings, preprocessing.inputs)))
     sizes = [
-        (one, Chip(Plan(preprocessing, _shape(preprocessing.inputs, one), follows=is_series), budget))
-        for one in _smaller(_with_sizes(settings, preprocessing.inputs))
+        (one, Chip(Plan(preprocessing, shape, follows=is_series, cycle_values=usual), budget)) for one, shape in shapes
     ]
     heads = _HEADS if settings.head == _AUTO else (settings.head,)
     fitting = [(one, chip) for one, chip in sizes if chip.takes(heads[0])] or [

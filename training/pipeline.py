@@ -119,6 +119,7 @@ def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel 
             asset.preprocessing,
             _asked(settings),
             recording.only_when,
+            recording.cycles,
         ),
         network=network_of(asset.structure, fitted.weights),
         windows=NormalWindows(

@@ -13,6 +13,7 @@ from training.autoencoder import structure_of
 from training.fit_preprocessing import fit_preprocessing
 from training.presets import preset_sizes
 from training.recordings import Recording
+from training.recordings.cycles import take_away
 from training.recordings.findings import Findings, apply, find
 from training.recordings.nature import Nature, nature_of
 from training.recordings.profile import Profile, profile
@@ -30,7 +31,7 @@ class Prepared:
     Parameters
     ----------
     recording : Recording
-        Without the sensors that the settings leave out.
+        Without the sensors that the settings leave out, and without the usual course of the day.
     settings : DetectorSettings
         Settings, including those that were chosen.
     units : tuple of str
@@ -102,8 +103,9 @@ def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
 
 
 def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
-    """Return the recording without the sensors that `settings` drop, and all that was found."""
-    findings = find(_split(recording, settings)[0], recording.sensors)
+    """Return the recording without its usual course and the sensors that `settings` drop, and all that was found."""
+    recording = take_away(recording)
+    findings = find(_split(recording, settings)[0], recording.sensors, recording.cycles)
     return apply(recording, findings, settings), findings
 
 

@@ -22,6 +22,7 @@ from edge_runtime.errors import SaeliteError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
 from training.recordings import Recording
+from training.recordings.cycles import take_away
 from training.recordings.stretches import split
 from training.settings import DetectorSettings
 
@@ -132,7 +133,7 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
     settings : DetectorSettings
         Settings of the compared detector: the same seed and limit rule.
     """
-    chosen = normal.without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
+    chosen = take_away(normal).without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
     stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
     windows = stretches.take(np.arange(len(stretches)))
     limit = limit_of(BASELINES[name], windows, spec, settings.seed)

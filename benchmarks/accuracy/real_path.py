@@ -83,10 +83,12 @@ def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray
     spec = detector.spec
     judge = Judge(detector, AdaptationSettings(), Wanted())
     chosen = [recording.sensors.index(name) for name in spec.sensor_names]
-    relative = np.full(len(recording.values), np.nan, np.float32)
-    for start, rows in zip((0, *recording.breaks), np.split(recording.values, recording.breaks), strict=True):
+    relative, values = np.full(len(recording.values), np.nan, np.float32), recording.values[:, chosen]
+    if judge.course is not None and recording.times is not None:
+        values = values - judge.course.at(recording.times)
+    for start, rows in zip((0, *recording.breaks), np.split(values, recording.breaks), strict=True):
         buffer = WindowBuffer(spec.preprocessing.window, spec.preprocessing.stride, len(chosen))
-        scored = judge.look_at(*buffer.push_many(np.ascontiguousarray(rows[:, chosen])))
+        scored = judge.look_at(*buffer.push_many(np.ascontiguousarray(rows)))
         relative[start + scored.ends] = scored.scores / judge.threshold
     return relative
 
@@ -98,5 +100,6 @@ def part_of(recording: Recording, stop: int, start: int = 0) -> Recording:
         name=recording.name if not start else f"{recording.name} from row {start}",
         values=np.ascontiguousarray(recording.values[start:stop]),
         labels=None if recording.labels is None else recording.labels[start:stop],
+        times=None if recording.times is None else recording.times[start:stop],
         breaks=tuple(row - start for row in recording.breaks if start < row < stop),
     )

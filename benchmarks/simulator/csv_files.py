@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.simulator.faults import KINDS
-from benchmarks.simulator.machine import SimulatedMachine
+from benchmarks.simulator.machine import START, SimulatedMachine
 from edge_runtime.common.atomic import unwritable, write_atomically
 
-_START = datetime(2026, 1, 1)  # noqa: DTZ001 - a machine's own clock, of no time zone
 _FAULT_SHARE = 0.1
 
 
@@ -62,7 +61,7 @@ def csv_text(machine: SimulatedMachine, start: int, stop: int) -> str:
     lines = [",".join(("time", *machine.sensors, "anomaly"))]
     faulty = machine.labels
     for row in range(start, stop):
-        time = _START + timedelta(seconds=row / machine.rate_hz)
+        time = START.replace(tzinfo=None) + timedelta(seconds=row / machine.rate_hz)
         values = ",".join(f"{value:.6g}" for value in machine.values[row].tolist())
         lines.append(f"{time.isoformat(timespec='milliseconds')},{values},{int(faulty[row])}")
     return "\n".join(lines) + "\n"

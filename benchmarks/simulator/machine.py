@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from benchmarks.simulator.noise import Floats
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import UsageError
 from training.recordings import Recording
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""When every machine is switched on."""
 
 
 @dataclass(frozen=True)
@@ -119,4 +123,7 @@ class SimulatedMachine:
         """Return some rows as a recording, with labels where there is a fault."""
         labels = self.labels[start:stop] if self.faults else None
         values = np.ascontiguousarray(self.values[start:stop])
-        return Recording(name, self.sensors, values, labels, sha256=f"simulated-{self.seed}", rate_hz=self.rate_hz)
+        times = START.timestamp() + np.arange(len(self.values))[start:stop] / self.rate_hz
+        return Recording(
+            name, self.sensors, values, labels, sha256=f"simulated-{self.seed}", rate_hz=self.rate_hz, times=times
+        )

@@ -34,6 +34,9 @@ _ndarray, _FLOAT32 = np.ndarray, np.dtype(np.float32)
 class Detector:
     """Scores windows of readings with a model file, and remembers nothing.
 
+    Windows are without the usual course of the day, if the model has one (`edge_runtime.signal.cycle`); a stream takes
+    it away by itself.
+
     Use `load` to make one. Any number of threads and streams may share a detector; they take turns. To score the
     successive readings of a machine, make a `Stream` with `stream`.
 

@@ -1,7 +1,8 @@
 """A file that a device adapted, and the maker's file that it carries within: what may differ between them.
 
 The device may change what depends on its machine: centres and scales, the constants of head and attribution, and what
-was measured with them. Everything else is the maker's, byte for byte: network, sensors, window, name and version.
+was measured with them. Everything else is the maker's, byte for byte: network, sensors, window, usual course, name and
+version.
 """
 
 from __future__ import annotations

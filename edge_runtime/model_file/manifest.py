@@ -13,11 +13,13 @@ from typing import NamedTuple
 from edge_runtime.errors import ModelFileError
 from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.model_file.making import NotRun, Op, OpPlace, Parent, Parity, ParityLimits, Provenance, RuntimeCheck
+from edge_runtime.signal.cycle import Cycle
 from edge_runtime.signal.preprocessing import Preprocessing
 
 __all__ = [
     "CHOSEN_ON_EXPORT",
     "SCHEMA",
+    "Cycle",
     "DetectorSpec",
     "DriftLimit",
     "HeadTried",
@@ -89,12 +91,15 @@ class DetectorSpec(NamedTuple):
     ----------
     only_when : str
         Which readings count, see `edge_runtime.signal.only_when`; empty for all.
+    cycles : tuple of Cycle
+        The usual course of day and week that is taken away from every reading; empty if none was found.
     """
 
     sensors: tuple[Sensor, ...]
     preprocessing: Preprocessing
     scoring: Scoring
     only_when: str = ""
+    cycles: tuple[Cycle, ...] = ()
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

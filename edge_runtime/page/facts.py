@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_runtime.model_file.manifest import Manifest, Threshold
 from edge_runtime.page.numbers import short
+from edge_runtime.signal.cycle import cycle_lines
 from edge_runtime.sinks.sink import StreamInfo
 
 
@@ -40,6 +41,7 @@ def model_facts(manifest: Manifest) -> list[tuple[str, str]]:
         ("Sensors", str(len(manifest.spec.sensors))),
         ("Window", f"{window} reading{'' if window == 1 else 's'}"),
         ("Watches", f"only when {manifest.spec.only_when}" if manifest.spec.only_when else "always"),
+        ("Usual course", "; ".join(cycle_lines(manifest.spec))),
         ("Promised false alarms", promise(manifest.threshold)),
         ("Head", manifest.spec.scoring.head),
         ("Numbers", f"{manifest.quantization.scheme}, for {manifest.target}"),

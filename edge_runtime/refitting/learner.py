@@ -8,6 +8,7 @@ import numpy as np
 
 from edge_runtime.refitting.journal import Journal, Record
 from edge_runtime.refitting.normal_readings import MOST_BYTES, NormalReadings, Shape
+from edge_runtime.signal.cycle import Course, without_course
 from edge_runtime.signal.intake import Stretch
 from edge_runtime.streaming.alarm_rate import WatchedTime
 
@@ -24,6 +25,8 @@ class Learner:
         Windows of the model.
     learn_s : float
         How long to watch, without gaps and without time while the machine is off.
+    course : Course, optional
+        What the model takes away from readings. It stays the maker's: to find it again would take as many whole days.
 
     Raises
     ------
@@ -31,8 +34,10 @@ class Learner:
         If the file cannot be written.
     """
 
-    def __init__(self, path: Path, sensors: tuple[str, ...], shape: Shape, learn_s: float) -> None:
-        self._journal, self._learn_s = Journal(path, sensors), learn_s
+    def __init__(
+        self, path: Path, sensors: tuple[str, ...], shape: Shape, learn_s: float, course: Course | None = None
+    ) -> None:
+        self._journal, self._learn_s, self._course = Journal(path, sensors), learn_s, course
         self._watched, self._waiting = WatchedTime(), list[Record]()
         self._follows = self._is_behind = False
         self.readings = NormalReadings(shape)
@@ -52,7 +57,7 @@ class Learner:
             self._watched.pause()
         self._follows = True
         self._watched.add(stretch.rows.times)
-        values = np.array(stretch.rows.values, np.float32)
+        values = np.array(without_course(stretch.rows.values, stretch.rows.times, self._course), np.float32)
         self.readings.add(values, follows=follows)
         self._waiting.append(Record(values, follows, self._watched.total_s))
 

@@ -10,6 +10,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.refitting.normal_readings import NormalReadings, Shape
+from edge_runtime.signal.cycle import Course, course_of, without_course
 from edge_runtime.signal.intake import Intake, Off
 from edge_runtime.signal.only_when import condition_of, model_condition
 from edge_runtime.signal.readings import Readings
@@ -63,20 +64,23 @@ def read_normal(  # noqa: PLR0913 - what is read, and how
     condition = model_condition(spec) if only_when is None else condition_of(only_when, spec.sensor_names)
     intake = Intake(spec.sensor_names, on_missing, condition, Counters(), Notices(tell), place=table.place)
     blocks = (block.readings for block in table_readings(table, spec.sensor_names, rows=rows))
-    readings = collected(blocks, intake, NormalReadings(Shape.of(spec.preprocessing)))
+    readings = collected(blocks, intake, NormalReadings(Shape.of(spec.preprocessing)), course_of(spec))
     usual_s = intake.clock.usual_s
     return Normal(readings, usual_s if usual_s > 0 else math.nan)
 
 
-def collected(blocks: Iterable[Readings], intake: Intake, normal: NormalReadings) -> NormalReadings:
-    """Return `normal` after adding all readings that pass an intake."""
+def collected(
+    blocks: Iterable[Readings], intake: Intake, normal: NormalReadings, course: Course | None = None
+) -> NormalReadings:
+    """Return `normal` after adding all readings that pass an intake, without a course."""
     follows = True
     for block in blocks:
         for piece in intake.push(block):
             if isinstance(piece, Off):
                 follows = False
                 continue
-            normal.add(piece.rows.values, follows=piece.follows and follows)
+            rows = without_course(piece.rows.values, piece.rows.times, course)
+            normal.add(rows, follows=piece.follows and follows)
             follows = True
         if intake.repair.refusal:
             raise intake.repair.refusal

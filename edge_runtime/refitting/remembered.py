@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import UsageError
 from edge_runtime.history.history import History
 from edge_runtime.history.records import FALSE_ALARM, REAL, Alarm, Excerpt
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.refitting.normal_readings import NormalReadings
+from edge_runtime.signal.cycle import course_of, without_course
 
 # Smoothing forgets: after this many spans, an earlier score weighs less than 0.1 %.
 _SETTLED_SPANS = 4
@@ -100,16 +101,17 @@ class Remembered:
         if not set(names) <= set(excerpt.sensors):
             return
         values = excerpt.values[:, [excerpt.sensors.index(name) for name in names]].astype(np.float32)
-        kept = self._outside(excerpt, alarms) & np.isfinite(values).all(axis=1)
+        times = excerpt.time_s + excerpt.step_s * np.arange(len(values))
+        values = without_course(values, times, course_of(self.spec))
+        kept = self._outside(times, excerpt.step_s, alarms) & np.isfinite(values).all(axis=1)
         edges = np.flatnonzero(np.diff(kept.astype(np.int8), prepend=0, append=0))
         for start, stop in edges.reshape(-1, 2).tolist():
             yield values[start:stop]
 
-    def _outside(self, excerpt: Excerpt, alarms: list[Alarm]) -> BoolArray:
-        times = excerpt.time_s + excerpt.step_s * np.arange(len(excerpt.values))
+    def _outside(self, times: Times, step_s: float, alarms: list[Alarm]) -> BoolArray:
         preprocessing, span = self.spec.preprocessing, self.spec.scoring.smoothing_span
         # An alarm begins when the smoothed score has risen, and ends before it has settled.
-        around_s = excerpt.step_s * (preprocessing.window + _SETTLED_SPANS * span)
+        around_s = step_s * (preprocessing.window + _SETTLED_SPANS * span)
         outside = np.ones(len(times), bool)
         for alarm in alarms:
             end_s = np.inf if alarm.ended_s is None else alarm.ended_s

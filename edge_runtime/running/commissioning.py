@@ -24,6 +24,7 @@ from edge_runtime.refitting.learner import Learner
 from edge_runtime.refitting.normal_readings import Shape
 from edge_runtime.refitting.process import Job, Process
 from edge_runtime.running.every import Every
+from edge_runtime.signal.cycle import course_of
 from edge_runtime.streaming.learning_events import LearningEnded, LearningEvent, LearningStarted
 
 Tell = Callable[[str], None]
@@ -141,7 +142,7 @@ class Commissioning:
             return
         spec = self._to_learn.spec
         self._learner = Learner(
-            self._beside("learning"), spec.sensor_names, Shape.of(spec.preprocessing), self._learn_s
+            self._beside("learning"), spec.sensor_names, Shape.of(spec.preprocessing), self._learn_s, course_of(spec)
         )
         self._events.append(LearningStarted(time.time(), self._learn_s, self._learner.progress))
         self._tell(

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray, joined
+from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times, joined
 from edge_runtime.common.setting import Range, conform, documented, setting
+from edge_runtime.signal.cycle import course_of
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
@@ -102,12 +103,13 @@ class Scores:
 
 
 class _Judged(NamedTuple):
-    """Windows, and what came of them."""
+    """Windows, and what came of them; `times` when each one ended, None without a usual course of the day."""
 
     seen: SeenWindows
     outputs: dict[str, FloatArray]
     scores: FloatArray
     thresholds: FloatArray
+    times: Times | None = None
 
 
 class Judge:
@@ -125,6 +127,8 @@ class Judge:
         self._detector, self._wanted = detector, wanted
         self._sensors = len(spec.sensors)
         self._fitted = detector.threshold
+        self._step_s = 1.0 / spec.preprocessing.rate_hz if spec.preprocessing.rate_hz else 0.0
+        self.course = course_of(spec)
         self.smoother = Smoother(spec.scoring.smoothing_span)
         above, self._late = wanted.explain_above, None
         self._blame_smoother = Smoother(spec.scoring.smoothing_span)
@@ -163,9 +167,17 @@ class Judge:
         if self.tracker is not None:
             self.tracker.reset()
 
-    def look_at(self, windows: FloatArray, ends: IntArray) -> Scores:
-        """Judge successive windows of shape (n, window, sensors)."""
+    def look_at(self, windows: FloatArray, ends: IntArray, times: Times | None = None) -> Scores:
+        """Judge successive windows of shape (n, window, sensors), without the usual course of the day.
+
+        Parameters
+        ----------
+        windows, ends
+        times : ndarray of shape (n,), float64, optional
+            When each ended; needed to give levels as the sensors read them, by a model with a course.
+        """
         judged = self._judge(windows) if self.tracker is None else self._judge_following(windows, self.tracker)
+        judged = judged if times is None else judged._replace(times=times)
         codes = judged.outputs.get("codes", np.empty((len(windows), 0), np.float32))
         return Scores(ends, judged.scores, judged.thresholds, codes, self._explain(judged))
 
@@ -287,4 +299,8 @@ class Judge:
         seen, windows = judged.seen, judged.seen.as_trained(rows)
         known = judged.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
         levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1), rows), seen.as_read(known, rows)
+        if self.course is not None and judged.times is not None:
+            usual = self.course.over_windows(judged.times[rows], windows.shape[1], self._step_s)
+            levels[rows] += usual
+            expected[rows] += usual
         return levels, expected

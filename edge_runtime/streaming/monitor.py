@@ -104,9 +104,7 @@ class Monitor:
         limit = manifest.drift
         self.drift = DriftMeter(manifest.mean_activation, limit.window if limit else _DRIFT_WINDOW)
         self.drift_limit = limit.limit if limit else math.inf
-        self._sensor_watch = SensorWatch(
-            manifest.spec.preprocessing, self.sensors, settings.stuck_after, self.counters, self.notices
-        )
+        self._sensor_watch = SensorWatch(manifest.spec, settings.stuck_after, self.counters, self.notices)
 
     def use(self, detector: Detector) -> None:
         """Switch to another model with the same sensors; the readings in the window are kept.
@@ -122,7 +120,8 @@ class Monitor:
                 f"Received: {', '.join(detector.sensor_names)}. Stop, and start with the new model."
             )
         self._intake.use(self._condition(detector))
-        kept = self._stream.memory.window
+        # What is kept is without the usual course of the day: of no use where the other model's is another one.
+        kept = self._stream.memory.window if detector.spec.cycles == self.detector.spec.cycles else ()
         self._install(detector)
         newest = kept[max(0, len(kept) - detector.spec.preprocessing.window + 1) :]
         self._stream.memory = self._stream.memory._replace(window=newest, until_due=1)
@@ -133,7 +132,7 @@ class Monitor:
         Raises
         ------
         UsageError
-            If an alarm option is a duration, and a recording has no times.
+            If an alarm option is a duration, or the model follows the time of day, and a recording has no times.
         """
         if not self._live and self._is_timed and len(readings):
             self._is_timed = bool(np.isfinite(readings.times).any())
@@ -150,6 +149,11 @@ class Monitor:
             raise UsageError("--learn takes a time: expected readings with times. The recording has no time column.")
         if not self._is_timed and (alarm.min_duration_s or alarm.cool_down_s):
             raise UsageError("--min-duration and --cool-down need a time column, which the recording does not have.")
+        if not self._is_timed and self.detector.spec.cycles:
+            raise UsageError(
+                "the model compares with what is usual at the time of day. Expected a recording with a time column. "
+                "Received: one without. Record the time as well."
+            )
 
     def _off(self, off: Off) -> Off:
         if self.learner is not None:
@@ -166,7 +170,7 @@ class Monitor:
             self.learner.take(stretch)
         else:
             self._sensor_watch.look_at(stretch.rows.values)
-        scores = self._stream.update_many(stretch.rows.values)
+        scores = self._stream.update_many(stretch.rows.values, stretch.rows.times)
         self.counters.scored += len(scores.ends)
         self.counters.filling += len(stretch.rows.values) - len(scores.ends)
         if self._is_timed:

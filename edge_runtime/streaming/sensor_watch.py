@@ -7,7 +7,8 @@ import numpy as np
 from edge_runtime.arrays import FloatArray
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
-from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.signal.cycle import course_of
 
 _TOGETHER = 100
 
@@ -17,10 +18,8 @@ class SensorWatch:
 
     Parameters
     ----------
-    preprocessing : Preprocessing
-        Defines the range: up to ``limit`` scales from the centre.
-    sensors : tuple of str
-        Names, for messages.
+    spec : DetectorSpec
+        Defines the range: up to ``limit`` scales from the centre, wider by what is usual at some time of the day.
     stuck_after : int
         Number of equal values in a row that count as stuck; 0 turns the check off.
     counters : Counters
@@ -29,14 +28,15 @@ class SensorWatch:
 
     def __init__(
         self,
-        preprocessing: Preprocessing,
-        sensors: tuple[str, ...],
+        spec: DetectorSpec,
         stuck_after: int,
         counters: Counters,
         notices: Notices,
     ) -> None:
+        preprocessing, sensors, course = spec.preprocessing, spec.sensor_names, course_of(spec)
         center, reach = np.array(preprocessing.center), preprocessing.limit * np.array(preprocessing.scale)
-        self._low, self._high = center - reach, center + reach
+        lowest, highest = (0.0, 0.0) if course is None else course.reach
+        self._low, self._high = center - reach + lowest, center + reach + highest
         self._sensors, self._stuck_after = sensors, stuck_after
         self._counters, self._notices = counters, notices
         self._last = np.full(len(sensors), np.nan)

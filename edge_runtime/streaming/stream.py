@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.arrays import FloatArray, IntArray, Times
 from edge_runtime.errors import InputShapeError, UsageError
 from edge_runtime.inference.inputs import InputReader, Reading
+from edge_runtime.signal.cycle import without_course
 from edge_runtime.signal.only_when import Condition, runs
 from edge_runtime.signal.windows import WindowBuffer, all_finite
 from edge_runtime.streaming.adaptation.spot import SpotState
@@ -47,7 +49,7 @@ class Memory(NamedTuple):
     Parameters
     ----------
     window : tuple of tuple of float
-        The readings later windows still need, oldest first.
+        The readings later windows still need, oldest first, without the usual course of the day.
     until_due : int
         Number of readings until a window is complete.
     smoothed : float or None
@@ -120,7 +122,7 @@ class Stream:
         """The current limit of the smoothed score."""
         return self._judge.threshold
 
-    def update(self, reading: Reading) -> Result | None:
+    def update(self, reading: Reading, time_s: float | None = None) -> Result | None:
         """Add one reading; return the result of the window it completes, or None.
 
         A reading outside the model's ``--only-when`` also returns None, and the next window starts after it.
@@ -128,6 +130,9 @@ class Stream:
         Parameters
         ----------
         reading : sequence of float in the manifest's order, or mapping by sensor name
+        time_s : float, optional
+            When it was made, seconds since the epoch, for a model that takes the usual course of the day away. By
+            default now.
 
         Raises
         ------
@@ -138,10 +143,12 @@ class Stream:
         if self._only_when is not None and not self._only_when.is_on(row[None])[0]:
             self._buffer.clear()
             return None
+        judge, tracker = self._judge, self._judge.tracker
+        if judge.course is not None:
+            row = judge.course.left_of(row, time_s)
         window = self._buffer.push(row)
         if window is None:
             return None
-        judge, tracker = self._judge, self._judge.tracker
         if tracker is None:
             self._last_window = window
             score, threshold = judge.hold(self.detector.score_one(window[None]))
@@ -151,17 +158,19 @@ class Stream:
             tracker.follow(row, quiet=score <= threshold)
         return Result(score, threshold, score > threshold)
 
-    def update_many(self, rows: npt.ArrayLike) -> Scores:
+    def update_many(self, rows: npt.ArrayLike, times: npt.ArrayLike | None = None) -> Scores:
         """Add successive readings; return the results of the windows they complete, the same as `update` returns.
 
         Parameters
         ----------
         rows : array-like of shape (n, sensors)
+        times : array-like of shape (n,), optional
+            When each was made, seconds since the epoch, see `update`.
 
         Raises
         ------
         InputShapeError
-            If the number of sensors differs, or a value is not a finite number.
+            If the number of sensors or of times differs, or a value is not a finite number.
         """
         values = np.asarray(rows, np.float32)
         if values.ndim != 2 or values.shape[1] != len(self.detector.sensor_names) or not all_finite(values):
@@ -169,9 +178,10 @@ class Stream:
                 f"expected finite readings of shape (n, {len(self.detector.sensor_names)}). "
                 f"Received: shape {values.shape}{'' if values.ndim != 2 else ', possibly with missing values'}."
             )
+        made = self._times(times, len(values))
         if self._only_when is None or not len(values):
-            return self._push(values)
-        return _joined(list(self._push_working(values, self._only_when)))
+            return self._push(values, made)
+        return _joined(list(self._push_working(values, made, self._only_when)))
 
     def explain(self) -> dict[str, float]:
         """Return each sensor's contribution to the raw score of the last window that `update` scored.
@@ -232,19 +242,32 @@ class Stream:
         """Return the result of an adaptive threshold as text; empty if it is fixed."""
         return "" if self._judge.spot is None else self._judge.spot.text()
 
-    def _push(self, rows: FloatArray) -> Scores:
-        windows, ends = self._buffer.push_many(rows)
+    def _times(self, times: npt.ArrayLike | None, count: int) -> Times | None:
+        """Return the time of each reading; None for a model that needs none."""
+        if self._judge.course is None:
+            return None
+        made = np.full(count, time.time()) if times is None else np.asarray(times, np.float64)
+        if made.shape != (count,):
+            raise InputShapeError(f"expected a time for each of {count} readings. Received: shape {made.shape}.")
+        return made
+
+    def _push(self, rows: FloatArray, times: Times | None) -> Scores:
         with np.errstate(over="ignore", invalid="ignore"):
             # Values near float32's limit are finite, their squares are not; the graph limits them.
-            return self._judge.look_at(windows, ends)
+            if times is None:
+                return self._judge.look_at(*self._buffer.push_many(rows))
+            windows, ends = self._buffer.push_many(without_course(rows, times, self._judge.course))
+            return self._judge.look_at(windows, ends, times[ends])
 
-    def _push_working(self, rows: FloatArray, condition: Condition) -> Iterator[tuple[int, Scores]]:
+    def _push_working(
+        self, rows: FloatArray, times: Times | None, condition: Condition
+    ) -> Iterator[tuple[int, Scores]]:
         for chosen, is_on in runs(condition.is_on(rows)):
             if is_on:
-                yield chosen.start, self._push(rows[chosen])
+                yield chosen.start, self._push(rows[chosen], None if times is None else times[chosen])
             else:
                 self.pause()
-                yield chosen.start, self._push(rows[:0])
+                yield chosen.start, self._push(rows[:0], None if times is None else times[:0])
 
 
 def _joined(parts: list[tuple[int, Scores]]) -> Scores:

@@ -34,15 +34,23 @@ def blame_constants(attribution: Attribution | None) -> Iterable[str]:
         yield f"static const float expected_bias[{modes}@N@_SENSORS] = {{\n{floats(attribution.level_bias)}\n}};"
 
 
-def blame_code(attribution: Attribution | None) -> str:
-    """Return the functions."""
+def blame_code(attribution: Attribution | None, expected: str = "") -> str:
+    """Return the functions.
+
+    Parameters
+    ----------
+    attribution : Attribution, optional
+        Without one there are none.
+    expected : str
+        What is done to each expected value at the end.
+    """
     if attribution is None:
         return ""
     has_modes, is_diagonal = len(attribution.mean) > 1, attribution.blame.ndim == 2
     size = "@N@_INPUTS" if is_diagonal else "@N@_INPUTS * @N@_INPUTS"
     offsets = {"mean_offset": "@N@_INPUTS", "matrix_offset": size, "level_offset": "@N@_SENSORS * @N@_INPUTS"}
     text = BLAME.replace("@mode@", BLAME_MODE).replace("@ratio@", DIAGONAL_RATIO if is_diagonal else FULL_RATIO)
-    text += EXPECTED if attribution.gives_levels else ""
+    text += EXPECTED.replace("@usual@", expected) if attribution.gives_levels else ""
     for name, offset in offsets.items():
         text = text.replace(f"@{name}@", f" + detector->mode * {offset}" if has_modes else "")
     return text.replace("@bias_offset@", "detector->mode * @N@_SENSORS + " if has_modes else "")

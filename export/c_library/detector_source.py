@@ -13,6 +13,7 @@ from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
 from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
+from export.c_library import cycle
 from export.c_library import detector_templates as templates
 from export.c_library.blame import blame_code, blame_constants, blame_declarations
 from export.c_library.c_text import comment, double, doubles, fill, floats, identifiers, single, string
@@ -59,9 +60,9 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
 
 
 # Fields that are C with marks of their own; every other field is data, and is not searched for marks.
-_CODE = ("blame_declarations", "net_inputs_declaration", "off_text", "tracking_members", "power_member", "net_members",
-         "head_members", "constants", "functions", "score_calls", "judge", "init_tracking", "update", "blame",
-         "sensor_enum")  # fmt: skip
+_CODE = ("blame_declarations", "time_declaration", "time_member", "init_time", "net_inputs_declaration", "off_text",
+         "tracking_members", "power_member", "net_members", "head_members", "constants", "functions", "score_calls",
+         "judge", "init_tracking", "update", "blame", "sensor_enum")  # fmt: skip
 
 
 def _nested(text: str, known: Mapping[str, Any]) -> str:
@@ -95,6 +96,9 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "blame_declarations": blame_declarations(attribution),
         "net_inputs_declaration": templates.NET_INPUTS_DECLARATION,
         "off_text": templates.OFF_TEXT if spec.only_when else "",
+        "time_declaration": cycle.DECLARATION if spec.cycles else "",
+        "time_member": cycle.MEMBER if spec.cycles else "",
+        "init_time": cycle.INIT if spec.cycles else "",
         "tracking_members": templates.TRACKING_MEMBERS if follows(spec) else "",
         "power_member": f"  float power[{bins}];  // of one sensor, at each frequency\n" if is_spectral else "",
         "net_members": members if needs_network(head.kind) else "",
@@ -104,7 +108,7 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
         "update": _update(spec),
-        "blame": blame_code(attribution),
+        "blame": blame_code(attribution, expected=cycle.EXPECTED if spec.cycles else ""),
     }  # fmt: skip
 
 
@@ -140,6 +144,7 @@ def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution |
     if follows(spec):
         yield f"static const double trained_mean[@N@_SENSORS] = {{\n{doubles(preprocessing.center)}\n}};"
         yield f"static const double trained_scale[@N@_SENSORS] = {{\n{doubles(preprocessing.scale)}\n}};"
+    yield from cycle.cycle_constants(spec)
     yield from feature_constants(preprocessing)
     yield from head_constants(head)
     yield from blame_constants(attribution)
@@ -170,9 +175,12 @@ def _score_calls(spec: DetectorSpec) -> Iterable[str]:
 
 
 def _update(spec: DetectorSpec) -> str:
-    parts = [templates.IS_ON.replace("@conditions@", "\n".join(_conditions(spec))) if spec.only_when else "",
+    parts = [cycle.cycle_code(spec),
+             templates.IS_ON.replace("@conditions@", "\n".join(_conditions(spec))) if spec.only_when else "",
              templates.FOLLOW if follows(spec) else "", templates.UPDATE]  # fmt: skip
     text = "".join(parts).replace("@off@", templates.OFF if spec.only_when else "")
+    taken = cycle.TAKEN if spec.cycles else "detector->last[s]"
+    text = text.replace("@taken@", taken).replace("@taken_once@", f"({taken})" if spec.cycles else taken)
     return text.replace("@follow_call@", "  follow(detector);\n" if follows(spec) else "")
 
 
@@ -193,10 +201,10 @@ def ram_bytes(model: ModelFile, widths: Mapping[str, int]) -> int:
     spec, value = model.manifest.spec, 1 if model.manifest.quantization.input_scale else 4
     values = spec.preprocessing.inputs + sum(widths.values()) if needs_network(spec.scoring.head) else 0
     score = head_ram_bytes(head_of(model)) + value * values
-    return struct_bytes(spec.preprocessing, score, follows=follows(spec))
+    return struct_bytes(spec.preprocessing, score, follows=follows(spec), has_time=bool(spec.cycles))
 
 
-def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool) -> int:
+def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool, has_time: bool = False) -> int:
     """Return the size of the detector's struct where pointers play no part in it and doubles are aligned to 8 bytes.
 
     Parameters
@@ -204,9 +212,11 @@ def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool) -> 
     preprocessing : Preprocessing
     score : int
         Bytes that the network's inputs and outputs and the head need.
-    follows : bool
+    follows, has_time : bool
+        Whether the mean follows the readings, and whether the usual course of the day is taken away from them.
     """
     sensors, window, inputs = preprocessing.sensors, preprocessing.window, preprocessing.inputs
     cells = 13 + window * sensors + 2 * sensors + window + inputs
     cells += window // 2 + 1 if preprocessing.spectra else 0
+    cells += sensors if has_time else 0
     return -(-(4 * cells + score + (16 * sensors if follows else 0)) // 8) * 8

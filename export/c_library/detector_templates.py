@@ -76,7 +76,7 @@ typedef struct {
   uint32_t above;                          // last scores above the threshold, the newest in bit 0
   uint32_t alarm_age;                      // scores since the alarm started
   uint32_t quiet_for;                      // scores until another alarm may start
-@tracking_members@
+@tracking_members@@time_member@
   // Steps between the newest window and its score.
   float series[@N@_WINDOW];        // scaled readings of one sensor, oldest first
 @power_member@  float inputs[@N@_INPUTS];        // the network's inputs, scaled; sensors vary fastest
@@ -96,7 +96,7 @@ void @n@_detector_pause(@n@_detector *detector);
 // Computes inputs, outputs and score of the readings in the ring; update() does so when a window is complete.
 void @n@_detector_score(@n@_detector *detector);
 
-@net_inputs_declaration@@blame_declarations@// Name of a sensor, in UTF-8.
+@time_declaration@@net_inputs_declaration@@blame_declarations@// Name of a sensor, in UTF-8.
 const char *@n@_sensor_name(int sensor);
 
 #ifdef __cplusplus
@@ -167,7 +167,7 @@ void @n@_detector_init(@n@_detector *detector) {
   detector->missing = 0;
   for (int s = 0; s < @N@_SENSORS; ++s) {
     detector->last[s] = NAN;
-    detector->age[s] = 0;@init_tracking@
+    detector->age[s] = 0;@init_tracking@@init_time@
   }
   detector->level = (double)NAN;
   detector->above = detector->alarm_age = detector->quiet_for = 0;
@@ -242,7 +242,7 @@ static int keep(@n@_detector *detector, const float reading[@N@_SENSORS]) {
     ++detector->missing;
     return 0;
   }
-  for (int s = 0; s < @N@_SENSORS; ++s) detector->readings[detector->next][s] = detector->last[s];
+  for (int s = 0; s < @N@_SENSORS; ++s) detector->readings[detector->next][s] = @taken@;
   detector->next = (detector->next + 1) % @N@_WINDOW;
   return 1;
 }
@@ -282,7 +282,7 @@ static double within(double value, double low, double high) {
 static void follow(@n@_detector *detector) {
   for (int s = 0; s < @N@_SENSORS; ++s) {
     const double scale = trained_scale[s], variance = detector->variance[s];
-    const double apart = (double)detector->last[s] - trained_mean[s] - detector->drift[s];
+    const double apart = (double)@taken_once@ - trained_mean[s] - detector->drift[s];
     const double square = within(apart / scale * (apart / scale), 0.0, VARIANCE_CLIP * variance);
     detector->variance[s] = within(variance + SCALE_RATE * (square - variance), 1.0, LARGEST_VARIANCE);
     if (detector->is_anomaly) continue;

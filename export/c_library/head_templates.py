@@ -182,6 +182,6 @@ void @n@_detector_expected(const @n@_detector *detector, float values[@N@_SENSOR
     values[s] = expected_bias[@bias_offset@s];
     for (int i = 0; i < @N@_INPUTS; ++i) values[s] += row[i] * (detector->inputs[i] - mean[i]);
     row += @N@_INPUTS;
-  }
+@usual@  }
 }
 """

@@ -36,7 +36,7 @@ void on_reading(const float reading[@N@_SENSORS]) {
 ```
 
 A reading holds, in this order: @sensors@. A missing value is `NAN`.
-
+@time@
 | | |
 |---|--:|
 | constants for the network, bytes of flash | @net_bytes@ |
@@ -47,6 +47,12 @@ A reading holds, in this order: @sensors@. A missing value is `NAN`.
 | multiplications of floats per window, without the features | @float@ |
 
 Code takes 2 to 6 kB more.
+"""
+
+
+_TIME = """
+What is usual at the time of day is taken away from each reading: call `@n@_detector_set_time(&detector, seconds)`
+before each update, with the seconds since 1970 in UTC of a clock that is right within a few minutes.
 """
 
 
@@ -61,7 +67,9 @@ def readme_text(model: ModelFile, fields: Mapping[str, Any], program: Program) -
     sensors = ", ".join(markdown(f"{one.name} ({one.unit})" if one.unit else one.name) for one in spec.sensors)
     values = {
         "title": markdown(model.manifest.name),
-        "layout": "@layout@", "sensors": sensors, "integer": integer, "float": float_,
+        "layout": "@layout@", "sensors": sensors,
+        "time": fill(_TIME, fields) if spec.cycles else "",
+        "integer": integer, "float": float_,
         "net_bytes": sum(step.weights.nbytes + 4 * len(step.bias) for step in layers),
         "head_bytes": sum(one.nbytes for one in head.arrays().values()),
         "blame_bytes": _blame_bytes(Attribution.from_arrays(arrays)),

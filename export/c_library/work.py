@@ -30,6 +30,8 @@ class Plan:
         Whether the mean follows the readings.
     modes, prototypes : int
         Centres of the heads ``modes`` and ``codebook``.
+    cycle_values : int
+        Values of the usual course of the day.
     """
 
     preprocessing: Preprocessing
@@ -38,6 +40,7 @@ class Plan:
     follows: bool = False
     modes: int = 1
     prototypes: int = 64
+    cycle_values: int = 0
 
     def layers(self, head: str) -> tuple[DenseLayer, ...]:
         """Return the layers that run for a head."""
@@ -68,6 +71,7 @@ def constant_bytes(plan: Plan, head: str) -> int:
     """Return the bytes of all constants that a detector with this head links."""
     sensors, width, repeats = plan.preprocessing.sensors, plan.width(head), plan.repeats(head)
     scaling = 8 * sensors + (16 * sensors if plan.follows else 0) + feature_bytes(plan.preprocessing)
+    scaling += 4 * plan.cycle_values
     prototypes = 2 * plan.prototypes * width if head == "codebook" else 0
     triangle = repeats * (width * (width + 1) + 9 * width) + prototypes
     return scaling + network_bytes(plan, head) + (8 * width if head == "spe" else triangle)
@@ -90,7 +94,7 @@ def ram_bytes_of(plan: Plan, head: str) -> int:
     deviations = {"spe": 4, "codebook": 6}.get(head, 2) * width
     values = plan.preprocessing.inputs + plan.outputs(head) if needs_network(head) else 0
     net = values * (1 if plan.is_int8 else 4)
-    return struct_bytes(plan.preprocessing, deviations + net, follows=plan.follows)
+    return struct_bytes(plan.preprocessing, deviations + net, follows=plan.follows, has_time=plan.cycle_values > 0)
 
 
 def code_parts(plan: Plan, head: str) -> dict[str, float]:

@@ -13,8 +13,8 @@ from edge_runtime.arrays import IntArray
 from edge_runtime.fitting.moments import Floats
 
 
-def first_centers(points: Floats, count: int) -> Floats:
-    """Return points far from each other, shape (count, d): of some drawn by squared distance, the best each time.
+def first_centers(points: Floats, count: int) -> IntArray:
+    """Return which points lie far apart, shape (count,): of some drawn by squared distance, the best each time.
 
     The same points as scikit-learn's ``kmeans_plusplus``, which takes half as long again to check its arguments.
     """
@@ -30,7 +30,7 @@ def first_centers(points: Floats, count: int) -> Floats:
         best = int(rests.argmin())
         rest, nearest = float(rests[best]), nearest_then[best]
         chosen.append(int(drawn[best]))
-    return points[chosen]
+    return np.array(chosen)
 
 
 def _squares(points: Floats, norms: Floats, chosen: IntArray | list[int]) -> Floats:

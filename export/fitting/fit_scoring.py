@@ -18,6 +18,7 @@ from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import ScoringHead
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, HeadTried, Scoring
 from export.c_library.cost import Chip
+from export.c_library.cycle import cycle_values
 from export.c_library.work import Plan
 from export.fitting.choice import (
     Candidate,
@@ -178,7 +179,9 @@ def plan_of(run: RunFolder, *, is_int8: bool) -> Plan:
     spec = run.spec
     rates = _rates(spec.scoring, spec.preprocessing.sensors, follows=run.is_series)
     prototypes = max(1, min(PROTOTYPES, len(run.windows.windows) // WINDOWS_PER_PROTOTYPE))
-    return Plan(spec.preprocessing, run.network, is_int8, any(rates), prototypes=prototypes)
+    return Plan(
+        spec.preprocessing, run.network, is_int8, any(rates), prototypes=prototypes, cycle_values=cycle_values(spec)
+    )
 
 
 def spans_of(wish: Scoring, is_series: bool) -> tuple[int, ...]:  # noqa: FBT001 - of a run folder

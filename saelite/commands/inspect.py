@@ -87,6 +87,8 @@ def _manifest_tables(file: ModelFile) -> list[str]:
 
 
 def _facts(file: ModelFile) -> list[tuple[str, str]]:
+    from edge_runtime.signal.cycle import cycle_lines
+
     manifest = file.manifest
     preprocessing, scoring = manifest.spec.preprocessing, manifest.spec.scoring
     return [
@@ -95,6 +97,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("size", f"graph {size(len(file.flatbuffer))}, whole file {size(len(file.to_bytes()))}"),
         ("window", f"of {preprocessing.window} readings, stride {preprocessing.stride}"),
         *([("only when", manifest.spec.only_when)] if manifest.spec.only_when else []),
+        *(("usual course", line) for line in cycle_lines(manifest.spec)),
         ("scaling", preprocessing.scaling),
         ("features", f"{', '.join(preprocessing.features)}: {preprocessing.inputs} network inputs"),
         ("code layer", f"of {len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),

@@ -217,6 +217,7 @@ def _first_rows(recording: Recording) -> Recording:
     return replace(
         recording,
         values=recording.values[:_ROWS].copy(),
+        times=None if recording.times is None else recording.times[:_ROWS].copy(),
         breaks=tuple(row for row in (*recording.starts[1:], *recording.breaks) if row < _ROWS),
         starts=(0,),
     )

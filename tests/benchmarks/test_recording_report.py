@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,14 @@ import pytest
 from machines import SENSORS, pump_rows, write_csv
 
 from benchmarks.detection import fault_rows, figures
-from benchmarks.expected import expected_bands, windows_at
+from benchmarks.expected import expected_bands, expected_values, windows_at
 from benchmarks.recording_report import recording_report
 from benchmarks.report.html import render_report
 from benchmarks.scored_recording import scored_recording
 from edge_runtime import Detector
 from edge_runtime.model_file.container import read_model_file
 from edge_runtime.replay.recording_scores import ScoreRequest
+from edge_runtime.signal.cycle import DAY_S, Course, Cycle
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.monitor_settings import MonitorSettings
@@ -105,6 +107,20 @@ def test_expected_values_and_bands_have_the_shape_of_readings(detector):
     assert windows[7, -1, 1] == rows[6, 1]
     assert expected_bands(detector).shape == (len(SENSORS),)
     assert (expected_bands(detector) > 0).all()
+
+
+def test_expected_values_are_with_what_is_usual_at_the_time_of_day(detector, model_path):
+    rows, times = pump_rows(48), 1_767_225_600.0 + 1_800.0 * np.arange(48)
+    np.testing.assert_array_equal(
+        expected_values(detector, rows, times), detector.expected_many(windows_at(detector, rows))
+    )
+    cycle = Cycle(DAY_S, tuple((float(hour), 100.0 * hour, 0.0, 0.0) for hour in range(24)))
+    spec = detector.spec._replace(cycles=(cycle,))
+    model = read_model_file(model_path)
+    following = Detector(replace(model, manifest=replace(model.manifest, spec=spec)), detector.runtime)
+    usual = Course([cycle]).at(times)
+    found = expected_values(following, rows + usual, times)
+    np.testing.assert_allclose(found, expected_values(detector, rows, times) + usual, rtol=1e-3)
 
 
 def test_labels_give_figures_and_faults_their_delay(detector, tmp_path):

@@ -12,5 +12,5 @@ from export.fitting.first_centers import first_centers
 def test_first_centers_are_those_of_scikit_learn(count, distinct):
     rng = np.random.default_rng(count)
     points = rng.normal(size=(distinct, 6))[rng.permutation(np.resize(np.arange(distinct), 900))]
-    expected, _ = kmeans_plusplus(points, count, random_state=0)
+    _, expected = kmeans_plusplus(points, count, random_state=0)
     np.testing.assert_array_equal(first_centers(points, count), expected)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
+from edge_runtime.signal.cycle import PERIODS, Cycle
 from training.recordings.recording import Recording
 from training.recordings.stretches import Stretches
 from training.settings import DetectorSettings
@@ -32,11 +33,15 @@ class Findings:
     drift : mapping of str to float
         Sensors that drift, and by how much: ``50 * Var(means of 50-row blocks) / Var``. It is about 1 for
         independent readings and grows with slow movement; from 20 on a sensor counts as drifting.
+    cycle : mapping of str to str
+        Sensors that follow the time, and ``day``, ``week`` or both: their usual course is taken away, see
+        `training.recordings.cycles`.
     """
 
     constant: tuple[str, ...]
     duplicate: dict[str, str]
     drift: dict[str, float]
+    cycle: dict[str, str] = field(default_factory=dict)
 
     def lines(self, settings: DetectorSettings) -> list[str]:
         """Return one line of text per kind of finding."""
@@ -46,15 +51,28 @@ class Findings:
             (settings.drift_policy, "drifting", self.drift, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
-        return [
+        followed = [
+            f"follow the time of {period}, usual course taken away: {', '.join(names)}"
+            for period in dict.fromkeys(self.cycle.values())
+            if (names := [name for name, its in self.cycle.items() if its == period])
+        ]
+        return followed + [
             f"{what}, {done[policy]}: {', '.join(names)}{note if policy == 'keep' else ''}"
             for policy, what, names, note in found
             if names
         ]
 
 
-def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
-    """Examine the training rows, in one pass and in bounded memory, without labels."""
+def find(train: Stretches, sensors: tuple[str, ...], cycles: tuple[Cycle, ...] = ()) -> Findings:
+    """Examine the training rows, in one pass and in bounded memory, without labels.
+
+    Parameters
+    ----------
+    train : Stretches
+    sensors : tuple of str
+    cycles : tuple of Cycle
+        The usual course that the rows are without.
+    """
     seen = _Seen(len(sensors))
     for block in train.blocks():
         seen.add(block)
@@ -69,7 +87,16 @@ def find(train: Stretches, sensors: tuple[str, ...]) -> Findings:
         constant=tuple(name for name, still in zip(sensors, constant, strict=True) if still),
         duplicate=duplicate,
         drift={name: ratio for name, ratio in drift if ratio >= DRIFT_LIMIT},
+        cycle=_followed(sensors, cycles),
     )
+
+
+def _followed(sensors: tuple[str, ...], cycles: tuple[Cycle, ...]) -> dict[str, str]:
+    periods: dict[str, list[str]] = {}
+    for one in cycles:
+        for name in one.followed_by(sensors):
+            periods.setdefault(name, []).append(PERIODS[one.period_s])
+    return {name: " and ".join(found) for name, found in periods.items()}
 
 
 def apply(recording: Recording, findings: Findings, settings: DetectorSettings) -> Recording:

@@ -32,7 +32,8 @@ class FilePart:
     sensors : tuple of str
     label : str or None
         Column that says whether a row is anomalous.
-    store : RowStore
+    store, times : RowStore
+        Of rows, and of the time of each.
     start : int
         Rows in the store before this file's.
     on_missing : str
@@ -54,6 +55,7 @@ class FilePart:
     sensors: tuple[str, ...]
     label: str | None
     store: RowStore
+    times: RowStore
     start: int
     on_missing: str = "skip"
     condition: Condition | None = None
@@ -117,6 +119,7 @@ class FilePart:
         if self.label:
             self.labels.append(self._labels[stretch.rows.numbers - newest])
         self.store.append(stretch.rows.values)
+        self.times.append(stretch.rows.times[:, None])
 
     def _nothing_read(self, rows: slice) -> RecordingError:
         ends = ("" if end is None else str(end) for end in (rows.start, rows.stop))

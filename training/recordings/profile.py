@@ -125,13 +125,18 @@ def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tupl
         return "D", "never moves: not used"
     if name in findings.duplicate:
         return "D", f"same values as {findings.duplicate[name]}: not used"
-    if far_out > _MANY_FAR_OUT:
+    if far_out > _MANY_FAR_OUT and name not in findings.cycle:
         return "C", f"{far_out:.1%} of the readings are extreme: a fault in the recording, or rare work"
+    note = _moved(name, daily, findings)
+    return ("B", note) if note else ("A", "")
+
+
+def _moved(name: str, daily: float, findings: Findings) -> str:
+    if name in findings.cycle:
+        return f"follows the time of {findings.cycle[name]}: its usual course is taken away"
     if daily > _CYCLIC:
-        return "B", f"follows the time of day ({daily:.0%} of its variance): record several days"
-    if name in findings.drift:
-        return "B", "drifts: export allows for it, and the device follows it"
-    return "A", ""
+        return f"follows the time of day ({daily:.0%} of its variance): record several days"
+    return "drifts: export allows for it, and the device follows it" if name in findings.drift else ""
 
 
 def _facts(recording: Recording, nature: Nature) -> tuple[tuple[str, str], ...]:

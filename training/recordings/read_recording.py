@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, Times
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.signal.only_when import condition_of
@@ -67,11 +67,12 @@ def read_recording(
             sensors = parts[0].sensors if parts else choose_sensors(table.header, columns, table.name)
             _check_goes_with(table, sensors, parts)
             store = parts[0].store if parts else RowStore(len(sensors))
+            times = parts[0].times if parts else RowStore(1, kind=np.float64)
             condition = condition_of(only_when, sensors)
             wanted = rows if isinstance(rows, slice) else rows_of(rows, table)
             mapped = _mapped(table, sensors, wanted) if len(files) == 1 and condition is None else None
             label = columns.label or table.header.label_column
-            part = FilePart(table, sensors, label, store, store.rows, on_missing, condition)
+            part = FilePart(table, sensors, label, store, times, store.rows, on_missing, condition)
             if mapped is None:
                 part.read(wanted)
             parts.append(part)
@@ -185,7 +186,14 @@ def _recording(source: str | Path | InMemory, parts: list[FilePart], values: Flo
         breaks=tuple(row for part in parts for row in part.breaks),
         notes=_notes(parts),
         rate_hz=1.0 / parts[0].period_s if np.isfinite(parts[0].period_s) else 0.0,
+        times=_times(parts, len(values)),
     )
+
+
+def _times(parts: list[FilePart], rows: int) -> Times | None:
+    times = parts[0].times
+    is_timed = all(part.table.header.time_column not in (None, *part.sensors) for part in parts)
+    return times.array()[:, 0] if is_timed and times.rows == rows else None
 
 
 def _sha256(tables: list[Table]) -> str:

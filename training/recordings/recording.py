@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec
+from edge_runtime.signal.cycle import Course, Cycle
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.tables.table import Header
 from training.recordings.store import select_columns
@@ -66,6 +67,10 @@ class Recording:
         Which rows were kept, see `edge_runtime.signal.only_when`; empty for all.
     off : int
         Rows left out by the condition.
+    times : ndarray of shape (n,), float64, or None
+        When each row was made, seconds since the epoch; None where a file does not say.
+    cycles : tuple of Cycle
+        The usual course that `values` are without, see `training.recordings.cycles`.
     """
 
     name: str
@@ -82,6 +87,8 @@ class Recording:
     only_when: str = ""
     off: int = 0
     skipped: int = 0
+    times: Times | None = None
+    cycles: tuple[Cycle, ...] = ()
 
     def without(self, sensors: Sequence[str]) -> Recording:
         """Return the recording with some sensors left out.
@@ -108,10 +115,13 @@ class Recording:
             sensors=tuple(self.sensors[number] for number in kept),
             values=select_columns(self.values, kept),
             kept_out=(*self.kept_out, *sensors),
+            cycles=tuple(cycle for cycle in (one.of(kept) for one in self.cycles) if cycle.is_moving),
         )
 
     def windows(self, spec: DetectorSpec) -> FloatArray:
         """Return the windows that a detector takes, shape (n, window, sensors); none reaches over a gap.
+
+        They are without the usual course of the day that the detector takes away.
 
         Parameters
         ----------
@@ -121,7 +131,7 @@ class Recording:
         Raises
         ------
         RecordingError
-            If a sensor is not there, or there are fewer than two windows.
+            If a sensor is not there, there are fewer than two windows, or a time that the detector needs is missing.
         """
         from training.recordings.stretches import split
 
@@ -129,8 +139,18 @@ class Recording:
         if missing:
             raise RecordingError(f"{self.name} lacks {', '.join(missing)}. Sensors there: {', '.join(self.sensors)}.")
         chosen = [self.sensors.index(name) for name in spec.sensor_names]
-        stretches, _ = split(self, spec.preprocessing.window, spec.preprocessing.stride, 0.0)
-        return np.ascontiguousarray(stretches.take(np.arange(len(stretches)))[:, :, chosen])
+        rows = replace(self, values=self.values[:, chosen] - self._course(spec)) if spec.cycles else self
+        stretches, _ = split(rows, spec.preprocessing.window, spec.preprocessing.stride, 0.0)
+        windows = stretches.take(np.arange(len(stretches)))
+        return windows if spec.cycles else np.ascontiguousarray(windows[:, :, chosen])
+
+    def _course(self, spec: DetectorSpec) -> FloatArray:
+        if self.times is None:
+            raise RecordingError(
+                f"{self.name} has no times, and the model takes the usual course of the day away. Expected a recording "
+                "with a time column."
+            )
+        return Course(spec.cycles).at(self.times)
 
 
 def choose_sensors(header: Header, columns: Columns, name: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import mmap
 import tempfile
 import weakref
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -28,16 +28,19 @@ class RowStore:
     sensors : int
     memory_bytes : int
         Maximum number of bytes kept in memory.
+    kind : type
+        Of the numbers.
     """
 
-    def __init__(self, sensors: int, memory_bytes: int = _MEMORY_BYTES) -> None:
+    def __init__(self, sensors: int, memory_bytes: int = _MEMORY_BYTES, *, kind: type = np.float32) -> None:
         self._sensors, self._memory_bytes = sensors, memory_bytes
+        self._kind: np.dtype[Any] = np.dtype(kind)
         self._blocks: list[FloatArray] = []
         self._file: IO[bytes] | None = None
         self.rows = 0
 
     def append(self, block: FloatArray) -> None:
-        """Add rows of shape (n, sensors), float32.
+        """Add rows of shape (n, sensors).
 
         Raises
         ------
@@ -49,7 +52,7 @@ class RowStore:
             self._write(block)
             return
         self._blocks.append(block)
-        if 4 * self.rows * self._sensors > self._memory_bytes:
+        if self._kind.itemsize * self.rows * self._sensors > self._memory_bytes:
             self._file = tempfile.TemporaryFile(prefix="saelite-")  # noqa: SIM115 - lives as long as the array
             weakref.finalize(self, self._file.close)
             for kept in self._blocks:
@@ -59,17 +62,18 @@ class RowStore:
     def array(self) -> FloatArray:
         """Return all rows, shape (rows, sensors), read-only when they are on disk."""
         if self._file is None:
-            return np.concatenate([np.empty((0, self._sensors), np.float32), *self._blocks])
+            return np.concatenate([np.empty((0, self._sensors), self._kind), *self._blocks])
         self._file.flush()
-        return np.memmap(self._file, np.float32, "r", shape=(self.rows, self._sensors))
+        return np.memmap(self._file, self._kind, "r", shape=(self.rows, self._sensors))
 
     def _write(self, block: FloatArray) -> None:
         try:
-            np.ascontiguousarray(block, np.float32).tofile(self._file)  # type: ignore[arg-type]
+            np.ascontiguousarray(block, self._kind).tofile(self._file)  # type: ignore[arg-type]
         except OSError as error:
             raise OutputError(
                 f"no room for the recording's rows in {tempfile.gettempdir()}: {error}. Expected "
-                f"{4 * self._sensors} bytes per row. Choose a larger disk with TMPDIR=/folder, or fewer --rows."
+                f"{self._kind.itemsize * self._sensors} bytes per row. Choose a larger disk with TMPDIR=/folder, or "
+                "fewer --rows."
             ) from error
 
 

@@ -16,6 +16,7 @@ from edge_runtime.inference.heads import PARTS
 from edge_runtime.model_file.checking.leaves import between, check_leaves, expect
 from edge_runtime.model_file.json_codec import DecodeError
 from edge_runtime.model_file.manifest import Manifest
+from edge_runtime.signal.cycle import PERIODS, Cycle
 from edge_runtime.signal.features import FEATURES, MAX_SPECTRUM_WINDOW, SPECTRA
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 
@@ -24,6 +25,7 @@ LONGEST_STRIDE = 100_000
 LONGEST_SPAN = 100_000
 MOST_SENSORS = 100_000
 MOST_WINDOW_VALUES = 1 << 26
+MOST_CYCLE_VALUES = 1 << 20
 _LARGEST = float(np.finfo(np.float32).max)
 _SMALLEST_SCALE = 1e-38
 """Below, its inverse is infinite in float32."""
@@ -61,6 +63,21 @@ def _check_spec(manifest: Manifest) -> None:
     for name in ("mean_rate", "scale_rate"):
         rate = getattr(scoring, name)
         expect("0 to below 1", rate, f"spec.scoring.{name}", when=0 <= rate < 1)
+    _check_cycles(spec.cycles, len(names))
+
+
+def _check_cycles(cycles: Sequence[Cycle], sensors: int) -> None:
+    periods = [one.period_s for one in cycles]
+    expect("at most one cycle of each period", periods, "spec.cycles", when=len(set(periods)) == len(periods))
+    for number, (period_s, offsets) in enumerate(cycles):
+        at = f"spec.cycles[{number}]"
+        expect("a day or a week in seconds", period_s, f"{at}.period_s", when=period_s in PERIODS)
+        bins, most = len(offsets), MOST_CYCLE_VALUES // sensors
+        expect(f"1 to {most} bins", bins, f"{at}.offsets", when=1 <= bins <= most)
+        for row, values in enumerate(offsets):
+            path = f"{at}.offsets[{row}]"
+            expect(f"{sensors} values", len(values), path, when=len(values) == sensors)
+            _all(values, lambda value: abs(value) <= _LARGEST, "within float32", path)
 
 
 def _check_preprocessing(preprocessing: Preprocessing, sensors: int) -> None:

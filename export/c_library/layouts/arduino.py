@@ -106,7 +106,7 @@ void loop() {
   last_ms += PERIOD_MS;
   float reading[@N@_SENSORS];
   read_sensors(reading);
-  if (@n@_detector_update(&detector, reading)) report();
+@time_note@  if (@n@_detector_update(&detector, reading)) report();
 }
 """
 

@@ -120,7 +120,7 @@ void app_main(void) {
   for (;;) {
     float reading[@N@_SENSORS];
     read_sensors(adc, reading);
-    if (@n@_detector_update(&detector, reading)) report();
+@time_note@    if (@n@_detector_update(&detector, reading)) report();
     vTaskDelayUntil(&woken, pdMS_TO_TICKS(PERIOD_MS));
   }
 }

@@ -11,6 +11,7 @@ from edge_runtime.model_file.manifest import Sensor
 from export.c_library.c_text import comment, fill
 
 _UNKNOWN_PERIOD_MS = 1000
+_TIME_NOTE = "  // Say the time of each reading first: {name}_detector_set_time(&detector, seconds since 1970);\n"
 
 
 @dataclass(frozen=True)
@@ -78,5 +79,6 @@ def example_fields(model: ModelFile, name: str) -> dict[str, Any]:
         "release": f"{model.manifest.version}.0.0",
         "period_ms": max(1, round(1000 / rate_hz)) if rate_hz else _UNKNOWN_PERIOD_MS,
         "period_text": "as in the recording" if rate_hz else "edit it to that of the recording",
+        "time_note": _TIME_NOTE.format(name=name) if model.manifest.spec.cycles else "",
         "to_blame": f"{name}_sensor_name({name}_detector_blamed(&detector))" if has_blame else '"the machine"',
     }

@@ -90,7 +90,7 @@ int main(int count, char **arguments) {
   for (;;) {
     float reading[@N@_SENSORS];
     read_sensors(adc, reading);
-    if (@n@_detector_update(&detector, reading)) report();
+@time_note@    if (@n@_detector_update(&detector, reading)) report();
     nanosleep(&period, NULL);
   }
 }

@@ -170,7 +170,7 @@ int main(void) {
     for (int s = 0; s < @N@_SENSORS; ++s) {
       reading[s] = inputs[s].offset + inputs[s].gain * read_millivolts(&channels[s]);
     }
-    if (@n@_detector_update(&detector, reading)) report();
+@time_note@    if (@n@_detector_update(&detector, reading)) report();
     k_msleep(PERIOD_MS);
   }
 }
