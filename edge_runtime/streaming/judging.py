@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times, joined
+from edge_runtime.arrays import FloatArray, IntArray, Times, joined
 from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.signal.cycle import course_of
 from edge_runtime.signal.smoothing import Smoother
@@ -17,6 +17,7 @@ from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
 from edge_runtime.streaming.late_contributions import LateContributions, finite
+from edge_runtime.streaming.scores import Scores
 from edge_runtime.streaming.scores_windows import ScoresWindows
 from edge_runtime.streaming.seen_windows import Rows, Run, SeenWindows
 from edge_runtime.streaming.wanted import Wanted
@@ -69,37 +70,6 @@ class AdaptationSettings:
     def spot(self) -> SpotSettings | None:
         """How the threshold adapts; None if it is fixed."""
         return None if self.adapt is None else SpotSettings(self.target_far, _DEPTHS[self.adapt])
-
-
-@dataclass(frozen=True)
-class Scores:
-    """A stream's results for successive windows.
-
-    Parameters
-    ----------
-    ends : ndarray of shape (n,), int64
-        Index of the reading that each window ends with, among those given.
-    scores : ndarray of shape (n,), float32
-        Smoothed.
-    thresholds : ndarray of shape (n,), float32
-        The threshold for each score.
-    codes : ndarray of shape (n, units), float32
-        Without units if not wanted.
-    evidence : Evidence
-        Contributions are smoothed like the scores if the model has its own, otherwise zero where they are not wanted;
-        all without sensors if nothing is to be explained.
-    """
-
-    ends: IntArray
-    scores: FloatArray
-    thresholds: FloatArray
-    codes: FloatArray
-    evidence: Evidence
-
-    @property
-    def anomalies(self) -> BoolArray:
-        """Which scores are above the threshold, shape (n,)."""
-        return np.asarray(self.scores > self.thresholds)
 
 
 class _Judged(NamedTuple):

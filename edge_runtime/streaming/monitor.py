@@ -25,9 +25,9 @@ from edge_runtime.streaming.alarm import AlarmLogic, event_rows
 from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.alarm_rate import WatchedTime, alarms_text
 from edge_runtime.streaming.blame import SensorFacts, joined_evidence
-from edge_runtime.streaming.judging import Scores
 from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.results import Results, no_results
+from edge_runtime.streaming.scores import Scores
 from edge_runtime.streaming.sensor_watch import SensorWatch
 from edge_runtime.streaming.state import SCHEMA, StreamState
 from edge_runtime.streaming.stream import Stream

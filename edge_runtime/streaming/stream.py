@@ -18,7 +18,8 @@ from edge_runtime.signal.windows import WindowBuffer, all_finite
 from edge_runtime.streaming.adaptation.spot import SpotState
 from edge_runtime.streaming.adaptation.tracking import Moved
 from edge_runtime.streaming.blame import joined_evidence
-from edge_runtime.streaming.judging import AdaptationSettings, Judge, Scores
+from edge_runtime.streaming.judging import AdaptationSettings, Judge
+from edge_runtime.streaming.scores import Scores
 from edge_runtime.streaming.wanted import Wanted
 
 if TYPE_CHECKING:
