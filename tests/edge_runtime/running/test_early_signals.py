@@ -69,8 +69,8 @@ def test_request_to_end_ends_the_start_and_leaves_nothing_half_done(starting, tm
     assert not {path.name for path in tmp_path.iterdir()} - {"notify", "pump.tflite", "s.json", "s.json.model", "h.db"}
 
 
-@pytest.mark.parametrize(("number", "readings"), [(signal.SIGHUP, 5), (signal.SIGTERM, 0)])
-def test_plant_minds_its_signals_from_the_start(model_path, tmp_path, number, readings):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_plant_minds_its_signals_from_the_start(model_path, tmp_path, number):
     (tmp_path / "plant.toml").write_text(f'[machine.pump]\nmodel = "{model_path}"\nsource = "-"\n')
     process = start("plant.toml", cwd=tmp_path)
     until(lambda: listens(process, signal.SIGHUP))
@@ -78,5 +78,6 @@ def test_plant_minds_its_signals_from_the_start(model_path, tmp_path, number, re
     header = (",".join(SENSORS) + "\n").encode()
     _, err = process.communicate(header + b"".join(map(line, pump_rows(5))), timeout=PATIENCE_S)
     assert process.returncode == 0
-    assert (f"{readings} read" in err.decode()) == bool(readings)
+    if number == signal.SIGHUP:
+        assert b"5 read" in err
     assert b"Traceback" not in err
