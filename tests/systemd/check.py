@@ -2,9 +2,9 @@
 
     python tests/systemd/check.py [--keep FOLDER]
 
-Needs root, mmdebstrap, qemu-system-x86_64, mkfs.ext4 and a Debian mirror; the processor is emulated, so that it runs
-anywhere, and takes ten minutes. The service is started, killed, reloaded, stopped and left to hang; then the machine boots again. Exit code 1 if anything is
-wrong. With --keep the machine's root folder is made once and used again.
+Needs root, mmdebstrap, qemu-system-x86_64, mkfs.ext4 and a Debian mirror. The processor is emulated, so that it runs
+anywhere, and takes ten minutes. The service is started, killed, reloaded, stopped and left to hang; then the machine
+boots again. Exit code 1 if anything is wrong. With --keep the machine's root folder is made once and used again.
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ BOOT_S = 1800
 PROGRAM = "#!/usr/bin/python3\nfrom saelite.__main__ import main\n\nmain()\n"
 FIFO = "p+ /run/pump.fifo 0666 root root -\n"
 UNIT = """\
-[Unit]
-After=multi-user.target
 [Service]
 ExecStart=/usr/bin/python3 -u /opt/in_guest.py {what}
 StandardOutput=tty
 TTYPath=/dev/ttyS0
 [Install]
-WantedBy=graphical.target multi-user.target
+WantedBy=multi-user.target
 """
 
 
