@@ -16,7 +16,7 @@ from edge_runtime.sinks.sink import EndOfOutput, Sink
 from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results, no_results
-from edge_runtime.streaming.unwritten import Unwritten
+from edge_runtime.streaming.unwritten import MOST_SINKS, Unwritten
 
 CLOSE_S = 5.0
 _FIRST_S = 1.0
@@ -79,7 +79,7 @@ class Sinks:
         """Return the alarm events that each sink has not written yet."""
         expected = () if self._expected is None else self._expected.events
         owed = [(outlet.sink.name, (*outlet.unwritten, *expected)) for outlet in self._outlets]
-        return tuple(Unwritten.of(name, events) for name, events in owed if events)
+        return tuple(Unwritten.of(name, events) for name, events in owed if events)[:MOST_SINKS]
 
     def announce_again(self, unwritten: Sequence[Unwritten]) -> None:
         """Hand out the alarm events that sinks of the same names had not written when a state was saved."""

@@ -14,7 +14,7 @@ from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.streaming.adaptation.drift import DriftState
 from edge_runtime.streaming.alarm import AlarmState
 from edge_runtime.streaming.stream import Memory
-from edge_runtime.streaming.unwritten import MOST_EVENTS, Unwritten
+from edge_runtime.streaming.unwritten import MOST_EVENTS, MOST_SINKS, Unwritten
 
 SCHEMA = 4
 _MOST_BYTES = 1 << 28
@@ -117,6 +117,7 @@ def _check(state: StreamState) -> None:
     lowest = min(memory.variance, default=1.0)
     expect("1 or more", lowest, "stream.variance", when=lowest >= 1)
     expect("0 or more", drift.count, "drift.count", when=drift.count >= 0)
+    between(0, MOST_SINKS, len(state.unwritten), "unwritten")
     for owed in state.unwritten:
         between(0, MOST_EVENTS, len(owed.kept), "unwritten.kept")
     if spot is not None:

@@ -16,7 +16,7 @@ from typing import Any
 from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmEvent, AlarmStarted
 from edge_runtime.streaming.blame import Blamed
 
-MOST_EVENTS = 1000
+MOST_EVENTS, MOST_SINKS = 1000, 100
 _LARGEST = 3.4e38
 
 

@@ -27,8 +27,6 @@ FIFO = "p+ /run/pump.fifo 0666 root root -\n"
 UNIT = """\
 [Service]
 ExecStart=/usr/bin/python3 -u /opt/in_guest.py {what}
-StandardOutput=tty
-TTYPath=/dev/ttyS0
 [Install]
 WantedBy=multi-user.target
 """

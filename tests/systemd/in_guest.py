@@ -39,10 +39,14 @@ def until(condition):
     return True
 
 
+def show(text):
+    """Write to the console, which others may have hung up meanwhile."""
+    Path("/dev/ttyS0").write_text(f"\n{text}\n")
+
+
 def check(what, good, detail=""):
     """Say how a check went."""
-    sys.stdout.write(f"CHECK {'good' if good else 'FAILED'}: {what} {detail}\n")
-    sys.stdout.flush()
+    show(f"CHECK {'good' if good else 'FAILED'}: {what} {detail}")
 
 
 def is_up():
@@ -173,7 +177,7 @@ def main():
     except Exception as error:  # noqa: BLE001 - whatever it is, the host must hear of it
         check("nothing unforeseen", good=False, detail=repr(error))
     if not is_up():
-        sys.stdout.write(said("journalctl", "-u", NAME, "--no-pager", "-n", "30") + "\n")
+        show(said("journalctl", "-u", NAME, "--no-pager", "-n", "30"))
     check("end", good=True)
     subprocess.run(["systemctl", "reboot" if is_first else "poweroff"], check=False)
 
