@@ -99,7 +99,7 @@ class Runner:
         listen_to_signals(self.stop, self.reload)
         try:
             if self._keeper:
-                self._sinks.announce_again(self._keeper.restore())
+                self._sinks.announce_again(self._keeper.restore(), self._monitor.sensors)
             if self._commissioning:
                 self._commissioning.start()
                 self._learn(self._commissioning)

@@ -81,12 +81,12 @@ class Sinks:
         owed = [(outlet.sink.name, (*outlet.unwritten, *expected)) for outlet in self._outlets]
         return tuple(Unwritten.of(name, events) for name, events in owed if events)[:MOST_SINKS]
 
-    def announce_again(self, unwritten: Sequence[Unwritten]) -> None:
+    def announce_again(self, unwritten: Sequence[Unwritten], sensors: tuple[str, ...]) -> None:
         """Hand out the alarm events that sinks of the same names had not written when a state was saved."""
         for owed in unwritten:
             for outlet in self._outlets:
                 if outlet.sink.name == owed.sink:
-                    none = no_results(())
+                    none = no_results(sensors)
                     again = replace(none, events=owed.events, event_rows=(-1,) * len(owed.events))
                     outlet.put(Delivery(again, 1, lambda _: None))
 

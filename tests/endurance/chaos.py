@@ -173,7 +173,7 @@ class Scenario:
         file = TextSink(str(self.folder / "a.jsonl"), form, max_bytes=20_000, keep=1000)
         self.sinks = Sinks([self.good, self.bad, file], self.stream.notices)
         self.keeper = StateKeeper(self.state, 3.0, self.stream, self.sinks.unwritten)
-        self.sinks.announce_again(self.keeper.restore())
+        self.sinks.announce_again(self.keeper.restore(), self.stream.sensors)
 
     def _load(self, content: bytes) -> Detector:
         return _opened(content)

@@ -2,14 +2,17 @@
 
 import json
 import os
+import sqlite3
 import subprocess
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from broker import MOSQUITTO, free_port, mosquitto
 from live_process import PATIENCE_S, start, timed_line, until
 from machines import SENSORS, pump_rows
 
-from edge_runtime.streaming.state import read_state
+from edge_runtime.streaming.state import read_state, write_state
 
 HEADER = (",".join(["time", *SENSORS]) + "\n").encode()
 GOOD = pump_rows(10, seed=5)
@@ -21,8 +24,9 @@ def stream(model_path, tmp_path):
     """Start a stream with some sinks; it is killed in the end."""
     started = []
 
-    def begin(*sinks):
-        options = ("--state", "s.json", "--state-interval", "0.05s", "--stale-after", "1h")
+    def begin(*sinks, history=None):
+        kept = () if history is None else ("--history", history)
+        options = (*kept, "--state", "s.json", "--state-interval", "0.05s", "--stale-after", "1h")
         command = (model_path, "--source", "-", *options, *(f"--sink={sink}" for sink in sinks))
         started.append(start(*command, cwd=tmp_path))
         return started[-1]
@@ -92,6 +96,20 @@ def test_alarm_that_another_model_had_is_announced_too(stream, killed_in_alarm, 
     with (tmp_path / "pipe").open() as pipe:
         assert [name for name, _ in events(pipe.readline())] == ["alarm_started"]
     assert b"belongs to another model" in process.stderr.readline()
+
+
+def test_alarm_that_the_history_lacks_is_in_it_after_a_kill(stream, killed_in_alarm, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    killed_in_alarm("alarms:pipe")
+    state = read_state(tmp_path / "s.json")
+    owed = (replace(state.unwritten[0], sink="history h.db"),)
+    write_state(tmp_path / "s.json", replace(state, unwritten=owed))
+    process = stream("alarms:file", history="h.db")
+    process.stdin.write(HEADER + timed_line(30, BAD[0]))
+    process.stdin.close()
+    assert process.wait(PATIENCE_S) == 0
+    with closing(sqlite3.connect(tmp_path / "h.db")) as history:
+        assert history.execute("SELECT started_s FROM alarm").fetchall() == [(state.alarm.started_s,)]
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: apt-get install mosquitto)")

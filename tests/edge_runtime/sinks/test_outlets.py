@@ -130,7 +130,7 @@ def test_events_are_unwritten_from_before_they_are_handed_out_until_every_sink_h
 def test_events_announced_again_go_to_the_sink_that_had_not_written_them():
     one, other = Recorder("one"), Recorder("other")
     sinks = Sinks([one, other], Notices(lambda _: None))
-    sinks.announce_again([Unwritten.of("one", results(0, 10, events=(3, 7)).events)])
+    sinks.announce_again([Unwritten.of("one", results(0, 10, events=(3, 7)).events)], SENSORS)
     sinks.close()
     assert (one.events, other.events) == ([3, 7], [])
 
