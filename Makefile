@@ -5,7 +5,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm test-layouts dist requirements image bench peers clean
+.PHONY: help demo test lint format types docs docs-check site wheel-test test-arm test-layouts test-systemd dist requirements image bench peers clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -64,6 +64,9 @@ test-arm: $(VENV)/.dev ## run the device's part in emulated ARM interpreters; do
 
 test-layouts: $(VENV)/.dev .ecosystems/.installed ## check layouts of the C library and the ESPHome example with each ecosystem's own tools
 	@PATH="$(CURDIR)/.ecosystems/bin:$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/export/layouts tests/house/test_esphome_example.py
+
+test-systemd: $(VENV)/.dev ## run the service under a real systemd in a virtual machine; needs root, mmdebstrap and QEMU
+	@$(BIN)/python tests/systemd/check.py
 
 dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them, and write dist/ with bills of materials
 	@$(BIN)/python tests/release/write_dist.py

@@ -1,6 +1,18 @@
-"""``python -m saelite``."""
+"""``python -m saelite``, and the ``saelite`` command."""
 
-from saelite.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command; one that runs for long minds its signals before it loads anything."""
+    if sys.argv[1:2] == ["run"]:
+        from saelite.early_signals import hold_signals
+
+        hold_signals()
+    from saelite.cli import main as command
+
+    command()
+
 
 if __name__ == "__main__":
     main()

@@ -10,7 +10,8 @@ from edge_runtime.errors import UsageError
 
 # No root: a user created for the service, which can write only to its own folder and to its sinks' folders.
 # `run` feeds the watchdog; a failed start is retried indefinitely. A new model's trial run counts towards MemoryMax
-# too: if it exceeds it, the trial is killed and the service continues.
+# too: if it exceeds it, the trial is killed and the service continues. A reload takes the shell's own kill: a small
+# system has no /bin/kill.
 _UNIT = """\
 [Unit]
 Description=saelite watches {name}
@@ -23,7 +24,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-ExecReload=/bin/kill -HUP $MAINPID
+ExecReload=/bin/sh -c 'kill -HUP ${{MAINPID}}'
 Restart=always
 RestartSec=5
 WatchdogSec=60

@@ -11,10 +11,17 @@ from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 from command_line import run_saelite  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 from machines import train_pump  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
+
+# A busy machine is no failure, and fixtures are made to be looked at with any example.
+FORGIVING = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("untimed", **FORGIVING)
+settings.register_profile("ci", settings.get_profile("ci"), **FORGIVING)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,8 @@ class MachineWatch:
             self._runner.stop()
 
     def reload(self) -> None:
-        """Load the model again."""
+        """Load the model again; any thread may call it, also while the machine is being started."""
+        self._reload_asked = True
         if self._runner is not None:
             self._runner.reload()
 
@@ -131,11 +132,13 @@ class MachineWatch:
         self.phase, self.reason = Phase.ENDED, "Its readings have ended."
 
     def _run_once(self) -> None:
-        self._runner = None
+        self._runner, self._reload_asked = None, False
         runner = assembled(self._settings, self._tell, Membership(self.machine.name, self, self.restarts))
         self._runner = runner
         if self._stopping.is_set():  # `stop` may have come before there was a runner
             runner.stop()
+        if self._reload_asked:
+            runner.reload()
         try:
             runner.run()
         finally:

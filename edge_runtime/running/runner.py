@@ -77,7 +77,9 @@ class Runner:
         self._commissioning, self._delivery = commissioning, delivery
         self._stopping = self._reload_asked = False
         self._status = Every(_STATUS_S)
-        self._keeper = StateKeeper(settings.state, settings.state_interval_s, monitor) if settings.state else None
+        self._keeper = (
+            StateKeeper(settings.state, settings.state_interval_s, monitor, sinks.unwritten) if settings.state else None
+        )
         preprocessing = monitor.detector.manifest.spec.preprocessing
         reach = preprocessing.window + preprocessing.stride
         self._health = HealthWatch(monitor.sensors, settings.stale_after_s, reach)
@@ -97,7 +99,7 @@ class Runner:
         listen_to_signals(self.stop, self.reload)
         try:
             if self._keeper:
-                self._keeper.restore()
+                self._sinks.announce_again(self._keeper.restore(), self._monitor.sensors)
             if self._commissioning:
                 self._commissioning.start()
                 self._learn(self._commissioning)
@@ -126,6 +128,7 @@ class Runner:
         results = self._monitor.push(readings)
         self._health.took(len(readings), len(results), self._monitor.counters.off - off)
         if len(results) or results.events:
+            self._sinks.expect(results)
             if not self._sinks.has_room:
                 self._wait_for_room()
             self._sinks.write(results)
@@ -199,7 +202,7 @@ class Runner:
         if self._delivery:
             self._delivery.close(crashed=not isinstance(sys.exc_info()[1], SaeliteError | None))
         if self._keeper:
-            self._keeper.close()
+            self._keeper.end()
         if self._commissioning:
             self._commissioning.close()
             if events := self._commissioning.events():
@@ -210,6 +213,8 @@ class Runner:
         with suppress(EndOfOutput):
             self._sinks.status(self._monitor.counters)
         self._sinks.close()
+        if self._keeper:
+            self._keeper.close()
         self._count()
 
     def _count(self) -> None:

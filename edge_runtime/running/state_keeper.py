@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from edge_runtime.common.atomic import remove_leftovers
@@ -12,6 +14,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.running.every import Every
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.state import StateError, StreamState, read_state, write_state
+from edge_runtime.streaming.unwritten import Unwritten
 
 _SAVE_S = 0.5
 _PATIENCE_S = 3.0
@@ -28,10 +31,20 @@ class StateKeeper:
     path : Path
     interval_s : float
     monitor : Monitor
+    unwritten : callable
+        Returns the alarm events that sinks have not written yet; they are kept with the state.
     """
 
-    def __init__(self, path: Path, interval_s: float, monitor: Monitor) -> None:
-        self._path, self._monitor = path, monitor
+    def __init__(
+        self,
+        path: Path,
+        interval_s: float,
+        monitor: Monitor,
+        unwritten: Callable[[], tuple[Unwritten, ...]] = tuple,
+    ) -> None:
+        self._path, self._monitor, self._unwritten = path, monitor, unwritten
+        self._saved: tuple[Unwritten, ...] = ()
+        self._has_ended = False
         self._every = Every(interval_s - min(_SAVE_S, interval_s / 2))
         self._lock: FileLock | None = None
         self._save: _Save | None = None
@@ -41,8 +54,13 @@ class StateKeeper:
         """Seconds until the next save."""
         return self._every.left_s
 
-    def restore(self) -> None:
+    def restore(self) -> tuple[Unwritten, ...]:
         """Resume from the state in the file, if there is one; an unusable one is set aside and reported.
+
+        Returns
+        -------
+        tuple of Unwritten
+            The alarm events that have to be announced again.
 
         Raises
         ------
@@ -52,6 +70,7 @@ class StateKeeper:
         """
         self._lock = FileLock(self._path)
         remove_leftovers(self._path)
+        unwritten: tuple[Unwritten, ...] = ()
         try:
             state = read_state(self._path)
         except StateError as error:
@@ -60,26 +79,39 @@ class StateKeeper:
         else:
             if state is not None:
                 self._monitor.restore(state)
-        write_state(self._path, self._monitor.state)
+                unwritten = state.unwritten
+        write_state(self._path, replace(self._monitor.state, unwritten=unwritten))
+        return unwritten
 
     def look(self) -> None:
         """Save if it is due, unless the disk is still busy with the previous state."""
         if self._every.due() and (self._save is None or self._save.done):
-            self._report()
-            self._save = _Save(self._path, self._monitor.state)
+            self._begin()
 
-    def close(self, patience_s: float = _PATIENCE_S) -> None:
-        """Save for the last time, waiting at most `patience_s` for the disk."""
+    def end(self, patience_s: float = _PATIENCE_S) -> None:
+        """Save the state of a stream that has ended, waiting at most `patience_s` for the disk."""
         if self._lock is None:
             return
+        self._has_ended = True
         if self._save is not None:
             self._save.wait(patience_s)
         if self._save is None or self._save.done:
-            self._report()
-            self._save = _Save(self._path, self._monitor.state)
-            self._save.wait(patience_s)
+            self._begin().wait(patience_s)
         self._report()
+
+    def close(self, patience_s: float = _PATIENCE_S) -> None:
+        """Release the file; saves before if that was not done, or if sinks have written events since."""
+        if self._lock is None:
+            return
+        if not self._has_ended or self._unwritten() != self._saved:
+            self.end(patience_s)
         self._lock.release()
+
+    def _begin(self) -> _Save:
+        self._report()
+        self._saved = self._unwritten()
+        self._save = _Save(self._path, replace(self._monitor.state, unwritten=self._saved))
+        return self._save
 
     def _report(self) -> None:
         if self._save is None:

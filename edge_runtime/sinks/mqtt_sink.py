@@ -26,12 +26,14 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.mqtt_client import MqttAddress, mqtt_client
-from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.sinks.home_assistant import discovery_messages, slug
 from edge_runtime.sinks.mqtt_commands import MqttCommands
+from edge_runtime.sinks.mqtt_events import MqttEvents, has_failed
+from edge_runtime.sinks.mqtt_options import check_topic, interval_of
 from edge_runtime.sinks.sink import StreamInfo
 from edge_runtime.sinks.text import event_json
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.blame import explanation
 from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
@@ -66,7 +68,7 @@ class MqttSink:
     Attributes
     ----------
     dropped : int
-        Messages not published because there was no broker.
+        Messages not published because there was no broker. Alarm events wait for one.
     """
 
     def __init__(
@@ -75,10 +77,10 @@ class MqttSink:
         self.name = f"mqtt://{address.host}:{address.port}"
         self.dropped = 0
         self._base = address.topic.strip("/") or f"saelite/{slug(info.host)}/{slug(info.name)}"
-        _check_topic(self._base)
-        self._interval_s = _interval(address)
+        check_topic(self._base)
+        self._interval_s = interval_of(address)
         prefix = address.options.get("discovery", "homeassistant")
-        _check_topic(prefix)
+        check_topic(prefix)
         self._announce: Callable[..., list[tuple[str, dict[str, Any]]]] = (
             partial(
                 discovery_messages, prefix, f"{info.name} on {info.host}", self._base, takes_marks=history is not None
@@ -94,6 +96,7 @@ class MqttSink:
         self._tell, self._told = tell, False
         self._next_state_s = self._next_status_s = 0.0
         self._sent: deque[Any] = deque()
+        self._events = MqttEvents(lambda event: self._publish("event", event_json(event), retain=False))
         self._counts: dict[str, int] = {}
         self._last: StreamResult | None = None
         self._explanation = ""
@@ -117,8 +120,12 @@ class MqttSink:
             self._explanation = explanation(event.blamed)
             self._since_s = event.time_s if event.name == "alarm_started" else None
         self._learning = results.learning if len(results) else self._learning
-        if last is None:
-            return
+        if last is not None:
+            self._show(results, last)
+        self._events.add(results.events)
+        self._send_events()
+
+    def _show(self, results: Results, last: StreamResult) -> None:
         if self._interval_s == 0:
             states = list(results)
             # When a machine goes off, its alarm ends after the last result; the retained state must show that.
@@ -129,8 +136,15 @@ class MqttSink:
             self._publish_state(last)
         else:
             self._is_published = False
-        for event in results.events:
-            self._publish("event", event_json(event), retain=False)
+
+    @property
+    def unconfirmed(self) -> tuple[AlarmEvent, ...]:
+        """The alarm events that the broker has not acknowledged; any thread may ask."""
+        return self._events.unconfirmed
+
+    def _send_events(self) -> None:
+        if self._client.is_connected():
+            self._events.send()
 
     def health(self, health: Health) -> None:
         """Publish changes; while the stream is stale it is offline, and Home Assistant's entities expire."""
@@ -148,6 +162,7 @@ class MqttSink:
     def status(self, counters: Counters) -> None:
         """See `Sink.status`."""
         self._counts = dataclasses.asdict(counters)
+        self._send_events()
         if (self._delivery is not None) != self._had_registry:
             self._had_registry = True
             self._announce_to(self._client)
@@ -168,6 +183,7 @@ class MqttSink:
         """See `Sink.close`: publishes the last state and counts, then ``offline``."""
         if self._last is not None and not self._is_published:
             self._publish_state(self._last)
+        self._send_events()
         self._stale = False  # gone, which is more than silent
         self._publish_status()
         if self._client.is_connected():
@@ -209,20 +225,23 @@ class MqttSink:
         facts = {"machine": self._info.name, "host": self._info.host, "page": self._page}
         client.publish(f"{self._base}/info", json.dumps(facts, ensure_ascii=False), qos=1, retain=True)
 
-    def _publish(self, topic: str, payload: str, *, retain: bool = True) -> None:
+    def _publish(self, topic: str, payload: str, *, retain: bool = True) -> Any:
+        """Return the message on its way; None if it was dropped."""
         if not self._client.is_connected():
             # Only the newest state matters; a queue of old ones would just fill the memory.
             self.dropped += 1
-            return
-        while self._sent and self._sent[0].is_published():
+            return None
+        while self._sent and (has_failed(self._sent[0]) or self._sent[0].is_published()):
             self._sent.popleft()
         if len(self._sent) >= _MOST_UNACKNOWLEDGED:
             self._sent[0].wait_for_publish(_ACKNOWLEDGED_S)
             # A broker that acknowledges nothing gets only events, and no more of them than the queue holds.
             if not self._sent[0].is_published() and (retain or len(self._sent) >= 2 * _MOST_UNACKNOWLEDGED):
                 self.dropped += 1
-                return
-        self._sent.append(self._client.publish(f"{self._base}/{topic}", payload, qos=1, retain=retain))
+                return None
+        message = self._client.publish(f"{self._base}/{topic}", payload, qos=1, retain=retain)
+        self._sent.append(message)
+        return message
 
     @property
     def _availability(self) -> str:
@@ -265,22 +284,6 @@ class MqttSink:
 def _model_facts(manifest: Manifest) -> dict[str, str | int | float | None]:
     limit = _short(manifest.drift.limit) if manifest.drift else None
     return {"model": manifest.name, "model_version": manifest.version, "drift_limit": limit}
-
-
-def _check_topic(topic: str) -> None:
-    """Refuse topics that no broker accepts; messages to them would be dropped silently."""
-    if any(character in topic for character in "#+\0"):
-        raise UsageError(f"a topic to publish under must not contain #, + or a zero byte. Received: {topic!r:.80}")
-
-
-def _interval(address: MqttAddress) -> float:
-    try:
-        interval_s = float(address.options.get("interval", "1"))
-    except ValueError:
-        interval_s = -1.0
-    if not 0 <= interval_s < 1e6:
-        raise UsageError(f"interval: expected seconds, zero or more. Received: {address.options['interval']!r}")
-    return interval_s
 
 
 def _expiry(stale_after_s: float) -> int:

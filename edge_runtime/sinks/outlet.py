@@ -1,7 +1,7 @@
 """A sink behind its own queue and thread: however slow it is, it delays nothing else.
 
-When the queue is full, the oldest results are dropped in favour of the newest; their events are kept until last. Counts
-and health have one slot each: the newest wins.
+When the queue is full, the oldest results are dropped in favour of the newest; their events are kept until last. Events
+that could not be written are tried again. Counts and health have one slot each: the newest wins.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from collections.abc import Callable
 from edge_runtime.common.counters import Counters
 from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sink import EndOfOutput, Sink
+from edge_runtime.streaming.alarm_events import AlarmEvent
 from edge_runtime.streaming.health import Health
 from edge_runtime.streaming.results import Results
 
 MOST_ROWS = 50_000
 MOST_BLOCKS = 2_000
 MOST_EVENT_BLOCKS = 1_000
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 
 
 class Outlet:
@@ -47,6 +49,8 @@ class Outlet:
         self._changed = threading.Condition()
         self._queue: deque[Delivery] = deque()
         self._events: deque[Results] = deque(maxlen=MOST_EVENT_BLOCKS)
+        self._writing: Results | None = None
+        self._again_s, self._pause_s = 0.0, _FIRST_PAUSE_S
         self._rows = 0
         self._behind = False
         self._counters: Counters | None = None
@@ -64,6 +68,15 @@ class Outlet:
     def is_full(self) -> bool:
         """Whether the next results would displace older ones."""
         return self._rows >= MOST_ROWS or len(self._queue) >= MOST_BLOCKS
+
+    @property
+    def unwritten(self) -> tuple[AlarmEvent, ...]:
+        """The alarm events that the sink has not written, or not surely, oldest first."""
+        with self._changed:
+            writing = [] if self._writing is None else [self._writing]
+            waiting = [*writing, *self._events, *(delivery.results for delivery in self._queue)]
+        events = [*getattr(self.sink, "unconfirmed", ()), *(event for results in waiting for event in results.events)]
+        return tuple({id(event): event for event in events}.values())
 
     def give_up(self) -> None:
         """Stop waiting for it until it has caught up."""
@@ -101,7 +114,7 @@ class Outlet:
     def close(self) -> None:
         """Accept nothing more; what is queued is still delivered, see `finish`."""
         with self._changed:
-            self._closing = True
+            self._closing, self._again_s = True, 0.0
             self._changed.notify_all()
 
     def finish(self, deadline_s: float) -> bool:
@@ -137,7 +150,10 @@ class Outlet:
             try:
                 work()
             except BaseException as error:  # noqa: BLE001 - whatever a user's function raises, and were it sys.exit()
+                self._written(error)
                 self._tell(error)
+            else:
+                self._written(None)
         try:
             self.sink.close()
         except BaseException as error:  # noqa: BLE001 - as above
@@ -147,11 +163,12 @@ class Outlet:
         """Wait for something to do; None when everything is done."""
         with self._changed:
             while True:
-                if self._events:
-                    events = self._events.popleft()
+                if self._events and time.monotonic() >= self._again_s:
+                    self._writing = events = self._events.popleft()
                     return lambda: self.sink.write(events)
                 if self._queue:
                     delivery = self._queue.popleft()
+                    self._writing = delivery.results
                     self._rows -= len(delivery.results)
                     self._behind = self._behind and not self._is_half_empty()
                     self._changed.notify_all()
@@ -165,6 +182,19 @@ class Outlet:
                 if self._closing:
                     return None
                 self._changed.wait()
+
+    def _written(self, error: BaseException | None) -> None:
+        """Note what became of the last results; events that could not be kept are tried again after a pause."""
+        with self._changed:
+            results, self._writing = self._writing, None
+            if results is None:
+                return
+            if isinstance(error, OSError) and results.events and len(self._events) < MOST_EVENT_BLOCKS:
+                self._events.appendleft(results.with_events())
+                self._again_s = time.monotonic() + self._pause_s
+                self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+            elif results.events and error is None:
+                self._again_s, self._pause_s = 0.0, _FIRST_PAUSE_S
 
     def _deliver(self, delivery: Delivery) -> None:
         if delivery.after is not None:

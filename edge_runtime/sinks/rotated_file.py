@@ -57,6 +57,16 @@ class RotatedFile:
         if not status.st_nlink:
             raise FileNotFoundError(f"{self._path} was removed and cannot be reopened")
 
+    def sync(self) -> None:
+        """Wait until the disk has what was written.
+
+        Raises
+        ------
+        OSError
+            If it cannot take it.
+        """
+        os.fsync(self._file.fileno())
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
@@ -14,7 +15,8 @@ from edge_runtime.sinks.outlet import Outlet
 from edge_runtime.sinks.sink import EndOfOutput, Sink
 from edge_runtime.streaming.delivery_events import DeliveryFacts
 from edge_runtime.streaming.health import Health
-from edge_runtime.streaming.results import Results
+from edge_runtime.streaming.results import Results, no_results
+from edge_runtime.streaming.unwritten import MOST_SINKS, Unwritten
 
 CLOSE_S = 5.0
 _FIRST_S = 1.0
@@ -38,6 +40,7 @@ class Sinks:
         self._others = tuple(Outlet(sink, self._failed) for sink in sinks)
         self._outlets = self._others if self._first is None else (self._first, *self._others)
         self._taken_by_none = 0
+        self._expected: Results | None = None
 
     @property
     def undelivered(self) -> int:
@@ -72,6 +75,25 @@ class Sinks:
                     "undelivered)",
                 )
 
+    def unwritten(self) -> tuple[Unwritten, ...]:
+        """Return the alarm events that each sink has not written yet."""
+        expected = () if self._expected is None else self._expected.events
+        owed = [(outlet.sink.name, (*outlet.unwritten, *expected)) for outlet in self._outlets]
+        return tuple(Unwritten.of(name, events) for name, events in owed if events)[:MOST_SINKS]
+
+    def announce_again(self, unwritten: Sequence[Unwritten], sensors: tuple[str, ...]) -> None:
+        """Hand out the alarm events that sinks of the same names had not written when a state was saved."""
+        for owed in unwritten:
+            for outlet in self._outlets:
+                if outlet.sink.name == owed.sink:
+                    none = no_results(sensors)
+                    again = replace(none, events=owed.events, event_rows=(-1,) * len(owed.events))
+                    outlet.put(Delivery(again, 1, lambda _: None))
+
+    def expect(self, results: Results) -> None:
+        """Note the results that `write` is about to hand out: their events are unwritten from now on."""
+        self._expected = results
+
     def write(self, results: Results) -> None:
         """Hand results to every sink.
 
@@ -88,6 +110,7 @@ class Sinks:
         delivery = Delivery(results, len(self._others), self._lost, after=hold)
         for outlet in self._others:
             outlet.put(delivery)
+        self._expected = None
 
     def status(self, counters: Counters) -> None:
         """Hand the counts to every sink."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +152,7 @@ def csv_cell(text: str) -> str:
 
 
 class TextSink:
-    """Writes lines to standard output or to a file that is rotated, and flushes them at once.
+    """Writes lines to standard output or to a file that is rotated, and flushes them at once; alarms also to the disk.
 
     Parameters
     ----------
@@ -197,6 +199,8 @@ class TextSink:
         content = "".join(self._form(results)).encode()
         if content:
             self._file.write(content)
+        if results.events:
+            self._file.sync()
 
     def health(self, health: Health) -> None:
         """Write the changes in the stream's health."""
@@ -235,6 +239,11 @@ class StandardOutput:
                 write_all(self._file, content)
         except BrokenPipeError as error:
             raise EndOfOutput from error
+
+    def sync(self) -> None:
+        """Wait for the disk, if it is redirected to a file."""
+        with suppress(OSError):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Leave it open: it belongs to the process."""

@@ -14,6 +14,7 @@ from edge_runtime.model_file.json_codec import from_json, to_json
 from edge_runtime.streaming.adaptation.drift import DriftState
 from edge_runtime.streaming.alarm import AlarmState
 from edge_runtime.streaming.stream import Memory
+from edge_runtime.streaming.unwritten import MOST_EVENTS, MOST_SINKS, Unwritten
 
 SCHEMA = 4
 _MOST_BYTES = 1 << 28
@@ -41,6 +42,8 @@ class StreamState:
         Time of the last reading, and the usual step between two.
     stream, alarm, drift
         States of these parts.
+    unwritten : tuple of Unwritten
+        Alarm events that sinks may not have written.
     """
 
     schema: int
@@ -52,6 +55,7 @@ class StreamState:
     stream: Memory = field(default_factory=Memory)
     alarm: AlarmState = field(default_factory=AlarmState)
     drift: DriftState = field(default_factory=DriftState)
+    unwritten: tuple[Unwritten, ...] = ()
 
 
 def write_state(path: Path, state: StreamState) -> None:
@@ -113,6 +117,9 @@ def _check(state: StreamState) -> None:
     lowest = min(memory.variance, default=1.0)
     expect("1 or more", lowest, "stream.variance", when=lowest >= 1)
     expect("0 or more", drift.count, "drift.count", when=drift.count >= 0)
+    between(0, MOST_SINKS, len(state.unwritten), "unwritten")
+    for owed in state.unwritten:
+        between(0, MOST_EVENTS, len(owed.kept), "unwritten.kept")
     if spot is not None:
         counts = (spot.n_scores, spot.n_peaks, len(spot.peaks))
         expect("as many scores as peaks, or more", counts, "spot", when=counts[0] >= counts[1] >= counts[2])

@@ -146,7 +146,7 @@ profiles = st.builds(CostProfile, *(st.sampled_from([0.11, 1.0, 2.0]) for _ in r
 
 
 @given(many, profiles, st.sampled_from([0.5, 1.0, 2.5]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_both_scores_are_the_slow_references(drawn, profile, threshold):
     found = [series(*zip(*both, strict=True), probation) for both, probation in drawn]
     if not any(stop > one.probation for one in found for _, stop in windows_of(one.labels).tolist()):

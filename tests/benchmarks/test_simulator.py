@@ -38,7 +38,7 @@ def machine():
     ),
     st.integers(0, 100),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_machine_is_finite_and_the_same_again(kind, seed):
     one, again = simulate(kind, seed), simulate(kind, seed)
     assert one.values.shape == (kind.rows, kind.sensors)
@@ -54,7 +54,7 @@ def test_another_seed_is_another_machine():
 
 
 @given(st.sampled_from(KINDS), st.integers(0, 4), st.integers(0, 500), st.integers(1, 99), st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_fault_touches_its_rows_and_its_sensor_alone(machine, kind, sensor, start, length, seed):
     name = machine.sensors[sensor]
     faulty = machine.with_fault(kind, name, start, start + length, 2.0, np.random.default_rng(seed))

@@ -2,31 +2,37 @@
 
     PYTHONPATH=.:tests/support python tests/endurance/chaos.py [SCENARIOS] [SEED]
 
-A scenario is 400 readings, one a second of simulated time, with two faults in them. Meanwhile clocks are set, stand
-still or lie, processes are killed and started again, states are damaged or forged, disks fill, files are rotated, moved
-and emptied, sinks hang or raise, model files are replaced by good, damaged, older ones and other machines', and second
-processes come for the state. Of each fault an alarm must be active within the bound: what debounce, cool-down, missing
-readings and, where the clock stands still, a minute make. Every event and result must be where it could be kept.
+A scenario is 400 readings, one a second of simulated time, with two faults in them; they come one by one or in blocks,
+which end where something happens. Meanwhile clocks are set, stand still or lie, processes are killed and started again,
+states are damaged or forged, disks fill, files are rotated, moved and emptied, sinks hang or raise, model files are
+replaced by good, damaged, older ones and other machines', and second processes come for the state. Of each fault an
+alarm must be active within the bound: what debounce, cool-down, missing readings and, where the clock stands still, a
+minute make; a forged state costs another cool-down. Every event and result must be where it could be kept.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from hashlib import sha256
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+from chaos_parts import Clocks, Recorder, Watched
 
-from edge_runtime.common.counters import Counters
 from edge_runtime.common.lock import FileLock
 from edge_runtime.errors import OutputError
 from edge_runtime.inference.detector import Detector
@@ -38,83 +44,22 @@ from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.signal.steady_time import CHECK_S
 from edge_runtime.sinks import rotated_file, sinks
-from edge_runtime.sinks.delivery import Delivery
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.text import TextSink, json_lines
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.monitor_settings import MonitorSettings
-from edge_runtime.streaming.results import Results
 
 READINGS, FAULTS, FAULT_READINGS = 400, (100, 260), 115
-_START_S = 1.8e9
+_PATIENCE_S = 10.0
 MOST_MB = 200
 """Resident, however many scenarios one process runs."""
+_MOST_AT_ONCE, _SHARES = (1, 5, 20), (0.04, 0.16, 0.8)
+_MOST_WHERE_CLOCKS_STAND = 10
 _HAPPENINGS = (
     "kill", "stop", "damage state", "forge state", "full disk", "rotate", "remove", "empty", "hang", "raise",
     "good model", "damaged model", "older model", "other machine", "second process", "lie", "missing",
 )  # fmt: skip
-
-
-class Clocks:
-    """The computer's clocks, and the readings' own, which may be anything."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.true_s = 0.0
-        self._rng = rng
-        self._offset_s, self._rate = 0.0, float(rng.choice([1.0, 1.0, 1.0, 1.01, 0.0, 1e-6]))
-        self.stands = self._rate < 0.5
-
-    def monotonic(self) -> float:
-        """Return what stands for `time.monotonic`."""
-        return 1e5 + self.true_s
-
-    def wall(self) -> float:
-        """Return what stands for `time.time`."""
-        return _START_S + self.true_s
-
-    def stamp(self) -> float:
-        """Return a reading's own time; now and then its clock is set."""
-        if self._rng.random() < 0.01:
-            self._offset_s += float(self._rng.choice([-86_400, -3600, -1, 1, 3600, 86_400, 1e9, -1e9]))
-        return _START_S + self._rate * self.true_s + self._offset_s
-
-    def lie(self) -> float:
-        """Return a time that no clock shows."""
-        return float(self._rng.choice([4.1e9, 0.0, -1e300, 1e300, 1e12, float("nan"), float("inf")]))
-
-
-class Recorder:
-    """A sink that keeps everything, or hangs or raises for a while."""
-
-    def __init__(self, *, is_bad: bool) -> None:
-        self.name = "bad" if is_bad else "recorder"
-        self.events: list[str] = []
-        self.results = 0
-        self.raises = False
-
-    def write(self, results: Results) -> None:
-        """Take results."""
-        if self.raises:
-            raise ConnectionError("gone")
-        self.results += len(results)
-        self.events += [event.name for event in results.events]
-
-    def status(self, counters: Counters) -> None:
-        """Take nothing."""
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class Watched(Delivery):
-    """A delivery that can be waited for."""
-
-    last: Delivery
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        Watched.last = self
 
 
 @dataclass
@@ -155,44 +100,54 @@ class Scenario:
             rows[begin : begin + FAULT_READINGS, 0] += 500
         self.good = Recorder(is_bad=False)
         self._begin()
-        for number, values in enumerate(rows):
-            self.clocks.true_s += 1
-            row, times = values, np.array([self.clocks.stamp()])
-            if self.rng.random() < 0.04:
-                row, times = self._happen(str(self.rng.choice(_HAPPENINGS)), number, row, times)
-            self._take(number, Readings(times, row[None]))
+        happens = np.flatnonzero(self.rng.random(READINGS) < 0.04)
+        self.at_once = int(self.rng.choice(_MOST_AT_ONCE, p=_SHARES))
+        if self.clocks.stands:
+            self.at_once = min(self.at_once, _MOST_WHERE_CLOCKS_STAND)
+        edges = sorted({*range(0, READINGS, self.at_once), *happens.tolist(), READINGS})
+        for begin, end in itertools.pairwise(edges):
+            what = str(self.rng.choice(_HAPPENINGS)) if begin in happens else ""
+            self._happen(what, begin)
+            times = np.array([self.clocks.tick() for _ in range(begin, end)])
+            if what == "lie":
+                times[0] = self.clocks.lie()
+            if what == "missing":
+                rows[begin, self.rng.random(rows.shape[1]) < 0.5] = np.nan
+            self._take(begin, Readings(times, rows[begin:end]))
         self._end()
 
-    def _take(self, number: int, readings: Readings) -> None:
+    def _take(self, first: int, readings: Readings) -> None:
+        read = self.stream.counters.read
         results = self.stream.push(readings)
         self.expected_events += len(results.events)
-        if len(results):
+        if len(results) or results.events:
             with self._disk():
                 self.sinks.write(results)
-                self._settle()
-            self.written += not self.disk_full
+                if not Watched.last.settled.wait(_PATIENCE_S):
+                    self.problems.append("a sink did not take what it was given")
+            self.written += 0 if self.disk_full else len(results)
             self.disk_full = max(0, self.disk_full - 1)
-        else:
-            self.delays[number] = 1
-        self.active[number] = self.stream.alarm.active
+        reached = first + results.numbers - read
+        self.active[reached] = results.alarms
+        self.delays[first : first + len(readings)] += 1
+        self.delays[reached] -= 1
+        self._look_around()
+        counters = self.stream.counters
+        if counters.read != counters.scored + counters.filling + counters.skipped + counters.waiting:
+            self.problems.append(f"reading {first}: the counts do not add up: {counters}")
+
+    def _look_around(self) -> None:
         self.keeper.look()
         if self.keeper._save is not None:
-            self.keeper._save.wait(10)
+            self.keeper._save.wait(_PATIENCE_S)
         detector = self.models.look(self.stream.detector, asked=False)
         if detector is not None:
             self.stream.use(detector)
             self.models.accept()
-        counters = self.stream.counters
-        if counters.read != counters.scored + counters.filling + counters.skipped + counters.waiting:
-            self.problems.append(f"reading {number}: the counts do not add up: {counters}")
-
-    def _settle(self) -> None:
-        """Wait until every sink is done with the last results: the oracle is to know what could be written when."""
-        for _ in range(100_000):
-            if not Watched.last._left:
-                return
-            time.sleep(0)
-        self.problems.append("a sink did not take what it was given")
+        # Threads that open and keep models end here, so that a seed gives the same scenario however busy the machine.
+        for thread in threading.enumerate():
+            if thread.name in ("new model", "last good model"):
+                thread.join(_PATIENCE_S)
 
     @contextmanager
     def _disk(self) -> Iterator[None]:
@@ -213,15 +168,15 @@ class Scenario:
         )
         self.models = ModelKeeper(settings, lambda _: None)
         self.stream = Monitor(self.models.start(), MonitorSettings(self.alarm))
-        self.keeper = StateKeeper(self.state, 3.0, self.stream)
-        self.keeper.restore()
         self.bad = Recorder(is_bad=True)
         form = json_lines(self.stream.sensors)
         file = TextSink(str(self.folder / "a.jsonl"), form, max_bytes=20_000, keep=1000)
         self.sinks = Sinks([self.good, self.bad, file], self.stream.notices)
+        self.keeper = StateKeeper(self.state, 3.0, self.stream, self.sinks.unwritten)
+        self.sinks.announce_again(self.keeper.restore(), self.stream.sensors)
 
     def _load(self, content: bytes) -> Detector:
-        return Detector(parse_model_file(content, self.path), find_runtime("numpy"))
+        return _opened(content)
 
     def _end(self, *, killed: bool = False) -> None:
         self.sinks.close(10.0)
@@ -231,11 +186,13 @@ class Scenario:
             os.close(self.keeper._lock._descriptor)  # as the kernel does
             self.keeper._lock._descriptor = None
 
-    def _happen(self, what: str, number: int, row: Any, times: Any) -> tuple[Any, Any]:
+    def _happen(self, what: str, number: int) -> None:
         if what in ("kill", "stop", "damage state", "forge state"):
             self._restart(what)
             # What came since the last save is not known any more: debounce begins again.
-            self.delays[number] = self.alarm.out_of
+            self.delays[number] += self.alarm.out_of
+            if what == "forge state":
+                self.delays[number] += self._longest_cool_down_s
         elif what == "full disk":
             self.disk_full = int(self.rng.integers(1, 20))
         elif what in ("rotate", "remove", "empty"):
@@ -246,11 +203,6 @@ class Scenario:
             self._replace_model(what)
         elif what == "second process":
             self._second_process()
-        elif what == "lie":
-            times = np.array([self.clocks.lie()])
-        elif what == "missing":
-            row = np.where(self.rng.random(len(row)) < 0.5, np.nan, row)
-        return row, times
 
     def _restart(self, what: str) -> None:
         self._end(killed=what == "kill")
@@ -259,8 +211,6 @@ class Scenario:
             content[int(self.rng.integers(0, len(content)))] ^= 1 << int(self.rng.integers(0, 8))
             self.state.write_bytes(content)
         if what == "forge state":
-            from hashlib import sha256
-
             data = json.loads(self.state.read_bytes())["state"]
             data["alarm"] |= {"cool_down_s": 1e12, "lasted_s": 0.0, "last_s": 4.1e9}
             text = json.dumps(data)
@@ -300,9 +250,15 @@ class Scenario:
             return
         self.problems.append("a second process got the state")
 
+    @property
+    def _longest_cool_down_s(self) -> int:
+        # What is known of a clock that stands is known when a block of readings comes, for all of them.
+        waits_s = CHECK_S + 1 + 2 * (self.at_once - 1) if self.clocks.stands and self.alarm.cool_down_s else 0
+        return math.ceil(self.alarm.cool_down_s + waits_s)
+
     def _judge(self) -> None:
         for begin in FAULTS:
-            bound = self.alarm.out_of + self.alarm.cool_down_s + (CHECK_S + 1 if self.clocks.stands else 0) + 2
+            bound = self.alarm.out_of + self._longest_cool_down_s + 2
             bound += self.delays[begin : begin + FAULT_READINGS].sum()
             end = begin + int(min(bound, FAULT_READINGS))
             if bound < FAULT_READINGS and not self.active[begin:end].any():
@@ -313,6 +269,12 @@ class Scenario:
         results = sum("score" in json.loads(line) and "drift" in json.loads(line) for line in lines)
         if not self.removed and results < self.written:
             self.problems.append(f"{results} of {self.written} results are in the files")
+
+
+@lru_cache(maxsize=8)
+def _opened(content: bytes) -> Detector:
+    """Return a detector, which streams may share; few files are not damaged, so few are opened more than once."""
+    return Detector(parse_model_file(content, Path("m.tflite")), find_runtime("auto"))
 
 
 def problems_of(model: ModelFile, seed: int) -> list[str]:

@@ -1,10 +1,11 @@
 """Anything at all into sources and model loading: an answer or a SaeliteError, never another exception.
 
-    PYTHONPATH=.:tests/support python tests/endurance/fuzz.py [INPUTS]
+    PYTHONPATH=.:tests/support python tests/endurance/fuzz.py [INPUTS] [SEED]
 
-Four tenths of the inputs are bytes into the parts of a source (CSV with header, CSV without, JSON, cut into chunks at
+Three tenths of the inputs are bytes into the parts of a source (CSV with header, CSV without, JSON, cut into chunks at
 random), a tenth go through a serial port on a pseudo-terminal, a tenth arrive as MQTT messages, all from there through
-the stream; the rest are damaged model files and manifests. `fuzz_coverage.py` does the same guided by coverage.
+the stream; the rest are damaged model files and manifests. It prints how many inputs and lines each got.
+`fuzz_coverage.py` does the same guided by coverage.
 """
 
 import itertools
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from machines import SENSORS
 
@@ -92,19 +93,25 @@ def feed(detector, content, cuts, decoder, policy):
                 take(decoder.decode(lines))
 
 
-def fuzz_sources(detector, examples):
-    """Run `examples` inputs through the sources; return how many were run."""
-    ran = 0
+def fuzz_sources(detector, examples, first):
+    """Run `examples` inputs through the sources; return how many inputs and lines of each form were run."""
+    forms = ("CSV with header", "CSV without", "JSON")
+    ran = dict.fromkeys(forms, (0, 0))
 
+    @seed(first)
     @settings(max_examples=examples, **MANY)
-    @given(CONTENT, st.lists(st.integers(0, 400), max_size=3), st.integers(0, 2), POLICIES)
+    @given(CONTENT, st.lists(st.integers(0, 400), max_size=3), st.sampled_from(range(3)), POLICIES)
     def one(content, cuts, kind, policy):
-        nonlocal ran
-        ran += 1
+        ran[forms[kind]] = more(ran[forms[kind]], content)
         feed(detector, content, cuts, decoder_of(kind), policy)
 
     one()
     return ran
+
+
+def more(ran, content):
+    """Return the counts of inputs and lines with one more input."""
+    return ran[0] + 1, ran[1] + content.count(b"\n") + 1
 
 
 def decoder_of(kind):
@@ -112,17 +119,18 @@ def decoder_of(kind):
     return JsonDecoder(SENSORS) if kind == 2 else CsvDecoder(SENSORS, "fuzz", header=kind == 0)
 
 
-def fuzz_serial(detector, examples):
-    """Write `examples` inputs to a serial port on a pseudo-terminal; return how many were run."""
-    ran = 0
+def fuzz_serial(detector, examples, first):
+    """Write `examples` inputs to a serial port on a pseudo-terminal; return how many inputs and lines were run."""
+    ran = 0, 0
     ours, theirs = os.openpty()
     tty.setraw(theirs)
 
+    @seed(first)
     @settings(max_examples=examples, **MANY)
-    @given(CONTENT, st.integers(1, 2), POLICIES)
+    @given(CONTENT, st.sampled_from((1, 2)), POLICIES)
     def one(content, kind, policy):
         nonlocal ran
-        ran += 1
+        ran = more(ran, content)
         port = SerialSource(os.ttyname(theirs), 9600, decoder_of(kind), len(SENSORS))
         with closing(port), watched(detector, policy) as take:
             for start in range(0, len(content), 1000):
@@ -137,18 +145,19 @@ def fuzz_serial(detector, examples):
     return ran
 
 
-def fuzz_messages(detector, examples):
-    """Let `examples` inputs arrive as MQTT messages, whole and line by line; return how many were run."""
-    ran = 0
+def fuzz_messages(detector, examples, first):
+    """Let `examples` inputs arrive as MQTT messages, whole and line by line; return the counts of inputs and lines."""
+    ran = 0, 0
     # Nobody listens on port 9: the client goes on trying in its thread while messages come as it would give them.
     address = MqttAddress.parse("mqtt://127.0.0.1:9/plant", ())
     forms = [MqttSource(address, decoder_of(kind), len(SENSORS), lambda _: None) for kind in (1, 2)]
 
+    @seed(first)
     @settings(max_examples=examples, **MANY)
     @given(CONTENT, st.sampled_from(forms), POLICIES)
     def one(content, source, policy):
         nonlocal ran
-        ran += 1
+        ran = more(ran, content)
         for payload in [content, *content.split(b"\n")]:
             source._received(None, None, SimpleNamespace(payload=payload))
         with watched(detector, policy) as take:
@@ -160,7 +169,7 @@ def fuzz_messages(detector, examples):
     return ran
 
 
-def fuzz_models(model: ModelFile, folder, examples):
+def fuzz_models(model: ModelFile, folder, examples, first):
     """Load `examples` damaged files; return how many were tried."""
     content, path, ran = model.to_bytes(), folder / "damaged.tflite", 0
     manifest = json.loads(model.manifest.to_bytes())
@@ -173,6 +182,7 @@ def fuzz_models(model: ModelFile, folder, examples):
     in_manifest = st.tuples(st.just("manifest"), fields, st.none())
     noise = st.tuples(st.just("noise"), st.binary(max_size=200), st.none())
 
+    @seed(first)
     @settings(max_examples=examples, **MANY)
     @given(st.one_of(in_bytes, in_manifest, noise))
     def one(damage):
@@ -198,7 +208,7 @@ def damaged(content, changes, length):
     return bytes(changed[:length])
 
 
-def main(inputs):
+def main(inputs, first):
     """Fuzz, and print."""
     from machines import train_pump
 
@@ -211,14 +221,17 @@ def main(inputs):
         detector = Detector.load(Path(name) / "pump.tflite")
         tenth = inputs // 10
         counts = {
-            "into sources": fuzz_sources(detector, 4 * tenth),
-            "through a serial port": fuzz_serial(detector, tenth),
-            "as MQTT messages": fuzz_messages(detector, tenth),
-            "into model loading": fuzz_models(model, Path(name), inputs - 6 * tenth),
+            **fuzz_sources(detector, 3 * tenth, first),
+            "serial port": fuzz_serial(detector, tenth, first),
+            "MQTT": fuzz_messages(detector, tenth, first),
         }
-    print(", ".join(f"{count:,} {where}" for where, count in counts.items()) + ": no exception but SaeliteError")
-    print(f"{time.perf_counter() - started:.0f} s")
+        files = fuzz_models(model, Path(name), inputs - 5 * tenth, first)
+    for where, (ran, lines) in counts.items():
+        print(f"{where}: {ran:,} inputs, {lines:,} lines")
+    print(f"{files:,} model files and manifests")
+    print(f"seed {first}: no exception but SaeliteError, {time.perf_counter() - started:.0f} s")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    numbers = [int(text) for text in sys.argv[1:3]]
+    main(*(numbers + [100_000, 1][len(numbers) :]))

@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 from copy import deepcopy
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ import numpy as np
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.json_codec import to_json
 from edge_runtime.signal.readings import Readings
+from edge_runtime.sinks.text import event_json
 from edge_runtime.streaming.alarm_settings import AlarmSettings
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.monitor_settings import MonitorSettings
-from edge_runtime.streaming.state import StateError, read_state
+from edge_runtime.streaming.state import StateError, StreamState, read_state
+from edge_runtime.streaming.unwritten import Unwritten
 
 _VALUES: tuple[Any, ...] = (
     0, 1, -1, 2**31, 2**63, 10**400, 0.5, -0.5, 1e12, 4.1e9, 1e300, -1e300, float("nan"), float("inf"), None, True, "",
@@ -55,12 +58,21 @@ def changed(state: dict[str, Any], rng: np.random.Generator) -> bytes:
     return f'{{"sha256": "{sha256(text.encode()).hexdigest()}", "state": {text}}}'.encode()
 
 
+def announce(state: StreamState) -> None:
+    """Write the events that a state says were not written, as sinks do."""
+    for owed in state.unwritten:
+        for event in owed.events:
+            json.loads(event_json(event))
+
+
 def fuzz(detector: Detector, rows: Any, states: int, seed: int) -> tuple[int, list[str]]:
     """Return how many states were taken, and what went wrong."""
     stream = stream_of(detector)
-    stream.push(Readings(np.arange(len(rows), dtype=float), rows))
-    good, rng, taken, problems = to_json(stream.state), np.random.default_rng(seed), 0, []
     fault = rows[:20] + 1000 * np.abs(rows).max(axis=0)
+    stream.push(Readings(np.arange(len(rows), dtype=float), rows))
+    events = stream_of(detector).push(Readings(np.arange(20.0), fault)).events
+    state = replace(stream.state, unwritten=(Unwritten.of("a.jsonl", events),))
+    good, rng, taken, problems = to_json(state), np.random.default_rng(seed), 0, []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "s.json"
         for number in range(states):
@@ -73,6 +85,7 @@ def fuzz(detector: Detector, rows: Any, states: int, seed: int) -> tuple[int, li
             again = stream_of(detector)
             if state is not None:
                 again.restore(state)
+                announce(state)
             again.push(Readings(len(rows) + np.arange(20.0), fault))
             if not again.alarm.active or not again.counters.scored:
                 problems.append(f"state {number}: no alarm of a fault of 20 readings")

@@ -62,7 +62,6 @@ class Scenario:
         """Run it, and return the problems."""
         self._rng = np.random.default_rng(self.seed)
         (self.folder / "m.tflite").write_bytes(self.model)
-        self._killed: list[tuple[int, int]] = []
         self._broker, self._peers = Broker(self.folder), [DeafPeer(greets=True), DeafPeer(greets=False)]
         self._clients: list[socket.socket] = []
         self._bad = [name for name in _BAD_SINKS if self._rng.random() < 0.5]
@@ -158,7 +157,6 @@ class Scenario:
             actions[what]()
             return
         self._catch_up(number)
-        self._killed.append((self._reached(), number))
         if what == "stop":
             self._end()
         else:
@@ -227,13 +225,9 @@ class Scenario:
             during = range(begin, begin + FAULT_READINGS)
             if not any(record["alarm"] and _number(record) in during for record in results):
                 self.problems.append(f"no alarm in the results of the fault at {begin}")
-            # What was under way to the file at a SIGKILL is lost; the state knows of the alarm, and the results say so.
-            killed = any(
-                reached < begin + FAULT_READINGS + _PACE and written >= begin for reached, written in self._killed
-            )
             # An alarm that is active already goes on, and begins no second time.
             is_old = any(record["alarm"] for record in results if begin - _PACE <= _number(record) < begin)
-            if not (killed or is_old) and not any(_number(record) in during for record in events):
+            if not is_old and not any(_number(record) in during for record in events):
                 self.problems.append(f"no event of the fault at {begin}")
 
     def _catch_up(self, number: int) -> None:

@@ -1,9 +1,9 @@
 """Structure-aware damage to model files: manifest, ZIP, flatbuffer, always with the SHA-256 that fits.
 
-    PYTHONPATH=.:tests/support python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME
+    PYTHONPATH=.:tests/support python tests/endurance/mutate.py MODEL SEED FIRST COUNT RUNTIME[,RUNTIME]
 
-Loads and scores COUNT damaged files in one process and prints the number before each, so that whoever started it knows
-which one ended it. `fuzz_models.py` starts it.
+Loads and scores COUNT damaged files in one process, each in every runtime named, and prints the number before each, so
+that whoever started it knows which one ended it. `fuzz_models.py` starts it.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _with_zip(model: ModelFile, rng: np.random.Generator) -> bytes:
 def main(path: Path, seed: int, first: int, count: int, runtime: str) -> None:
     """Load and score; any error but ours ends the process."""
     model, opened, slowest_s = read_model_file(path), 0, 0.0
-    use = partial(_command, runtime) if runtime in COMMANDS else partial(_score, runtime)
+    use = partial(_command, runtime) if runtime in COMMANDS else partial(_score, runtime.split(","))
     for number in range(first, first + count):
         print(number, flush=True)
         content = damaged(model, 1_000_003 * seed + number)
@@ -94,14 +94,20 @@ def main(path: Path, seed: int, first: int, count: int, runtime: str) -> None:
     print("done", opened, f"{slowest_s:.3f}", _peak_mb())
 
 
-def _score(runtime: str, content: bytes, windows: FloatArray) -> bool:
-    """Return whether the file is opened and scores."""
-    with suppress(SaeliteError):
-        detector = Detector(parse_model_file(content, Path("damaged.tflite")), find_runtime(runtime))
-        detector.score(windows[0])
-        detector.score_many(np.repeat(windows, 40, axis=0))
-        return True
-    return False
+def _score(runtimes: list[str], content: bytes, windows: FloatArray) -> bool:
+    """Return whether the file is opened and scores in one runtime at least."""
+    try:
+        model = parse_model_file(content, Path("damaged.tflite"))
+    except SaeliteError:
+        return False
+    opened = False
+    for runtime in runtimes:
+        with suppress(SaeliteError):
+            detector = Detector(model, find_runtime(runtime))
+            detector.score(windows[0])
+            detector.score_many(np.repeat(windows, 40, axis=0))
+            opened = True
+    return opened
 
 
 def _command(name: str, content: bytes, windows: FloatArray) -> bool:

@@ -150,7 +150,7 @@ def test_contribution_is_what_the_squared_distance_loses_when_the_sensor_reads_w
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 5), st.integers(1, 3), st.integers(1, 9))
 def test_contributions_are_never_negative_and_sum_to_the_score(seed, sensors, per_sensor, modes, n):
     rng = np.random.default_rng(seed)

@@ -91,7 +91,7 @@ def test_dense_layers_are_what_keras_computes(name, form, tmp_path):
     assert codes.shape[1] == 3
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(scale=st.floats(0.01, 100), mean=st.floats(-50, 50), variance=st.floats(1e-3, 100))
 def test_batch_normalisation_is_folded_to_1e_5(tmp_path_factory, scale, mean, variance):
     model = sequential(layers.Dense(3), layers.BatchNormalization(), layers.Activation("sigmoid"), layers.Dense(8))

@@ -128,7 +128,7 @@ def test_limit_is_the_t_prediction_limit_of_the_log_scores():
     assert limit.share == pytest.approx(share)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32), st.integers(5, 500), st.floats(1e-6, 1.0), st.floats(1.05, 10.0), st.floats(1e-3, 1e3))
 def test_a_smaller_budget_or_larger_scores_never_lower_the_limit(seed, n, budget, times, factor):
     scores = np.exp(np.random.default_rng(seed).normal(size=n))

@@ -153,6 +153,12 @@ def test_model_file_that_is_not_there_is_named(saelite):
 
 
 @pytest.mark.usefixtures("_model")
+def test_reload_needs_no_program_that_a_small_system_lacks(saelite):
+    text, _ = printed(saelite, "--source", "host")
+    assert "ExecReload=/bin/sh -c 'kill -HUP ${MAINPID}'\n" in text
+
+
+@pytest.mark.usefixtures("_model")
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 def test_systemd_finds_nothing_wrong_with_the_unit(saelite, tmp_path):
     text, _ = printed(saelite, "--source", "host")

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras.layers import Dense
@@ -23,7 +23,6 @@ def reference_kl(rho, rho_hat):
 
 
 @given(st.floats(0.01, 0.99), activations)
-@settings(deadline=None)
 def test_divergence_is_that_of_bernoulli_distributions(rho, rho_hat):
     ours = np.asarray(kl_divergence(rho, keras.ops.convert_to_tensor(rho_hat, "float64")))
     np.testing.assert_allclose(ours, reference_kl(rho, rho_hat), rtol=1e-3, atol=1e-5)
@@ -77,7 +76,6 @@ batches = arrays(np.float32, (5, 8), elements=st.floats(0, 1, width=32))
 
 
 @given(batches, batches)
-@settings(deadline=None)
 def test_sparse_loss_is_finite_whatever_the_output(y_true, y_pred):
     assert np.isfinite(float(sparse_loss(rho=0.05, alpha=0.1)(y_true, y_pred)))
 

@@ -180,7 +180,7 @@ def heads(draw):
     return Head(kind, *(None if array is None else array.astype(np.float32) for array in arrays)), parts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(heads())
 def test_every_form_scores_by_the_one_formula(head_and_parts):
     head, parts = head_and_parts
@@ -188,7 +188,7 @@ def test_every_form_scores_by_the_one_formula(head_and_parts):
     assert (head.distances(parts) >= 0).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(heads(), st.floats(1e-3, 1e3))
 def test_scaled_head_scores_by_the_factor_and_has_the_same_nearest_centre(head_and_parts, factor):
     head, parts = head_and_parts
@@ -198,7 +198,7 @@ def test_scaled_head_scores_by_the_factor_and_has_the_same_nearest_centre(head_a
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(heads())
 def test_head_comes_back_from_its_arrays(head_and_parts):
     head, parts = head_and_parts

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from kernel_sweep import sweep
 from machines import SENSORS, pump_rows
@@ -25,7 +25,7 @@ from edge_runtime.inference.runtimes import NUMPY, find_runtime, installed_runti
 from edge_runtime.signal.windows import sliding_windows
 
 NO_ACTIVATION, RELU, RELU6 = 0, 1, 3
-BIT_EXACT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+BIT_EXACT = settings(max_examples=150)
 
 
 @pytest.fixture(scope="module", params=[runtime.name for runtime in installed_runtimes()])
@@ -324,7 +324,7 @@ def test_op_numbers_are_those_of_the_schema():
     }
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(data=st.data())
 def test_damaged_graphs_are_refused_or_run_but_never_crash(exported, data):
     content = bytearray(exported.flatbuffer)

@@ -5,7 +5,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.errors import IntegrityError, RegistryError, SaeliteError
@@ -94,7 +94,7 @@ JSON = st.recursive(
     ),
     JSON,
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 def test_any_value_in_any_place_is_taken_or_refused_and_nothing_else(key, name, value):
     data = to_json(INDEX)
     entry = data["assets"][0]
@@ -111,14 +111,14 @@ def test_any_value_in_any_place_is_taken_or_refused_and_nothing_else(key, name, 
 
 
 @given(st.binary(max_size=600))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 def test_any_bytes_are_an_error_of_ours(key, content):
     with pytest.raises(SaeliteError):
         parse_index(content, public(key), "index")
 
 
 @given(st.integers(min_value=0), st.integers(1, 255))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 def test_any_changed_byte_is_an_error_of_ours(key, place, change):
     content = bytearray(signed(INDEX, key))
     content[place % len(content)] ^= change

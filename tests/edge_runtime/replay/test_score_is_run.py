@@ -118,7 +118,7 @@ def spoil(spoils, *, timed):
     return "\n".join([*lines, ""])
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=150)
+@settings(suppress_health_check=list(HealthCheck), max_examples=150)
 @given(
     spoils=SPOILS,
     timed=st.booleans(),
@@ -151,7 +151,7 @@ def test_score_and_run_say_the_same_of_every_file(
         assert by_score[3].tolist() == by_run[3].tolist()
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=50)
+@settings(suppress_health_check=list(HealthCheck), max_examples=50)
 @given(spoils=SPOILS, chunk=st.integers(20, 3000), policy=st.sampled_from(POLICIES))
 def test_score_says_the_same_of_a_file_as_run_of_it_in_pieces(detector_of, tmp_path_factory, spoils, chunk, policy):
     path = tmp_path_factory.getbasetemp() / "pieces.csv"

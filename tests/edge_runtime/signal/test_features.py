@@ -55,7 +55,7 @@ def test_features_are_scaled_to_the_same_size_and_limited():
     assert np.abs(far).max() == 8
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     window=st.integers(4, 24),
     stride=st.integers(1, 9),

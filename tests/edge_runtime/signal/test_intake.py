@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_runtime.common.counters import Counters
@@ -42,7 +42,6 @@ STEP = st.sampled_from([0.0, 1.0, 1.0, 1.0, 1.0, 1.1, 4.0, 30.0, -7.0, NAN])
 VALUE = st.sampled_from([0.0, 1.0, 1.0, 2.0, 3.0, NAN, NAN, float("inf"), 1e39])
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(STEP, VALUE, VALUE), min_size=1, max_size=60),
     st.sets(st.integers(0, 60)),

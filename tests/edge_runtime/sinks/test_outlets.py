@@ -17,6 +17,7 @@ from edge_runtime.errors import OutputError
 from edge_runtime.sinks import outlet
 from edge_runtime.sinks.sinks import Sinks
 from edge_runtime.sinks.special_file import SpecialFile
+from edge_runtime.streaming.unwritten import Unwritten
 
 
 class Recorder:
@@ -72,6 +73,66 @@ def test_events_are_never_dropped_before_results(small_queue):
     sinks.close()
     assert sorted(stuck.events) == [10 * number + row for number in range(100) for row in (3, 7)]
     assert len(stuck.scores) < 500
+
+
+class FullFor(Recorder):
+    """A sink that cannot keep the first events."""
+
+    def __init__(self, failures):
+        super().__init__()
+        self.failures = failures
+
+    def write(self, taken):
+        if taken.events and self.failures:
+            self.failures -= 1
+            raise OSError(28, "No space left on device")
+        super().write(taken)
+
+
+def test_event_that_could_not_be_kept_is_tried_again_until_it_is(monkeypatch):
+    monkeypatch.setattr(outlet, "_FIRST_PAUSE_S", 0.01)
+    full = FullFor(failures=3)
+    sinks = Sinks([full], Notices(lambda _: None))
+    sinks.write(results(0, 10, events=(3,)))
+
+    def goes_on():
+        sinks.status(Counters())
+        return full.events == [3]
+
+    until(goes_on)
+    assert sinks.unwritten() == ()
+    sinks.close()
+    assert full.events == [3]
+
+
+def test_event_that_is_never_kept_stays_unwritten():
+    sinks = Sinks([FullFor(failures=1000), Recorder("well")], Notices(lambda _: None))
+    sinks.write(results(0, 10, events=(3,)))
+    sinks.close()
+    (owed,) = sinks.unwritten()
+    assert (owed.sink, [event.time_s for event in owed.events]) == ("recorder", [3])
+
+
+def test_events_are_unwritten_from_before_they_are_handed_out_until_every_sink_has_them():
+    stuck, well = Recorder("stuck"), Recorder("well")
+    sinks = Sinks([stuck, well], Notices(lambda _: None))
+    stuck.may_go.clear()
+    taken = results(0, 10, events=(3, 7))
+    sinks.expect(taken)
+    assert [owed.sink for owed in sinks.unwritten()] == ["stuck", "well"]
+    sinks.write(taken)
+    until(lambda: [owed.sink for owed in sinks.unwritten()] == ["stuck"])
+    stuck.may_go.set()
+    until(lambda: not sinks.unwritten())
+    sinks.close()
+
+
+def test_events_announced_again_go_to_the_sink_that_had_not_written_them():
+    one, other = Recorder("one"), Recorder("other")
+    sinks = Sinks([one, other], Notices(lambda _: None))
+    sinks.announce_again([Unwritten.of("one", results(0, 10, events=(3, 7)).events)], SENSORS)
+    sinks.close()
+    assert (one.events, other.events) == ([3, 7], [])
 
 
 def test_rows_of_events_stay_with_them_when_the_others_give_way():

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.steady_time import CHECK_S
 from edge_runtime.streaming.alarm import AlarmLogic, AlarmState
 from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
 from edge_runtime.streaming.alarm_settings import AlarmSettings
@@ -140,6 +141,18 @@ def test_state_that_would_mute_alarms_mutes_them_no_longer_than_the_settings_say
     logic.state = AlarmState(last_s=0.0, cool_down_s=1e12)
     alarms = [bool(logic.update_many(np.array([t]), 2 * ones, ones)[0][0]) for t in np.arange(1.0, 8.0)]
     assert alarms == [False] * 4 + [True] * 3
+
+
+def test_every_forged_state_costs_one_cool_down_where_the_clock_stands_and_no_more():
+    # Twice in one fault, as in a scenario of tests/endurance/chaos.py.
+    logic, ones, second = AlarmLogic(AlarmSettings(cool_down_s=5), FLOW), np.ones(1, np.float32), 0.0
+    for _ in range(2):
+        logic.state = AlarmState(cool_down_s=1e12)
+        forged_s = second
+        while not logic.active:
+            second += 1
+            logic.update_many(np.zeros(1), 2 * ones, ones, None, second)
+        assert 5 <= second - forged_s <= 5 + CHECK_S + 1
 
 
 def test_clock_that_goes_backwards_gives_no_negative_duration():

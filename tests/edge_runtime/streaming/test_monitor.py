@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from machines import SENSORS, pump_rows
 
@@ -92,7 +92,6 @@ def test_lines_of_csv_match_their_header(detector, rows):
 
 
 @pytest.mark.parametrize("stride", [1, 2, 5])
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 40), max_size=6))
 def test_windows_are_the_same_in_blocks_of_any_size(stride, cuts):
     rows = np.arange(40, dtype=np.float32)[:, None]
@@ -247,7 +246,7 @@ NUMBER = st.floats(allow_subnormal=False)
 CELL = st.one_of(NUMBER, st.sampled_from([NAN, 30.0, 1.0]))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(POLICIES))
 def test_every_reading_is_accounted_for(detector, data, policy):
     monitor = Monitor(detector, MonitorSettings(on_missing=policy, stuck_after=3))

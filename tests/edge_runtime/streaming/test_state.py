@@ -14,10 +14,13 @@ from edge_runtime.errors import OutputError
 from edge_runtime.running.state_keeper import StateKeeper
 from edge_runtime.signal.readings import Readings
 from edge_runtime.streaming.adaptation.spot import SpotState
+from edge_runtime.streaming.alarm_events import AlarmEnded, AlarmStarted
+from edge_runtime.streaming.blame import Blamed
 from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.state import StateError, read_state, write_state
+from edge_runtime.streaming.unwritten import Unwritten
 
 
 @pytest.fixture
@@ -49,6 +52,17 @@ def test_state_comes_back_as_it_was(monitor, tmp_path):
     assert read_state(tmp_path / "none.json") is None
 
 
+def test_events_that_json_cannot_hold_come_back_as_near_as_it_can(monitor, tmp_path):
+    blamed = (Blamed("flow", 0.5, float("nan"), 1.0, None),)
+    events = (AlarmStarted(1.5, float("inf"), 1.0, blamed), AlarmEnded(2.5, 1.5, 1.0, 9.0, blamed))
+    write_state(tmp_path / "s.json", replace(monitor.state, unwritten=(Unwritten.of("a.jsonl", events),)))
+    (owed,) = read_state(tmp_path / "s.json").unwritten
+    known = (Blamed("flow", 0.5, None, 1.0, None),)
+    assert owed.events[0] == AlarmStarted(1.5, owed.events[0].score, 1.0, known)
+    assert owed.events[0].score > 1e38
+    assert owed.events[1] == AlarmEnded(2.5, 1.5, 1.0, 9.0, known)
+
+
 def test_every_changed_character_of_a_number_is_noticed(monitor, tmp_path):
     path = tmp_path / "s.json"
     write_state(path, monitor.state)
@@ -72,6 +86,9 @@ def test_every_changed_character_of_a_number_is_noticed(monitor, tmp_path):
         {"stream__smoothed": 1e300}, {"stream__window": [[1e300] * 4]}, {"last_time_s": float("inf")}, {"schema": 1},
         {"drift__count": -1}, {"stream__mean_drift": [float("nan")] * 4}, {"stream__variance": [0.5] * 4},
         {"stream__variance": [float("inf")] * 4}, {"stream__variance": [1e300] * 4},
+        {"unwritten": [{"sink": "a", "kept": [{}] * 1001}]}, {"unwritten": [{"sink": "a", "kept": []}] * 101},
+        {"unwritten": [{"sink": "a", "kept": [{"started": {"time_s": float("nan"), "score": 1, "threshold": 1,
+                                                           "blamed": []}}]}]},
     ],
 )  # fmt: skip
 def test_state_that_cannot_be_meant_is_refused_even_with_its_checksum(monitor, tmp_path, change):

@@ -17,7 +17,6 @@ from edge_runtime.streaming.judging import AdaptationSettings
 readings = arrays(np.float32, st.tuples(st.integers(0, 50), st.just(3)), elements=st.floats(-1e3, 1e3, width=32))
 
 
-@settings(deadline=None)
 @given(readings, st.data())
 def test_mean_and_scale_are_their_recursions(rows, data):
     quiet = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
@@ -50,7 +49,6 @@ def test_windows_are_brought_back_to_the_scale_of_training():
     assert tracker.moved.variance[1] == pytest.approx(1.0, abs=0.05), "a sensor that became quieter stays as it was"
 
 
-@settings(deadline=None)
 @given(readings)
 def test_tracking_the_scale_brings_no_reading_farther_from_the_mean(rows):
     tracker, scale = Tracker([1.0, -2.0, 30.0], [1.0, 50.0, 400.0], scale_rate=0.2), np.array([1.0, 50.0, 400.0])
@@ -126,7 +124,7 @@ def test_what_was_ahead_stays_as_it_was_while_mean_and_scale_move_on(quiet):
     np.testing.assert_array_equal(ahead, before)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     mean_rate=st.sampled_from([0.0, 0.001, 0.01, 0.3]),
     scale_rate=st.sampled_from([0.0, 0.0001, 0.01, 0.4]),

@@ -81,7 +81,7 @@ def history(tmp_path):
     return folder
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(
     cuts=st.lists(st.integers(1, 149), max_size=5, unique=True).map(sorted),
     groups=st.integers(1, 40),

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.page.numbers import event
@@ -42,7 +42,7 @@ def test_what_is_no_message_is_none(payload):
     assert state_of(payload) is info_of(payload) is availability_of(payload) is None
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first text loads the tables of Unicode
+@settings()  # the first text loads the tables of Unicode
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES))
 def test_whatever_json_says_is_read_as_finite_numbers_and_short_texts(fields):
     payload = json.dumps(fields | {"alarm": fields.get("alarm") is True}).encode()
