@@ -12,8 +12,8 @@ from machines import pump_rows, train_pump
 from edge_runtime import Detector
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.signal.cycle import DAY_S, WEEK_S, Course, Cycle
-from edge_runtime.streaming.judging import Wanted
 from edge_runtime.streaming.stream import Stream
+from edge_runtime.streaming.wanted import Wanted
 from export.c_library.cycle import cycle_values
 from export.c_library.library import c_library, write_c_library
 from export.c_library.work import Plan, constant_bytes, ram_bytes_of

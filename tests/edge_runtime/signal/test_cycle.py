@@ -15,10 +15,11 @@ from edge_runtime.model_file.checking.meaning import check_manifest
 from edge_runtime.model_file.manifest import Manifest
 from edge_runtime.signal.cycle import DAY_S, WEEK_S, Course, Cycle
 from edge_runtime.signal.readings import Readings
-from edge_runtime.streaming.judging import AdaptationSettings, Wanted
+from edge_runtime.streaming.judging import AdaptationSettings
 from edge_runtime.streaming.monitor import Monitor
 from edge_runtime.streaming.monitor_settings import MonitorSettings
 from edge_runtime.streaming.stream import Stream
+from edge_runtime.streaming.wanted import Wanted
 
 START_S = 1_767_225_600.0
 SIZES = np.float32([3.0, 2_000.0, 0.2, 0.0])
