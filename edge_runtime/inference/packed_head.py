@@ -112,6 +112,10 @@ class PackedHead(ScoringHead):
         }
         return cls(kind, unit=float(arrays[_UNIT][0]), **found)
 
+    def column_sums(self) -> FloatArray:
+        """Return the sum of each column's absolute values, shape (modes, d): times `LARGEST`, the largest sum."""
+        return np.asarray(np.abs(self._factors).sum(axis=1))
+
     def problem(self) -> str:
         """Return what of the integers would overflow, at any reading; empty if nothing can.
 
@@ -121,7 +125,7 @@ class PackedHead(ScoringHead):
         if not ((shift >= 1) & (shift <= _MOST_SHIFT)).all():
             return f"shifts from {shift.min()} to {shift.max()}"
         # At most 2 ** 30 for each variable: far from 63 bits.
-        sums = LARGEST * np.abs(self._factors).sum(axis=1)
+        sums = LARGEST * self.column_sums()
         far = 0 if self.centers is None else LARGEST
         most = (np.ldexp(sums, -shift) + 1 + far).max(axis=0)
         if most.max() >= 2.0**31:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge_runtime.fitting.packing import factor_bytes
 from edge_runtime.inference.heads import PARTS, needs_decoder, needs_network
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.c_library.features import feature_bytes, run_lengths
@@ -69,7 +70,7 @@ def constant_bytes(plan: Plan, head: str) -> int:
     sensors, width, repeats = plan.preprocessing.sensors, plan.width(head), plan.repeats(head)
     scaling = 8 * sensors + (16 * sensors if plan.follows else 0) + feature_bytes(plan.preprocessing)
     prototypes = 2 * plan.prototypes * width if head == "codebook" else 0
-    triangle = repeats * (width * (width + 1) + 9 * width) + prototypes
+    triangle = repeats * (factor_bytes(head, width) * (width * (width + 1) // 2) + 6 * width) + prototypes
     return scaling + network_bytes(plan, head) + (8 * width if head == "spe" else triangle)
 
 
