@@ -28,7 +28,7 @@ _FINEST, _COARSEST = 8, -24
 _MOST_BITS = 22
 # Eight bits cost these heads no detection, and others up to 0.008 of ROC-AUC (figures in docs/benchmarks/cortex-m.md).
 _OF_8_BITS = ("inputs", "modes")
-_LARGEST_OF_8_BITS = 127
+_LARGEST = {1: 127, 2: LARGEST}
 # More products than these need more than 32 bits.
 _WIDEST_OF_8_BITS = 512
 
@@ -65,8 +65,14 @@ class _Rounded(NamedTuple):
     bits: IntArray
 
 
-def pack(head: Head) -> ScoringHead:
+def pack(head: Head, element_bytes: int | None = None) -> ScoringHead:
     """Return the head in integers; one with a diagonal whitening as it is, for it is small already.
+
+    Parameters
+    ----------
+    head : Head
+    element_bytes : int, optional
+        Of an element of the factor, 1 or 2. By default as `factor_bytes` says.
 
     Examples
     --------
@@ -84,7 +90,8 @@ def pack(head: Head) -> ScoringHead:
         mean = np.stack([mean + _offset(one, center) for one, center in found])
     elif head.centers is not None:
         centers = head.centers @ triangles[0].rotation
-    return _in_integers(head.kind, mean, triangles, centers)
+    most = _LARGEST[element_bytes or factor_bytes(head.kind, head.width)]
+    return _in_integers(head.kind, mean, triangles, centers, most)
 
 
 def factor_bytes(kind: str, width: int) -> int:
@@ -117,9 +124,8 @@ def _offset(one: _Triangle, center: Floats) -> Floats:
     return np.asarray(np.linalg.solve(one.factor.T, one.rotation.T @ center) / one.gain)
 
 
-def _in_integers(kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None) -> PackedHead:
-    """Return the head with the finest whitened values at which no sum can overflow."""
-    most = _LARGEST_OF_8_BITS if factor_bytes(kind, mean.shape[-1]) == 1 else LARGEST
+def _in_integers(kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None, most: int) -> PackedHead:
+    """Return the head, of factors up to `most`, with the finest whitened values at which no sum can overflow."""
     rounded = [_rounded(one.factor, most) for one in triangles]
     column, row = np.triu_indices(mean.shape[-1])
     factor = np.stack([one.integers[row, column] for one in rounded])

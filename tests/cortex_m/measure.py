@@ -36,7 +36,7 @@ LARGE = {"window": 20, "hidden": (64,), "code_size": 32}
 MODELS = [("spe", {}), ("inputs", {}), ("t2x", {}), ("joint", {}), ("modes", {}), ("deep", {}), ("codebook", {}),
           ("spe", LARGE), ("t2x", LARGE)]  # fmt: skip
 """Heads, and settings beside those of the tests' pump."""
-_HEAD_STEPS = ("variables", "dequantised", "products", "centres", "squares", "residuals")
+_HEAD_STEPS = ("variables", "dequantised", "products", "products of 8 bits", "centres", "squares", "residuals")
 
 
 def measured() -> Iterator[dict[str, Any]]:
