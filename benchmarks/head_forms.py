@@ -113,7 +113,7 @@ def _area(form: Scores, head: Head, tests: list[tuple[dict[str, FloatArray], Boo
 
 
 def forms_of(head: Head, normal: FloatArray) -> dict[str, Scores]:
-    """Return how each form scores rows ``z``: what is in use, and for heads with one centre what that was chosen from."""
+    """Return how each form scores rows ``z``: what is in use, and for heads with one centre what was rejected."""
     half = replace(head, whitening=head.whitening.astype(np.float16).astype(np.float32))
     forms: dict[str, Scores] = {
         "float32": head.score_rows,

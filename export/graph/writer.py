@@ -110,7 +110,7 @@ class GraphWriter:
         return self._inputs[name]
 
     def constant(self, values: npt.NDArray[np.generic], name: str = "") -> GraphTensor:
-        """Return a constant of float32, float16 or int32; one without a name may be shared with others of its values."""
+        """Return a constant of float32, float16 or int32; without a name it may be shared with others of its values."""
         key = name or (values.dtype.name, values.shape, values.tobytes())
         if key not in self._constants:
             buffer = schema.BufferT()
