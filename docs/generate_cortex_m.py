@@ -51,10 +51,10 @@ ReLU) and that computes in float32. saelite's is int8 and gives the model file's
 _HEADS = """\
 ## What the head takes
 
-Heads with a covariance are [integers](../concepts/scoring.md#on-small-chips): a triangular factor of 8 bits for `inputs`
-and `modes`, of 16 for the others. Before, they were a dense matrix of floats; *before* is what this page said of the
-same detectors then. Instructions of the head alone are by the cost model of `saelite export`, which the tests hold to
-20 % of the count; before, they are what the detectors took less what was not the head.
+Heads with a covariance are [integers](../concepts/scoring.md#on-small-chips): a triangular factor of 8 bits for
+`inputs` and `modes`, of 16 for the others. Before, they were a dense matrix of floats; *before* is what this page said
+of the same detectors then. Instructions of the head alone are by the cost model of `saelite export`, which the tests
+hold to 20 % of the count; before, they are what the detectors took less what was not the head.
 
 | head | network | variables | constants, bytes | of before | instructions, M0 | of before | M3 | of before | M4F \
 | of before |
@@ -64,17 +64,17 @@ _WHOLE = """\
 
 What forbids less:
 
-- **Constants.** A triangle of d (d + 1) / 2 elements of 16 bits is a quarter of the d (d + 1) floats before, to the byte;
-  a mean, a gain and a shift add 6 bytes for each variable. Eight bits are an eighth, and are used where they cost no
-  detection (below).
-- **Instructions with a float unit** (M4F, M7, M33). It multiplies and adds floats in one instruction, as the integer unit
-  does: of each product, the two loads are most. The triangle has half as many products, and dual multiplications
+- **Constants.** A triangle of d (d + 1) / 2 elements of 16 bits is a quarter of the d (d + 1) floats before, to the
+  byte; a mean, a gain and a shift add 6 bytes for each variable. Eight bits are an eighth, and are used where they cost
+  next to no detection (below).
+- **Instructions with a float unit** (M4F, M7, M33). It multiplies and adds floats in one instruction, as the integer
+  unit does: of each product, the two loads are most. The triangle has half as many products, and dual multiplications
   (SMLALD) take one and a half instructions for each where a float takes three. Each variable costs some 60 instructions
   besides, to be rounded, shifted and squared. With a dozen variables these are most, and there is nothing to gain over
-  floats; they keep the score the same to the bit on every board and computer, which floats cannot: the order in which
-  they are added counts.
+  floats. Integers give the same score to the bit on every board and computer; floats cannot, as the order in which they
+  are added counts.
 
-The whole detector before and now; half of what the larger networks gained is theirs, by four products at a time:
+The whole detector before and now; part of what is saved is the network's, which multiplies four values at a time:
 
 | head | network | flash, M0 | M3 | M4F | M7 | instructions, M0 | M3 | M4F | M7 |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -84,9 +84,9 @@ _FORMS = """\
 
 ROC-AUC lost against the head in float32, fitted on the same outputs of an int8 network, on @@SETS@@ sets (12 of
 ADBench, 5 recordings of SKAB, the Tennessee Eastman process) with @@SEEDS@@ seeds each; a negative loss is a gain. The
-product takes 8 bits for `inputs` and `modes`, whose elements it rounds together, and 16 for the other heads, which 8 bits
-cost too much in places. Each element rounded for itself costs more, and a covariance of few factors is another head.
-Files with the whole detector in the graph, as for `cpu`, hold large matrices in float16.
+triangle has 8 bits for `inputs` and `modes`, whose elements are rounded together, and 16 for the other heads, which 8
+bits cost too much in places. Elements rounded each for itself cost more, and a covariance of few factors is another
+head. Files with the whole detector in the graph, as for `cpu`, hold large matrices in float16.
 
 | head | form | mean loss | worst |
 |---|---|--:|--:|

@@ -1,7 +1,7 @@
 """The constants of scaling, head and attribution as a whole-detector graph holds them, by name.
 
 Export builds the graph around them, and `edge_runtime.refitting` puts others of the same shapes in their places.
-Matrices that are most of a file are stored in 16 bits (figures in docs/benchmarks/accuracy.md), and rounded before
+Matrices that are most of a file are stored in 16 bits (figures in docs/benchmarks/cortex-m.md), and rounded before
 anything is computed from them, so that a graph scores as its head does.
 """
 
