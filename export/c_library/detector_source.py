@@ -148,7 +148,8 @@ def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution |
 
 
 def _has_powers(head: ScoringHead, attribution: Attribution | None) -> bool:
-    return isinstance(head, PackedHead) or (attribution is not None and attribution.blame.ndim > 2)
+    has_matrix = attribution is not None and (attribution.blame.ndim > 2 or attribution.gives_levels)
+    return isinstance(head, PackedHead) or has_matrix
 
 
 def _functions(
