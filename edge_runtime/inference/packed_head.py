@@ -1,4 +1,4 @@
-"""A scoring head in integers, an eighth to a quarter of the size: the form for small chips, which the C library computes.
+"""A scoring head in integers, an eighth to a quarter of the size: the form for small chips, that of the C library.
 
 With the precision matrix ``P = L L'`` by Cholesky, in a unit u of each variable, the squared Mahalanobis distance is
 ``|u L|²``, and L is triangular::
