@@ -28,10 +28,12 @@ class Space:
     mean : ndarray of shape (d,)
     matrix : ndarray of shape (d, m), optional
         By default the identity.
+    inputs : int
+        How many of the last coordinates are plain inputs, which are the same whatever type the network is in.
     """
 
-    def __init__(self, mean: Floats, matrix: Floats | None = None) -> None:
-        self._mean, self._matrix = mean, matrix
+    def __init__(self, mean: Floats, matrix: Floats | None = None, inputs: int = 0) -> None:
+        self._mean, self._matrix, self.inputs = mean, matrix, inputs
 
     def __call__(self, z: Rows) -> Floats:
         """Return where rows of shape (n, d) lie, shape (n, m)."""
@@ -112,7 +114,7 @@ def _codebook(rows: Blocks, moments: Moments, whitening: Floats, inputs: int, cl
     """Return a head whose whitening has the plain inputs beside it, shape (d, d + inputs), with prototypes there."""
     plain = np.eye(len(whitening), inputs) * np.sqrt(_INPUT_WEIGHT * len(whitening) / inputs)
     joint = np.concatenate([whitening, plain], axis=1)
-    space = Space(moments.mean, joint)
+    space = Space(moments.mean, joint, inputs)
     count = max(1, min(PROTOTYPES, moments.count // WINDOWS_PER_PROTOTYPE))
     centers = clustering(space(thinned(rows, moments.count, _CLUSTERED_WINDOWS)), count, space)
     return Head("codebook", _float32(moments.mean), _float32(joint), _float32(centers))

@@ -6,13 +6,20 @@ logarithms of these scores gives the limit, with the number of independent score
 
     limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
 
-Where there are a hundred independent scores or more, the highest tenth of them may say that the tail is heavier than
-that; the higher limit is taken. ``p`` is the share
-of windows above the limit that the budget allows: an alarm is a run of windows above it, whose length is read off the
-runs above the 0.9 quantile. Runs above a higher level are shorter, of a Gaussian process in proportion to 1 / level.
+Where there are a hundred independent scores or more, the highest of them may say that the tail is heavier than that;
+the higher limit is taken. ``p`` is the share of windows above the limit that the budget allows: an alarm is a run of
+windows above it, whose length is read off the runs above the 0.9 quantile. Runs above a higher level are shorter, of a
+Gaussian process in proportion to 1 / level.
 
 Neither rule sees bursts, far higher than all else and in fewer than a tenth of the windows. So the recording itself is
-asked: no limit leaves more alarms in it than the budget makes likely, by the 0.95 quantile of a Poisson distribution.
+asked: no limit leaves more alarms in it than the budget makes likely, by a quantile of a Poisson distribution. The
+budget counts here even where the recording is too short to promise it: an hour that holds an alarm of its own does not
+speak for a limit that is meant to alarm once a week. Scores that fall below the limit and soon rise above it again are
+one alarm: an accident in the recording is one, however its score moves.
+
+A recording as long as the budget's own period says by this how high normal scores get. Mean, deviation and tail are
+then those of the bulk of its scores, and a few faulty minutes that nobody knows of do not raise the limit. A shorter
+recording must be extrapolated from all that it holds.
 
 References
 ----------
@@ -23,6 +30,7 @@ Sokal (1997), Monte Carlo methods in statistical mechanics: integrated autocorre
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +50,14 @@ _MOST_SHARE = 0.2
 # n independent scores cannot support any promise: the tail is extrapolated to a rate of 1 / (10 n), no further.
 _EXTRAPOLATION = 10.0
 _CONFIDENCE = 0.95
+# A recording in which the budget allows an alarm says itself how high normal scores get: rare ones among them may be
+# accidents. A shorter one must be extrapolated from all that it holds, and one alarm more in it proves little.
+_ENOUGH_ALARMS, _SURELY = 0.75, 0.99
+_ACCIDENTS = 0.05
+# Of a standard normal distribution with everything above its 0.9 quantile set to that.
+_CLIPPED_MEAN, _CLIPPED_SPREAD = -0.0473432, 0.9149240
+# Alarms this close to each other, as a share of the recording, are one.
+_SAME_ALARM = 0.02
 _TAIL, _LEAST_IN_TAIL = 0.1, 10.0
 # Bursts are often all of one height: at that height, rounding would decide whether the next one alarms.
 _MARGIN = 0.02
@@ -132,10 +148,12 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     floor = min(1.0 / (_EXTRAPOLATION * n), run_length / len(logs))
     wanted = floor if alarms_per_window is None else min(alarms_per_window * run_length, _MOST_SHARE)
     share = min(max(wanted, floor), _MOST_SHARE)
-    spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
+    expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
+    is_long = (alarms_per_window or 0.0) * len(logs) >= _ENOUGH_ALARMS
+    shape = _bulk(logs) if is_long else _all(logs)
     factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
-    expected = share * len(logs) / run_length
-    value = max(float(logs.mean()) + factor * spread, _tail_limit(logs, n, share), _alarms_limit(logs, expected))
+    most = poisson_quantile(_CONFIDENCE if is_long else _SURELY, expected)
+    value = max(shape.mean + factor * shape.spread, _tail_limit(shape, n, share), _alarms_limit(logs, most))
     return Limit(
         float(np.exp(min(max(value, _SMALLEST_LOG), _LARGEST_LOG))),
         len(logs),
@@ -155,22 +173,71 @@ def _run_length(logs: Floats, share: float) -> float:
     return max(float(above.sum()) / max(runs, 1) / level, 1.0)
 
 
-def _tail_limit(logs: Floats, n: float, share: float) -> float:
+class _Shape(NamedTuple):
+    """What the limit needs of a distribution: its mean and spread, and an exponential tail above a level.
+
+    Parameters
+    ----------
+    mean, spread : float
+    tail_start, tail_share, tail_slope : float
+        The share of scores above `tail_start`, and how far above it they are in the mean.
+    """
+
+    mean: float
+    spread: float
+    tail_start: float
+    tail_share: float
+    tail_slope: float
+
+
+def _all(logs: Floats) -> _Shape:
+    start = float(np.quantile(logs, 1.0 - _TAIL))
+    spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
+    return _Shape(float(logs.mean()), spread, start, _TAIL, float((logs[logs >= start] - start).mean()))
+
+
+def _bulk(logs: Floats) -> _Shape:
+    """Return the shape without the highest twentieth, which may be accidents.
+
+    Mean and spread are those of a normal distribution whose highest tenth is set to its 0.9 quantile; the tail is the
+    exponential one through the 0.8 and 0.95 quantiles.
+    """
+    early, knee, start = (float(level) for level in np.quantile(logs, (0.8, 1.0 - _TAIL, 1.0 - _ACCIDENTS)))
+    clipped = np.minimum(logs, knee)
+    spread = float(clipped.std(ddof=1)) / _CLIPPED_SPREAD
+    mean = float(clipped.mean()) - _CLIPPED_MEAN * spread
+    return _Shape(mean, spread, start, _ACCIDENTS, (start - early) / float(np.log(0.2 / _ACCIDENTS)))
+
+
+def _tail_limit(shape: _Shape, n: float, share: float) -> float:
     """Return the level that an exponential tail exceeds with probability `share`; -inf if there are too few scores.
 
     Logarithms of smoothed scores are often skewed; the highest tenth shows how much.
     """
-    if n * _TAIL < _LEAST_IN_TAIL or share >= _TAIL:
+    if n * _TAIL < _LEAST_IN_TAIL or share >= shape.tail_share:
         return -np.inf
-    start = float(np.quantile(logs, 1.0 - _TAIL))
-    return start + float((logs[logs >= start] - start).mean()) * float(np.log(_TAIL / share))
+    return shape.tail_start + shape.tail_slope * float(np.log(shape.tail_share / share))
 
 
-def _alarms_limit(logs: Floats, expected: float) -> float:
-    """Return the lowest level that, with all above it, has no more runs above it than `expected` make likely."""
-    levels, runs = runs_above(logs)
-    too_many = np.flatnonzero(runs > poisson_quantile(_CONFIDENCE, expected))
+def _alarms_limit(logs: Floats, most: float) -> float:
+    """Return the lowest level that, with all above it, has at most so many alarms above it."""
+    levels, runs = runs_above(_highest_of_late(logs, max(1, int(_SAME_ALARM * len(logs)))))
+    too_many = np.flatnonzero(runs > most)
     return float(levels[too_many[-1] + 1]) + _MARGIN if len(too_many) else -np.inf
+
+
+def _highest_of_late(values: Floats, before: int) -> Floats:
+    """Return the highest of each value and the `before` ones before it, shape (n,).
+
+    >>> _highest_of_late(np.array([0.0, 2.0, 1.0, 0.0, 0.0]), before=1)
+    array([0., 2., 2., 1., 0.])
+    """
+    found, reach = values.copy(), 0
+    while reach < before:
+        step = min(reach + 1, before - reach)
+        found[step:] = np.maximum(found[step:], found[:-step])
+        reach += step
+    return found
 
 
 def runs_above(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:

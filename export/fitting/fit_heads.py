@@ -44,19 +44,24 @@ def fit_head(
     return fit_rows(kind, [z], inputs, k_means, allow_drift=allow_drift, modes=count)
 
 
-def k_means(points: Floats, count: int, _: Space) -> Floats:
-    """Return the centres of k-means++ clusters; see `edge_runtime.fitting.heads.Clustering`."""
-    centers: Floats = _clusters(points, count).cluster_centers_.astype(np.float64)
+def k_means(points: Floats, count: int, space: Space) -> Floats:
+    """Return the centres of k-means++ clusters; see `edge_runtime.fitting.heads.Clustering`.
+
+    The first centres are drawn by the inputs alone, if there are any among the coordinates: drawn by what a network
+    gives, they would be others for every type that it is quantised to, and so would the ranking of its scores.
+    """
+    centers: Floats = _clusters(points, count, space.inputs).cluster_centers_.astype(np.float64)
     return centers
 
 
-def _clusters(points: Floats, count: int) -> KMeans:
+def _clusters(points: Floats, count: int, inputs: int = 0) -> KMeans:
     points = thinned([points], len(points), _CLUSTERED_WINDOWS)
-    count = _distinct(points, count)
+    drawn_by = np.ascontiguousarray(points[:, -inputs:])
+    count = _distinct(drawn_by, count)
     # Float32 halves the time of the steps and moves no point to another cluster; the first centres, on which all the
     # rest depends, are drawn in float64, in which scikit-learn computes those distances in any case.
-    centers, _ = kmeans_plusplus(points, count, random_state=0)
-    return KMeans(count, init=centers.astype(np.float32), n_init=1).fit(points.astype(np.float32))
+    _, drawn = kmeans_plusplus(drawn_by, count, random_state=0)
+    return KMeans(count, init=points[drawn].astype(np.float32), n_init=1).fit(points.astype(np.float32))
 
 
 def _distinct(points: Floats, most: int) -> int:

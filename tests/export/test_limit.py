@@ -69,6 +69,46 @@ def test_a_single_burst_within_the_budget_does_not_decide():
     assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
 
 
+def test_an_accident_whose_score_moves_up_and_down_counts_once():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.1 * rng.normal(size=2_000))
+    quiet = fit_limit(scores, 1 / 2_000).value
+    scores[700:720:4] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value < 3 * quiet
+    scores[100:2_000:400] = 50.0
+    assert fit_limit(scores, 1 / 2_000).value > 50.0
+
+
+def test_faulty_minutes_do_not_raise_the_limit_of_a_long_recording():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.3 * rng.normal(size=10_000))
+    clean = fit_limit(scores, 1 / 10_000).value
+    scores[3_000:3_200] *= 4.0
+    scores[7_000:7_200] *= 4.0
+    long, short = (fit_limit(scores, 1 / windows).value for windows in (10_000, 100_000))
+    assert clean <= long < 3 * clean
+    # Too short for an alarm to be expected in it, a recording has nothing to go by but all that it holds.
+    assert short > 2 * long
+
+
+def test_limit_of_a_long_recording_is_that_of_normal_scores_where_there_are_no_accidents():
+    rng = np.random.default_rng(1)
+    logs = 1.0 + 0.5 * rng.normal(size=50_000)
+    limit = fit_limit(np.exp(logs), 1e-3)
+    exact = 1.0 + 0.5 * stats.norm.isf(limit.share)
+    # The exponential tail errs on the quiet side.
+    assert exact - 0.02 < np.log(limit.value) < exact + 0.5
+
+
+def test_a_recording_far_shorter_than_the_budget_has_no_alarm_of_its_own():
+    # Few independent scores: no promise below an alarm every few hundred readings can be made.
+    logs = np.sin(np.linspace(0, 6 * np.pi, 400))
+    logs[[150, 300]] = 5.0
+    limit = fit_limit(np.exp(logs), 1e-6)
+    assert limit.share > 1000 * limit.share_wanted
+    assert limit.value > np.exp(5.0)
+
+
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=50))
 def test_runs_above_each_level_are_those_one_counts(values):
     levels, runs = runs_above(np.array(values, np.float64))
@@ -79,9 +119,9 @@ def test_runs_above_each_level_are_those_one_counts(values):
 
 def test_limit_is_the_t_prediction_limit_of_the_log_scores():
     scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
-    limit = fit_limit(scores, 0.02)
+    limit = fit_limit(scores, 0.008)
     logs, n = np.log(scores), limit.n_effective
-    share = 0.02 * limit.run_length
+    share = 0.008 * limit.run_length
     factor = stats.t(n - 1).ppf(1 - share)
     expected = np.exp(logs.mean() + factor * logs.std(ddof=1) * np.sqrt(1 + 1 / n))
     assert limit.value == pytest.approx(expected)
