@@ -1,4 +1,4 @@
-"""What the forms of a whitening cost in detection: the one that small chips get, and those that were rejected.
+"""What the forms of a whitening cost in detection: those that are in use, and those that were rejected.
 
 python -m benchmarks.head_forms --data ../shared/data --json docs/benchmarks/head_forms.json
 
@@ -113,11 +113,12 @@ def _area(form: Scores, head: Head, tests: list[tuple[dict[str, FloatArray], Boo
 
 
 def forms_of(head: Head, normal: FloatArray) -> dict[str, Scores]:
-    """Return how each form scores rows ``z``: the product's, and for heads with one centre those it was chosen from."""
+    """Return how each form scores rows ``z``: what is in use, and for heads with one centre what was rejected."""
     half = replace(head, whitening=head.whitening.astype(np.float16).astype(np.float32))
     forms: dict[str, Scores] = {
         "float32": head.score_rows,
-        "triangular, 16 bits": pack(head).score_rows,
+        "triangular, 16 bits": pack(head, 2).score_rows,
+        "triangular, 8 bits": pack(head, 1).score_rows,
         "dense, float16": half.score_rows,
     }
     if head.centers is not None:
@@ -127,7 +128,7 @@ def forms_of(head: Head, normal: FloatArray) -> dict[str, Scores]:
     lower = np.asarray(np.linalg.qr(whitening.T, mode="r")).T
     none = np.zeros(len(mean))
     matrices: dict[str, tuple[Floats, Floats, Floats]] = {
-        "triangular, 8 bits": (none, _rounded(lower), none[:, None]),
+        "triangular, 8 bits, each for itself": (none, _rounded(lower), none[:, None]),
         "dense, 8 bits": (none, _rounded(whitening), none[:, None]),
     }
     covariance = np.linalg.inv(whitening @ whitening.T)

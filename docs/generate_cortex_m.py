@@ -51,10 +51,10 @@ ReLU) and that computes in float32. saelite's is int8 and gives the model file's
 _HEADS = """\
 ## What the head takes
 
-Heads with a covariance are [integers of 16 bits](../concepts/scoring.md#on-small-chips). Before, they were a dense
-matrix of floats; *before* is what this page said of the same detectors then. Instructions of the head alone are by the
-cost model of `saelite export`, which the tests hold to 20 % of the count; before, they are those plus what the whole
-detector saves.
+Heads with a covariance are [integers](../concepts/scoring.md#on-small-chips): a triangular factor of 8 bits for
+`inputs` and `modes`, of 16 for the others. Before, they were a dense matrix of floats; *before* is what this page said
+of the same detectors then. Instructions of the head alone are by the cost model of `saelite export`, which the tests
+hold to 20 % of the count; before, they are what the detectors took less what was not the head.
 
 | head | network | variables | constants, bytes | of before | instructions, M0 | of before | M3 | of before | M4F \
 | of before |
@@ -62,12 +62,19 @@ detector saves.
 """
 _WHOLE = """\
 
-The matrix itself takes a quarter; mean, gain and shift of each variable add 9 bytes. Without a float unit, a head
-takes a quarter to a twentieth of the instructions. An M4F, M7 or M33 computes floats about as fast as integers: there a
-large head gains by the triangle and by dual multiplications (SMLALD), and one of a dozen variables loses a little by
-the rounding around them.
+What forbids less:
 
-The whole detector before and now:
+- **Constants.** A triangle of d (d + 1) / 2 elements of 16 bits is a quarter of the d (d + 1) floats before, to the
+  byte; a mean, a gain and a shift add 6 bytes for each variable. Eight bits are an eighth, and are used where they cost
+  next to no detection (below).
+- **Instructions with a float unit** (M4F, M7, M33). It multiplies and adds floats in one instruction, as the integer
+  unit does: of each product, the two loads are most. The triangle has half as many products, and dual multiplications
+  (SMLALD) take one and a half instructions for each where a float takes three. Each variable costs some 60 instructions
+  besides, to be rounded, shifted and squared. With a dozen variables these are most, and there is nothing to gain over
+  floats. Integers give the same score to the bit on every board and computer; floats cannot, as the order in which they
+  are added counts.
+
+The whole detector before and now; part of what is saved is the network's, which multiplies four values at a time:
 
 | head | network | flash, M0 | M3 | M4F | M7 | instructions, M0 | M3 | M4F | M7 |
 |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -77,8 +84,9 @@ _FORMS = """\
 
 ROC-AUC lost against the head in float32, fitted on the same outputs of an int8 network, on @@SETS@@ sets (12 of
 ADBench, 5 recordings of SKAB, the Tennessee Eastman process) with @@SEEDS@@ seeds each; a negative loss is a gain. The
-other forms were rejected: 8 bits lose too much in places, and a covariance of few factors is another head. float16
-would halve the matrices of `cpu` files, which are in float32.
+triangle has 8 bits for `inputs` and `modes`, whose elements are rounded together, and 16 for the other heads, which 8
+bits cost too much in places. Elements rounded each for itself cost more, and a covariance of few factors is another
+head. Files with the whole detector in the graph, as for `cpu`, hold large matrices in float16.
 
 | head | form | mean loss | worst |
 |---|---|--:|--:|
@@ -114,29 +122,22 @@ def page() -> str:
 
 def _heads(figures: dict[str, Any]) -> Iterator[str]:
     """Yield what heads in integers take beside what they took in float32."""
-    before = {(one["head"], one["network"]): one["boards"] for one in figures["before"] if one["head"] != "spe"}
+    before = {(one["head"], one["network"]): one for one in figures["before"] if one["head"] != "spe"}
     pairs = [(one, before[key]) for one in figures["models"] if (key := (one["head"], one["network"])) in before]
     yield _HEADS
-    for one, boards in pairs:
-        part, cells = one["head_part"], []
+    for one, then in pairs:
+        part = one["head_part"]
         # A whitening and a mean, or one of each per mode.
-        dense = 4 * part["variables"] * (part["variables"] + 1) * (_modes(part) if one["head"] == "modes" else 1)
-        for board, now in part["instructions"].items():
-            saved = boards[board]["instructions"] - one["boards"][board]["instructions"]
-            cells.append(f"{now:,} | {now / (now + saved):.2f}")
+        dense = 4 * part["variables"] * (part["variables"] + 1) * part["modes"]
+        cells = (f"{now:,} | {now / then['head_part'][board]:.2f}" for board, now in part["instructions"].items())
         yield f"| `{one['head']}` | {one['network']} | {part['variables']} | {part['bytes']:,} | "
         yield f"{part['bytes'] / dense:.2f} | {' | '.join(cells)} |\n"
     yield _WHOLE
-    for one, boards in pairs:
-        both = (f"{boards[board][key]:,} → {one['boards'][board][key]:,}"
+    for one, then in pairs:
+        both = (f"{then['boards'][board][key]:,} → {one['boards'][board][key]:,}"
                  for key in ("flash", "instructions") for board in ("M0", "M3", "M4F", "M7"))  # fmt: skip
         yield f"| `{one['head']}` | {one['network']} | {' | '.join(both)} |\n"
     yield "\n"
-
-
-def _modes(part: dict[str, Any]) -> int:
-    width = part["variables"]
-    return int(part["bytes"] // (width * (width + 10)))
 
 
 def _loss(value: float) -> str:

@@ -127,8 +127,10 @@ class Attempts:
     def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
         run, target = self._run, self._target
         if target.graph == DETECTOR:
-            head = scoring.head.unpacked()
-            content = build_detector_graph(run.network, run.spec.preprocessing, head, scoring.attribution)
+            head, halves = scoring.head.unpacked(), scheme != _FLOAT32
+            content = build_detector_graph(
+                run.network, run.spec.preprocessing, head, scoring.attribution, halves=halves
+            )
         else:
             content = build_network_graph(run.network, (scoring.scoring.head,))
         graph = quantize(flatbuffer.parse(content), scheme, target, self._probe.sample)

@@ -27,19 +27,29 @@ FLOAT_SCOPES = (HEAD_SCOPE, SCALING_SCOPE)
 
 
 def build_detector_graph(
-    network: Network, preprocessing: Preprocessing, head: Head, attribution: Attribution | None
+    network: Network, preprocessing: Preprocessing, head: Head, attribution: Attribution | None, *, halves: bool = False
 ) -> bytes:
     """Return the whole detector as a float32 flatbuffer with the signature ``serving_default``.
 
     The constants that depend on the machine are named (`edge_runtime.model_file.patching`). The batch size is left
     open.
 
+    Parameters
+    ----------
+    network : Network
+    preprocessing : Preprocessing
+    head : Head
+    attribution : Attribution, optional
+    halves : bool
+        Whether large matrices of head and attribution are stored in float16.
+
     Raises
     ------
     ModelFileError
         If an activation has no TFLite form here.
     """
-    window, constants = _window(preprocessing), _named(graph_constants(preprocessing, head, attribution))
+    constants = _named(graph_constants(preprocessing, head, attribution, halves=halves))
+    window = _window(preprocessing)
     inputs = network_inputs(window, preprocessing, constants)
     hidden, codes = encode(inputs, network)
     parts = {"inputs": [inputs], "hidden": hidden, "codes": [codes]}

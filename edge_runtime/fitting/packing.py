@@ -1,8 +1,13 @@
 """From a head in full precision to the same head in integers, see `edge_runtime.inference.packed_head`.
 
+Rounding moves the factor L of the precision matrix to ``L + E``, and what is whitened to w to ``w + w (inv(L) E)``.
+Each element is therefore rounded so as to undo what the elements above it have done to ``inv(L) E`` (the nearest plane
+of a lattice). With eight bits that leaves a fraction of the error of rounding each element for itself.
+
 References
 ----------
 Golub and Van Loan (2013), Matrix Computations, chapter 5: of ``W' = Q R``, R' is the Cholesky factor of ``W W'``.
+Babai (1986), On Lovász' lattice reduction and the nearest lattice point problem.
 """
 
 from __future__ import annotations
@@ -16,9 +21,16 @@ from edge_runtime.fitting.moments import Floats
 from edge_runtime.inference.heads import Head, ScoringHead
 from edge_runtime.inference.packed_head import LARGEST, PackedHead
 
-# Values u are in 1/256 of a deviation, up to 128 of them; whitened values are as fine where the sums allow it.
-_STEPS, _FINEST, _COARSEST = 256, 8, -24
-_MOST_BITS = 14
+# Values u are in 1/64 of what a variable deviates once the others are known, and reach at least 32 deviations.
+_STEPS, _STEPS_AT_MOST = 64, 1024
+# Whitened values are in 1/256 where the sums allow it.
+_FINEST, _COARSEST = 8, -24
+_MOST_BITS = 22
+# Eight bits cost these heads no detection, and others up to 0.008 of ROC-AUC (figures in docs/benchmarks/cortex-m.md).
+_OF_8_BITS = ("inputs", "modes")
+_LARGEST = {1: 127, 2: LARGEST}
+# More products than these need more than 32 bits.
+_WIDEST_OF_8_BITS = 512
 
 
 class _Triangle(NamedTuple):
@@ -26,28 +38,48 @@ class _Triangle(NamedTuple):
 
     Parameters
     ----------
-    deviation : ndarray of shape (d,)
-        Unit of each variable; 0 for those that have no weight.
+    gain : ndarray of shape (d,)
+        From each variable's unit to that of u, a power of two; 0 for those that have no weight.
     factor : ndarray of shape (d, d)
-        Lower triangular: ``|u @ factor|²`` is the squared distance, u in these units.
+        Lower triangular: ``|u @ factor|²`` is the squared distance.
     rotation : ndarray of shape (m, d)
         From the whitened space to that of ``u @ factor``.
     """
 
-    deviation: Floats
+    gain: Floats
     factor: Floats
     rotation: Floats
 
 
-def pack(head: Head) -> ScoringHead:
+class _Rounded(NamedTuple):
+    """The factor of one whitening in integers, ``integers / 2 ** bits``.
+
+    Parameters
+    ----------
+    integers : ndarray of shape (d, d)
+    bits : ndarray of shape (d,)
+        Of each column.
+    """
+
+    integers: Floats
+    bits: IntArray
+
+
+def pack(head: Head, element_bytes: int | None = None) -> ScoringHead:
     """Return the head in integers; one with a diagonal whitening as it is, for it is small already.
+
+    Parameters
+    ----------
+    head : Head
+    element_bytes : int, optional
+        Of an element of the factor, 1 or 2. By default as `factor_bytes` says.
 
     Examples
     --------
     >>> head = Head("inputs", np.zeros(2), np.array([[1.0, 0.5], [0.5, 2.0]]))
     >>> rows = np.array([[1.0, -1.0], [3.0, 8.0]])
     >>> head.score_rows(rows), pack(head).score_rows(rows).round(2)
-    (array([  2.5 , 355.25]), array([  2.5 , 355.36], dtype=float32))
+    (array([  2.5 , 355.25]), array([  2.49, 355.77], dtype=float32))
     """
     if head.whitening.ndim == 1:
         return head
@@ -58,7 +90,13 @@ def pack(head: Head) -> ScoringHead:
         mean = np.stack([mean + _offset(one, center) for one, center in found])
     elif head.centers is not None:
         centers = head.centers @ triangles[0].rotation
-    return _rounded(head.kind, mean, triangles, centers)
+    most = _LARGEST[element_bytes or factor_bytes(head.kind, head.width)]
+    return _in_integers(head.kind, mean, triangles, centers, most)
+
+
+def factor_bytes(kind: str, width: int) -> int:
+    """Return the bytes that an element of the factor takes: 1 or 2."""
+    return 1 if kind in _OF_8_BITS and width <= _WIDEST_OF_8_BITS else 2
 
 
 def _triangle(whitening: Floats) -> _Triangle:
@@ -68,24 +106,30 @@ def _triangle(whitening: Floats) -> _Triangle:
     rotation, upper = np.linalg.qr(whitening[active].T)
     # Prototypes have weights beside the square whitening, which would narrow the deviations to below those of the data.
     square = whitening[np.ix_(active, active)] if whitening.shape[1] > d else whitening[active]
-    unit = np.linalg.norm(np.linalg.inv(np.linalg.qr(square.T, mode="r")), axis=1)
-    deviation, factor, whole = np.zeros(d), np.zeros((d, d)), np.zeros((whitening.shape[1], d))
-    deviation[active], whole[:, active] = unit, rotation
-    factor[np.ix_(active, active)] = unit[:, None] * upper.T
-    return _Triangle(deviation, factor, whole)
+    gain, factor, whole = np.zeros(d), np.zeros((d, d)), np.zeros((whitening.shape[1], d))
+    gain[active], whole[:, active] = _gain(square), rotation
+    factor[np.ix_(active, active)] = upper.T / gain[active, None]
+    return _Triangle(gain, factor, whole)
+
+
+def _gain(whitening: Floats) -> Floats:
+    """Return each variable's gain, of a square whitening."""
+    deviation = np.linalg.norm(np.linalg.inv(np.linalg.qr(whitening.T, mode="r")), axis=1)
+    of_rest = np.linalg.norm(whitening, axis=1)
+    return np.asarray(np.exp2(np.rint(np.log2(np.minimum(_STEPS * of_rest, _STEPS_AT_MOST / deviation)))))
 
 
 def _offset(one: _Triangle, center: Floats) -> Floats:
     """Return how far a centre is from the mean, in the units of ``z``."""
-    return np.asarray(np.linalg.solve(one.factor.T, one.rotation.T @ center) * one.deviation)
+    return np.asarray(np.linalg.solve(one.factor.T, one.rotation.T @ center) / one.gain)
 
 
-def _rounded(kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None) -> PackedHead:
-    """Return the head with the finest whitened values at which no sum can overflow."""
-    bits = np.stack([_bits_of(one.factor) for one in triangles])
-    column, row = np.triu_indices(len(triangles[0].deviation))
-    factor = np.stack([np.rint(np.ldexp(one.factor, b))[row, column] for one, b in zip(triangles, bits, strict=True)])
-    gain = np.stack([_gain(one.deviation) for one in triangles])
+def _in_integers(kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None, most: int) -> PackedHead:
+    """Return the head, of factors up to `most`, with the finest whitened values at which no sum can overflow."""
+    rounded = [_rounded(one.factor, most) for one in triangles]
+    column, row = np.triu_indices(mean.shape[-1])
+    factor = np.stack([one.integers[row, column] for one in rounded])
+    bits, gain = np.stack([one.bits for one in rounded]), np.stack([one.gain for one in triangles])
     shape = mean.shape
     for fraction in range(_FINEST, _COARSEST, -1):
         fine = None if centers is None else np.rint(np.ldexp(centers, fraction))
@@ -94,7 +138,7 @@ def _rounded(kind: str, mean: Floats, triangles: list[_Triangle], centers: Float
             mean.astype(np.float32),
             gain.astype(np.float32).reshape(shape),
             factor.astype(np.int16).reshape(*shape[:-1], -1),
-            np.clip(bits + _FINEST - fraction, 0, 127).astype(np.int8).reshape(shape),
+            np.clip(bits - fraction, 0, 127).astype(np.int8).reshape(shape),
             2.0 ** (-2 * fraction),
             None if fine is None else np.clip(fine, -LARGEST, LARGEST).astype(np.int16),
         )
@@ -103,12 +147,26 @@ def _rounded(kind: str, mean: Floats, triangles: list[_Triangle], centers: Float
     return head
 
 
-def _bits_of(factor: Floats) -> IntArray:
-    """Return by how many bits each column may be shifted left and still fit in 16 bits."""
-    most = np.abs(factor).max(axis=0)
-    bits = np.floor(np.log2(LARGEST / np.maximum(most, 1e-300)))
-    return np.asarray(np.minimum(bits, _MOST_BITS), np.int64)
+def _rounded(factor: Floats, most: int) -> _Rounded:
+    """Return a factor in integers up to `most`, each column in the better of two scales."""
+    active = np.flatnonzero(np.diag(factor))
+    part = factor[np.ix_(active, active)]
+    finest = np.minimum(np.floor(np.log2(most / np.abs(part).max(axis=0))), _MOST_BITS)
+    fine, coarse = (_nearest_plane(part, bits, most) for bits in (finest, finest - 1))
+    is_better = coarse[1] < fine[1]
+    integers, bits = np.zeros_like(factor), np.full(len(factor), _MOST_BITS)
+    integers[np.ix_(active, active)] = np.where(is_better, coarse[0], fine[0])
+    bits[active] = finest - is_better
+    return _Rounded(integers, bits)
 
 
-def _gain(deviation: Floats) -> Floats:
-    return np.divide(_STEPS, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+def _nearest_plane(factor: Floats, bits: Floats, most: int) -> tuple[Floats, Floats]:
+    """Return integers for ``factor * 2 ** bits``, and of each column the square of ``inv(factor) @ error``."""
+    inverse, step = np.linalg.inv(factor), np.exp2(-bits)
+    integers, error = np.zeros_like(factor), np.zeros_like(factor)
+    for row in range(len(factor)):
+        columns = np.s_[: row + 1]
+        wanted = factor[row, columns] - inverse[row, :row] @ error[:row, columns] / inverse[row, row]
+        integers[row, columns] = np.clip(np.rint(wanted / step[columns]), -most, most)
+        error[row, columns] = integers[row, columns] * step[columns] - factor[row, columns]
+    return integers, np.square(inverse @ error).sum(axis=0)

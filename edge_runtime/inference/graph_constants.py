@@ -1,11 +1,14 @@
 """The constants of scaling, head and attribution as a whole-detector graph holds them, by name.
 
 Export builds the graph around them, and `edge_runtime.refitting` puts others of the same shapes in their places.
+Matrices that are most of a file are stored in 16 bits (figures in docs/benchmarks/cortex-m.md), and rounded before
+anything is computed from them, so that a graph scores as its head does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,10 +20,16 @@ from edge_runtime.inference.heads import Head
 from edge_runtime.signal.preprocessing import Preprocessing, gain
 
 Constants = Mapping[str, FloatArray]
+# Numbers in a matrix from which on half of its bytes are more than those of the op that widens it.
+_WORTH_HALVING = 1024
+# Of a column's largest number: what half precision rounds by, unless the number is too small or too large for it.
+_PRECISION = 2.0**-11
 
 
-def graph_constants(preprocessing: Preprocessing, head: Head, attribution: Attribution | None) -> dict[str, FloatArray]:
-    """Return every constant that depends on the machine, float32.
+def graph_constants(
+    preprocessing: Preprocessing, head: Head, attribution: Attribution | None, *, halves: bool = False
+) -> dict[str, FloatArray]:
+    """Return every constant that depends on the machine, float32; large matrices in float16 if `halves`.
 
     ============================== ======================================================================
     ``center``, ``gain``           of the sensors; not for ``scaling`` none
@@ -32,8 +41,12 @@ def graph_constants(preprocessing: Preprocessing, head: Head, attribution: Attri
     ``level_0``, ``level_shift_0`` …  those of the expected values
     ============================== ======================================================================
     """
+    if halves:
+        head, attribution = _rounded_head(head), _rounded_attribution(attribution)
     constants = {**scaling_constants(preprocessing), **_head_constants(head)}
-    return constants if attribution is None else {**constants, **_attribution_constants(attribution)}
+    if attribution is not None:
+        constants |= _attribution_constants(attribution)
+    return {name: _narrowest(values) for name, values in constants.items()} if halves else constants
 
 
 def scaling_constants(preprocessing: Preprocessing) -> dict[str, FloatArray]:
@@ -79,3 +92,40 @@ def _attribution_constants(attribution: Attribution) -> dict[str, FloatArray]:
 
 def _float32(values: npt.ArrayLike) -> npt.NDArray[Any]:
     return np.ascontiguousarray(values, np.float32)
+
+
+def _rounded_head(head: Head) -> Head:
+    if head.whitening.ndim == 1:
+        return head
+    centers = head.centers if head.centers is None or head.whitening.ndim == 3 else _half(head.centers.T).T
+    return replace(head, whitening=_half(head.whitening), centers=centers)
+
+
+def _rounded_attribution(attribution: Attribution | None) -> Attribution | None:
+    if attribution is None or attribution.blame.ndim == 2:
+        return attribution
+    return replace(attribution, blame=_half(attribution.blame), level=_half(attribution.level))
+
+
+def _half(matrices: FloatArray) -> FloatArray:
+    """Return matrices of shape (..., d, m) rounded to half precision, each that is large and that it holds."""
+    flat = matrices.reshape(-1, *matrices.shape[-2:])
+    return np.stack([_half_of_one(one) for one in flat]).reshape(matrices.shape) if flat.size else matrices
+
+
+def _half_of_one(matrix: FloatArray) -> FloatArray:
+    if matrix.size < _WORTH_HALVING:
+        return matrix
+    with np.errstate(over="ignore"):
+        rounded = matrix.astype(np.float16).astype(np.float32)
+    is_near = np.abs(rounded - matrix) <= _PRECISION * np.abs(matrix).max(axis=0)
+    return rounded if is_near.all() else matrix
+
+
+def _narrowest(values: FloatArray) -> FloatArray:
+    """Return a large matrix in float16 if that holds its very numbers."""
+    if values.ndim != 2 or values.size < _WORTH_HALVING:
+        return values
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    return half if (half == values).all() else values

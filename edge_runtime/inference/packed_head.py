@@ -1,14 +1,15 @@
-"""A scoring head in integers of 16 bits, a quarter of the size: the form for small chips, which the C library computes.
+"""A scoring head in integers, an eighth to a quarter of the size: the form for small chips, that of the C library.
 
-With the precision matrix ``P = L L'`` by Cholesky, in units u of each variable's deviation, the squared Mahalanobis
-distance is ``|u L|²``, and L is triangular::
+With the precision matrix ``P = L L'`` by Cholesky, in a unit u of each variable, the squared Mahalanobis distance is
+``|u L|²``, and L is triangular::
 
     u = clip(round((z - mean) * gain))                        at most 16 bits
     w_j = round(sum(u_i * factor_ij, i >= j) / 2 ** shift_j)  at most 32 bits
     score = min_k sum((w_j - center_kj) ** 2) * unit          a sum of at most 63 bits
 
 Everything between the two roundings is integers, so that all processors give the same score. Each column of L has a
-power of two of its own as scale: int8, or one scale for all, cost detection (figures in docs/concepts/scoring.md).
+power of two of its own as scale. `edge_runtime.fitting.packing` takes powers of two as gains, and for some heads eight
+bits for the factor, which then takes half as much in C (figures in docs/benchmarks/cortex-m.md).
 """
 
 from __future__ import annotations
@@ -112,6 +113,10 @@ class PackedHead(ScoringHead):
         }
         return cls(kind, unit=float(arrays[_UNIT][0]), **found)
 
+    def column_sums(self) -> FloatArray:
+        """Return the sum of each column's absolute values, shape (modes, d): times `LARGEST`, the largest sum."""
+        return np.asarray(np.abs(self._factors).sum(axis=1))
+
     def problem(self) -> str:
         """Return what of the integers would overflow, at any reading; empty if nothing can.
 
@@ -121,7 +126,7 @@ class PackedHead(ScoringHead):
         if not ((shift >= 1) & (shift <= _MOST_SHIFT)).all():
             return f"shifts from {shift.min()} to {shift.max()}"
         # At most 2 ** 30 for each variable: far from 63 bits.
-        sums = LARGEST * np.abs(self._factors).sum(axis=1)
+        sums = LARGEST * self.column_sums()
         far = 0 if self.centers is None else LARGEST
         most = (np.ldexp(sums, -shift) + 1 + far).max(axis=0)
         if most.max() >= 2.0**31:

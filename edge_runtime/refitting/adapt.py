@@ -26,7 +26,7 @@ from edge_runtime.model_file.checking.whole_file import check_model
 from edge_runtime.model_file.container import ModelFile, parse_model_file
 from edge_runtime.model_file.lineage import parent_of
 from edge_runtime.model_file.manifest import HeadTried, RuntimeCheck
-from edge_runtime.model_file.patching import read_constants, with_constants
+from edge_runtime.model_file.patching import has_halves, read_constants, with_constants
 from edge_runtime.refitting.agreement import compare_with_head
 from edge_runtime.refitting.normal_readings import NormalReadings, NormalWindows
 from edge_runtime.refitting.prototypes import head_in_graph
@@ -194,7 +194,8 @@ class _Adaptation:
         attribution = found.attribution if "contributions" in self._outputs else None
         arrays: dict[str, NumberArray] = {}
         if manifest.graph == "detector":
-            constants = graph_constants(manifest.spec.preprocessing, found.head.unpacked(), attribution)
+            head, halves = found.head.unpacked(), has_halves(flatbuffer)
+            constants = graph_constants(manifest.spec.preprocessing, head, attribution, halves=halves)
             flatbuffer = with_constants(flatbuffer, constants)
         else:
             arrays = {**found.head.arrays(), **({} if attribution is None else attribution.arrays())}

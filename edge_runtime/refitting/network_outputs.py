@@ -93,6 +93,9 @@ def _head_starts_at(graph: CheckedGraph) -> int:
     for op in graph.ops:
         if len(op.inputs) > 1 and op.inputs[1] in heads:
             return op.inputs[0]
+        if len(op.inputs) == 1 and op.inputs[0] in heads:
+            # A matrix in float16, widened.
+            heads.update(op.outputs)
     raise ModelFileError(
         "the graph does not name its constants, so it cannot be adapted: expected a file exported by this saelite or a "
         "later one. Export it again."

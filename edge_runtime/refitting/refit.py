@@ -19,6 +19,7 @@ from edge_runtime.fitting.heads import Clustering, Space, fit_rows, moments_by_l
 from edge_runtime.fitting.left_out import LeftOut, score_blocks
 from edge_runtime.fitting.moments import Blocks, Floats, Kept, moments_of
 from edge_runtime.fitting.outliers import usual_windows
+from edge_runtime.fitting.packed_attribution import pack_attribution
 from edge_runtime.fitting.packing import pack
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
@@ -219,7 +220,8 @@ class Refit:
         preprocessing = self.model.manifest.spec.preprocessing
         diagonal, modes = is_diagonal(preprocessing.inputs), head.modes
         by_mode = moments_by_label(inputs, lambda block: modes_of(head, block), modes, diagonal=diagonal)
-        return fit_attribution(by_mode, preprocessing)
+        attribution = fit_attribution(by_mode, preprocessing)
+        return pack_attribution(attribution) if self.packs else attribution
 
     def _saturation(self, inputs: Blocks) -> float:
         """Return the share of normal values that the network's quantised input clips."""

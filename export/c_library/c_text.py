@@ -14,6 +14,8 @@ _MARK = re.compile(r"@(\w+)@")
 _COMMENT_MARKS = frozenset(" _-.,:;+()[]%=<>'/°")
 _STRING_MARKS = frozenset(map(chr, range(32, 127))) - {'"', "\\", "?"}
 _PREFIX = "detector_"
+EXPONENT_BIAS = 127
+"""Of a float32: what to add to a power of two to have its bits."""
 
 
 def fill(text: str, fields: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import PARTS, ScoringHead, needs_network
+from edge_runtime.inference.packed_head import PackedHead
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.missing import LONGEST_REPAIR
@@ -36,6 +37,7 @@ from export.c_library.head import (
     head_of,
     head_ram_bytes,
 )
+from export.c_library.head_templates import POWER_OF_TWO
 
 
 def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mapping[str, int]) -> tuple[str, str]:
@@ -54,7 +56,7 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
     attribution = Attribution.from_arrays(model.arrays)
     known = {**fields, **_numbers(model, head), **_optional_parts(model, head, attribution)}
     known["constants"] = "\n".join(_constants(spec, head, attribution))
-    known["functions"] = "\n\n".join(_functions(model, head, widths))
+    known["functions"] = "\n\n".join(_functions(model, head, attribution, widths))
     header = fill(_nested(templates.DETECTOR_H, known), known)
     return header, fill(_nested(templates.DETECTOR_C, known), known)
 
@@ -103,7 +105,7 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "power_member": f"  float power[{bins}];  // of one sensor, at each frequency\n" if is_spectral else "",
         "net_members": members if needs_network(head.kind) else "",
         "head_members": head_members(head),
-        "head_includes": head_includes(head),
+        "head_includes": ("#include <string.h>\n" if _has_powers(head, attribution) else "") + head_includes(head),
         "score_calls": "\n".join(_score_calls(spec)),
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
@@ -150,7 +152,14 @@ def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution |
     yield from blame_constants(attribution)
 
 
-def _functions(model: ModelFile, head: ScoringHead, widths: Mapping[str, int]) -> Iterable[str]:
+def _has_powers(head: ScoringHead, attribution: Attribution | None) -> bool:
+    has_matrix = attribution is not None and (attribution.blame.ndim > 2 or attribution.gives_levels)
+    return isinstance(head, PackedHead) or has_matrix
+
+
+def _functions(
+    model: ModelFile, head: ScoringHead, attribution: Attribution | None, widths: Mapping[str, int]
+) -> Iterable[str]:
     spec = model.manifest.spec
     series = SERIES.replace("@moved@", MOVED if follows(spec) else "")
     yield series.replace("@reading@", MOVED_READING if follows(spec) else PLAIN_READING)
@@ -158,6 +167,8 @@ def _functions(model: ModelFile, head: ScoringHead, widths: Mapping[str, int]) -
     if spec.preprocessing.feature_scale:
         yield SCALED_INPUTS
     yield QUANTIZE if model.manifest.quantization.input_scale else FLOAT_INPUTS
+    if _has_powers(head, attribution):
+        yield POWER_OF_TWO
     yield from head_code(head, model.manifest.outputs, widths)
 
 

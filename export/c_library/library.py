@@ -20,6 +20,7 @@ from export.c_library.detector_source import detector_sources, follows, ram_byte
 from export.c_library.layouts.parts import LibraryParts, example_fields
 from export.c_library.layouts.table import DEFAULT_LAYOUT, LAYOUTS
 from export.c_library.net_source import net_header, net_source
+from export.c_library.net_templates import PAIRS
 from export.c_library.network import FloatDense, FloatFunction, Program, read_program
 from export.c_library.readme import network_text, readme_text
 from export.c_library.selftest_source import selftest_source
@@ -140,6 +141,8 @@ def libm_functions(model: ModelFile) -> list[str]:
 
 
 def _net_includes(program: Program) -> str:
+    if program.is_int8:
+        return PAIRS
     uses_math = any(
         isinstance(step, FloatFunction) or (isinstance(step, FloatDense) and not np.isfinite(step.low + step.high))
         for step in program.steps

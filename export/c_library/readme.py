@@ -7,8 +7,9 @@ from typing import Any
 
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.model_file.container import ModelFile
+from export.c_library.blame import blame_bytes
 from export.c_library.c_text import fill, markdown
-from export.c_library.head import head_of, products_of
+from export.c_library.head import head_bytes, head_of, products_of
 from export.c_library.network import Dense, FloatDense, Program
 
 _README = """\
@@ -71,8 +72,8 @@ def readme_text(model: ModelFile, fields: Mapping[str, Any], program: Program) -
         "time": fill(_TIME, fields) if spec.cycles else "",
         "integer": integer, "float": float_,
         "net_bytes": sum(step.weights.nbytes + 4 * len(step.bias) for step in layers),
-        "head_bytes": sum(one.nbytes for one in head.arrays().values()),
-        "blame_bytes": _blame_bytes(Attribution.from_arrays(arrays)),
+        "head_bytes": head_bytes(head),
+        "blame_bytes": blame_bytes(Attribution.from_arrays(arrays)),
     }  # fmt: skip
     return fill(_README, {**fields, **values})
 
@@ -83,7 +84,3 @@ def network_text(fields: Mapping[str, Any], program: Program, rounding: str) -> 
     known = f", int8, {words[rounding]}" if program.is_int8 else ", float32"
     unused = "" if fields["runs_network"] else ". This detector's score does not need it, so no linker keeps it"
     return known + unused
-
-
-def _blame_bytes(attribution: Attribution | None) -> int:
-    return 0 if attribution is None else sum(one.nbytes for one in attribution.arrays().values())

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edge_runtime.fitting.packing import factor_bytes
 from edge_runtime.inference.heads import PARTS, needs_decoder, needs_network
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.c_library.features import feature_bytes, run_lengths
@@ -73,7 +74,7 @@ def constant_bytes(plan: Plan, head: str) -> int:
     scaling = 8 * sensors + (16 * sensors if plan.follows else 0) + feature_bytes(plan.preprocessing)
     scaling += 4 * plan.cycle_values
     prototypes = 2 * plan.prototypes * width if head == "codebook" else 0
-    triangle = repeats * (width * (width + 1) + 9 * width) + prototypes
+    triangle = repeats * (factor_bytes(head, width) * (width * (width + 1) // 2) + 6 * width) + prototypes
     return scaling + network_bytes(plan, head) + (8 * width if head == "spe" else triangle)
 
 
@@ -101,7 +102,7 @@ def code_parts(plan: Plan, head: str) -> dict[str, float]:
     """Return which pieces of code are linked, each 1 or left out."""
     features = plan.preprocessing.features
     network = ("int8 network" if plan.is_int8 else "float network") if needs_network(head) else ""
-    kind = "spe" if head == "spe" else "triangle"
+    kind = "spe" if head == "spe" else f"triangle{_of_bits(plan, head)}"
     more = {"codebook": "prototypes", "modes": "modes"}.get(head, "")
     parts: Iterable[str] = (
         "detector", network, kind, more, "decoder" if needs_decoder(head) else "",
@@ -123,10 +124,15 @@ def operations(plan: Plan, head: str) -> dict[str, float]:
         found["residuals"] = preprocessing.inputs
     if head == "spe":
         return {**found, "squares": width}
-    found |= {"variables": repeats * width, "products": repeats * width * (width + 1) / 2}
+    found |= {"variables": repeats * width, f"products{_of_bits(plan, head)}": repeats * width * (width + 1) / 2}
     if plan.is_int8 and needs_network(head):
         found["dequantised"] = width - (preprocessing.inputs if "inputs" in PARTS[head] else 0)
     return {**found, "centres": plan.prototypes * width} if head == "codebook" else found
+
+
+def _of_bits(plan: Plan, head: str) -> str:
+    """Return what distinguishes the code of a head in 8 bits."""
+    return " of 8 bits" if factor_bytes(head, plan.width(head)) == 1 else ""
 
 
 def _feature_steps(plan: Plan) -> dict[str, float]:

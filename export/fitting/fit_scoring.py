@@ -12,6 +12,7 @@ from edge_runtime.fitting.attribution import modes_of
 from edge_runtime.fitting.detection import SPANS, spans_for
 from edge_runtime.fitting.heads import PROTOTYPES, WINDOWS_PER_PROTOTYPE
 from edge_runtime.fitting.limit import Limit
+from edge_runtime.fitting.packed_attribution import pack_attribution
 from edge_runtime.fitting.stretch_faults import Fault
 from edge_runtime.fitting.whitening import DRIFTING, drift_of
 from edge_runtime.inference.attribution import Attribution
@@ -154,6 +155,7 @@ class Fitting:
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
         attribution = fit_attribution(inputs, self.spec.preprocessing, mode, head.modes)
+        attribution = pack_attribution(attribution) if candidate.is_packed else attribution
         return FittedScoring(
             candidate,
             Scoring(candidate.head, candidate.span, *rates),

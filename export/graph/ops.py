@@ -1,4 +1,7 @@
-"""The ops that detectors are made of, each a function of tensors; arrays and numbers among them become constants."""
+"""The ops that detectors are made of, each a function of tensors; arrays and numbers among them become constants.
+
+Named constants in float16 are widened before they are used: a runtime does so once, when it opens the graph.
+"""
 
 from __future__ import annotations
 
@@ -197,7 +200,9 @@ def _tensor(graph: GraphWriter, operand: Operand) -> GraphTensor:
     if isinstance(operand, GraphTensor):
         return operand
     if isinstance(operand, Named):
-        return graph.constant(operand.values, operand.name)
+        stored = graph.constant(operand.values, operand.name)
+        is_half = operand.values.dtype == np.float16
+        return graph.op("DEQUANTIZE", [stored], stored.shape) if is_half else stored
     return graph.constant(np.asarray(operand, np.float32))
 
 

@@ -1,6 +1,6 @@
 """A TFLite graph under construction, written straight into the schema.
 
-Every op that is written here computes on floats and is of version 1, which the oldest runtimes have; what quantising
+Every op that is written here computes on floats and is of the version that the oldest runtimes have; what quantising
 changes, `export.op_versions` adds.
 """
 
@@ -25,9 +25,12 @@ _SCHEMA_VERSION = 3
 _ABSENT = -1
 _TYPES = {
     "bool": schema.TensorType.BOOL,
+    "float16": schema.TensorType.FLOAT16,
     "float32": schema.TensorType.FLOAT32,
     "int32": schema.TensorType.INT32,
 }
+# Of ops whose first version knows other types than those written here.
+_VERSIONS = {"DEQUANTIZE": 3}
 # Codes from here on do not fit the schema's first field for them.
 _PLACEHOLDER = int(schema.BuiltinOperator.PLACEHOLDER_FOR_GREATER_OP_CODES)
 
@@ -107,7 +110,7 @@ class GraphWriter:
         return self._inputs[name]
 
     def constant(self, values: npt.NDArray[np.generic], name: str = "") -> GraphTensor:
-        """Return a constant of float32 or int32; without a name it may be shared with others of the same values."""
+        """Return a constant of float32, float16 or int32; without a name it may be shared with others of its values."""
         key = name or (values.dtype.name, values.shape, values.tobytes())
         if key not in self._constants:
             buffer = schema.BufferT()
@@ -187,6 +190,7 @@ def _operator_code(kind: str) -> Any:
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, kind)
     code.deprecatedBuiltinCode = min(code.builtinCode, _PLACEHOLDER)
+    code.version = _VERSIONS.get(kind, 1)
     return code
 
 

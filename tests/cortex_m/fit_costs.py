@@ -45,6 +45,7 @@ DETECTORS: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
     (("inputs",), {"mean_rate": 0.02, "scale_rate": 1e-4}, "int8"),
     (("inputs",), {**_WINDOW, "features": ("mean",), "mean_rate": 0.01, "scale_rate": 1e-4}, "int8"),
     (("deep",), {**_DEFAULT, "mean_rate": 0.01, "scale_rate": 1e-4}, "int8"),
+    (("inputs",), {"window": 12, "features": ("slope", "mean"), "mean_rate": 0.02}, "int8"),
     (("t2x", "spe"), {}, "float32"),
     (("deep",), _LARGE, "float32"),
 )

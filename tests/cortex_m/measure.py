@@ -36,7 +36,7 @@ LARGE = {"window": 20, "hidden": (64,), "code_size": 32}
 MODELS = [("spe", {}), ("inputs", {}), ("t2x", {}), ("joint", {}), ("modes", {}), ("deep", {}), ("codebook", {}),
           ("spe", LARGE), ("t2x", LARGE)]  # fmt: skip
 """Heads, and settings beside those of the tests' pump."""
-_HEAD_STEPS = ("variables", "dequantised", "products", "centres", "squares", "residuals")
+_HEAD_STEPS = ("variables", "dequantised", "products", "products of 8 bits", "centres", "squares", "residuals")
 
 
 def measured() -> Iterator[dict[str, Any]]:
@@ -95,7 +95,7 @@ def head_part(run: Any, model: Any) -> dict[str, Any]:
     counts = {core: round(sum(known["instructions"][name] * count for name, count in steps.items()))
               for core, known in CORES.items()}  # fmt: skip
     constants = constant_bytes(plan, head) - 8 * run.spec.preprocessing.sensors - network_bytes(plan, head)
-    return {"variables": plan.width(head), "bytes": constants, "instructions": counts}
+    return {"variables": plan.width(head), "modes": modes, "bytes": constants, "instructions": counts}
 
 
 def _boards(model: Any, rows: Any) -> dict[str, dict[str, int]]:

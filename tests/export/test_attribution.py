@@ -8,6 +8,7 @@ from machines import pump_rows
 
 from edge_runtime import Detector
 from edge_runtime.fitting.attribution import modes_of
+from edge_runtime.fitting.packed_attribution import pack_attribution
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.runtimes import find_runtime, installed_runtimes
@@ -286,3 +287,21 @@ def test_graph_and_host_explain_alike_for_every_head(head, exported_head):
     np.testing.assert_allclose(graph.explain_many(WINDOWS), host.explain_many(WINDOWS), rtol=6e-2, atol=1e-3)
     # A window between two modes may count for either.
     np.testing.assert_allclose(graph.expected_many(WINDOWS), host.expected_many(WINDOWS), rtol=5e-3)
+
+
+@pytest.mark.parametrize("window", [1, 3])
+def test_contributions_and_expected_values_of_16_bits_are_those_of_floats(window):
+    mean, covariance = gaussian(6, 2, 0.1, seed=4)
+    rows = np.random.default_rng(3).multivariate_normal(mean, covariance, 3000)
+    preprocessing = prepared(rows, window, ("values",))
+    inputs = preprocessing.transform(np.ascontiguousarray(sliding_windows(rows.astype(np.float32), window)))
+    attribution = fit_attribution(inputs, preprocessing, one_mode(len(inputs)))
+    packed, scores, mode = pack_attribution(attribution), np.ones(len(inputs), np.float32), one_mode(len(inputs))
+    shares = [one.contributions(inputs, scores, 6, mode) for one in (packed, attribution)]
+    levels = [one.expected(inputs, mode) for one in (packed, attribution)]
+    assert (packed.blame != attribution.blame).any()
+    np.testing.assert_allclose(*shares, atol=1e-3)
+    np.testing.assert_allclose(*levels, atol=1e-3 * np.max(preprocessing.scale))
+    again = pack_attribution(packed)
+    np.testing.assert_array_equal(again.blame, packed.blame)
+    np.testing.assert_array_equal(again.level, packed.level)

@@ -285,6 +285,12 @@ def test_an_unknown_rounding_is_refused(joint):
         c_library(joint, "pump", "up")
 
 
+def test_a_head_of_an_earlier_version_is_refused(joint):
+    gain = joint.arrays["head_gain"] * np.float32(1.1)
+    with pytest.raises(UsageError, match="expected gains that are powers of two"):
+        c_library(replace(joint, arrays={**joint.arrays, "head_gain": gain}), "pump")
+
+
 def test_a_graph_that_is_no_chain_of_dense_layers_is_refused(trained):
     whole = export_run(trained.folder, ExportSettings("int8", "cpu"))
     with pytest.raises(UsageError, match="the network has no form in C: expected dense layers"):

@@ -10,6 +10,7 @@ from emulated_boards import missing_tools
 sys.path.insert(0, str(Path(__file__).parents[1] / "cortex_m"))
 
 from export.c_library.cost import Chip, DoesNotFitError, cost_of
+from export.c_library.head import head_bytes, head_of
 from export.c_library.library import common_fields
 from export.c_library.work import Plan, constant_bytes, network_bytes, ram_bytes_of
 from export.export_run import ExportSettings, export_run
@@ -46,9 +47,8 @@ def test_constants_and_memory_are_counted(train_head, head):
     run = train_head(head)
     model = export_run(run, ExportSettings("int8", "c"))
     plan = _plan(run, model)
-    arrays = sum(array.nbytes for name, array in model.arrays.items() if name.startswith("head_"))
-    # The head's unit is no constant; scaling has two floats for each of four sensors.
-    assert constant_bytes(plan, head) == arrays - (head != "spe") * 4 + 32 + network_bytes(plan, head)
+    # Scaling has two floats for each of four sensors.
+    assert constant_bytes(plan, head) == head_bytes(head_of(model)) + 32 + network_bytes(plan, head)
     assert ram_bytes_of(plan, head) == common_fields(model, "pump")["ram"]
 
 

@@ -1,5 +1,6 @@
 """Graphs as they are written: their numbers beside formulas of other hands, their versions, names and constants."""
 
+from dataclasses import replace
 from itertools import product
 
 import keras
@@ -10,10 +11,11 @@ from maths_cases import INCOMPLETE, OWN_FORM, WINDOWS, scoring_case
 from reference_kernels import ours_by_name
 
 from edge_runtime.errors import ModelFileError
+from edge_runtime.inference import graph_constants as constants_module
 from edge_runtime.inference.graph_constants import graph_constants
 from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.model_file.checking.tflite_graph import read_checked_graph
-from edge_runtime.model_file.patching import read_constants
+from edge_runtime.model_file.patching import has_halves, read_constants, with_constants
 from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.flatbuffer import changed, parse
@@ -124,6 +126,41 @@ def test_graph_passes_the_verifier_and_holds_its_constants_by_name(form):
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(found[name], values, name)
+
+
+@with_runtimes
+@pytest.mark.parametrize(("kind", "form"), [("joint", "matrix"), ("codebook", "prototypes"), ("modes", "modes")])
+def test_graph_in_half_precision_gives_what_its_rounded_numbers_give_in_float32(kind, form, runtime, monkeypatch):
+    monkeypatch.setattr(constants_module, "_WORTH_HALVING", 100)
+    case = scoring_case(kind, form, FEATURES)
+    whole = graph_of(case)
+    halves = build_detector_graph(case.network, case.preprocessing, case.head, case.attribution, halves=True)
+    read_checked_graph(halves)
+    assert len(halves) < 0.85 * len(whole)
+    assert has_halves(halves)
+    assert not has_halves(whole)
+    given = RUNTIMES[runtime](halves, WINDOWS)
+    rounded = RUNTIMES[runtime](with_constants(whole, read_constants(halves)), WINDOWS)
+    usual = np.abs(WINDOWS).max(axis=(1, 2)) < 1e30
+    for name, values in RUNTIMES[runtime](whole, WINDOWS).items():
+        np.testing.assert_allclose(given[name], rounded[name], rtol=1e-6, err_msg=name)
+        reach = np.abs(values[usual]).max()
+        np.testing.assert_allclose(given[name][usual], values[usual], rtol=0.01, atol=0.01 * reach, err_msg=name)
+
+
+@pytest.mark.parametrize(("scale", "dtype"), [(1.0, np.float16), (1e6, np.float32), (1e-9, np.float32)])
+def test_matrix_that_half_precision_does_not_hold_stays_as_it_is(scale, dtype, monkeypatch):
+    monkeypatch.setattr(constants_module, "_WORTH_HALVING", 100)
+    case = scoring_case("joint", "matrix", FEATURES)
+    head = replace(case.head, whitening=(case.head.whitening * scale).astype(np.float32))
+    found = graph_constants(case.preprocessing, head, None, halves=True)["head_whitening_0"]
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, head.whitening, atol=2**-11 * np.abs(head.whitening).max())
+
+
+def test_small_matrices_stay_in_float32():
+    case = scoring_case("t2", "matrix")
+    assert not has_halves(build_detector_graph(case.network, case.preprocessing, case.head, None, halves=True))
 
 
 def test_written_versions_are_those_that_the_types_need():

@@ -6,7 +6,9 @@ import pytest
 from machines import SENSORS, pump_rows, write_csv
 
 from edge_runtime.common.forms import FORMS
+from edge_runtime.errors import UsageError
 from export.c_library.cost import DoesNotFitError
+from saelite import train
 from saelite.chip_budget import sized_for
 from training.recordings import Recording
 from training.run_folder import ChipBudget, read_run_folder
@@ -53,6 +55,15 @@ def test_what_fits_nothing_is_refused_with_how_much_is_missing(pump):
         DoesNotFitError, match=r"no head fits the chip: .* inputs takes [\d,]+ and \d+, [\d,]+ bytes too"
     ):
         sizes(ChipBudget(flash=2048), pump)
+
+
+def test_python_takes_a_budget_too(pump):
+    run = train(pump, max_flash=24 * 1024, max_ram=1024, epochs=1)
+    chosen = sizes(ChipBudget(24 * 1024, 1024), pump)[0]
+    assert tuple(len(layer.bias) for layer in run.folder.network.encoder) == chosen < (128, 32)
+    assert run.folder.budget == ChipBudget(24 * 1024, 1024)
+    with pytest.raises(UsageError, match="max_ram: expected a whole number of at least 1"):
+        train(pump, max_ram=0)
 
 
 def test_sizes_of_memory_are_those_of_data_sheets():

@@ -62,7 +62,8 @@ def check_results(said, expected, steps=0):
             assert (differ <= 1e-5).mean() > 0.95, name
         np.testing.assert_array_equal(said["is_anomaly"] > 0, expected.is_anomaly)
         np.testing.assert_array_equal(said["alarm"] > 0, expected.alarm)
-        np.testing.assert_allclose(said["shares"], expected.shares, rtol=max(1e-4, most), atol=1e-5)
+        # They sum to the score, of which a small one may be further from theirs than `most` of it.
+        np.testing.assert_allclose(said["shares"], expected.shares, rtol=max(1e-4, most), atol=max(1e-5, most / 10))
 
 
 def _windows(spec, rows, settings):

@@ -11,7 +11,7 @@ from edge_runtime.errors import IntegrityError, ModelFileError, UsageError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.container import ModelFile, parse_model_file
 from edge_runtime.model_file.lineage import parent_of
-from edge_runtime.model_file.patching import PREFIX, read_constants, with_constants
+from edge_runtime.model_file.patching import PREFIX, has_halves, read_constants, with_constants
 from edge_runtime.model_file.signature import write_key_pair
 from edge_runtime.running.model_keeper import ModelKeeper, ModelSettings
 
@@ -208,8 +208,9 @@ def test_named_constants_are_read_and_written_whichever_way_they_are_stored(head
     others = {name: value + np.float32(1.5) for name, value in constants.items()}
     changed = with_constants(model.flatbuffer, others)
     assert len(changed) == len(model.flatbuffer)
+    assert has_halves(model.flatbuffer) == (head in ("deep", "codebook"))
     for name, value in read_constants(changed).items():
-        np.testing.assert_array_equal(value, others[name], err_msg=name)
+        np.testing.assert_allclose(value, others[name], rtol=2**-11, err_msg=name)
     assert with_constants(changed, constants) == model.flatbuffer
 
 
@@ -218,6 +219,13 @@ def test_constant_that_is_not_there_or_of_another_size_is_refused():
     for values in ({"nothing": np.zeros(4, np.float32)}, {"center": np.zeros(5, np.float32)}):
         with pytest.raises(ModelFileError, match="cannot be changed"):
             with_constants(flatbuffer, values)
+
+
+def test_numbers_that_a_constant_in_16_bits_does_not_hold_are_refused():
+    flatbuffer = at_site("deep").model.flatbuffer
+    whitening = read_constants(flatbuffer)["head_whitening_0"]
+    with pytest.raises(ModelFileError, match=r"numbers that float16 holds\. Received: up to 1e\+05"):
+        with_constants(flatbuffer, {"head_whitening_0": np.full_like(whitening, 1e5)})
 
 
 def test_two_constants_of_one_name_are_refused():

@@ -21,6 +21,8 @@ from edge_runtime.verification.reference_run import verify
 from export.export_run import ExportSettings, export_run
 
 TARGETS = ("cpu", "edgetpu", "c")
+# How far scores of the head ``inputs`` are apart, of which small chips have a form in 8 bits.
+ROUNDED = {"cpu": 0.02, "edgetpu": 0.02, "c": 0.08}
 FAULT = 200.0
 
 
@@ -93,7 +95,7 @@ def test_score_of_the_inputs_head_is_the_mahalanobis_distance_of_the_sites_windo
     scores = detector_of(adaptation.model).score_many(seen)
     # Normalised by the threshold.
     factor = np.median(scores / expected)
-    np.testing.assert_allclose(scores, factor * expected, rtol=0.02)
+    np.testing.assert_allclose(scores, factor * expected, rtol=ROUNDED[target])
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -198,7 +200,7 @@ def test_simpler_head_that_export_chose_from_scores_in_the_graph_of_a_larger_one
     assert {one.head for one in model.manifest.tried} == {"inputs", own}
     seen = windows_of(site_rows(300, seed=9))
     alone = detector_of(at_site("inputs", target).model).score_many(seen)
-    np.testing.assert_allclose(detector_of(model).score_many(seen), alone, rtol=0.02)
+    np.testing.assert_allclose(detector_of(model).score_many(seen), alone, rtol=ROUNDED[target])
     assert parse_model_file(model.to_bytes(), PATH).manifest == model.manifest, "the lineage is checked"
 
 
