@@ -35,7 +35,8 @@ train` and `saelite export` without options. Means over three seeds, and after Â
 These are parts of the collections: TEP's normal runs and faults 1 to 10, 12 of ADBench's sets, 24 of SKAB's
 recordings and its normal one, and 17 of NAB's series. Some choices were made on parts of the same data: features,
 smoothing and the allowance for drift on SKAB, the codebook for tables on ADBench, the rule for a single sensor on
-NAB, and the tail of the limit on the simulator. The rest of each collection is the test.
+NAB, and the limit on SKAB, NAB and simulated machines, mostly others than those below. The rest of each collection is
+the test.
 """
 
 
@@ -70,7 +71,7 @@ SECTIONS = (
         "skab.json",
         "Each recording is learnt from 400 rows, which hold about 13 independent smoothed scores: no limit "
         "can be known well from them. Most of the false alarms come from the normal recording, whose level "
-        "keeps moving. Nearest neighbours find as much, with more false alarms.",
+        "keeps moving. Nearest neighbours find more, with twice as many rows in false alarm.",
         ("All rows pooled:",),
     ),
     Section(
@@ -92,9 +93,8 @@ SECTIONS = (
     Section(
         "Simulated machines",
         "machines.json",
-        "The learnt week of `faulty minutes` holds two faults that nobody knows of, 5 % of the time: the "
-        "limit then allows for them, and less is found. With modes, one distribution per mode finds what a "
-        "single one cannot.",
+        "The learnt week of `faulty minutes` holds two faults that nobody knows of, 5 % of the time. With modes, one "
+        "distribution per mode finds what a single one cannot.",
         ("All faults:",),
     ),
 )
