@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -23,8 +24,15 @@ def accelerators() -> tuple[str, ...]:
     return tuple(device.name for device in tf.config.list_logical_devices("GPU"))
 
 
-def devices_text(devices: tuple[str, ...], visible: str | None) -> str:
+def built_in_accelerators() -> int:
+    """Return the number of accelerators that this computer has, whether tensorflow may see them or not."""
+    return len(list(Path("/dev").glob("nvidia[0-9]*")))
+
+
+def devices_text(devices: tuple[str, ...], visible: str | None, built_in: int) -> str:
     """Return on what a model is trained, and why not on several devices, as one line.
+
+    Empty where there is nothing to say: without accelerators, unless some were asked for.
 
     Parameters
     ----------
@@ -32,25 +40,24 @@ def devices_text(devices: tuple[str, ...], visible: str | None) -> str:
         See `accelerators`.
     visible : str or None
         ``CUDA_VISIBLE_DEVICES`` of the environment.
+    built_in : int
+        Number of accelerators in the computer.
 
     Examples
     --------
-    >>> devices_text(("/device:GPU:0", "/device:GPU:1"), "0,1")
+    >>> devices_text(("/device:GPU:0", "/device:GPU:1"), "0,1", 2)
     'trains on 2 accelerators, which share every batch'
-    >>> devices_text((), "0,1")
+    >>> devices_text((), "0,1", 0)
     'trains on the processor: tensorflow sees no accelerator with CUDA_VISIBLE_DEVICES=0,1'
     """
     if len(devices) > 1:
         return f"trains on {len(devices)} accelerators, which share every batch"
     if devices:
         return "trains on one accelerator: tensorflow sees no other"
-    if visible == "-1":
-        return (
-            "trains on the processor, which is faster for small networks; several accelerators share the work with "
-            "CUDA_VISIBLE_DEVICES=0,1"
-        )
-    why = "" if visible is None else f" with CUDA_VISIBLE_DEVICES={visible}"
-    return f"trains on the processor: tensorflow sees no accelerator{why}"
+    if visible in (None, "-1"):
+        why = "trains on the processor, which is faster for small networks; CUDA_VISIBLE_DEVICES=0,1 takes accelerators"
+        return why if built_in else ""
+    return f"trains on the processor: tensorflow sees no accelerator with CUDA_VISIBLE_DEVICES={visible}"
 
 
 @functools.cache

@@ -109,8 +109,10 @@ def _rounded_attribution(attribution: Attribution | None) -> Attribution | None:
 
 def _half(matrices: FloatArray) -> FloatArray:
     """Return matrices of shape (..., d, m) rounded to half precision, each that is large and that it holds."""
+    if matrices.size < _WORTH_HALVING:
+        return matrices
     flat = matrices.reshape(-1, *matrices.shape[-2:])
-    return np.stack([_half_of_one(one) for one in flat]).reshape(matrices.shape) if flat.size else matrices
+    return np.stack([_half_of_one(one) for one in flat]).reshape(matrices.shape)
 
 
 def _half_of_one(matrix: FloatArray) -> FloatArray:

@@ -66,7 +66,7 @@ def train(
     """
     require_workstation("train")
     from training.run_folder import ChipBudget
-    from training.several_devices import accelerators, devices_text
+    from training.several_devices import accelerators, built_in_accelerators, devices_text
     from training.trained_run import check_output_folder
 
     check_output_folder(output, overwrite=overwrite)
@@ -78,7 +78,8 @@ def train(
     if any(budget):
         settings, costs = sized_for(budget, normal, settings)
         click.echo(f"layers {settings.hidden} and {settings.code_size} codes for the chip; by head:\n{costs}")
-    click.echo(devices_text(accelerators(), os.environ.get("CUDA_VISIBLE_DEVICES")), err=True)
+    if text := devices_text(accelerators(), os.environ.get("CUDA_VISIBLE_DEVICES"), built_in_accelerators()):
+        click.echo(text, err=True)
     run = _trained(normal, settings, _checkpoint(output, resume=resume), tensorboard).for_chip(budget)
     run.save(output, overwrite=overwrite)
     if report is not None:

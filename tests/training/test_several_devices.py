@@ -48,13 +48,17 @@ def test_two_devices_have_the_loss_curve_of_one_within_what_seeds_do():
 
 
 @pytest.mark.parametrize(
-    ("devices", "visible", "said"),
+    ("devices", "visible", "built_in", "said"),
     [
-        (("/device:GPU:0", "/device:GPU:1", "/device:GPU:2"), None, "on 3 accelerators, which share every batch"),
-        (("/device:GPU:0",), "0", "on one accelerator: tensorflow sees no other"),
-        ((), "-1", "several accelerators share the work with CUDA_VISIBLE_DEVICES=0,1"),
-        ((), None, "on the processor: tensorflow sees no accelerator"),
+        (("/device:GPU:0", "/device:GPU:1", "/device:GPU:2"), None, 3, "on 3 accelerators, which share every batch"),
+        (("/device:GPU:0",), "0", 2, "on one accelerator: tensorflow sees no other"),
+        ((), "-1", 2, "which is faster for small networks; CUDA_VISIBLE_DEVICES=0,1 takes accelerators"),
+        ((), "0", 0, "on the processor: tensorflow sees no accelerator with CUDA_VISIBLE_DEVICES=0"),
     ],
 )
-def test_it_is_said_on_what_a_model_is_trained_and_why(devices, visible, said):
-    assert devices_text(devices, visible).endswith(said)
+def test_it_is_said_on_what_a_model_is_trained_and_why(devices, visible, built_in, said):
+    assert devices_text(devices, visible, built_in).endswith(said)
+
+
+def test_nothing_is_said_of_accelerators_where_there_are_none():
+    assert not devices_text((), "-1", 0)
