@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from sklearn.cluster import KMeans
+from sklearn.cluster import KMeans, kmeans_plusplus
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.fitting.blocks import BLOCKS, block_bounds
@@ -13,7 +13,6 @@ from edge_runtime.fitting.heads import WINDOWS_PER_PROTOTYPE, Space, covariances
 from edge_runtime.fitting.moments import Floats, moments_of, thinned
 from edge_runtime.fitting.whitening import inverse_root_of
 from edge_runtime.inference.heads import PARTS, Head
-from export.fitting.first_centers import first_centers
 
 # Forty for each of 64 prototypes; twice as many take twice as long and choose the same heads.
 _CLUSTERED_WINDOWS = 2500
@@ -61,7 +60,7 @@ def _clusters(points: Floats, count: int, inputs: int = 0) -> KMeans:
     count = _distinct(drawn_by, count)
     # Float32 halves the time of the steps and moves no point to another cluster; the first centres, on which all the
     # rest depends, are drawn in float64, in which scikit-learn computes those distances in any case.
-    drawn = first_centers(drawn_by, count)
+    _, drawn = kmeans_plusplus(drawn_by, count, random_state=0)
     return KMeans(count, init=points[drawn].astype(np.float32), n_init=1).fit(points.astype(np.float32))
 
 
