@@ -42,7 +42,8 @@ def graph_constants(
     ============================== ======================================================================
     """
     if halves:
-        head, attribution = _rounded_head(head), _rounded_attribution(attribution)
+        head = head_in_halves(head)
+        attribution = None if attribution is None else attribution_in_halves(attribution)
     constants = {**scaling_constants(preprocessing), **_head_constants(head)}
     if attribution is not None:
         constants |= _attribution_constants(attribution)
@@ -94,15 +95,17 @@ def _float32(values: npt.ArrayLike) -> npt.NDArray[Any]:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _rounded_head(head: Head) -> Head:
+def head_in_halves(head: Head) -> Head:
+    """Return the head that a graph with large matrices in float16 scores by."""
     if head.whitening.ndim == 1:
         return head
     centers = head.centers if head.centers is None or head.whitening.ndim == 3 else _half(head.centers.T).T
     return replace(head, whitening=_half(head.whitening), centers=centers)
 
 
-def _rounded_attribution(attribution: Attribution | None) -> Attribution | None:
-    if attribution is None or attribution.blame.ndim == 2:
+def attribution_in_halves(attribution: Attribution) -> Attribution:
+    """Return the attribution of such a graph."""
+    if attribution.blame.ndim == 2:
         return attribution
     return replace(attribution, blame=_half(attribution.blame), level=_half(attribution.level))
 

@@ -18,7 +18,12 @@ from edge_runtime.fitting.moments import moments_of
 from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.inference.attribution import Attribution
-from edge_runtime.inference.graph_constants import graph_constants, scaling_constants
+from edge_runtime.inference.graph_constants import (
+    attribution_in_halves,
+    graph_constants,
+    head_in_halves,
+    scaling_constants,
+)
 from edge_runtime.inference.heads import Head
 from edge_runtime.inference.packed_head import read_head
 from edge_runtime.inference.runtimes import Options, Runtime, installed_runtimes
@@ -152,7 +157,7 @@ class _Adaptation:
             budget.per_window(window_s),
             self.settings.on_step,
         )
-        found = refit.fit(self.windows)
+        found = self._as_stored(refit.fit(self.windows))
         model = self._with_head(scaled, found)
         threshold = threshold_of(found.chosen.found.limit, budget, window_s)
         model = replace(model, manifest=replace(model.manifest, threshold=threshold))
@@ -188,6 +193,13 @@ class _Adaptation:
         if maker.manifest.graph == "detector":
             flatbuffer = with_constants(flatbuffer, scaling_constants(preprocessing))
         return replace(maker, flatbuffer=flatbuffer, manifest=replace(maker.manifest, spec=spec))
+
+    def _as_stored(self, found: Refitted) -> Refitted:
+        """Return what was fitted as a graph that holds some matrices in float16 scores by it."""
+        if self.maker.manifest.graph != "detector" or not has_halves(self.maker.flatbuffer):
+            return found
+        head, attribution = head_in_halves(found.head.unpacked()), attribution_in_halves(found.attribution)
+        return replace(found, head=head, attribution=attribution)
 
     def _with_head(self, scaled: ModelFile, found: Refitted) -> ModelFile:
         manifest, flatbuffer = scaled.manifest, scaled.flatbuffer

@@ -7,18 +7,22 @@ import pytest
 from machines import SENSORS, train_pump
 from sites import PATH, adapted, at_site, made, site_rows
 
+from benchmarks.simulator import MachineSettings, simulate
+from benchmarks.simulator.elsewhere import elsewhere
 from edge_runtime.errors import ModelFileError, RecordingError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import parse_model_file
 from edge_runtime.model_file.manifest import HeadTried
-from edge_runtime.model_file.patching import PREFIX, read_constants, without_constants
+from edge_runtime.model_file.patching import PREFIX, has_halves, read_constants, without_constants
 from edge_runtime.refitting import refit
 from edge_runtime.refitting.prototypes import head_in_graph
 from edge_runtime.signal.windows import sliding_windows
 from edge_runtime.verification.reference_run import verify
 from export.export_run import ExportSettings, export_run
+from training.pipeline import train
+from training.settings import DetectorSettings
 
 TARGETS = ("cpu", "edgetpu", "c")
 # How far scores of the head ``inputs`` are apart, of which small chips have a form in 8 bits.
@@ -273,3 +277,13 @@ def test_smoothing_is_the_one_that_finds_most_of_those_the_maker_allows():
 def test_file_that_does_not_say_which_smoothing_is_allowed_keeps_its_own():
     model = adapted(with_spans(made("inputs"), ()), site_rows(500)).model
     assert model.manifest.spec.scoring == parse_model_file(made("inputs"), PATH).manifest.spec.scoring
+
+
+def test_a_graph_with_matrices_in_float16_scores_and_blames_as_what_was_fitted():
+    """Of 20 sensors: only matrices of a thousand numbers are stored in 16 bits."""
+    machine = simulate(MachineSettings(rows=4_000), seed=3)
+    run = train(machine.recording("maker", 0, 2_000), DetectorSettings(epochs=1))
+    content = export_run(run.folder, ExportSettings("int8")).to_bytes()
+    assert has_halves(parse_model_file(content, PATH).flatbuffer)
+    values = elsewhere(machine).recording("site", 2_000).values
+    assert adapted(content, values).model.manifest.parity.alarm_agreement > 0.99
