@@ -153,7 +153,8 @@ def _section(section: Section) -> str:
 
 def _heads(record: dict[str, Any]) -> str:
     heads = [choice["head"] for choice in record["choices"]]
-    counts = ", ".join(f"`{head}` {heads.count(head)}" for head in sorted(set(heads), key=heads.count, reverse=True))
+    most_first = sorted(set(heads), key=lambda head: (-heads.count(head), head))
+    counts = ", ".join(f"`{head}` {heads.count(head)}" for head in most_first)
     return f"Heads chosen: {counts}. Refused: {len(record['troubles'])}."
 
 
