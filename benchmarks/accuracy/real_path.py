@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.inference.detector import Detector
+from edge_runtime.signal.cycle import without_course
 from edge_runtime.signal.windows import WindowBuffer
 from edge_runtime.streaming.judging import AdaptationSettings, Judge
 from edge_runtime.streaming.scores_windows import ScoresWindows
@@ -84,8 +85,7 @@ def relative_scores(detector: ScoresWindows, recording: Recording) -> FloatArray
     judge = Judge(detector, AdaptationSettings(), Wanted())
     chosen = [recording.sensors.index(name) for name in spec.sensor_names]
     relative, values = np.full(len(recording.values), np.nan, np.float32), recording.values[:, chosen]
-    if judge.course is not None and recording.times is not None:
-        values = values - judge.course.at(recording.times)
+    values = values if recording.times is None else without_course(values, recording.times, judge.course)
     for start, rows in zip((0, *recording.breaks), np.split(values, recording.breaks), strict=True):
         buffer = WindowBuffer(spec.preprocessing.window, spec.preprocessing.stride, len(chosen))
         scored = judge.look_at(*buffer.push_many(np.ascontiguousarray(rows)))

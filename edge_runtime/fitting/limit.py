@@ -212,7 +212,7 @@ def _bulk(logs: Floats) -> _Shape:
 def _tail_limit(shape: _Shape, n: float, share: float) -> float:
     """Return the level that an exponential tail exceeds with probability `share`; -inf if there are too few scores.
 
-    Logarithms of smoothed scores are often skewed; the highest tenth shows how much.
+    Logarithms of smoothed scores are often skewed; the highest ones show how much.
     """
     if n * _TAIL < _LEAST_IN_TAIL or share >= shape.tail_share:
         return -np.inf

@@ -80,7 +80,7 @@ def with_constants(flatbuffer: bytes, values: Mapping[str, FloatArray]) -> bytes
         if not np.isfinite(stored).all():
             raise ModelFileError(
                 f"the graph's constant {name} cannot be changed: expected numbers that {place.dtype.name} holds. "
-                f"Received: up to {np.abs(value).max():.3g}. Export the file with --quantization float32."
+                f"Received: up to {np.abs(value).max():.3g}. Export the file with --quantize float32."
             )
         content[place.start : place.start + place.length] = stored.tobytes()
     return bytes(content)
@@ -96,7 +96,7 @@ def without_constants(flatbuffer: bytes) -> bytes:
 
 def with_output(flatbuffer: bytes, output: str, tensor: int) -> bytes:
     """Return the flatbuffer with another tensor in the place of an output."""
-    subgraph = _subgraph(flatbuffer)
+    subgraph = subgraph_of(flatbuffer)
     tensors = subgraph.tables(0, 1 << 16)
     start, length = subgraph.vector(2, "i")
     outputs = struct.unpack_from(f"<{length}i", flatbuffer, start)
@@ -108,7 +108,7 @@ def with_output(flatbuffer: bytes, output: str, tensor: int) -> bytes:
 
 def _places(flatbuffer: bytes) -> dict[str, _Place]:
     model = Wire(flatbuffer).root()
-    buffers, tensors = model.tables(4, 1 << 16), _subgraph(flatbuffer).tables(0, 1 << 16)
+    buffers, tensors = model.tables(4, 1 << 16), subgraph_of(flatbuffer).tables(0, 1 << 16)
     uses = Counter(int(tensor.number(2, "I")) for tensor in tensors)
     places = {}
     for tensor in tensors:
@@ -127,6 +127,7 @@ def _places(flatbuffer: bytes) -> dict[str, _Place]:
     return places
 
 
-def _subgraph(flatbuffer: bytes) -> VerifiedTable:
+def subgraph_of(flatbuffer: bytes) -> VerifiedTable:
+    """Return the one graph of a flatbuffer."""
     (subgraph,) = Wire(flatbuffer).root().tables(2, 1)
     return subgraph

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection
 
-from edge_runtime.model_file.checking.wire import VerifiedTable, Wire
+from edge_runtime.model_file.checking.wire import VerifiedTable
+from edge_runtime.model_file.patching import subgraph_of
 
 _MOST = 1 << 16
 _OPERATORS, _OUTPUTS = 3, 2
@@ -25,7 +26,7 @@ def with_outputs(flatbuffer: bytes, wanted: Collection[str]) -> bytes:
     wanted : collection of str
         Names of outputs.
     """
-    (subgraph,) = Wire(flatbuffer).root().tables(2, 1)
+    subgraph = subgraph_of(flatbuffer)
     names = [tensor.text(3) for tensor in subgraph.tables(0, _MOST)]
     outputs = [one for one in subgraph.numbers(_OUTPUTS, "i").tolist() if names[one] in wanted]
     operators = subgraph.tables(_OPERATORS, _MOST)

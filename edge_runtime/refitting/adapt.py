@@ -206,8 +206,7 @@ class _Adaptation:
         attribution = found.attribution if "contributions" in self._outputs else None
         arrays: dict[str, NumberArray] = {}
         if manifest.graph == "detector":
-            head, halves = found.head.unpacked(), has_halves(flatbuffer)
-            constants = graph_constants(manifest.spec.preprocessing, head, attribution, halves=halves)
+            constants = graph_constants(manifest.spec.preprocessing, found.head.unpacked(), attribution)
             flatbuffer = with_constants(flatbuffer, constants)
         else:
             arrays = {**found.head.arrays(), **({} if attribution is None else attribution.arrays())}

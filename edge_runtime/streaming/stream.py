@@ -255,10 +255,9 @@ class Stream:
     def _push(self, rows: FloatArray, times: Times | None) -> Scores:
         with np.errstate(over="ignore", invalid="ignore"):
             # Values near float32's limit are finite, their squares are not; the graph limits them.
-            if times is None:
-                return self._judge.look_at(*self._buffer.push_many(rows))
-            windows, ends = self._buffer.push_many(without_course(rows, times, self._judge.course))
-            return self._judge.look_at(windows, ends, times[ends])
+            rows = rows if times is None else without_course(rows, times, self._judge.course)
+            windows, ends = self._buffer.push_many(rows)
+            return self._judge.look_at(windows, ends, None if times is None else times[ends])
 
     def _push_working(
         self, rows: FloatArray, times: Times | None, condition: Condition

@@ -27,7 +27,7 @@ class CycleGrid:
         When the first one begins, a multiple of the bins' length.
     period_s : float
     sums : ndarray of shape (cycles, bins, sensors), float64
-        Of the rows in each bin, relative to `origin`.
+        Of the rows in each bin, relative to the first row.
     counts : ndarray of shape (cycles, bins)
         Rows in each bin.
     """
