@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec
-from edge_runtime.signal.cycle import course_of, without_course
+from edge_runtime.signal.cycle import course_of, without_course, without_times
 from edge_runtime.signal.windows import as_windows, sliding_windows
 from edge_runtime.tables.open_table import open_table
 from edge_runtime.tables.table import is_anomalous
@@ -65,9 +65,7 @@ def _recording(path: Path, spec: DetectorSpec) -> Labelled:
     values: FloatArray = np.concatenate([block.readings.values for block in blocks], dtype=np.float32)
     times = np.concatenate([block.readings.times for block in blocks])
     if spec.cycles and not np.isfinite(times).all():
-        raise RecordingError(
-            f"{path} has no times, and the model takes the usual course of the day away. Expected a time column."
-        )
+        raise without_times(str(path))
     values = without_course(values, times, course_of(spec))
     labels = np.array([is_anomalous(text) for block in blocks for text in block.texts[0]], bool)
     windows = np.ascontiguousarray(sliding_windows(values, window, stride))

@@ -10,7 +10,7 @@ from edge_runtime.common.counters import Counters
 from edge_runtime.common.notices import Notices
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.refitting.normal_readings import NormalReadings, Shape
-from edge_runtime.signal.cycle import Course, course_of, without_course
+from edge_runtime.signal.cycle import Course, course_of, without_course, without_times
 from edge_runtime.signal.intake import Intake, Off
 from edge_runtime.signal.only_when import condition_of, model_condition
 from edge_runtime.signal.readings import Readings
@@ -59,8 +59,10 @@ def read_normal(  # noqa: PLR0913 - what is read, and how
     Raises
     ------
     RecordingError
-        If a row cannot be read, or lacks a sensor.
+        If a row cannot be read, or lacks a sensor, or the recording lacks times that the model needs.
     """
+    if spec.cycles and table.header.time_column is None:
+        raise without_times(table.name)
     condition = model_condition(spec) if only_when is None else condition_of(only_when, spec.sensor_names)
     intake = Intake(spec.sensor_names, on_missing, condition, Counters(), Notices(tell), place=table.place)
     blocks = (block.readings for block in table_readings(table, spec.sensor_names, rows=rows))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from edge_runtime.arrays import FloatArray, Times
+from edge_runtime.errors import RecordingError
 
 if TYPE_CHECKING:
     from edge_runtime.model_file.manifest import DetectorSpec
@@ -151,6 +152,14 @@ def without_course(rows: FloatArray, times: Times, course: Course | None) -> Flo
 def course_of(spec: DetectorSpec) -> Course | None:
     """Return the course of a model file; None if it has no cycle."""
     return Course(spec.cycles) if spec.cycles else None
+
+
+def without_times(name: str) -> RecordingError:
+    """Return the error of a recording that does not say when its rows were made, for a model that has a cycle."""
+    return RecordingError(
+        f"{name} has no times, and the model takes the usual course of the day away. Expected a recording with a time "
+        "column."
+    )
 
 
 def cycle_lines(spec: DetectorSpec) -> list[str]:

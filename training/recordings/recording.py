@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.arrays import BoolArray, FloatArray, Times
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.manifest import DetectorSpec
-from edge_runtime.signal.cycle import Course, Cycle
+from edge_runtime.signal.cycle import Course, Cycle, without_times
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.tables.table import Header
 from training.recordings.store import select_columns
@@ -146,10 +146,7 @@ class Recording:
 
     def _course(self, spec: DetectorSpec) -> FloatArray:
         if self.times is None:
-            raise RecordingError(
-                f"{self.name} has no times, and the model takes the usual course of the day away. Expected a recording "
-                "with a time column."
-            )
+            raise without_times(self.name)
         return Course(spec.cycles).at(self.times)
 
 

@@ -7,7 +7,7 @@ import pytest
 from machines import SENSORS, pump_rows, write_csv
 from sites import PATH, at_site, made
 
-from edge_runtime.errors import IntegrityError
+from edge_runtime.errors import IntegrityError, RecordingError
 from edge_runtime.model_file.container import parse_model_file
 from edge_runtime.model_file.lineage import check_lineage
 from edge_runtime.refitting.journal import Journal
@@ -36,6 +36,15 @@ def test_those_of_a_recording(day, tmp_path):
     with open_table(path) as table:
         (piece,) = read_normal(table, spec, slice(None)).readings.pieces()
     np.testing.assert_allclose(piece.values, left, rtol=1e-6, atol=1e-5)
+
+
+def test_a_recording_without_times_is_refused(day, tmp_path):
+    spec, _, rows, _ = day
+    with (
+        open_table(write_csv(tmp_path / "r.csv", rows, SENSORS)) as table,
+        pytest.raises(RecordingError, match=r"r\.csv has no times, and the model takes the usual course"),
+    ):
+        read_normal(table, spec, slice(None))
 
 
 def test_those_of_a_stream_and_of_its_file(day, tmp_path):
