@@ -105,7 +105,7 @@ class Clock:
             jumps[0] = bool(gap[0] or pause[0] < 0)
             if jumps[0]:
                 self._count(pause, gap)
-        self.last_s = now_s
+            self.last_s = now_s
         return np.full(count, now_s), jumps
 
     def _jumps(self, times: Times) -> BoolArray:

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from machines import SENSORS, pump_rows, write_csv
 
@@ -153,6 +153,7 @@ def test_score_and_run_say_the_same_of_every_file(
 
 @settings(suppress_health_check=list(HealthCheck), max_examples=50)
 @given(spoils=SPOILS, chunk=st.integers(20, 3000), policy=st.sampled_from(POLICIES))
+@example(spoils=[(0, "untimed", 0, 1)], chunk=20, policy="error")  # the first piece has a row without a time alone
 def test_score_says_the_same_of_a_file_as_run_of_it_in_pieces(detector_of, tmp_path_factory, spoils, chunk, policy):
     path = tmp_path_factory.getbasetemp() / "pieces.csv"
     path.write_text(spoil(spoils, timed=True))
