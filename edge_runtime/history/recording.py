@@ -83,7 +83,7 @@ class Recorder:
             end = rows.size - len(last) + row + 1
             self._keep_around(self._around.add(rows.part(slice(done, end))))
             done = max(done, end)
-            self._take_event(event)
+            self._take_event(event, has_result=row >= 0)
         self._keep_around(self._around.add(rows.part(slice(done, None))))
         self._follow_alarm(rows, scores)
 
@@ -108,12 +108,14 @@ class Recorder:
         self._keep_excerpts(self._excerpts.flush())
         self.flush()
 
-    def _take_event(self, event: AlarmEvent) -> None:
+    def _take_event(self, event: AlarmEvent, *, has_result: bool) -> None:
+        """Keep an event; a start without a result is announced again, see `Sinks.announce_again`."""
         if isinstance(event, AlarmStarted):
             standing = self._alarm = _Standing(event)
             self._peak, self._seen_s = event.score, event.time_s
             noted_s = self._writer.clocks.wall_s()
-            start = partial(self._write_start, standing=standing, event=event, noted_s=noted_s)
+            write = self._write_start if has_result else self._write_start_again
+            start = partial(write, standing=standing, event=event, noted_s=noted_s)
             self._writer.add(Work(start, lasting=True))
             self._keep_around(self._around.start())
         else:
@@ -121,7 +123,7 @@ class Recorder:
             self._keep_around(self._around.end())
             end = partial(self._write_end, standing=standing, event=event, noted_s=noted_s)
             self._writer.add(Work(end, lasting=True))
-        self._is_new = False
+        self._is_new = self._is_new and not has_result
 
     def _follow_alarm(self, rows: Rows, scores: FloatArray) -> None:
         if not rows.size:
@@ -171,15 +173,33 @@ class Recorder:
             ),
         ).lastrowid  # fmt: skip
 
+    def _write_start_again(self, writer: Writer, standing: _Standing, event: AlarmStarted, noted_s: float) -> None:
+        # Only here does the same time mean the same alarm: a clock that stands still gives it to many.
+        standing.id = self._number_of(writer, event.time_s)
+        if standing.id is None:
+            self._write_start(writer, standing, event, noted_s)
+
     def _write_end(self, writer: Writer, standing: _Standing, event: AlarmEnded, noted_s: float) -> None:
-        values = (event.time_s, event.time_s, event.peak_score, _blamed_json(event.blamed))
-        number = standing.id or self._old_alarm(writer)
-        update = "UPDATE alarm SET ended_s = ?, seen_s = ?, peak = ?, blamed = ? WHERE id = ?"
-        if number is None or not writer.connection.execute(update, (*values, number)).rowcount:
+        number = self._number_of(writer, event.started_s)
+        if number is None:
             # Its beginning was in another file, or in a process that kept no history.
             started = standing.started or AlarmStarted(event.started_s, event.peak_score, 1.0, event.blamed)
             self._write_start(writer, standing, started, noted_s)
-            writer.connection.execute(update, (*values, standing.id))
+            number = standing.id
+        values = (event.time_s, event.time_s, event.peak_score, _blamed_json(event.blamed))
+        update = "UPDATE alarm SET ended_s = ?, seen_s = ?, peak = ?, blamed = ? WHERE id = ? AND ended_s IS NULL"
+        writer.connection.execute(update, (*values, number))
+        # A stream that was killed resumes from a state that may be older than its history: it has ended this alarm
+        # already then, and another one may stand open.
+        self._close_old(writer)
+
+    def _number_of(self, writer: Writer, started_s: float) -> int | None:
+        """Return the number of the last alarm that started at a time of the readings."""
+        row = writer.connection.execute(
+            "SELECT alarm.id FROM alarm JOIN stream ON stream.id = stream WHERE machine = ? AND started_s = ? "
+            "ORDER BY alarm.id DESC LIMIT 1", (self._machine, started_s),
+        ).fetchone()  # fmt: skip
+        return None if row is None else int(row[0])
 
     def _old_alarm(self, writer: Writer) -> int | None:
         row = writer.connection.execute(

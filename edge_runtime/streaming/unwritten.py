@@ -2,7 +2,7 @@
 
 A state that knows of an alarm announces it no second time. So it also holds every event that was still on its way:
 killed at any moment, a stream announces each alarm at least once to each sink. An event written just after the state
-was saved comes twice, with the same time.
+was saved comes twice, with the same time; a history keeps it once.
 """
 
 from __future__ import annotations

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from histories import BLAMED, START_S, MovedClocks, alarm_block, block, info
 
+from edge_runtime.common.notices import Notices
 from edge_runtime.errors import HistoryError, UsageError
 from edge_runtime.history.history import History
 from edge_runtime.history.history_sink import HistorySink
 from edge_runtime.history.keep import Keep
 from edge_runtime.history.records import Mark, ModelChange
+from edge_runtime.sinks.sinks import Sinks
+from edge_runtime.streaming.unwritten import Unwritten
 
 HOUR = 3600
 
@@ -101,6 +104,48 @@ def test_alarm_that_lasts_has_no_end_and_follows_its_peak(history, sink, clocks)
     clocks.move(11)
     sink.write(alarm_block(110, 10, 50, 10_000))
     assert history.alarms()[0].peak_score == 3.0
+
+
+@pytest.mark.parametrize("owed", [slice(0, 1), slice(1, 2), slice(0, 2)], ids=["start", "end", "both"])
+def test_alarm_that_is_announced_again_is_kept_once(history, sink, owed):
+    first = alarm_block(0, 500, 400, 450)
+    sink.write(first)
+    sink.close()
+    before = history.alarms()
+    after_kill = HistorySink(history, info())
+    sinks = Sinks((), Notices(print), after_kill)
+    sinks.announce_again([Unwritten.of(after_kill.name, first.events[owed])], info().sensors)
+    sinks.write(alarm_block(500, 500, 700, 800))
+    sinks.close()
+    assert history.alarms()[1:] == before
+    assert history.alarms()[0].ended_s == START_S + 800
+
+
+def test_alarm_that_is_announced_again_and_not_kept_is_kept(history, sink):
+    sink.write(alarm_block(0, 500, 400, 450))
+    lost = alarm_block(500, 500, 700, 800).events
+    sinks = Sinks((), Notices(print), sink)
+    sinks.announce_again([Unwritten.of(sink.name, lost)], info().sensors)
+    sinks.close()
+    assert [(alarm.started_s, alarm.ended_s) for alarm in history.alarms()] == [
+        (START_S + 700, START_S + 800),
+        (START_S + 400, START_S + 450),
+    ]
+
+
+def test_stream_that_resumes_before_the_end_of_its_alarm_ends_it_once(history, sink):
+    sink.write(alarm_block(0, 500, 400, 450))
+    sink.write(alarm_block(500, 100, 550, 1000))
+    after_kill = HistorySink(history, info())
+    after_kill.write(alarm_block(600, 100, 400, 650))
+    after_kill.close()
+    assert [alarm.ended_s for alarm in history.alarms()] == [START_S + 550, START_S + 450]
+
+
+def test_alarms_of_a_clock_that_stands_still_are_all_kept(history, sink):
+    for first in range(0, 1500, 500):
+        sink.write(alarm_block(first, 500, first + 100, first + 200, step_s=0.0))
+    assert [(alarm.started_s, alarm.ended_s) for alarm in history.alarms()] == 3 * [(START_S, START_S)]
 
 
 def test_alarms_are_listed_newest_first_within_a_span(history, sink):

@@ -47,8 +47,8 @@ def killed_in_alarm(stream, tmp_path):
         state = read_state(tmp_path / "s.json") if (tmp_path / "s.json").exists() else None
         return state is not None and state.alarm.started_s is not None and len(state.unwritten) == 1
 
-    def kill(*sinks):
-        process = stream(*sinks)
+    def kill(*sinks, history=None):
+        process = stream(*sinks, history=history)
         process.stdin.write(HEADER + b"".join(timed_line(second, row) for second, row in enumerate([*GOOD, *BAD])))
         until(is_saved)
         process.kill()
@@ -98,9 +98,11 @@ def test_alarm_that_another_model_had_is_announced_too(stream, killed_in_alarm, 
     assert b"belongs to another model" in process.stderr.readline()
 
 
-def test_alarm_that_the_history_lacks_is_in_it_after_a_kill(stream, killed_in_alarm, tmp_path):
+@pytest.mark.parametrize("history", [None, "h.db"], ids=["lacks it", "has it"])
+def test_alarm_is_once_in_the_history_after_a_kill(stream, killed_in_alarm, tmp_path, history):
     os.mkfifo(tmp_path / "pipe")
-    killed_in_alarm("alarms:pipe")
+    killed_in_alarm("alarms:pipe", history=history)
+    # As if the state had been saved a moment before the history was to take the alarm.
     state = read_state(tmp_path / "s.json")
     owed = (replace(state.unwritten[0], sink="history h.db"),)
     write_state(tmp_path / "s.json", replace(state, unwritten=owed))
@@ -108,8 +110,8 @@ def test_alarm_that_the_history_lacks_is_in_it_after_a_kill(stream, killed_in_al
     process.stdin.write(HEADER + timed_line(30, BAD[0]))
     process.stdin.close()
     assert process.wait(PATIENCE_S) == 0
-    with closing(sqlite3.connect(tmp_path / "h.db")) as history:
-        assert history.execute("SELECT started_s FROM alarm").fetchall() == [(state.alarm.started_s,)]
+    with closing(sqlite3.connect(tmp_path / "h.db")) as kept:
+        assert kept.execute("SELECT started_s FROM alarm").fetchall() == [(state.alarm.started_s,)]
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: apt-get install mosquitto)")
