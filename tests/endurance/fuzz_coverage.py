@@ -1,4 +1,4 @@
-"""What `fuzz.py` does, guided by coverage: atheris changes inputs until they reach lines that none reached before.
+"""What `fuzz.py` does, and model files, guided by coverage: atheris changes inputs until they reach new lines.
 
     pip install atheris        # it has wheels for Linux on x86_64 up to Python 3.13
     PYTHONPATH=.:tests/support python tests/endurance/fuzz_coverage.py -runs=100000
@@ -19,7 +19,7 @@ def main():
     import atheris
 
     with atheris.instrument_imports(include=["edge_runtime"]):
-        from fuzz import decoder_of, feed
+        from fuzz import FORMS, feed
         from network_files import float_graph, model_file
 
         from edge_runtime import Detector
@@ -42,7 +42,7 @@ def main():
                 return
             cuts = [entropy.ConsumeIntInRange(0, 400) for _ in range(2)]
             policy = POLICIES[entropy.ConsumeIntInRange(0, 3)]
-            feed(detector, entropy.ConsumeBytes(sys.maxsize), cuts, decoder_of(kind % 3), policy)
+            feed(detector, entropy.ConsumeBytes(sys.maxsize), cuts, policy, FORMS[kind % 3])
 
         atheris.Setup(sys.argv, one)
         atheris.Fuzz()

@@ -30,7 +30,10 @@ from edge_runtime.model_file.zip_tail import join, pack, split
 COMMANDS = ("verify", "score", "inspect")
 _BYTES = (0, 1, 2, 4, 0x7F, 0x80, 0xFE, 0xFF)
 _INTEGERS = (0, 1, -1, 2, 127, 255, 4096, 65_535, 2**24, 2**31 - 1, -(2**31))
-_VALUES = ("NaN", "1e999", "-1", "0", "1000000000", "1e39", '""', "[]", "null", "[[[]]]", '"x"', "1" * 400, "true")
+_VALUES = (
+    "NaN", "1e999", "-1", "0", "1000000000", "1e39", '""', "[]", "null", "[[[]]]", '"x"', "1" * 400, "true", "{}",
+    '{"x": null}', "[1.5, null, {}]", '"\\ud800"',
+)  # fmt: skip
 
 
 def damaged(model: ModelFile, seed: int) -> bytes:
@@ -50,9 +53,16 @@ def damaged(model: ModelFile, seed: int) -> bytes:
             place = int(rng.integers(0, len(content)))
             content[place] = int(rng.choice(_BYTES) if rng.random() < 0.5 else rng.integers(0, 256))
     if kind == "bytes":
-        return bytes(content)
+        return _part_of(bytes(content), rng)
     other = ModelFile(bytes(content), model.manifest, model.arrays)
     return replace(other, manifest=replace(model.manifest, flatbuffer_sha256=other.sha256)).to_bytes()
+
+
+def _part_of(content: bytes, rng: np.random.Generator) -> bytes:
+    """Return a part of the file, as an interrupted copy leaves it, or all of it."""
+    edges = sorted(int(edge) for edge in rng.integers(0, len(content) + 1, 2))
+    choices = (content, content[: edges[1]], content[edges[0] : edges[1]])
+    return choices[int(rng.integers(0, len(choices)))]
 
 
 def _with_manifest(model: ModelFile, rng: np.random.Generator) -> bytes:

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from fuzz import fuzz_messages, fuzz_models, fuzz_serial, fuzz_sources
+from fuzz import SOURCES, fuzz
 from history_full_disk import problems_of
 from history_kills import kills_of
 from kill_check import ages_after_kills
@@ -13,19 +13,9 @@ from edge_runtime import Detector
 from edge_runtime.tables.lines import LONGEST_LINE, LineSplitter
 
 
-def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path):
-    ran = fuzz_sources(Detector.load(model_path), 300, 1)
-    assert min(inputs for inputs, _ in ran.values()) > 30
-
-
-def test_anything_on_a_serial_port_or_in_messages_gives_readings_or_an_error_of_ours(model_path):
-    detector = Detector.load(model_path)
-    assert fuzz_serial(detector, 100, 1)[0] > 50
-    assert fuzz_messages(detector, 100, 1)[0] > 50
-
-
-def test_damaged_model_files_give_an_error_of_ours(exported, tmp_path):
-    assert fuzz_models(exported, tmp_path, 300, 1) > 100
+@pytest.mark.parametrize("source", SOURCES)
+def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path, source):
+    assert fuzz(SOURCES[source], Detector.load(model_path), 100, 1).inputs > 50
 
 
 def test_state_is_whole_and_fresh_after_kills_at_random_moments():
