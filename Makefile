@@ -73,7 +73,7 @@ dist: $(VENV)/.dev ## build wheel and sdist of the last commit twice, check them
 
 requirements: $(VENV)/.dev ## write the device's requirements files from constraints.txt, with hashes
 	$(call compile,requirements-device.txt)
-	$(call compile,requirements-device-extras.txt,host modbus mqtt opcua prometheus serial signing web)
+	$(call compile,requirements-device-extras.txt,host modbus mqtt opcua plant prometheus serial signing web)
 
 image: $(VENV)/.dev ## build the container image for amd64 and arm64 and run it; IMAGE_FLAGS go to container/check.py
 	@$(BIN)/python container/build.py

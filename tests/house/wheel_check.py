@@ -34,7 +34,10 @@ TRAINING_ALONE = ("keras", "tensorflow")
 NEVER_INSTALLED = ("scikit-learn", "scipy", *TRAINING_ALONE)
 NOT_OF_THE_SOURCE = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "runs")
 REQUIREMENTS = ROOT / "requirements-device.txt"
-EXTRAS, WITH_EXTRAS = "host,modbus,mqtt,opcua,prometheus,serial,signing,web", ROOT / "requirements-device-extras.txt"
+EXTRAS, WITH_EXTRAS = (
+    "host,modbus,mqtt,opcua,plant,prometheus,serial,signing,web",
+    ROOT / "requirements-device-extras.txt",
+)
 BUNDLED = ("pip", "saelite", "setuptools")  # in every environment, so not worth naming
 TIMEOUT_S = 900
 RELATIVE_TOLERANCE = 1e-4  # a batch and single windows round differently in float32

@@ -1,4 +1,4 @@
-"""What `requirements-device.txt` installs on a device: its pins there, and their wheels."""
+"""What `requirements-device.txt` and `requirements-device-extras.txt` install on a device: their pins and wheels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = ROOT / "requirements-device.txt"
+REQUIREMENTS, WITH_EXTRAS = ROOT / "requirements-device.txt", ROOT / "requirements-device-extras.txt"
+EXTRAS = ("host", "modbus", "mqtt", "opcua", "plant", "prometheus", "serial", "signing", "web")
 _NEWEST_GLIBC, _OLDEST_GLIBC = 36, 17  # Debian 12's, and that of the oldest wheels
 
 
@@ -64,22 +65,22 @@ def read_pins(text: str) -> list[Pin]:
     return [Pin(Requirement(first), tuple(hashed.strip() for hashed in hashes)) for first, *hashes in words]
 
 
-def pins_of(device: Device) -> dict[str, Pin]:
-    """Return what the file installs on a device, by normalised name."""
+def pins_of(device: Device, path: Path = REQUIREMENTS) -> dict[str, Pin]:
+    """Return what a file installs on a device, by normalised name."""
     environment = device.environment
     return {
         canonicalize_name(pin.requirement.name): pin
-        for pin in read_pins(REQUIREMENTS.read_text())
+        for pin in read_pins(path.read_text())
         if pin.requirement.marker is None or pin.requirement.marker.evaluate(environment)
     }
 
 
-def download(device: Device, folder: Path) -> list[Path]:
-    """Return the wheels that pip takes there, each with one of the file's hashes."""
+def download(device: Device, path: Path, folder: Path) -> list[Path]:
+    """Return the wheels that pip takes there, each with one of a file's hashes."""
     folder.mkdir()
     # pip takes markers for this Python whatever it is asked for.
     listed = folder / "pins.txt"
-    listed.write_text("\n".join(pin.line for pin in pins_of(device).values()))
+    listed.write_text("\n".join(pin.line for pin in pins_of(device, path).values()))
     pip = [sys.executable, "-m", "pip", "-qq", "download", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*pip, "--require-hashes", "-r", str(listed), "-d", str(folder), *device.pip_options], check=True)
     return sorted(folder.glob("*.whl"))

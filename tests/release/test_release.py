@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from bill_of_materials import write_bill
-from device_pins import DEVICES, REQUIREMENTS, pins_of, read_pins
+from device_pins import DEVICES, EXTRAS, REQUIREMENTS, WITH_EXTRAS, pins_of, read_pins
 from package_metadata import Package, PackageError, needs, read_package
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
-FILES = (REQUIREMENTS, ROOT / "requirements-device-extras.txt")
+FILES = (REQUIREMENTS, WITH_EXTRAS)
+OF_A_WORKSTATION = {"dev", "docs", "export", "fleet", "peers", "workstation"}
 RUNTIME = {"3.11": "tflite-runtime", "3.13": "ai-edge-litert"}
 
 
@@ -47,6 +48,14 @@ def test_each_device_gets_click_numpy_and_a_runtime_where_there_is_one(device):
     has_runtime = (device.python, device.machine) != ("3.13", "armv7l")
     assert {"click", "numpy"} < names if has_runtime else names == {"click", "numpy"}
     assert (RUNTIME[device.python] in names) == has_runtime
+
+
+def test_every_extra_of_a_device_is_pinned():
+    text = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
+    found = {line.split(" = ")[0]: re.findall(r'"([^"]+)"', line) for line in text.splitlines() if " = [" in line}
+    assert set(EXTRAS) == found.keys() - OF_A_WORKSTATION
+    pinned = {pin.requirement.name for pin in read_pins(WITH_EXTRAS.read_text())}
+    assert {Requirement(one).name for name in EXTRAS for one in found[name]} <= pinned
 
 
 def test_needs_follow_extras_and_markers():

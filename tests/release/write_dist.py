@@ -3,7 +3,8 @@
     python tests/release/write_dist.py
 
 Wheel and sdist are built twice and must be the same bytes; tests are run from the unpacked sdist. A bill of materials
-(CycloneDX) is written for each Python of a device and for the workstation.
+(CycloneDX) is written for each Python of a device, without extras and with all that a device can use, and for the
+workstation, without and with what fleets need.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from bill_of_materials import write_bill
 from commit_build import ROOT, BuildError, build_twice, changed_files, commit_time, digest
-from device_pins import Device, download, pins_of
+from device_pins import EXTRAS, REQUIREMENTS, WITH_EXTRAS, Device, download, pins_of
 from package_metadata import Package, PackageError, needs, read_installed, read_wheel
 from packaging.markers import default_environment
 from sdist_check import check_sdist
@@ -46,9 +47,13 @@ def write(dist: Path, folder: Path) -> None:
     sdist, wheel = sorted(built, key=lambda path: path.suffix == ".whl")
     print(f"dist: {sdist.name}: {check_sdist(sdist, folder / 'unpacked')}")
     root = read_wheel(wheel)
-    bills = {f"device-py{python}": device_needs(root, python, folder) for python in _PYTHONS}
+    bills = dict[str, Needs]()
+    for python in _PYTHONS:
+        bills[f"device-py{python}"] = device_needs(root, python, REQUIREMENTS, (), folder)
+        bills[f"device-extras-py{python}"] = device_needs(root, python, WITH_EXTRAS, EXTRAS, folder)
     environment = {name: str(value) for name, value in default_environment().items()}
     bills["workstation"] = needs(root, frozenset({"workstation"}), read_installed, environment)
+    bills["workstation-fleet"] = needs(root, frozenset({"workstation", "fleet"}), read_installed, environment)
     shutil.rmtree(dist, ignore_errors=True)
     dist.mkdir()
     for path in built:
@@ -59,28 +64,29 @@ def write(dist: Path, folder: Path) -> None:
     print(f"dist: {len(lines)} files and SHA256SUMS in {dist}")
 
 
-def device_needs(root: Package, python: str, folder: Path) -> Needs:
-    """Return what a device with this Python installs.
+def device_needs(root: Package, python: str, path: Path, extras: tuple[str, ...], folder: Path) -> Needs:
+    """Return what a device with this Python installs from a requirements file.
 
     Raises
     ------
     PackageError
-        If `requirements-device.txt` pins less than the wheel asks for, or more.
+        If the file pins less than the wheel and these extras ask for, or more.
     """
     device = Device(python, _MACHINE)
-    wheels = {package.name: package for package in map(read_wheel, download(device, folder / python))}
-    if lacking := pins_of(device).keys() - wheels.keys():
+    downloaded = download(device, path, folder / f"{path.stem}-{python}")
+    wheels = {package.name: package for package in map(read_wheel, downloaded)}
+    if lacking := pins_of(device, path).keys() - wheels.keys():
         raise PackageError(f"no wheels of {', '.join(sorted(lacking))} for Python {python} on {_MACHINE}")
-    found = needs(root, frozenset(), lambda name: look_up(wheels, name), device.environment)
+    found = needs(root, frozenset(extras), lambda name: look_up(wheels, name, path), device.environment)
     if extra := wheels.keys() - {package.name for package in found}:
-        raise PackageError(f"requirements-device.txt pins {', '.join(sorted(extra))}, which nothing needs there")
+        raise PackageError(f"{path.name} pins {', '.join(sorted(extra))}, which nothing needs there")
     return found
 
 
-def look_up(wheels: dict[str, Package], name: str) -> Package:
+def look_up(wheels: dict[str, Package], name: str, path: Path) -> Package:
     """Return the package of a wheel."""
     if name not in wheels:
-        raise PackageError(f"requirements-device.txt does not pin {name}. Write it again with make requirements.")
+        raise PackageError(f"{path.name} does not pin {name}. Write it again with make requirements.")
     return wheels[name]
 
 
