@@ -153,12 +153,18 @@ class BatchedGraph:
                     # This many windows at once would need gigabytes between the layers.
                     self._sizes = tuple(other for other in self._sizes if other < size)
                     return self.single
-                self._graphs[size] = _checked(FixedBatch(self._open, size))
+                self._graphs[size] = self._checked(FixedBatch(self._open, size))
             except Exception:  # noqa: BLE001 - of several kinds, by runtime
-                # The batch size is fixed in the graph, by a reshape to constants.
+                # The batch size is fixed in the graph, by a reshape to constants, or windows are mixed with each other.
                 self._sizes = ()
                 return self.single
         return self._graphs[size]
+
+    def _checked(self, graph: FixedBatch) -> FixedBatch:
+        graph.first_run()
+        if graph.shapes != {name: (graph.batch, *shape[1:]) for name, shape in self.single.shapes.items()}:
+            raise ValueError("an output did not follow the input's batch size.")
+        return graph
 
 
 def _opened(open_interpreter: OpenInterpreter) -> FixedBatch:
@@ -199,12 +205,6 @@ def _inside(interpreter: Any) -> Any:
     """Return the C++ object inside a TFLite interpreter; None if there is none, or an unknown one."""
     inside = getattr(interpreter, "_interpreter", None)
     return inside if all(hasattr(inside, name) for name in ("SetTensor", "Invoke", "GetTensor")) else None
-
-
-def _checked(graph: FixedBatch) -> FixedBatch:
-    if any(shape[0] != graph.batch for shape in graph.shapes.values()):
-        raise ValueError("an output did not follow the input's batch size.")
-    return graph
 
 
 def _filled_up(rows: Array, batch: int) -> Array:

@@ -92,7 +92,7 @@ def _decoded(data: dict[str, Any]) -> StreamState:
 
 def _check(state: StreamState) -> None:
     expect(f"{SCHEMA}", state.schema, "schema", when=state.schema == SCHEMA)
-    check_leaves(state)
+    check_leaves(state, any_text=True)
     memory, alarm, drift, spot = state.stream, state.alarm, state.drift, state.stream.spot
     between(1, LONGEST_STRIDE, memory.until_due, "stream.until_due")
     for name, value in (("usual_step_s", state.usual_step_s), ("stream.smoothed", memory.smoothed)):

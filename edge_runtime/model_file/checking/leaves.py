@@ -12,8 +12,13 @@ _LONGEST_TEXT = 10_000
 _LARGEST_INTEGER = 2**63
 
 
-def check_leaves(value: Any) -> None:
+def check_leaves(value: Any, *, any_text: bool = False) -> None:
     """Check a dataclass, a named tuple, or a value in one.
+
+    Parameters
+    ----------
+    any_text : bool
+        Whether texts may hold what UTF-8 cannot, as the path of a file may. No sink can write it.
 
     Raises
     ------
@@ -33,10 +38,11 @@ def check_leaves(value: Any) -> None:
         expect("an integer of 64 bits", "a larger one", "", when=-_LARGEST_INTEGER <= value < _LARGEST_INTEGER)
     elif isinstance(value, str):
         expect(f"at most {_LONGEST_TEXT} characters", value, "", when=len(value) <= _LONGEST_TEXT)
+        expect("characters that UTF-8 can hold", value, "", when=any_text or _is_utf8(value))
     elif not _all_finite(value):
         for name, item in _items(value):
             try:
-                check_leaves(item)
+                check_leaves(item, any_text=any_text)
             except DecodeError as error:
                 raise error.inside(name) from None
 
@@ -50,6 +56,11 @@ def expect(expected: str, received: Any, path: str, *, when: bool) -> None:
 def between(lowest: int, highest: int, value: int, path: str) -> None:
     """Raise `DecodeError` unless a number lies between two others."""
     expect(f"{lowest} to {highest}", value, path, when=lowest <= value <= highest)
+
+
+def _is_utf8(text: str) -> bool:
+    """Return whether there is no half of a surrogate pair in it, which JSON can write and UTF-8 cannot."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def _all_finite(values: Any) -> bool:

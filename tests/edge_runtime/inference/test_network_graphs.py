@@ -5,11 +5,14 @@ import sys
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from network_files import BIAS, PREPROCESSING, ROWS, UNITS, WEIGHTS, WINDOW, float_graph, int8_graph, model_file
+from tflite_graphs import GraphBuilder
 
 from edge_runtime import Detector
 from edge_runtime.errors import ModelFileError
-from edge_runtime.inference.runtimes import installed_runtimes
+from edge_runtime.inference.batching import BatchedGraph
+from edge_runtime.inference.runtimes import NUMPY, Runtime, installed_runtimes
 from edge_runtime.model_file.manifest import (
     QuantizedTensor,
 )
@@ -103,3 +106,19 @@ def test_graph_that_does_not_fit_its_manifest_is_refused(load):
         load(float_graph(), graph="something")
     with pytest.raises(ModelFileError, match="windows of shape"):
         load(float_graph(), graph="detector")
+
+
+@pytest.mark.parametrize("runtime", [*installed_runtimes(), Runtime(NUMPY)], ids=lambda runtime: runtime.name)
+def test_graph_that_mixes_windows_is_run_on_one_at_a_time(runtime):
+    if runtime.name == "tflite-runtime" and "tensorflow" in sys.modules:
+        pytest.skip("it cannot be loaded beside tensorflow")
+    builder, kept = GraphBuilder(), schema.ReducerOptionsT()
+    kept.keepDims = True
+    x, axis = builder.tensor((1, 4), name="inputs"), builder.constant(np.array([1], np.int32))
+    row = builder.op("SUM", [x, axis], builder.tensor((1,)), schema.ReducerOptionsT())
+    column = builder.op("SUM", [x, axis], builder.tensor((1, 1)), kept)
+    mixed = builder.op("ADD", [row, column], builder.tensor((1, 1), name="score"), schema.AddOptionsT())
+    content = builder.build([x], [mixed])
+    values = np.arange(1500 * 4, dtype=np.float32).reshape(-1, 4)
+    scores = BatchedGraph(lambda: runtime.open(content)).run(values, ("score",))["score"]
+    np.testing.assert_array_equal(scores, 2 * values.sum(axis=1, keepdims=True))

@@ -62,7 +62,7 @@ MEANINGLESS = [
     ("spec.sensors.1.name", '"flow"'), ("mean_activation.0", "NaN"), ("mean_activation", "[0.5]"),
     ("drift", '{"window": 0, "limit": 1}'), ("drift", '{"window": 5, "limit": -Infinity}'),
     ("parity.score_correlation", "NaN"), ("quantization.input_scale", "-1"), ("graph", '"other"'),
-    ("schema", "1" * 5000), ("name", "[" * 100_000),
+    ("schema", "1" * 5000), ("name", "[" * 100_000), ("name", '"pump \\ud800"'), ("spec.sensors.1.name", '"\\udfff"'),
 ]  # fmt: skip
 
 
