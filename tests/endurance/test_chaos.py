@@ -7,6 +7,7 @@ from broker import MOSQUITTO
 from calendar_clock import SHORT
 from chaos import make_model, problems_of
 from fuzz_http import fuzz as fuzz_http
+from fuzz_http import metrics, page
 from fuzz_models import MOST_MB, fuzz
 from fuzz_states import fuzz as fuzz_states
 from live_chaos import MOST_MB as MOST_MB_OF_A_STREAM
@@ -42,8 +43,9 @@ def test_state_with_any_value_anywhere_is_refused_or_harmless(model):
     assert 10 < taken < 200
 
 
-def test_no_request_stops_the_metrics_or_is_printed():
-    assert fuzz_http(300, 2) == []
+@pytest.mark.parametrize(("served", "requests"), [(metrics, 300), (page, 100)])
+def test_no_request_stops_a_server_or_is_printed(served, requests):
+    assert fuzz_http(served, requests, 2) == []
 
 
 @pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto here (Debian: apt-get install mosquitto)")
