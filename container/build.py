@@ -25,12 +25,12 @@ from saelite.version import __version__
 ROOT = Path(__file__).resolve().parents[1]
 # Debian 12's Python, for which all wheels of the requirements exist and `make test-arm` runs the tests.
 PYTHON = "3.11"
-PACKAGES = ("python3", "libstdc++6", "ca-certificates", "tzdata")
+PACKAGES = ("python3", "libstdc++6", "ca-certificates", "tzdata", "base-files")
 PLATFORMS = {"amd64": "x86_64-manylinux_2_36", "arm64": "aarch64-manylinux_2_36"}
 USER = 65_532
-# What nothing in the image uses: documentation, other programs, Python's own tests and parts for desktops.
+# What nothing in the image uses: other programs, Python's own tests and parts for desktops.
 UNUSED = (
-    "bin", "sbin", "usr/sbin", "usr/games", "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/perl5",
+    "bin", "sbin", "usr/sbin", "usr/games", "usr/share/man", "usr/share/locale", "usr/share/perl5",
     "usr/share/bash-completion", "usr/share/pixmaps", "usr/share/applications", "usr/share/lintian",
     "usr/share/debconf",
     "usr/share/info", "usr/share/python3", "usr/lib/*/perl-base", "usr/lib/*/gconv", "usr/lib/valgrind", "etc/init.d",
@@ -119,7 +119,10 @@ def write_settings(root: Path) -> None:
 
 
 def remove_unused(root: Path) -> None:
-    """Delete what nothing in the image uses."""
+    """Delete what nothing in the image uses; of the documentation, Debian's licences stay."""
+    for path in list((root / "usr/share/doc").rglob("*")):
+        if path.name != "copyright" and not path.is_dir():
+            path.unlink()
     for path in (path for pattern in UNUSED for path in root.glob(pattern)):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

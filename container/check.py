@@ -42,9 +42,11 @@ int main(int count, char **given) {
 """
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), "")
 NAME, PATIENCE_S, ROWS = "saelite-check", 120, 50
-# Run inside: who it is, what it may write, and whether authorities of TLS are known.
+# Run inside: who it is, what it may write, whether authorities of TLS are known, and whether licences are there.
 FACTS = """
 import json, os, ssl
+from importlib.metadata import distributions
+from pathlib import Path
 def writable(path):
     try:
         open(path, "w").close()
@@ -55,6 +57,9 @@ capabilities = next(line.split()[1] for line in open("/proc/self/status") if lin
 print(json.dumps({
     "user": os.getuid(), "root": writable("/x") or writable("/opt/saelite/x"), "data": writable("/data/x"),
     "capabilities": int(capabilities, 16), "authorities": len(ssl.create_default_context().get_ca_certs()),
+    "debian": len(list(Path("/usr/share/doc").glob("*/copyright"))),
+    "gpl": Path("/usr/share/common-licenses/GPL").exists(),
+    "wheels": len(list(distributions())),
 }))
 """
 
@@ -107,6 +112,7 @@ def check(architecture: str, tag: str, podman: list[str], options: list[str]) ->
         expect({key: facts[key] for key in ("user", "root", "data", "capabilities")},
                {"user": 65_532, "root": False, "data": True, "capabilities": 0})  # fmt: skip
         expect(facts["authorities"] > 100, wanted=True)
+        expect((facts["debian"] > 30, facts["gpl"], facts["wheels"] > 1), (True, True, True))
         print(f"image: {architecture}: {watch(inside, data)}")
 
 
