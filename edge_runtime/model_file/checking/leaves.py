@@ -18,7 +18,7 @@ def check_leaves(value: Any, *, any_text: bool = False) -> None:
     Parameters
     ----------
     any_text : bool
-        Whether texts may hold what UTF-8 cannot, as the path of a file may. No sink can write it.
+        Whether texts may hold what UTF-8 cannot, as the path of a file may. No sink could write such a name.
 
     Raises
     ------
