@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,19 @@ class BatchedGraph:
         row_bytes = 4 * int(np.prod(self.single.input_shape))
         largest = max(_SMALL_BATCH, min(_LARGE_BATCH, _power_of_two(_LARGE_BATCH_BYTES // row_bytes)))
         self._sizes: tuple[int, ...] = tuple(sorted({largest, _SMALL_BATCH}, reverse=True)) if may_resize else ()
+
+    def check_rows(self, names: Iterable[str]) -> None:
+        """Check that outputs have one row for each window.
+
+        Raises
+        ------
+        ModelFileError
+            If one has not.
+        """
+        for name in names:
+            shape = self.single.shapes[name]
+            if shape[:1] != (1,):
+                raise ModelFileError(f"the output {name} has the shape {shape}. Expected one row for one window.")
 
     def run(self, values: Array, names: tuple[str, ...]) -> dict[str, Array]:
         """Return outputs by name, each of shape (n, …), for `values` of shape (n, …)."""

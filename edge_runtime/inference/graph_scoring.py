@@ -97,6 +97,7 @@ class WholeDetector:
         self.outputs = frozenset(graph.single.outputs)
         if not {"score", "codes"} <= self.outputs:
             raise ModelFileError(f"expected the graph outputs score and codes. Received: {sorted(self.outputs)}.")
+        graph.check_rows(self.outputs)
         score = graph.single.scalar("score")
         self.score = score if guarded else lambda window: score(window) if all_finite(window) else nan
 
@@ -133,6 +134,7 @@ class NetworkOnly:
                 f"the manifest names the outputs {', '.join(self._names) or 'none'}. "
                 f"Received: a graph with {', '.join(graph.single.outputs)}."
             )
+        graph.check_rows(self._names)
         self._graph, self._host, self._shape = graph, HostScoring.of(model), found
         host = self._host
         self._of: Mapping[str, Callable[[FloatArray, Mapping[str, Array]], FloatArray]] = {

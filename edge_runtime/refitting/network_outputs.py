@@ -75,6 +75,7 @@ class NetworkRunner:
         self._graph = BatchedGraph(
             partial(runtime.open, flatbuffer, options), may_resize=is_exact and options.accelerator is None
         )
+        self._graph.check_rows(self._names)
 
     def run(self, windows: FloatArray) -> Seen:
         """Return what the network makes of windows of shape (n, window, sensors)."""

@@ -2,13 +2,15 @@
 
     PYTHONPATH=.:tests/support python tests/endurance/fuzz_models.py [FILES] [SEED]
 
-Prints how many were opened, the slowest, and the memory of the largest process; every file that ended its process is
-named by its number, to be made again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s of the
-processor or 500 MB. The commands, which run every runtime, get a tenth of the files.
+Half of them are of a whole detector, half of a network whose host scales and scores. Prints how many were opened, the
+slowest, and the memory of the largest process; every file that ended its process is named by its number, to be made
+again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s of the processor or 500 MB. The commands,
+which run every runtime, get a tenth of the files.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from mutate import COMMANDS
 
 RUNTIMES = ("tflite-runtime", "ai-edge-litert", "numpy")
 MOST_S, MOST_MB = 2.0, 500
+_TARGETS = ("cpu", "micro")
 _MUTATE = Path(__file__).with_name("mutate.py")
 
 
@@ -61,15 +64,18 @@ def main(files: int, seed: int) -> int:
 
     from export.export_run import ExportSettings, export_run
 
-    good = True
+    good, run = True, train_pump().folder
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "pump.tflite"
-        export_run(train_pump().folder, ExportSettings("int8")).write(model)
-        for runtime, count in ((",".join(RUNTIMES), files), *((name, files // 10) for name in COMMANDS)):
+        for target, (runtime, count) in itertools.product(
+            _TARGETS, ((",".join(RUNTIMES), files // 2), *((name, files // 20) for name in COMMANDS))
+        ):
+            model = Path(folder) / f"{target}.tflite"
+            if not model.exists():
+                export_run(run, ExportSettings("int8", target)).write(model)
             outcome = fuzz(model, seed, count, runtime)
             good = good and outcome.good
             print(
-                f"{runtime}: {count:,} files, {outcome.opened:,} opened, slowest {outcome.slowest_s:.2f} s, "
+                f"{target}, {runtime}: {count:,} files, {outcome.opened:,} opened, slowest {outcome.slowest_s:.2f} s, "
                 f"{outcome.peak_mb} MB; ended by: {outcome.ended or 'none'}",
                 flush=True,
             )

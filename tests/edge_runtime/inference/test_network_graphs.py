@@ -122,3 +122,16 @@ def test_graph_that_mixes_windows_is_run_on_one_at_a_time(runtime):
     values = np.arange(1500 * 4, dtype=np.float32).reshape(-1, 4)
     scores = BatchedGraph(lambda: runtime.open(content)).run(values, ("score",))["score"]
     np.testing.assert_array_equal(scores, 2 * values.sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("runtime", ["ai-edge-litert", "numpy"])
+def test_graph_that_has_no_row_for_a_window_is_refused(load, runtime):
+    builder = GraphBuilder()
+    x, weights = builder.tensor((1, WINDOW * 4), name="inputs"), builder.constant(WEIGHTS)
+    codes = builder.op("FULLY_CONNECTED", [x, weights, -1], builder.tensor((1, UNITS)), schema.FullyConnectedOptionsT())
+    turned = builder.constant(np.array([UNITS, 1], np.int32))
+    # Runtimes go by what the op takes, not by the shape that the file says.
+    builder.op("RESHAPE", [codes, turned], builder.tensor((1, UNITS), name="codes"))
+    content = builder.build([x], [len(builder.tensors) - 1])
+    with pytest.raises(ModelFileError, match=r"the output codes has the shape \(6, 1\). Expected one row"):
+        load((content, *float_graph()[1:]), runtime)
