@@ -4,8 +4,8 @@
 
 Half of them are of a whole detector, half of a network whose host scales and scores. Prints how many were opened, the
 slowest, and the memory of the largest process; every file that ended its process is named by its number, to be made
-again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s of the processor or 500 MB. The commands,
-which run every runtime, get a tenth of the files.
+again with ``mutate.damaged``. Exit code 1 if there is one, or one took over 2 s of the processor or 500 MB. The
+commands, which run every runtime, get a tenth of the files.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from fuzz import SOURCES, fuzz
+from fuzz import fuzz
 from history_full_disk import problems_of
 from history_kills import kills_of
 from kill_check import ages_after_kills
@@ -13,9 +13,8 @@ from edge_runtime import Detector
 from edge_runtime.tables.lines import LONGEST_LINE, LineSplitter
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path, source):
-    assert fuzz(SOURCES[source], Detector.load(model_path), 100, 1).inputs > 50
+def test_anything_into_a_source_gives_readings_or_an_error_of_ours(model_path):
+    assert fuzz(Detector.load(model_path), 100, 1).inputs > 50
 
 
 def test_state_is_whole_and_fresh_after_kills_at_random_moments():
