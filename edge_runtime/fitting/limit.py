@@ -90,6 +90,8 @@ class Limit:
         The share that the budget allows; below `share` if the recording is too short to promise it.
     run_length : float
         Mean number of windows that an alarm stays above the limit.
+    n_settling : int
+        Windows before these in which the machine settled.
     """
 
     value: float
@@ -99,6 +101,7 @@ class Limit:
     share_upper: float
     share_wanted: float
     run_length: float
+    n_settling: int = 0
 
     @property
     def windows_needed(self) -> float:
@@ -145,7 +148,8 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     True
     """
     logs = np.log(np.maximum(np.asarray(scores, np.float64), _TINY))
-    logs = logs[_settling(logs) :]
+    settling = _settling(logs)
+    logs = logs[settling:]
     n = effective_size(logs)
     run_length = _run_length(logs, alarms_per_window or 1.0 / (_EXTRAPOLATION * n))
     # If slow wandering leaves hardly any independent scores: at least one alarm per length of the recording.
@@ -169,6 +173,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
         _upper_share(factor, n),
         wanted,
         run_length,
+        settling,
     )
 
 

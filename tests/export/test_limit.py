@@ -120,7 +120,8 @@ def test_machine_that_settles_in_the_beginning_has_the_limit_of_the_time_after()
     scores[:300] *= np.geomspace(1e4, 10, 300)
     with_beginning = fit_limit(scores, 1e-6)
     assert with_beginning.value == pytest.approx(settled.value, rel=0.1)
-    assert with_beginning.n_windows == pytest.approx(1_700, abs=50)
+    assert with_beginning.n_settling == pytest.approx(300, abs=50)
+    assert with_beginning.n_windows + with_beginning.n_settling == 2_000
 
 
 def test_beginning_that_the_machine_comes_back_to_counts():
