@@ -29,6 +29,8 @@ from edge_runtime.inference.heads import PREFIX, Head, ScoringHead
 LARGEST = 32767
 """Of a deviation, an element of the factor or of a centre; -32768 does not occur, so two products fit in 32 bits."""
 _MOST_SHIFT = 40
+_HALF = LARGEST + 1
+_UPWARDS = np.float32(_HALF + 0.5)
 _ARRAYS = ("mean", "gain", "factor", "shift", "centers")
 _UNIT = f"{PREFIX}unit"
 
@@ -144,11 +146,14 @@ class PackedHead(ScoringHead):
         return np.asarray((sums + (1 << (shift - 1))) >> shift)
 
     def _steps(self, rows: FloatArray, mode: int) -> FloatArray:
-        """Return ``u`` of rows, shape (n, d): rounded half away from zero, and NaN to the largest."""
+        """Return ``u`` of rows, shape (n, d): rounded, and NaN to the largest.
+
+        As in C, where a conversion to integers cuts off the fraction, and what is positive is thus rounded down.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             steps = (rows.astype(np.float32) - self._per_mode(self.mean)[mode]) * self._per_mode(self.gain)[mode]
         within = np.where(steps < LARGEST, np.maximum(steps, -LARGEST), np.float32(LARGEST))
-        return np.asarray(np.trunc(within + np.copysign(np.float32(0.5), within)))
+        return np.asarray(np.trunc(within + _UPWARDS) - np.float32(_HALF))
 
     @cached_property
     def _factors(self) -> npt.NDArray[np.float64]:
