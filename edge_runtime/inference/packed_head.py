@@ -4,12 +4,12 @@ With the precision matrix ``P = L L'`` by Cholesky, in a unit u of each variable
 ``|u L|²``, and L is triangular::
 
     u = clip(round((z - mean) * gain))                        at most 16 bits
-    w_j = round(sum(u_i * factor_ij, i >= j) / 2 ** shift_j)  at most 32 bits
+    w_j = round(sum(u_i * factor_ij, i >= j) / 2 ** shift_j)  at most 32 bits, in C also the sum
     score = min_k sum((w_j - center_kj) ** 2) * unit          a sum of at most 63 bits
 
 Everything between the two roundings is integers, so that all processors give the same score. Each column of L has a
-power of two of its own as scale. `edge_runtime.fitting.packing` takes powers of two as gains, and for some heads eight
-bits for the factor, which then takes half as much in C (figures in docs/benchmarks/cortex-m.md).
+power of two of its own as scale. `edge_runtime.fitting.packing` takes powers of two as gains, and eight bits for some
+columns, which then take half as much in C (figures in docs/benchmarks/cortex-m.md).
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def code_parts(plan: Plan, head: str) -> dict[str, float]:
     network = ("int8 network" if plan.is_int8 else "float network") if needs_network(head) else ""
     more = {"codebook": "prototypes", "modes": "modes"}.get(head, "")
     parts: Iterable[str] = (
-        "detector", network, *(["spe"] if head == "spe" else ["triangle", *_columns(plan, head)]), more,
+        "detector", network, *(["spe"] if head == "spe" else _columns(plan, head)), more,
         "decoder" if needs_decoder(head) else "",
         *(name for name in features if name in _SUMS), "spectra" if plan.preprocessing.spectra else "",
         "scaled features" if plan.preprocessing.feature_scale else "", "tracking" if plan.follows else "",
