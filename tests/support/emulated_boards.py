@@ -126,6 +126,7 @@ class Firmware:
         write_c_library(model, folder / "board.tflite", rounding)
         self._model, self._folder = model, folder
         self._is_int8 = bool(model.manifest.quantization.input_scale)
+        self._built = {}
 
     def replay(self, board, rows, defines=()):
         """Return what the detector says of rows of shape (n, sensors), a structured array with one entry per window."""
@@ -240,21 +241,13 @@ class Firmware:
         return elf
 
     def _compiled(self, board, source, flags):
+        """Return an object file of the library, which sees none of the programs' flags but its own defines."""
         target = self._folder / f"{source.stem}_{board.machine}.o"
-        toolchain = board.toolchain
-        command = [
-            toolchain.gcc,
-            *board.flags,
-            *toolchain.flags,
-            *_SMALL,
-            *WARNINGS,
-            *flags,
-            "-c",
-            source,
-            "-o",
-            target,
-        ]
-        subprocess.run(command, check=True)
+        toolchain, own = board.toolchain, [flag for flag in flags if flag.startswith("-DBOARD_")]
+        if self._built.get(target) != (source.read_text(), own):
+            command = [toolchain.gcc, *board.flags, *toolchain.flags, *_SMALL, *WARNINGS, *own, "-c", source]
+            subprocess.run([*command, "-o", target], check=True)
+            self._built[target] = source.read_text(), own
         return target
 
     def _sizes(self, board, program, flags):
