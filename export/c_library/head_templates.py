@@ -73,7 +73,7 @@ __attribute__((noinline))  // so that its loops have the registers for themselve
 static const @type@ *@kind@_columns(const @type@ *a, const int16_t *u, int count, int32_t sums[2]) {
   const @type@ *b = a + count;
   int32_t first = *a++ * *u++, second = 0;
-#ifdef __ARM_FEATURE_SIMD32
+#ifdef DUAL_PRODUCTS
   const int16_t *const end = u + count - 1;
   int singles = (count - 1) % @block@;
 #else
@@ -83,7 +83,7 @@ static const @type@ *@kind@_columns(const @type@ *a, const int16_t *u, int count
     first += *a++ * *u;
     second += *b++ * *u++;
   }
-#ifdef __ARM_FEATURE_SIMD32
+#ifdef DUAL_PRODUCTS
   if (u != end) {
     do {
 @body@
@@ -98,7 +98,7 @@ static const @type@ *@kind@_columns(const @type@ *a, const int16_t *u, int count
   return b;
 }"""
 _FINE = """\
-#ifdef __ARM_FEATURE_SIMD32
+#ifdef DUAL_PRODUCTS
 // Adds two products.
 static int32_t add_two(int32_t sum, const int16_t *a, const int16_t *u) {
   int16x2_t two_of_a, two_of_u;
@@ -115,7 +115,7 @@ _FINE_BODY = """\
       first = add_two(add_two(first, a + 4, u + 4), a + 6, u + 6);
       second = add_two(add_two(second, b + 4, u + 4), b + 6, u + 6);"""
 _COARSE = """\
-#ifdef __ARM_FEATURE_SIMD32
+#ifdef DUAL_PRODUCTS
 // Adds four products. Bytes are widened two by two, the first and the third and the second and the fourth.
 static int32_t add_four(int32_t sum, const int8_t *a, const int16_t *u) {
   uint32_t bytes, low, high;
@@ -205,7 +205,8 @@ static float distance(@n@_detector *detector) {
   return score_of(nearest);
 }"""
 PAIRS = """\
-#ifdef __ARM_FEATURE_SIMD32
+#if defined(__ARM_FEATURE_SIMD32) && !defined(__ARM_BIG_ENDIAN)
+#define DUAL_PRODUCTS
 #include <arm_acle.h>  // two products at once; the sums are the same
 #endif
 """
