@@ -243,9 +243,9 @@ class Firmware:
     def _compiled(self, board, source, flags):
         """Return an object file of the library, which sees none of the programs' flags but its own defines."""
         target = self._folder / f"{source.stem}_{board.machine}.o"
-        toolchain, own = board.toolchain, [flag for flag in flags if flag.startswith("-DBOARD_")]
+        own = [*board.flags, *(flag for flag in flags if flag.startswith("-DBOARD_"))]
         if self._built.get(target) != (source.read_text(), own):
-            command = [toolchain.gcc, *board.flags, *toolchain.flags, *_SMALL, *WARNINGS, *own, "-c", source]
+            command = [board.toolchain.gcc, *board.toolchain.flags, *_SMALL, *WARNINGS, *own, "-c", source]
             subprocess.run([*command, "-o", target], check=True)
             self._built[target] = source.read_text(), own
         return target
