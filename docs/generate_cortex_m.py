@@ -52,9 +52,9 @@ _ENCODERS = """\
 The encoder alone, beside the same layers by the reference kernels of TensorFlow Lite Micro (TFLM), compiled from the
 headers in the wheel of [xmos-ai-tools](https://pypi.org/project/xmos-ai-tools/) 1.4.2. TFLM's rows are the least that
 it can take: weights and kernels, without the interpreter, the file's structure and the arena around them, whose sources
-are in no package. Measured with those, before this library was written, the larger encoder took 34.0 kB of flash, an
-arena of 724 bytes and 480 besides, and 136,988 instructions on an M3. TFLM can take faster kernels, of CMSIS-NN, which
-are not measured here. Exported with `--rounding tflm`, saelite's network gives TFLM's codes to the bit.
+are in no package that was found. Measured with those, before this library was written, the larger encoder took 34.0 kB
+of flash, an arena of 724 bytes and 480 besides, and 136,988 instructions on an M3. TFLM can take faster kernels, of
+CMSIS-NN, which are not measured here. Exported with `--rounding tflm`, saelite's network gives TFLM's codes to the bit.
 
 | by | network | flash, M3 | RAM | instructions, M3 | flash, M4F | instructions, M4F |
 |---|---|--:|--:|--:|--:|--:|
@@ -84,7 +84,7 @@ What forbids less:
 - **Instructions with a float unit** (M4F, M7, M33). It multiplies and adds floats in one instruction, as the integer
   unit does: of each product, the loads are most. The triangle has half as many products; two columns at a time share
   the loads of the variables, and dual multiplications (SMLAD) take one and a half instructions for each product where
-  a float takes four and a half. Each variable takes some 40 instructions besides, to be rounded, shifted and squared.
+  a float takes four and a half. Each variable takes some 50 instructions besides, to be rounded, shifted and squared.
   With a dozen variables these are most, and floats would take a tenth less than integers (*in floats*, above); with
   two dozen integers take less, with a hundred half. Integers give the same score to the bit on every board and
   computer; floats cannot, as the order in which they are added counts, and their factor takes two to four times as
