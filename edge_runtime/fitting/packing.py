@@ -26,11 +26,13 @@ _STEPS, _STEPS_AT_MOST = 64, 1024
 # Whitened values are in 1/256 where the sums allow it.
 _FINEST, _COARSEST = 8, -24
 _MOST_BITS = 22
-# Eight bits cost these heads no detection, and others up to 0.008 of ROC-AUC (figures in docs/benchmarks/cortex-m.md).
-_OF_8_BITS = ("inputs", "modes")
-_LARGEST = {1: 127, 2: LARGEST}
-# More products than these need more than 32 bits.
-_WIDEST_OF_8_BITS = 512
+# Figures in docs/benchmarks/cortex-m.md: 8 bits cost the first no detection, and the last 0.008 of ROC-AUC in places.
+_COARSE, _FINE = ("inputs", "modes"), ("t2",)
+LARGEST_COARSE = 127
+"""Of an element in 8 bits."""
+_BYTES_PER_VARIABLE = 6
+# Of a column's elements before they are rounded; times `LARGEST`, 31 bits, with a tenth to spare.
+_LARGEST_SUM = 60_000
 
 
 class _Triangle(NamedTuple):
@@ -65,14 +67,14 @@ class _Rounded(NamedTuple):
     bits: IntArray
 
 
-def pack(head: Head, element_bytes: int | None = None) -> ScoringHead:
+def pack(head: Head, fine: int | None = None) -> ScoringHead:
     """Return the head in integers; one with a diagonal whitening as it is, for it is small already.
 
     Parameters
     ----------
     head : Head
-    element_bytes : int, optional
-        Of an element of the factor, 1 or 2. By default as `factor_bytes` says.
+    fine : int, optional
+        Leading columns of the factor that have 16 bits; the others have 8. By default as `fine_columns` says.
 
     Examples
     --------
@@ -90,13 +92,32 @@ def pack(head: Head, element_bytes: int | None = None) -> ScoringHead:
         mean = np.stack([mean + _offset(one, center) for one, center in found])
     elif head.centers is not None:
         centers = head.centers @ triangles[0].rotation
-    most = _LARGEST[element_bytes or factor_bytes(head.kind, head.width)]
+    fine = fine_columns(head.kind, head.width) if fine is None else fine
+    most = np.where(np.arange(head.width) < fine, LARGEST, LARGEST_COARSE)
     return _in_integers(head.kind, mean, triangles, centers, most)
 
 
+def fine_columns(kind: str, width: int) -> int:
+    """Return how many leading columns of the factor, an even number, have 16 bits; the others have 8.
+
+    The leading ones are the longest and need it most. Where there are both, factor, mean, gain and shift take a quarter
+    of what a dense matrix of floats and a mean take.
+
+    Examples
+    --------
+    >>> [fine_columns("t2x", width) for width in (12, 24, 112)], fine_columns("inputs", 112)
+    ([0, 6, 74], 0)
+    """
+    if kind in _COARSE:
+        return 0
+    room = width**2 if kind in _FINE else width * (width + 1) // 2 - _BYTES_PER_VARIABLE * width - width % 2
+    return int(np.sum(np.cumsum(np.arange(width, 0, -1)) <= room)) // 2 * 2
+
+
 def factor_bytes(kind: str, width: int) -> int:
-    """Return the bytes that an element of the factor takes: 1 or 2."""
-    return 1 if kind in _OF_8_BITS and width <= _WIDEST_OF_8_BITS else 2
+    """Return the bytes that a factor takes."""
+    coarse = width - fine_columns(kind, width)
+    return width * (width + 1) - coarse * (coarse + 1) // 2
 
 
 def _triangle(whitening: Floats) -> _Triangle:
@@ -124,8 +145,10 @@ def _offset(one: _Triangle, center: Floats) -> Floats:
     return np.asarray(np.linalg.solve(one.factor.T, one.rotation.T @ center) / one.gain)
 
 
-def _in_integers(kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None, most: int) -> PackedHead:
-    """Return the head, of factors up to `most`, with the finest whitened values at which no sum can overflow."""
+def _in_integers(
+    kind: str, mean: Floats, triangles: list[_Triangle], centers: Floats | None, most: IntArray
+) -> PackedHead:
+    """Return the head, of columns up to `most`, with the finest whitened values at which no sum can overflow."""
     rounded = [_rounded(one.factor, most) for one in triangles]
     column, row = np.triu_indices(mean.shape[-1])
     factor = np.stack([one.integers[row, column] for one in rounded])
@@ -147,12 +170,13 @@ def _in_integers(kind: str, mean: Floats, triangles: list[_Triangle], centers: F
     return head
 
 
-def _rounded(factor: Floats, most: int) -> _Rounded:
-    """Return a factor in integers up to `most`, each column in the better of two scales."""
+def _rounded(factor: Floats, most: IntArray) -> _Rounded:
+    """Return a factor in integers, each column up to its `most` and in the better of two scales."""
     active = np.flatnonzero(np.diag(factor))
     part = factor[np.ix_(active, active)]
-    finest = np.minimum(np.floor(np.log2(most / np.abs(part).max(axis=0))), _MOST_BITS)
-    fine, coarse = (_nearest_plane(part, bits, most) for bits in (finest, finest - 1))
+    scale = np.minimum(most[active] / np.abs(part).max(axis=0), _LARGEST_SUM / np.abs(part).sum(axis=0))
+    finest = np.minimum(np.floor(np.log2(scale)), _MOST_BITS)
+    fine, coarse = (_nearest_plane(part, bits, most[active]) for bits in (finest, finest - 1))
     is_better = coarse[1] < fine[1]
     integers, bits = np.zeros_like(factor), np.full(len(factor), _MOST_BITS)
     integers[np.ix_(active, active)] = np.where(is_better, coarse[0], fine[0])
@@ -160,13 +184,13 @@ def _rounded(factor: Floats, most: int) -> _Rounded:
     return _Rounded(integers, bits)
 
 
-def _nearest_plane(factor: Floats, bits: Floats, most: int) -> tuple[Floats, Floats]:
+def _nearest_plane(factor: Floats, bits: Floats, most: IntArray) -> tuple[Floats, Floats]:
     """Return integers for ``factor * 2 ** bits``, and of each column the square of ``inv(factor) @ error``."""
     inverse, step = np.linalg.inv(factor), np.exp2(-bits)
     integers, error = np.zeros_like(factor), np.zeros_like(factor)
     for row in range(len(factor)):
         columns = np.s_[: row + 1]
         wanted = factor[row, columns] - inverse[row, :row] @ error[:row, columns] / inverse[row, row]
-        integers[row, columns] = np.clip(np.rint(wanted / step[columns]), -most, most)
+        integers[row, columns] = np.clip(np.rint(wanted / step[columns]), -most[columns], most[columns])
         error[row, columns] = integers[row, columns] * step[columns] - factor[row, columns]
     return integers, np.square(inverse @ error).sum(axis=0)

@@ -4,12 +4,12 @@ With the precision matrix ``P = L L'`` by Cholesky, in a unit u of each variable
 ``|u L|²``, and L is triangular::
 
     u = clip(round((z - mean) * gain))                        at most 16 bits
-    w_j = round(sum(u_i * factor_ij, i >= j) / 2 ** shift_j)  at most 32 bits
+    w_j = round(sum(u_i * factor_ij, i >= j) / 2 ** shift_j)  at most 32 bits, in C also the sum
     score = min_k sum((w_j - center_kj) ** 2) * unit          a sum of at most 63 bits
 
 Everything between the two roundings is integers, so that all processors give the same score. Each column of L has a
-power of two of its own as scale. `edge_runtime.fitting.packing` takes powers of two as gains, and for some heads eight
-bits for the factor, which then takes half as much in C (figures in docs/benchmarks/cortex-m.md).
+power of two of its own as scale. `edge_runtime.fitting.packing` takes powers of two as gains, and eight bits for some
+columns, which then take half as much in C (figures in docs/benchmarks/cortex-m.md).
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from edge_runtime.inference.heads import PREFIX, Head, ScoringHead
 LARGEST = 32767
 """Of a deviation, an element of the factor or of a centre; -32768 does not occur, so two products fit in 32 bits."""
 _MOST_SHIFT = 40
+_HALF = LARGEST + 1
+_UPWARDS = np.float32(_HALF + 0.5)
 _ARRAYS = ("mean", "gain", "factor", "shift", "centers")
 _UNIT = f"{PREFIX}unit"
 
@@ -144,11 +146,14 @@ class PackedHead(ScoringHead):
         return np.asarray((sums + (1 << (shift - 1))) >> shift)
 
     def _steps(self, rows: FloatArray, mode: int) -> FloatArray:
-        """Return ``u`` of rows, shape (n, d): rounded half away from zero, and NaN to the largest."""
+        """Return ``u`` of rows, shape (n, d): rounded, and NaN to the largest.
+
+        As in C, where a conversion to integers cuts off the fraction, and what is positive is thus rounded down.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             steps = (rows.astype(np.float32) - self._per_mode(self.mean)[mode]) * self._per_mode(self.gain)[mode]
         within = np.where(steps < LARGEST, np.maximum(steps, -LARGEST), np.float32(LARGEST))
-        return np.asarray(np.trunc(within + np.copysign(np.float32(0.5), within)))
+        return np.asarray(np.trunc(within + _UPWARDS) - np.float32(_HALF))
 
     @cached_property
     def _factors(self) -> npt.NDArray[np.float64]:

@@ -33,12 +33,11 @@ from export.c_library.head import (
     head_code,
     head_constants,
     head_defines,
-    head_includes,
     head_members,
     head_of,
     head_ram_bytes,
 )
-from export.c_library.head_templates import POWER_OF_TWO
+from export.c_library.head_templates import PAIRS, POWER_OF_TWO
 
 
 def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mapping[str, int]) -> tuple[str, str]:
@@ -107,7 +106,7 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "power_member": f"  float power[{bins}];  // of one sensor, at each frequency\n" if is_spectral else "",
         "net_members": members if needs_network(head.kind) else "",
         "head_members": head_members(head),
-        "head_includes": ("#include <string.h>\n" if _has_powers(head, attribution) else "") + head_includes(head),
+        "head_includes": _head_includes(head, attribution),
         "score_calls": "\n".join(_score_calls(spec)),
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
@@ -152,6 +151,11 @@ def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution |
     yield from feature_constants(preprocessing)
     yield from head_constants(head)
     yield from blame_constants(attribution)
+
+
+def _head_includes(head: ScoringHead, attribution: Attribution | None) -> str:
+    memory = "#include <string.h>\n" if _has_powers(head, attribution) else ""
+    return memory + (PAIRS if isinstance(head, PackedHead) else "")
 
 
 def _has_powers(head: ScoringHead, attribution: Attribution | None) -> bool:

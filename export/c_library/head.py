@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import indent
 
 import numpy as np
 
 from edge_runtime.arrays import IntArray
 from edge_runtime.errors import UsageError
+from edge_runtime.fitting.packing import LARGEST_COARSE, factor_bytes, fine_columns
 from edge_runtime.inference.heads import Head, ScoringHead, hidden_outputs
 from edge_runtime.inference.packed_head import LARGEST, PackedHead, read_head
 from edge_runtime.model_file.container import ModelFile
@@ -35,8 +37,8 @@ def head_of(model: ModelFile) -> ScoringHead:
         )
     if isinstance(head, PackedHead) and not _has_form(head):
         raise UsageError(
-            "the head has no form in C: expected gains that are powers of two. Received: those of an earlier version. "
-            "Export the run again."
+            "the head has no form in C: expected gains that are powers of two, and sums that fit in 32 bits. Received: "
+            "integers of an earlier version. Export the run again."
         )
     return head
 
@@ -46,19 +48,21 @@ def head_bytes(head: ScoringHead) -> int:
     if not isinstance(head, PackedHead):
         return sum(one.nbytes for one in head.arrays().values())
     centers = 0 if head.centers is None else head.centers.nbytes
-    return head.mean.nbytes + head.gain.size + head.shift.size + head.factor.size * _factor_bytes(head) + centers
+    factor = head.factor.size + _fine_elements(head)
+    return head.mean.nbytes + head.gain.size + head.shift.size + head.width % 2 + factor + centers
 
 
 def _has_form(head: PackedHead) -> bool:
-    """Return whether shifts fit in 32 bits, and gains are powers of two or 0."""
+    """Return whether sums and shifts fit in 32 bits, elements in their columns, and gains are powers of two or 0."""
     gains = np.where(head.gain > 0, np.exp2(_exponents(head) - float(EXPONENT_BIAS)), 0.0)
-    return bool(head.shift.max() < _WORD and (gains == head.gain).all())
+    coarse = head.factor[..., _fine_elements(head) :]
+    has_sums = head.shift.max() < _WORD and LARGEST * head.column_sums().max() < 2.0 ** (_WORD - 1)
+    return bool(has_sums and np.abs(coarse).max(initial=0) <= LARGEST_COARSE and (gains == head.gain).all())
 
 
-def _factor_bytes(head: PackedHead) -> int:
-    """Return the bytes of an element: one, if 32 bits then hold every sum."""
-    most = LARGEST * head.column_sums().max() + np.exp2(head.shift.max(initial=1) - 1.0)
-    return 1 if np.abs(head.factor).max() <= np.iinfo(np.int8).max and most < 2.0**31 else 2
+def _fine_elements(head: PackedHead) -> int:
+    """Return how many elements of the factor have 16 bits."""
+    return factor_bytes(head.kind, head.width) - head.factor.shape[-1]
 
 
 def _exponents(head: PackedHead) -> IntArray:
@@ -73,26 +77,33 @@ def head_constants(head: ScoringHead) -> Iterable[str]:
         yield f"static const float head_whitening[@N@_VARIABLES] = {{\n{floats(head.whitening)}\n}};"
     elif isinstance(head, PackedHead):
         modes = "CENTERS * " if head.mean.ndim == 2 else ""
-        size, triangle = f"{modes}@N@_VARIABLES", f"{modes}(@N@_VARIABLES * (@N@_VARIABLES + 1) / 2)"
+        size = f"{modes}@N@_VARIABLES"
         yield f"static const float head_mean[{size}] = {{\n{floats(head.mean)}\n}};"
         yield "// Steps to the unit, a power of two for each variable, by exponent."
         yield f"static const uint8_t head_steps[{size}] = {{\n{integers(_exponents(head))}\n}};"
-        yield "// Columns of the triangular factor, each from its diagonal downwards, times 2^shift."
-        yield f"static const {_factor_type(head)} head_factor[{triangle}] = {{\n{integers(head.factor)}\n}};"
-        yield f"static const int8_t head_shift[{size}] = {{\n{integers(head.shift)}\n}};"
+        yield "// Columns of the triangular factor, each from its diagonal downwards, times 2^(shift + 1)."
+        yield from _columns(head)
+        # Behind an odd number of columns comes one without elements.
+        padded = np.append(head.shift.ravel() - 1, [0] * (head.width % 2))
+        yield f"static const int8_t head_shift[{len(padded)}] = {{\n{integers(padded)}\n}};"
         if head.centers is not None:
             yield f"static const int16_t head_centers[CENTERS * @N@_VARIABLES] = {{\n{integers(head.centers)}\n}};"
 
 
-def head_includes(head: ScoringHead) -> str:
-    """Return the headers that the head needs beside those of the detector."""
-    return templates.PAIRS if isinstance(head, PackedHead) and _factor_bytes(head) == 2 else ""
+def _columns(head: PackedHead) -> Iterable[str]:
+    """Yield the columns of the triangular factor, those of 16 bits before those of 8."""
+    fine, coarse = np.split(head.factor, [_fine_elements(head)], axis=-1)
+    for kind, cell, part in (("fine", "int16_t", fine), ("coarse", "int8_t", coarse)):
+        if part.size:
+            yield f"static const {cell} head_{kind}[{part.size}] = {{\n{integers(part)}\n}};"
 
 
 def head_defines(head: ScoringHead) -> Iterable[str]:
     """Yield the head's numbers."""
     if isinstance(head, PackedHead):
         yield f"#define HEAD_UNIT {single(head.unit)}  // score of 1 in the sum of squares"
+        if fine := fine_columns(head.kind, head.width):
+            yield f"#define FINE {fine}  // columns of 16 bits; the others have 8"
         if count := center_count(head):
             yield f"#define CENTERS {count}"
 
@@ -101,13 +112,16 @@ def head_members(head: ScoringHead) -> str:
     """Return what of the detector's struct the head needs."""
     if isinstance(head, Head):
         return "  float deviations[@N@_VARIABLES];  // from the mean of normal windows\n"
-    whitened = "  int32_t whitened[@N@_VARIABLES];\n" if _has_prototypes(head) else ""
+    # Columns go in twos.
+    whitened = f"  int32_t whitened[{head.width + head.width % 2}];\n" if _has_prototypes(head) else ""
     return f"  int16_t deviations[@N@_VARIABLES];  // from the mean of normal windows\n{whitened}"
 
 
 def head_ram_bytes(head: ScoringHead) -> int:
     """Return the size of what of the detector's struct the head needs."""
-    return head.width * (4 if isinstance(head, Head) else 6 if _has_prototypes(head) else 2)
+    if isinstance(head, Head):
+        return 4 * head.width
+    return 2 * head.width + (4 * (head.width + head.width % 2) if _has_prototypes(head) else 0)
 
 
 def center_count(head: PackedHead) -> int:
@@ -134,20 +148,31 @@ def head_code(head: ScoringHead, outputs: Iterable[QuantizedTensor], widths: Map
         return
     has_modes = head.mean.ndim == 2
     loops = "\n".join(_loops(head, known, widths, templates.STEPS_LOOP, templates.RESIDUAL_STEPS_LOOP))
-    dot = templates.DOT_8_BITS if _factor_bytes(head) == 1 else templates.DOT_16_BITS
-    fields = {"parts": ", ".join(head.parts), "loops": loops, "dot": dot, "largest": str(LARGEST),
+    fields = {"parts": ", ".join(head.parts), "loops": loops, "largest": str(LARGEST),
+              "columns": "\n\n".join(_of_each_width(head, templates.FINE_COLUMNS, templates.COARSE_COLUMNS)),
               "mode": ", int mode" if has_modes else "",
               "offset": " + mode * @N@_VARIABLES" if has_modes else ""}  # fmt: skip
-    text = templates.STEPS
+    yield _filled(templates.STEPS, fields)
+    loop = templates.KEEP if _has_prototypes(head) else templates.SQUARE
+    text = templates.MODES if has_modes else templates.PROTOTYPES if _has_prototypes(head) else templates.ONE_CENTER
+    loops = "\n".join(_of_each_width(head, loop, loop))
+    pointers = "\n".join(_of_each_width(head, templates.POINTER, templates.POINTER))
+    yield _filled(text, {"pointers": pointers, "loops": indent(loops, "  ") if has_modes else loops})
+
+
+def _of_each_width(head: PackedHead, fine: str, coarse: str) -> Iterable[str]:
+    """Yield C for the columns of 16 bits, and for those of 8, if there are any."""
+    count = fine_columns(head.kind, head.width)
+    if count:
+        yield _filled(fine, {**templates.FINE, "first": "0", "end": "FINE"})
+    if count < head.width:
+        yield _filled(coarse, {**templates.COARSE, "first": "FINE" if count else "0", "end": "@N@_VARIABLES"})
+
+
+def _filled(text: str, fields: Mapping[str, str]) -> str:
     for name, value in fields.items():
         text = text.replace(f"@{name}@", value)
-    yield text
-    distance = templates.MODES if has_modes else templates.PROTOTYPES if _has_prototypes(head) else templates.ONE_CENTER
-    yield distance.replace("@factor@", _factor_type(head))
-
-
-def _factor_type(head: PackedHead) -> str:
-    return f"int{8 * _factor_bytes(head)}_t"
+    return text
 
 
 def _has_prototypes(head: ScoringHead) -> bool:

@@ -39,9 +39,9 @@ static float power_of_two(uint8_t exponent) {
 
 # Of a head in integers.
 STEPS = """\
-// Rounds to whole steps of 16 bits, halves away from zero; NAN counts as far above.
-static int steps_of(float value) {
-  if (fabsf(value) < @largest@.0f) return (int)(value + (signbit(value) ? -0.5f : 0.5f));
+// Rounds to whole steps of 16 bits; NAN counts as far above. Of what is positive, a conversion cuts off the fraction.
+static inline int steps_of(float value) {
+  if (fabsf(value) < @largest@.0f) return (int)(value + 32768.5f) - 32768;
   return value < 0.0f ? -@largest@ : @largest@;
 }
 
@@ -53,7 +53,10 @@ static void write_deviations(@n@_detector *detector@mode@) {
 @loops@
 }
 
-@dot@
+// A sum over 2^(shift + 1), rounded. >> of a negative number keeps its sign in every compiler for these chips.
+static int32_t shifted(int32_t sum, int shift) { return ((sum >> shift) + 1) >> 1; }
+
+@columns@
 
 static int64_t square(int32_t value) { return (int64_t)value * value; }
 
@@ -61,54 +64,76 @@ static int64_t square(int32_t value) { return (int64_t)value * value; }
 static float score_of(int64_t sum) {
   return HEAD_UNIT * (sum <= INT32_MAX ? (float)(int32_t)sum : (float)sum);
 }"""
-DOT_8_BITS = """\
-// No sum needs more than 32 bits: the constants were checked for that.
-static int32_t dot(const int8_t *a, const int16_t *b, int count) {
-  int32_t sum = 0;
-  for (; count % 4 != 0; --count) sum += *a++ * *b++;
-  for (; count != 0; count -= 4) {
-    sum += *a++ * *b++;
-    sum += *a++ * *b++;
-    sum += *a++ * *b++;
-    sum += *a++ * *b++;
-  }
-  return sum;
-}
-
-// A sum of products over 2^shift, rounded. >> of a negative number keeps its sign in every compiler for these chips.
-static int32_t shifted(int32_t sum, int shift) { return (sum + (INT32_C(1) << (shift - 1))) >> shift; }"""
-DOT_16_BITS = """\
-// Adds two products, which fit in 32 bits together, as no factor is below -@largest@.
-#ifdef __ARM_FEATURE_SIMD32
-static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) {
-  int16x2_t two_of_a, two_of_b;
-  memcpy(&two_of_a, a, sizeof two_of_a);
-  memcpy(&two_of_b, b, sizeof two_of_b);
-  return __smlald(two_of_a, two_of_b, sum);
-}
-#else
-static int64_t add_two(int64_t sum, const int16_t *a, const int16_t *b) { return sum + (a[0] * b[0] + a[1] * b[1]); }
-#endif
-
+_COLUMNS = """\
+// Multiplies by two columns of @bits@ bits, so that deviations are loaded once for both: the second is one element
+// shorter. Returns where the next is. No sum needs more than 32 bits; the constants were checked for that.
 #ifdef __GNUC__
 __attribute__((noinline))  // so that its loops have the registers for themselves
 #endif
-static int64_t dot(const int16_t *a, const int16_t *b, int count) {
-  int64_t sum = 0;
-  for (; count % 2 != 0; --count) sum += *a++ * *b++;
-  for (; count % 8 != 0; count -= 2, a += 2, b += 2) sum = add_two(sum, a, b);
-  for (; count != 0; count -= 8, a += 8, b += 8) {
-    sum = add_two(add_two(sum, a, b), a + 2, b + 2);
-    sum = add_two(add_two(sum, a + 4, b + 4), a + 6, b + 6);
+static const @type@ *@kind@_columns(const @type@ *a, const int16_t *u, int count, int32_t sums[2]) {
+  const @type@ *b = a + count;
+  int32_t first = *a++ * *u++, second = 0;
+#ifdef DUAL_PRODUCTS
+  const int16_t *const end = u + count - 1;
+  int singles = (count - 1) % @block@;
+#else
+  int singles = count - 1;
+#endif
+  for (; singles != 0; --singles) {
+    first += *a++ * *u;
+    second += *b++ * *u++;
   }
-  return sum;
-}
-
-// A sum of products over 2^shift, rounded: 32 of its 64 bits, as a shift of all of them takes several times as long.
-static int32_t shifted(int64_t sum, int shift) {
-  const uint64_t rounded = (uint64_t)sum + (UINT32_C(1) << (shift - 1));
-  return (int32_t)((uint32_t)(rounded >> 32) << (32 - shift) | (uint32_t)rounded >> shift);
+#ifdef DUAL_PRODUCTS
+  if (u != end) {
+    do {
+@body@
+      a += @block@;
+      b += @block@;
+      u += @block@;
+    } while (u != end);
+  }
+#endif
+  sums[0] = first;
+  sums[1] = second;
+  return b;
 }"""
+_FINE = """\
+#ifdef DUAL_PRODUCTS
+// Adds two products.
+static int32_t add_two(int32_t sum, const int16_t *a, const int16_t *u) {
+  int16x2_t two_of_a, two_of_u;
+  memcpy(&two_of_a, a, sizeof two_of_a);
+  memcpy(&two_of_u, u, sizeof two_of_u);
+  return __smlad(two_of_a, two_of_u, sum);
+}
+#endif
+
+"""
+_FINE_BODY = """\
+      first = add_two(add_two(first, a, u), a + 2, u + 2);
+      second = add_two(add_two(second, b, u), b + 2, u + 2);
+      first = add_two(add_two(first, a + 4, u + 4), a + 6, u + 6);
+      second = add_two(add_two(second, b + 4, u + 4), b + 6, u + 6);"""
+_COARSE = """\
+#ifdef DUAL_PRODUCTS
+// Adds four products. Bytes are widened two by two, the first and the third and the second and the fourth.
+static int32_t add_four(int32_t sum, const int8_t *a, const int16_t *u) {
+  uint32_t bytes, low, high;
+  memcpy(&bytes, a, sizeof bytes);
+  memcpy(&low, u, sizeof low);
+  memcpy(&high, u + 2, sizeof high);
+  sum = __smlad(__sxtb16((int8x4_t)bytes), (int16x2_t)((low & 0xffffu) | high << 16), sum);
+  return __smlad(__sxtb16((int8x4_t)(bytes >> 8)), (int16x2_t)(low >> 16 | (high & 0xffff0000u)), sum);
+}
+#endif
+
+"""
+_COARSE_BODY = """\
+      first = add_four(first, a, u);
+      second = add_four(second, b, u);"""
+FINE = {"kind": "fine", "bits": "16", "type": "int16_t", "block": "8", "body": _FINE_BODY}
+COARSE = {"kind": "coarse", "bits": "8", "type": "int8_t", "block": "4", "body": _COARSE_BODY}
+FINE_COLUMNS, COARSE_COLUMNS = _FINE + _COLUMNS, _COARSE + _COLUMNS
 STEPS_LOOP = (
     "  for (int i = 0; i < @count@; ++i) *u++ = (int16_t)steps_of((@value@ - *mean++) * power_of_two(*steps++));"
 )
@@ -118,32 +143,32 @@ RESIDUAL_STEPS_LOOP = """\
     *u++ = (int16_t)steps_of(((detector->inputs[i] - expected) - *mean++) * power_of_two(*steps++));
   }"""
 ONE_CENTER = """\
-// Squared Mahalanobis distance, T2, by a triangular factor of the precision matrix. No sum can overflow: the constants
-// were checked for that.
+// Squared Mahalanobis distance, T2, by a triangular factor of the precision matrix.
 static float distance(@n@_detector *detector) {
-  const @factor@ *column = head_factor;
+@pointers@
+  const int8_t *const shift = head_shift;
+  int32_t sums[2];
   int64_t sum = 0;
   write_deviations(detector);
-  for (int j = 0; j < @N@_VARIABLES; ++j) {
-    const int count = @N@_VARIABLES - j;
-    sum += square(shifted(dot(column, detector->deviations + j, count), head_shift[j]));
-    column += count;
-  }
+@loops@
   return score_of(sum);
 }"""
+POINTER = "  const @type@ *@kind@ = head_@kind@;"
+SQUARE = """\
+  for (int j = @first@; j < @end@; j += 2) {
+    @kind@ = @kind@_columns(@kind@, detector->deviations + j, @N@_VARIABLES - j, sums);
+    sum += square(shifted(sums[0], shift[j]));
+    sum += square(shifted(sums[1], shift[j + 1]));
+  }"""
 PROTOTYPES = """\
-// Squared distance from the nearest centre, in the space whitened by a triangular factor. No sum can overflow: the
-// constants were checked for that.
+// Squared distance from the nearest centre, in the space whitened by a triangular factor of the precision matrix.
 static float distance(@n@_detector *detector) {
-  const @factor@ *column = head_factor;
+@pointers@
   const int16_t *point = head_centers;
+  int32_t sums[2];
   int64_t nearest = INT64_MAX;
   write_deviations(detector);
-  for (int j = 0; j < @N@_VARIABLES; ++j) {
-    const int count = @N@_VARIABLES - j;
-    detector->whitened[j] = shifted(dot(column, detector->deviations + j, count), head_shift[j]);
-    column += count;
-  }
+@loops@
   for (int k = 0; k < CENTERS; ++k) {
     int64_t sum = 0;
     for (int j = 0; j < @N@_VARIABLES; ++j) sum += square(detector->whitened[j] - *point++);
@@ -154,21 +179,24 @@ static float distance(@n@_detector *detector) {
   }
   return score_of(nearest);
 }"""
+KEEP = """\
+  for (int j = @first@; j < @end@; j += 2) {
+    @kind@ = @kind@_columns(@kind@, detector->deviations + j, @N@_VARIABLES - j, sums);
+    detector->whitened[j] = shifted(sums[0], head_shift[j]);
+    detector->whitened[j + 1] = shifted(sums[1], head_shift[j + 1]);
+  }"""
 MODES = """\
-// Squared Mahalanobis distance, T2, from the nearest of several modes, each with a triangular factor of its own. No sum
-// can overflow: the constants were checked for that.
+// Squared Mahalanobis distance, T2, from the nearest of several modes, each with a triangular factor of its own.
 static float distance(@n@_detector *detector) {
-  const @factor@ *column = head_factor;
+@pointers@
   const int8_t *shift = head_shift;
+  int32_t sums[2];
   int64_t nearest = INT64_MAX;
   for (int k = 0; k < CENTERS; ++k) {
     int64_t sum = 0;
     write_deviations(detector, k);
-    for (int j = 0; j < @N@_VARIABLES; ++j) {
-      const int count = @N@_VARIABLES - j;
-      sum += square(shifted(dot(column, detector->deviations + j, count), *shift++));
-      column += count;
-    }
+@loops@
+    shift += @N@_VARIABLES;
     if (sum < nearest) {
       nearest = sum;
       detector->mode = k;
@@ -177,7 +205,8 @@ static float distance(@n@_detector *detector) {
   return score_of(nearest);
 }"""
 PAIRS = """\
-#ifdef __ARM_FEATURE_SIMD32
+#if defined(__ARM_FEATURE_SIMD32) && !defined(__ARM_BIG_ENDIAN)
+#define DUAL_PRODUCTS
 #include <arm_acle.h>  // two products at once; the sums are the same
 #endif
 """

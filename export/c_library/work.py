@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge_runtime.fitting.packing import factor_bytes
+from edge_runtime.fitting.packing import factor_bytes, fine_columns
 from edge_runtime.inference.heads import PARTS, needs_decoder, needs_network
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.c_library.features import feature_bytes, run_lengths
@@ -74,7 +74,7 @@ def constant_bytes(plan: Plan, head: str) -> int:
     scaling = 8 * sensors + (16 * sensors if plan.follows else 0) + feature_bytes(plan.preprocessing)
     scaling += 4 * plan.cycle_values
     prototypes = 2 * plan.prototypes * width if head == "codebook" else 0
-    triangle = repeats * (factor_bytes(head, width) * (width * (width + 1) // 2) + 6 * width) + prototypes
+    triangle = repeats * (factor_bytes(head, width) + 6 * width) + width % 2 + prototypes
     return scaling + network_bytes(plan, head) + (8 * width if head == "spe" else triangle)
 
 
@@ -92,7 +92,7 @@ def ram_bytes_of(plan: Plan, head: str) -> int:
     from export.c_library.detector_source import struct_bytes
 
     width = plan.width(head)
-    deviations = {"spe": 4, "codebook": 6}.get(head, 2) * width
+    deviations = (4 if head == "spe" else 2) * width + (4 * (width + width % 2) if head == "codebook" else 0)
     values = plan.preprocessing.inputs + plan.outputs(head) if needs_network(head) else 0
     net = values * (1 if plan.is_int8 else 4)
     return struct_bytes(plan.preprocessing, deviations + net, follows=plan.follows, has_time=plan.cycle_values > 0)
@@ -102,10 +102,10 @@ def code_parts(plan: Plan, head: str) -> dict[str, float]:
     """Return which pieces of code are linked, each 1 or left out."""
     features = plan.preprocessing.features
     network = ("int8 network" if plan.is_int8 else "float network") if needs_network(head) else ""
-    kind = "spe" if head == "spe" else f"triangle{_of_bits(plan, head)}"
     more = {"codebook": "prototypes", "modes": "modes"}.get(head, "")
     parts: Iterable[str] = (
-        "detector", network, kind, more, "decoder" if needs_decoder(head) else "",
+        "detector", network, *(["spe"] if head == "spe" else _columns(plan, head)), more,
+        "decoder" if needs_decoder(head) else "",
         *(name for name in features if name in _SUMS), "spectra" if plan.preprocessing.spectra else "",
         "scaled features" if plan.preprocessing.feature_scale else "", "tracking" if plan.follows else "",
     )  # fmt: skip
@@ -124,15 +124,20 @@ def operations(plan: Plan, head: str) -> dict[str, float]:
         found["residuals"] = preprocessing.inputs
     if head == "spe":
         return {**found, "squares": width}
-    found |= {"variables": repeats * width, f"products{_of_bits(plan, head)}": repeats * width * (width + 1) / 2}
+    found |= {"variables": repeats * width}
+    found |= {name: repeats * products for name, products in _columns(plan, head).items()}
     if plan.is_int8 and needs_network(head):
         found["dequantised"] = width - (preprocessing.inputs if "inputs" in PARTS[head] else 0)
     return {**found, "centres": plan.prototypes * width} if head == "codebook" else found
 
 
-def _of_bits(plan: Plan, head: str) -> str:
-    """Return what distinguishes the code of a head in 8 bits."""
-    return " of 8 bits" if factor_bytes(head, plan.width(head)) == 1 else ""
+def _columns(plan: Plan, head: str) -> dict[str, float]:
+    """Return the products of a triangular factor's columns of 8 and of 16 bits, where there are any."""
+    width = plan.width(head)
+    coarse = width - fine_columns(head, width)
+    of_8_bits, of_all = coarse * (coarse + 1) / 2, width * (width + 1) / 2
+    found = {"products of 8 bits": of_8_bits, "products of 16 bits": of_all - of_8_bits}
+    return {name: count for name, count in found.items() if count}
 
 
 def _feature_steps(plan: Plan) -> dict[str, float]:

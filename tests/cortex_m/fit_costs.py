@@ -36,6 +36,7 @@ DETECTORS: tuple[tuple[tuple[str, ...], dict[str, Any], str], ...] = (
     (("spe", "inputs", "t2x", "joint", "modes", "codebook", "deep"), {}, "int8"),
     (("spe", "t2x", "deep", "inputs", "residual"), _LARGE, "int8"),
     (("deep", "inputs", "codebook"), _DEFAULT, "int8"),
+    (("t2", "t2x"), {"window": 2, "code_size": 3}, "int8"),
     (("inputs",), {**_WINDOW, "features": ("mean", "std", "min", "max", "slope")}, "int8"),
     (("inputs",), {**_WINDOW, "features": ("min", "max")}, "int8"),
     (("t2x",), {**_WINDOW, "features": ("slope",)}, "int8"),

@@ -177,6 +177,16 @@ def test_alarms_are_those_of_the_monitor(joint, rows, tmp_path, debounce, exit_r
 
 
 @needs_gcc
+def test_an_odd_number_of_variables_is_no_more_than_there_is_memory_for(train_again, rows, tmp_path):
+    """Columns go in twos."""
+    run = train_again("codebook", code_size=11).folder
+    for head in ("codebook", "t2x"):
+        model = exported(replace(run, spec=run.spec._replace(scoring=run.spec.scoring._replace(head=head))))
+        said = Firmware(model, tmp_path / head).replay_here(SANITIZED, rows)
+        check_results(said, python_results(model, rows))
+
+
+@needs_gcc
 @pytest.mark.parametrize("head", ["joint", "modes"])
 def test_no_reading_leads_to_undefined_behaviour(train_head, rows, tmp_path, head):
     rows, odd = rows.copy(), np.random.default_rng(5)
@@ -285,10 +295,10 @@ def test_an_unknown_rounding_is_refused(joint):
         c_library(joint, "pump", "up")
 
 
-def test_a_head_of_an_earlier_version_is_refused(joint):
-    gain = joint.arrays["head_gain"] * np.float32(1.1)
-    with pytest.raises(UsageError, match="expected gains that are powers of two"):
-        c_library(replace(joint, arrays={**joint.arrays, "head_gain": gain}), "pump")
+@pytest.mark.parametrize(("name", "factor"), [("head_gain", np.float32(1.1)), ("head_factor", np.int16(7))])
+def test_a_head_of_an_earlier_version_is_refused(joint, name, factor):
+    with pytest.raises(UsageError, match="expected gains that are powers of two, and sums that fit in 32 bits"):
+        c_library(replace(joint, arrays={**joint.arrays, name: joint.arrays[name] * factor}), "pump")
 
 
 def test_a_graph_that_is_no_chain_of_dense_layers_is_refused(trained):

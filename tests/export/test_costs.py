@@ -9,9 +9,10 @@ from emulated_boards import missing_tools
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "cortex_m"))
 
+from export.c_library.core_costs import CORES
 from export.c_library.cost import Chip, DoesNotFitError, cost_of
 from export.c_library.head import head_bytes, head_of
-from export.c_library.library import common_fields
+from export.c_library.library import c_library, common_fields
 from export.c_library.work import Plan, constant_bytes, network_bytes, ram_bytes_of
 from export.export_run import ExportSettings, export_run
 from export.fitting.fit_scoring import plan_of
@@ -31,7 +32,7 @@ FLASH, INSTRUCTIONS = 0.10, 0.20
 @pytest.mark.skipif(bool(missing_tools()), reason=missing_tools() or "everything is installed")
 @pytest.mark.parametrize(("head", "options", "scheme"), OTHERS, ids=[one[0] for one in OTHERS])
 def test_costs_are_those_of_linker_and_emulator(head, options, scheme):
-    from fit_costs import CORES, figures_of
+    from fit_costs import figures_of
 
     found = figures_of(head, options, scheme)
     for core in CORES:
@@ -40,6 +41,18 @@ def test_costs_are_those_of_linker_and_emulator(head, options, scheme):
         assert abs(cost.instructions[core] / found.instructions[core] - 1) <= INSTRUCTIONS, core
         # The firmware around it has a reading and an alarm; newlib's square root has an errno.
         assert 0 <= found.ram[core] - cost.ram <= 160, core
+
+
+@pytest.mark.parametrize("scheme", ["int8", "float32"])
+@pytest.mark.parametrize("head", ["inputs", "joint"])
+def test_the_readme_says_what_export_said(train_head, head, scheme):
+    run = train_head(head)
+    model = export_run(run, ExportSettings(scheme, "c"))
+    costs = [cost_of(replace(_plan(run, model), is_int8=scheme == "int8"), head, core) for core in CORES]
+    readme = c_library(model, "pump")["README.md"]
+    assert f"| flash, bytes, about | {' | '.join(f'{cost.flash:,}' for cost in costs)} |" in readme
+    counts = " | ".join(f"{count:,}" for count in costs[0].instructions.values())
+    assert f"| instructions per window, about | {counts} |" in readme
 
 
 @pytest.mark.parametrize("head", ["inputs", "t2x", "deep", "spe", "joint", "modes", "codebook"])

@@ -126,6 +126,7 @@ class Firmware:
         write_c_library(model, folder / "board.tflite", rounding)
         self._model, self._folder = model, folder
         self._is_int8 = bool(model.manifest.quantization.input_scale)
+        self._built = {}
 
     def replay(self, board, rows, defines=()):
         """Return what the detector says of rows of shape (n, sensors), a structured array with one entry per window."""
@@ -166,23 +167,52 @@ class Firmware:
 
     def instructions(self, board, rows):
         """Return the number of instructions per reading that completes a window, by QEMU's count of instructions."""
-        ticks = np.frombuffer(
-            self._run(board, "count", rows, [f"-DCOUNTED={COUNTED}"], ["-icount", "shift=0"]), np.uint32
+        return self._per_window(
+            board, self._run(board, "count", rows, [f"-DCOUNTED={COUNTED}"], ["-icount", "shift=0"])
         )
-        return round(int(ticks[0]) * board.tick_ns / COUNTED)
+
+    def head_instructions(self, board, rows):
+        """Return the number of instructions per window of the head: those of the detector less those without it."""
+        source = self._folder / "board" / "board_detector.c"
+        text, whole = source.read_text(), self.instructions(board, rows)
+        without = text.replace("= distance(detector)", "= 0.5f")
+        assert without != text
+        unused = ("-Wunused-function", "-Wunused-const-variable")
+        source.write_text("".join(f'#pragma GCC diagnostic ignored "{one}"\n' for one in unused) + without)
+        rest = self.instructions(board, rows)
+        source.write_text(text)
+        return whole - rest
+
+    def float_head_instructions(self, board, variables, modes):
+        """Return those of a head in floats with a triangular factor, once its values are floats."""
+        flags = [f"-DVARIABLES={variables}", f"-DMODES={modes}", f"-DCOUNTED={COUNTED}"]
+        return self._per_window(board, self._run(board, "float_head", [], flags, ["-icount", "shift=0"]))
 
     def sizes(self, board):
         """Return the bytes of flash and of RAM that the detector adds to a firmware, by the linker."""
         full, empty = (self._sizes(board, "firmware", flags) for flags in (["-DWITH_DETECTOR"], []))
         return full[0] - empty[0], full[1] - empty[1]
 
+    def tflm(self, board, units, headers):
+        """Return the same of an encoder by TensorFlow Lite Micro's kernels, from folders of headers."""
+        target = self._folder / f"tflm_{board.machine}.o"
+        includes = [part for folder in headers for part in ("-isystem", folder)]
+        small = ["-std=c++17" if flag == "-std=c99" else flag for flag in _SMALL]
+        command = [board.toolchain.gcc, *board.flags, *board.toolchain.flags, *small, "-fno-rtti", "-fno-exceptions",
+                   "-DNDEBUG", "-DTF_LITE_STATIC_MEMORY", f"-DUNITS={','.join(map(str, units))}",
+                   *includes, "-c", _SUPPORT / "tflm_kernels.cc", "-o", target]  # fmt: skip
+        subprocess.run(command, check=True)
+        return self.network(board, ("-DTFLM", f"-Wl,{target}"))
+
     def network(self, board, flags=()):
         """Return flash, RAM and instructions of the network alone; by other flags, of another one in its place."""
         full, empty = (self._sizes(board, "network", [*flags, *chosen]) for chosen in (["-DWITH_NETWORK"], []))
         count = ["-DWITH_NETWORK", f"-DCOUNTED={COUNTED}", *flags]
-        ticks = np.frombuffer(self._run(board, "network", [], count, ["-icount", "shift=0"]), np.uint32)
-        return {"flash": full[0] - empty[0], "ram": full[1] - empty[1],
-                "instructions": round(int(ticks[0]) * board.tick_ns / COUNTED)}  # fmt: skip
+        said = self._run(board, "network", [], count, ["-icount", "shift=0"])
+        return {"flash": full[0] - empty[0], "ram": full[1] - empty[1], "instructions": self._per_window(board, said)}
+
+    def _per_window(self, board, said):
+        return round(int(np.frombuffer(said, np.uint32)[0]) * board.tick_ns / COUNTED)
 
     def _write(self, rows):
         (self._folder / "readings.bin").write_bytes(np.asarray(rows, np.float32).tobytes())
@@ -211,21 +241,13 @@ class Firmware:
         return elf
 
     def _compiled(self, board, source, flags):
+        """Return an object file of the library, which sees none of the programs' flags but its own defines."""
         target = self._folder / f"{source.stem}_{board.machine}.o"
-        toolchain = board.toolchain
-        command = [
-            toolchain.gcc,
-            *board.flags,
-            *toolchain.flags,
-            *_SMALL,
-            *WARNINGS,
-            *flags,
-            "-c",
-            source,
-            "-o",
-            target,
-        ]
-        subprocess.run(command, check=True)
+        own = [*board.flags, *(flag for flag in flags if flag.startswith("-DBOARD_"))]
+        if self._built.get(target) != (source.read_text(), own):
+            command = [board.toolchain.gcc, *board.toolchain.flags, *_SMALL, *WARNINGS, *own, "-c", source]
+            subprocess.run([*command, "-o", target], check=True)
+            self._built[target] = source.read_text(), own
         return target
 
     def _sizes(self, board, program, flags):

@@ -77,7 +77,7 @@ class Reference:
         found = []
         for mode, factor in enumerate(np.atleast_2d(self.arrays["head_factor"])):
             u = np.clip((z - mean[mode]) * gain[mode], -32767, 32767)
-            u = np.trunc(u + np.copysign(0.5, u))
+            u = np.trunc(np.float32(u) + np.float32(32768.5)) - 32768
             upper = np.zeros((len(z), len(z)))
             upper[np.triu_indices(len(z))] = factor
             whitened = np.floor(upper @ u / 2 ** shift[mode] + 0.5)

@@ -1,4 +1,5 @@
-// A network alone: ours, or with EMLEARN one of the same size that emlearn wrote. Without WITH_NETWORK, none.
+// A network alone: ours, or one of the same size that emlearn wrote or that TensorFlow Lite Micro's kernels run. Without
+// WITH_NETWORK, none.
 #include "board_net.h"
 #include "semihosting.h"
 #include "systick.h"
@@ -10,6 +11,9 @@
 
 static float inputs[BOARD_NET_INPUTS], outputs[BOARD_NET_INPUTS];
 static void run(void) { emlearn_network_regress(inputs, BOARD_NET_INPUTS, outputs, BOARD_NET_INPUTS); }
+#elif defined(TFLM) && defined(WITH_NETWORK)
+void tflm_run(void);
+static void run(void) { tflm_run(); }
 #elif defined(WITH_NETWORK)
 static int8_t inputs[BOARD_NET_INPUTS];
 static board_net_outputs outputs;
