@@ -25,7 +25,7 @@ from edge_runtime.streaming.wanted import Wanted
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
 """Scores in the moving average that the threshold is relative to."""
-_SHORTEST_GUESS, _LONGEST_GUESS = 8, 4096
+_SHORTEST_GUESS, _LONGEST_GUESS = 32, 4096
 
 
 @documented
@@ -197,10 +197,12 @@ class Judge:
 
     def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:
         # Into the same memory every time: new pages would cost more than what is computed.
-        if self._room is None or len(self._room) < len(windows):
-            self._room = np.empty(windows.shape, np.float32)
+        count, length, sensors = windows.shape
+        if self._room is None or self._room.size < windows.size:
+            self._room = np.empty(windows.size, np.float32)
         before = Moved(*(rows[:-1] for rows in ahead))
-        return tracker.each_as_trained(windows, before, out=self._room[: len(windows)])
+        room = self._room[: windows.size].reshape(length, count, sensors)
+        return tracker.each_as_trained(windows, before, room)
 
     def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
         """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""

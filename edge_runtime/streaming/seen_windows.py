@@ -72,8 +72,9 @@ class SeenWindows:
         for run in self.runs:
             chosen = (rows >= first) & (rows < first + run.length)
             if chosen.any():
-                readings = self.windows[first : first + run.length, -1]
-                way, places = tracker.ahead(readings, quiet=run.quiet, before=run.before), rows[chosen] - first
+                places = rows[chosen] - first
+                readings = self.windows[first : first + int(places.max()), -1]
+                way = tracker.ahead(readings, quiet=run.quiet, before=run.before)
                 found.drift[chosen], found.variance[chosen] = way.drift[places], way.variance[places]
             first += run.length
         return found
