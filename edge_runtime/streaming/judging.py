@@ -187,7 +187,7 @@ class Judge:
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
         self._guess = bool(scores[-1] <= thresholds[-1])
-        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(2 * self._guess_length, _LONGEST_GUESS)
+        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(4 * self._guess_length, _LONGEST_GUESS)
         is_right = self._guess == guess
         tracker.moved = Moved(*(rows[count if is_right else count - 1] for rows in ahead))
         if not is_right:

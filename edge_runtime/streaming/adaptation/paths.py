@@ -16,19 +16,29 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-_SMALLEST_PRODUCT = 1e-3
-"""Sums lose as many digits as the product is small."""
+_LARGEST_LOG = math.log(1e50)
 MOST_ROWS = 4096
 _MOST_ROUNDS = 6
 
 
-def longest(rate: float) -> int:
-    """Return for how many readings at once a path at this rate keeps its digits.
+def longest(rate: float, clip: float = 0.0) -> int:
+    """Return for how many readings at once the products of a path at this rate stay far from float64's limits.
 
-    >>> longest(0.01), longest(0.0)
-    (687, 4096)
+    Parameters
+    ----------
+    rate : float
+    clip : float
+        Of the variance; 0 for a mean.
+
+    Examples
+    --------
+    >>> longest(0.0), longest(0.01), longest(0.3), longest(0.3, clip=9.0)
+    (4096, 4096, 322, 69)
     """
-    return max(1, min(MOST_ROWS, int(math.log(_SMALLEST_PRODUCT) / math.log1p(-rate)))) if rate else MOST_ROWS
+    if not rate:
+        return MOST_ROWS
+    a_step = math.log1p(clip * rate) - math.log1p(-rate)
+    return max(1, min(MOST_ROWS, int(_LARGEST_LOG / a_step)))
 
 
 @lru_cache(maxsize=4)
@@ -59,7 +69,7 @@ def mean(apart: Floats, drift: Floats, rate: float) -> Floats:
         count = part.shape[1]
         sums = np.multiply(part, gains[:count])
         sums[:, 0] += found[:, start]
-        np.cumsum(sums, axis=1, out=sums)
+        np.add.accumulate(sums, axis=1, out=sums)
         np.multiply(sums, products[1 : count + 1], out=found[:, start + 1 : start + 1 + count])
     return found
 
@@ -69,7 +79,7 @@ def variance(squares: Floats, before: Floats, rate: float, clip: float) -> Float
 
     Parameters
     ----------
-    squares : ndarray of shape (sensors, n), n at most `longest` of the rate
+    squares : ndarray of shape (sensors, n), n at most `longest` of rate and clip
         Squared distances from the mean, over training's variance.
     before : ndarray of shape (sensors,)
         Before the first reading.
@@ -112,7 +122,7 @@ def _path(squares: Floats, clipped: Bools | None, before: Floats, rate: float, c
         products = products * growth
         sums /= growth
         sums[clipped] = 0.0
-    np.cumsum(sums, axis=1, out=sums)
+    np.add.accumulate(sums, axis=1, out=sums)
     begun = np.subtract(1.0 / products, sums)
     begun[:, 0] = np.maximum(begun[:, 0], before)
     np.fmax.accumulate(begun, axis=1, out=begun)  # in two thirds of the time of maximum

@@ -195,7 +195,7 @@ class Tracker:
         now = self.moved
         if before is not None:
             self.moved = before
-        ways, length = list[Moved](), paths.longest(self.scale_rate)
+        ways, length = list[Moved](), paths.longest(self.scale_rate, CLIP)
         for start in range(0, max(1, len(readings)), length):
             part = readings[start : start + length]
             ways.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
