@@ -19,7 +19,7 @@ from benchmarks.json_file import read_json
 
 FIGURES = Path(__file__).with_name("benchmarks")
 PAGE = FIGURES / "fleet.md"
-_COMPARE = "python -m benchmarks.fleet.fleet_comparison --skab SKAB/data --seeds 2 --json docs/benchmarks/fleet.json"
+_COMPARE = "python -m benchmarks.fleet.fleet_comparison --skab SKAB/data --seeds 3 --json docs/benchmarks/fleet.json"
 _COST = "python -m benchmarks.fleet.asset_cost --assets 16 --json docs/benchmarks/fleet_cost.json"
 _HEAD = """\
 # Fleets
