@@ -15,6 +15,9 @@ def false_alarms(threshold: Threshold) -> str:
     """Return the false alarms that a threshold promises."""
     if not threshold.n_windows:
         return "no promise: the threshold was set by hand"
+    if threshold.n_settling:
+        after = f"not counting the first {threshold.n_settling} windows, in which the machine settled"
+        return f"{false_alarms(threshold._replace(n_settling=0))}; {after}"
     if threshold.promised is None or threshold.promised_upper is None:
         share = f"{threshold.target_far:.2%} of normal windows, at most {threshold.target_far_upper:.2%}"
         return f"{share} with 95 % confidence; the recording has no time column, so no weekly rate is promised"

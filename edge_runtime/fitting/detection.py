@@ -12,6 +12,7 @@ from edge_runtime.fitting.left_out import smooth
 from edge_runtime.fitting.limit import Limit, fit_limit
 from edge_runtime.fitting.moments import Floats
 from edge_runtime.inference.heads import needs_decoder, needs_network
+from edge_runtime.signal.smoothing import Smoother
 
 SPANS = (1, 5, 10, 30, 100)
 # With fewer scores than ten times the span, no limit can be fitted: they are not even ten independent ones.
@@ -44,7 +45,8 @@ class Detection(NamedTuple):
     Parameters
     ----------
     share : float
-        Of faulty windows above the limit, mean over the kinds of faults.
+        Windows above the limit, of the faulty ones and those after them that alarm all the same because the average
+        remembers; mean over the kinds of faults.
     limit : Limit
     """
 
@@ -83,7 +85,8 @@ def detection_with(
     for alike in _of_one_length(faults):
         levels = smoothed[[max(fault.start - 1, 0) for fault in alike]]
         after = smooth(np.stack([fault.raw for fault in alike], axis=1), span, levels)
-        for fault, share in zip(alike, (after > limit.value).mean(axis=0).tolist(), strict=True):
+        shares = (after > limit.value).sum(axis=0) / (len(after) + Smoother(span, limit.value).windows_above(after[-1]))
+        for fault, share in zip(alike, shares.tolist(), strict=True):
             by_name.setdefault(fault.name, []).append(share)
     return Detection(float(np.mean([np.mean(shares) for shares in by_name.values()])) if by_name else 0.0, limit)
 

@@ -11,15 +11,20 @@ the higher limit is taken. ``p`` is the share of windows above the limit that th
 windows above it, whose length is read off the runs above the 0.9 quantile. Runs above a higher level are shorter, of a
 Gaussian process in proportion to 1 / level.
 
-Neither rule sees bursts, far higher than all else and in fewer than a tenth of the windows. So the recording itself is
-asked: no limit leaves more alarms in it than the budget makes likely, by a quantile of a Poisson distribution. The
-budget counts here even where the recording is too short to promise it: an hour that holds an alarm of its own does not
-speak for a limit that is meant to alarm once a week. Scores that fall below the limit and soon rise above it again are
-one alarm: an accident in the recording is one, however its score moves.
+Neither rule sees bursts, far higher than all else and in fewer than a tenth of the windows, or how far a machine
+wanders at times. So the recording itself is asked which alarms a limit would leave in it (`alarm_counts`). The budget
+counts here even where the recording is too short to promise it: an hour that holds an alarm of its own does not speak
+for a limit that is meant to alarm once a week.
 
 A recording as long as the budget's own period says by this how high normal scores get. Mean, deviation and tail are
-then those of the bulk of its scores, and a few faulty minutes that nobody knows of do not raise the limit. A shorter
-recording must be extrapolated from all that it holds.
+then those of the bulk of its scores. Peaks up to a fifth above the limit of the bulk are normal ones: of as many
+recordings, the next one has one alarm above the highest peak of this one, two above the second highest. What is higher
+is an accident, and there may be as many as the budget makes likely, by a quantile of a Poisson distribution: a few
+faulty minutes that nobody knows of do not raise the limit. A shorter recording must be extrapolated from all that it
+holds.
+
+A recording often begins where the machine does. What is ten times as high as everything after the first fifth is a
+machine that settles; the limit is that of the rest.
 
 References
 ----------
@@ -30,19 +35,19 @@ Sokal (1997), Monte Carlo methods in statistical mechanics: integrated autocorre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from edge_runtime.fitting.alarm_counts import AlarmCounts, alarm_counts
 from edge_runtime.fitting.distributions import (
     normal_quantile_above,
     normal_share_above,
     poisson_quantile,
     t_quantile_above,
 )
+from edge_runtime.fitting.moments import Floats
+from edge_runtime.fitting.score_shape import TAIL, shape_of_all, shape_of_bulk
 
-Floats = npt.NDArray[np.float64]
 _TINY = 1e-30
 _FEWEST = 3.0
 _UNCORRELATED = 0.05
@@ -53,14 +58,12 @@ _CONFIDENCE = 0.95
 # A recording in which the budget allows an alarm says itself how high normal scores get: rare ones among them may be
 # accidents. A shorter one must be extrapolated from all that it holds, and one alarm more in it proves little.
 _ENOUGH_ALARMS, _SURELY = 0.75, 0.99
-_ACCIDENTS = 0.05
-# Of a standard normal distribution with everything above its 0.9 quantile set to that.
-_CLIPPED_MEAN, _CLIPPED_SPREAD = -0.0473432, 0.9149240
-# Alarms this close to each other, as a share of the recording, are one.
-_SAME_ALARM = 0.02
-_TAIL, _LEAST_IN_TAIL = 0.1, 10.0
+# How far normal peaks may be above what the bulk of the scores says: a factor of 1.2.
+_NORMAL_PEAK = float(np.log(1.2))
 # Bursts are often all of one height: at that height, rounding would decide whether the next one alarms.
 _MARGIN = 0.02
+# A machine that settles does so in the first fifth, and is ten times as far out as ever after.
+_SETTLING_SHARE, _SETTLING = 0.2, float(np.log(10.0))
 # A sensor that hardly ever changes scores zero; in units of such a limit everything would be infinite.
 _SMALLEST_LOG, _LARGEST_LOG = -7.0, 80.0
 # With fewer degrees of freedom, Student's t is so wide that nothing would ever alarm.
@@ -87,6 +90,8 @@ class Limit:
         The share that the budget allows; below `share` if the recording is too short to promise it.
     run_length : float
         Mean number of windows that an alarm stays above the limit.
+    n_settling : int
+        Windows before these in which the machine settled.
     """
 
     value: float
@@ -96,6 +101,7 @@ class Limit:
     share_upper: float
     share_wanted: float
     run_length: float
+    n_settling: int = 0
 
     @property
     def windows_needed(self) -> float:
@@ -142,6 +148,8 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     True
     """
     logs = np.log(np.maximum(np.asarray(scores, np.float64), _TINY))
+    settling = _settling(logs)
+    logs = logs[settling:]
     n = effective_size(logs)
     run_length = _run_length(logs, alarms_per_window or 1.0 / (_EXTRAPOLATION * n))
     # If slow wandering leaves hardly any independent scores: at least one alarm per length of the recording.
@@ -150,10 +158,13 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     share = min(max(wanted, floor), _MOST_SHARE)
     expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
     is_long = (alarms_per_window or 0.0) * len(logs) >= _ENOUGH_ALARMS
-    shape = _bulk(logs) if is_long else _all(logs)
+    shape = shape_of_bulk(logs) if is_long else shape_of_all(logs)
     factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
+    level = max(shape.mean + factor * shape.spread, shape.tail_level(n, share))
+    counts = alarm_counts(logs)
+    own = _above_normal_peaks(counts, level, expected) if is_long else -np.inf
     most = poisson_quantile(_CONFIDENCE if is_long else _SURELY, expected)
-    value = max(shape.mean + factor * shape.spread, _tail_limit(shape, n, share), _alarms_limit(logs, most))
+    value = max(level, own, counts.lowest_with(most) + _MARGIN)
     return Limit(
         float(np.exp(min(max(value, _SMALLEST_LOG), _LARGEST_LOG))),
         len(logs),
@@ -162,97 +173,35 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
         _upper_share(factor, n),
         wanted,
         run_length,
+        settling,
     )
+
+
+def _settling(logs: Floats) -> int:
+    """Return how many scores at the beginning are those of a machine that settles.
+
+    >>> _settling(np.repeat([5.0, 1.0, 2.0], [10, 60, 30]))
+    10
+    """
+    first = int(_SETTLING_SHARE * len(logs))
+    if not first or logs[:first].max() <= logs[first:].max() + _SETTLING:
+        return 0
+    return int(np.flatnonzero(logs[:first] > logs[first:].max())[-1]) + 1
 
 
 def _run_length(logs: Floats, share: float) -> float:
     """Return the mean length of runs above the level that leaves about `share`, in windows."""
-    above = logs > np.quantile(logs, 1.0 - _TAIL)
+    above = logs > np.quantile(logs, 1.0 - TAIL)
     runs = int((np.diff(above.astype(np.int8), prepend=0) > 0).sum())
-    level = normal_quantile_above(min(share, _TAIL)) / normal_quantile_above(_TAIL)
+    level = normal_quantile_above(min(share, TAIL)) / normal_quantile_above(TAIL)
     return max(float(above.sum()) / max(runs, 1) / level, 1.0)
 
 
-class _Shape(NamedTuple):
-    """What the limit needs of a distribution: its mean and spread, and an exponential tail above a level.
-
-    Parameters
-    ----------
-    mean, spread : float
-    tail_start, tail_share, tail_slope : float
-        The share of scores above `tail_start`, and how far above it they are in the mean.
-    """
-
-    mean: float
-    spread: float
-    tail_start: float
-    tail_share: float
-    tail_slope: float
-
-
-def _all(logs: Floats) -> _Shape:
-    start = float(np.quantile(logs, 1.0 - _TAIL))
-    spread = float(logs.std(ddof=1)) if len(logs) > 1 else 1.0
-    return _Shape(float(logs.mean()), spread, start, _TAIL, float((logs[logs >= start] - start).mean()))
-
-
-def _bulk(logs: Floats) -> _Shape:
-    """Return the shape without the highest twentieth, which may be accidents.
-
-    Mean and spread are those of a normal distribution whose highest tenth is set to its 0.9 quantile; the tail is the
-    exponential one through the 0.8 and 0.95 quantiles.
-    """
-    early, knee, start = (float(level) for level in np.quantile(logs, (0.8, 1.0 - _TAIL, 1.0 - _ACCIDENTS)))
-    clipped = np.minimum(logs, knee)
-    spread = float(clipped.std(ddof=1)) / _CLIPPED_SPREAD
-    mean = float(clipped.mean()) - _CLIPPED_MEAN * spread
-    return _Shape(mean, spread, start, _ACCIDENTS, (start - early) / float(np.log(0.2 / _ACCIDENTS)))
-
-
-def _tail_limit(shape: _Shape, n: float, share: float) -> float:
-    """Return the level that an exponential tail exceeds with probability `share`; -inf if there are too few scores.
-
-    Logarithms of smoothed scores are often skewed; the highest ones show how much.
-    """
-    if n * _TAIL < _LEAST_IN_TAIL or share >= shape.tail_share:
-        return -np.inf
-    return shape.tail_start + shape.tail_slope * float(np.log(shape.tail_share / share))
-
-
-def _alarms_limit(logs: Floats, most: float) -> float:
-    """Return the lowest level that, with all above it, has at most so many alarms above it."""
-    levels, runs = runs_above(_highest_of_late(logs, max(1, int(_SAME_ALARM * len(logs)))))
-    too_many = np.flatnonzero(runs > most)
-    return float(levels[too_many[-1] + 1]) + _MARGIN if len(too_many) else -np.inf
-
-
-def _highest_of_late(values: Floats, before: int) -> Floats:
-    """Return the highest of each value and the `before` ones before it, shape (n,).
-
-    >>> _highest_of_late(np.array([0.0, 2.0, 1.0, 0.0, 0.0]), before=1)
-    array([0., 2., 2., 1., 0.])
-    """
-    found, reach = values.copy(), 0
-    while reach < before:
-        step = min(reach + 1, before - reach)
-        found[step:] = np.maximum(found[step:], found[:-step])
-        reach += step
-    return found
-
-
-def runs_above(values: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return the distinct values, ascending, and how many runs of successive values lie above each.
-
-    A value begins a run for all levels below it that the value before it does not exceed.
-
-    >>> runs_above(np.array([0.0, 2.0, 1.0, 2.0, 0.0]))
-    (array([0., 1., 2.]), array([1, 2, 0]))
-    """
-    before = np.concatenate([[-np.inf], values[:-1]])
-    rises = values > before
-    levels = np.unique(values)
-    begun, over = (np.searchsorted(np.sort(ends[rises]), levels, side="right") for ends in (before, values))
-    return levels, np.asarray(begun - over, np.int64)
+def _above_normal_peaks(counts: AlarmCounts, level: float, expected: float) -> float:
+    """Return the limit that leaves as few of the normal peaks as the expected number of alarms asks for."""
+    highest = level + _NORMAL_PEAK
+    most = max(round(expected) - 1, 0)
+    return min(counts.lowest_with(most + counts.above(highest)) + _MARGIN, highest)
 
 
 def _upper_share(factor: float, n: float) -> float:

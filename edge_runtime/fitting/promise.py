@@ -40,6 +40,7 @@ def threshold_of(limit: Limit, budget: FalseAlarmBudget, window_s: float) -> Thr
         promised=None if alarms is None else limit.share / limit.run_length * alarms,
         promised_upper=None if alarms is None else limit.share_upper / limit.run_length * alarms,
         more_s=missing * window_s,
+        n_settling=limit.n_settling,
     )
 
 

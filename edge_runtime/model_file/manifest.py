@@ -130,6 +130,8 @@ class Threshold(NamedTuple):
         Expected false alarms and their upper bound at 95 % confidence, in the budget's unit; None if time is unknown.
     more_s : float
         Additional seconds of recording needed to promise the budget itself; 0 if it is promised.
+    n_settling : int
+        Windows at the beginning of the recording that it was not fitted on, because the machine settled.
     """
 
     value: float
@@ -143,6 +145,7 @@ class Threshold(NamedTuple):
     promised: float | None = None
     promised_upper: float | None = None
     more_s: float = 0.0
+    n_settling: int = 0
 
 
 class HeadTried(NamedTuple):

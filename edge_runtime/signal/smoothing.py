@@ -14,10 +14,14 @@ from edge_runtime.arrays import FloatArray
 _BLOCK = 64
 _NOTHING = 1e-30
 _LARGEST = float(np.finfo(np.float32).max)
+REMEMBERED = 3.0
+"""The most that the moving average of scores remembers, in multiples of the threshold. After a fault a hundred times as
+high, an average that remembers all of it stays above the threshold for two spans; this one for half a span. Much less,
+and an alarm is interrupted where a fault pauses."""
 
 
 class Smoother:
-    """Exponentially weighted moving average ``y += alpha * (x - y)`` that starts at the first score.
+    """Exponentially weighted moving average ``y = (1 - alpha) * min(y, most) + alpha * x``, begun by the first score.
 
     It smooths rows of numbers as well, such as the contributions that sum to the scores: smoothed alike, they sum to
     the smoothed score.
@@ -26,6 +30,8 @@ class Smoother:
     ----------
     span : int
         ``alpha = 2 / (span + 1)``; a span of 1 passes scores through.
+    threshold : float
+        ``most`` is `REMEMBERED` times this: of a level, or of a row's sum.
 
     Notes
     -----
@@ -37,6 +43,8 @@ class Smoother:
     >>> smoother = Smoother(span=3)
     >>> [smoother.update(score) for score in (1.0, 1.0, 5.0)]
     [1.0, 1.0, 3.0]
+    >>> Smoother(span=3, threshold=1.0).update_many(np.float32([1, 101, 1]))
+    array([ 1., 51.,  2.], dtype=float32)
     >>> Smoother(span=3).update_many(np.float32([[1, 0], [0, 4]]))
     array([[1. , 0. ],
            [0.5, 2. ]], dtype=float32)
@@ -46,8 +54,8 @@ class Smoother:
     Roberts (1959), Control chart tests based on geometric moving averages.
     """
 
-    def __init__(self, span: int = 1) -> None:
-        self.alpha = 2.0 / (span + 1.0)
+    def __init__(self, span: int = 1, threshold: float = math.inf) -> None:
+        self.alpha, self.most = 2.0 / (span + 1.0), REMEMBERED * threshold
         self.level: Any = None
         """The last smoothed score, or row; None before the first."""
 
@@ -64,38 +72,83 @@ class Smoother:
         """Number of scores after which an earlier one has less weight than float64 can say."""
         return int(math.log(_NOTHING) / math.log1p(-self.alpha)) + 1 if self.alpha < 1.0 else 0
 
+    def windows_above(self, levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return how long levels stay above the threshold while all scores are zero, in windows; an array like it.
+
+        >>> Smoother(span=9, threshold=1.0).windows_above(np.array([0.5, 1.0, 2.0, 3.0, 1e6])).round(1)
+        array([0. , 0. , 3.1, 4.9, 4.9])
+        """
+        if self.alpha == 1.0:
+            return np.zeros(levels.shape)
+        above = np.clip(levels * (REMEMBERED / self.most), 1.0, REMEMBERED)
+        return np.asarray(np.log(above) / -math.log1p(-self.alpha))
+
     def update(self, score: float) -> float:
         """Return the smoothed score after one more."""
-        if not score <= _LARGEST:
+        if not score <= _LARGEST:  # or is NaN
             score = _LARGEST
-        level = self.level
-        # Not as a step from the level: near the largest number that loses the score altogether.
-        smoothed: float = score if level is None else (1.0 - self.alpha) * level + self.alpha * score
+        smoothed: float = self._after(score)
         self.level = smoothed
         return smoothed
 
     def update_many(self, scores: FloatArray) -> FloatArray:
         """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives."""
         scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
-        if self.alpha == 1.0 or not len(scores):
-            self.level = _plain(scores[-1]) if len(scores) else self.level
-            return scores
         smoothed = np.empty(scores.shape, np.float32)
-        level = np.asarray(scores[0] if self.level is None else self.level, np.float64)
-        whole = len(scores) // _BLOCK * _BLOCK
-        if whole:
-            level = self._smooth(scores[:whole], level, smoothed[:whole])
-        if whole < len(scores):
-            level = self._smooth(scores[whole:], level, smoothed[whole:])
-        self.level = _plain(level)
+        done = 0
+        for first, stop in self._stretches_above(scores):
+            self._update_all(scores[done:first], smoothed[done:first])
+            self._update_each(scores[first:stop], smoothed[first:stop])
+            done = stop
+        self._update_all(scores[done:], smoothed[done:])
         return smoothed
 
     def pass_by(self, scores: FloatArray) -> None:
         """Take scores, at least one, whose smoothed values nobody wants: what comes after them is the same."""
         taken = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST)).astype(np.float64)
-        level = np.asarray(taken[0] if self.level is None else self.level)
+        if self._stretches_above(taken):
+            self.update_many(scores)
+            return
+        level = np.asarray(taken[0] if self.level is None else self._remembered(self.level))
         decay = (1.0 - self.alpha) ** np.arange(len(scores), -1, -1.0)
         self.level = _plain(decay[0] * level + self.alpha * (decay[1:] @ taken))
+
+    def _stretches_above(self, scores: FloatArray) -> list[tuple[int, int]]:
+        """Return where scores exceed what is remembered: only there, a level can."""
+        if self.alpha == 1.0 or math.isinf(self.most):
+            return []
+        above = np.flatnonzero((scores if scores.ndim == 1 else scores.sum(axis=1, dtype=np.float64)) > self.most)
+        parts = np.split(above, np.flatnonzero(np.diff(above) > _BLOCK) + 1) if len(above) else []
+        return [(int(part[0]), int(part[-1]) + 1) for part in parts]
+
+    def _remembered(self, level: Any) -> Any:
+        if not isinstance(level, np.ndarray):
+            return min(level, self.most)
+        total = level.sum()
+        return level if total <= self.most else level * (self.most / total)
+
+    def _after(self, score: Any) -> Any:
+        # Not as a step from the level: near the largest number that loses the score altogether.
+        level = self.level
+        return score if level is None else (1.0 - self.alpha) * self._remembered(level) + self.alpha * score
+
+    def _update_each(self, scores: FloatArray, out: FloatArray) -> None:
+        for row, score in enumerate(scores.astype(np.float64) if scores.ndim > 1 else scores.tolist()):
+            out[row] = self.level = self._after(score)
+
+    def _update_all(self, scores: FloatArray, out: FloatArray) -> None:
+        """Smooth scores none of which exceeds what is remembered."""
+        if self.alpha == 1.0 or not len(scores):
+            out[:] = scores
+            self.level = _plain(scores[-1]) if len(scores) else self.level
+            return
+        level = np.asarray(scores[0] if self.level is None else self._remembered(self.level), np.float64)
+        whole = len(scores) // _BLOCK * _BLOCK
+        if whole:
+            level = self._smooth(scores[:whole], level, out[:whole])
+        if whole < len(scores):
+            level = self._smooth(scores[whole:], level, out[whole:])
+        self.level = _plain(level)
 
     def _smooth(self, scores: FloatArray, level: npt.NDArray[np.float64], out: FloatArray) -> npt.NDArray[np.float64]:
         """Smooth blocks of one length into `out`, side by side; return the last level."""

@@ -99,9 +99,9 @@ class Judge:
         self._fitted = detector.threshold
         self._step_s = 1.0 / spec.preprocessing.rate_hz if spec.preprocessing.rate_hz else 0.0
         self.course = course_of(spec)
-        self.smoother = Smoother(spec.scoring.smoothing_span)
+        self.smoother = Smoother(spec.scoring.smoothing_span, detector.threshold)
         above, self._late = wanted.explain_above, None
-        self._blame_smoother = Smoother(spec.scoring.smoothing_span)
+        self._blame_smoother = Smoother(spec.scoring.smoothing_span, detector.threshold)
         if above is not None and not wanted.levels and "contributions" in detector.outputs:
             self._late = LateContributions(detector, above)
         self.spot = Spot(settings.spot, self._fitted, spec.scoring.smoothing_span) if settings.spot else None

@@ -31,7 +31,8 @@ class LateContributions:
     """
 
     def __init__(self, detector: ScoresWindows, low: float) -> None:
-        self._detector, self._smoother = detector, Smoother(detector.spec.scoring.smoothing_span)
+        self._detector = detector
+        self._smoother = Smoother(detector.spec.scoring.smoothing_span, detector.threshold)
         self._low, self._is_odd = low, False
         self._memory = self._smoother.memory
         self._before: list[SeenWindows] = []

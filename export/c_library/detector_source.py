@@ -13,6 +13,7 @@ from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
+from edge_runtime.signal.smoothing import REMEMBERED
 from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
 from export.c_library import cycle
 from export.c_library import detector_templates as templates
@@ -83,6 +84,7 @@ def _numbers(model: ModelFile, head: ScoringHead) -> dict[str, Any]:
         "promise": comment(f"fitted for {threshold.budget}" if threshold.budget else threshold.method),
         "longest_repair": LONGEST_REPAIR, "limit": single(preprocessing.limit),
         "smoothing": double(2 / (spec.scoring.smoothing_span + 1)),
+        "remembered": double(REMEMBERED * threshold.value),
         "names": "\n".join(f"    {string(name)}," for name in names), "only_when": comment(spec.only_when),
     }  # fmt: skip
 

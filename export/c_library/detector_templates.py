@@ -147,6 +147,7 @@ DETECTOR_C = """\
 #endif
 
 #define SMOOTHING @smoothing@  // weight of a new score in the moving average
+#define REMEMBERED @remembered@  // the most that the moving average remembers
 #define LIMIT @limit@          // scaled values stay within +- LIMIT
 @defines@
 @constants@
@@ -207,7 +208,8 @@ static int count_bits(uint32_t bits) {
 static void judge(@n@_detector *detector) {
   // A score that overflowed counts as the largest number there is: infinity or NAN would stay in the average for ever.
   const double score = detector->score <= FLT_MAX ? (double)detector->score : (double)FLT_MAX;
-  detector->level = isnan(detector->level) ? score : (1.0 - SMOOTHING) * detector->level + SMOOTHING * score;
+  const double level = detector->level > REMEMBERED ? REMEMBERED : detector->level;
+  detector->level = isnan(level) ? score : (1.0 - SMOOTHING) * level + SMOOTHING * score;
   detector->smoothed = (float)detector->level;
   detector->is_anomaly = detector->smoothed > @N@_THRESHOLD;
   const uint32_t last = UINT32_MAX >> (32 - @N@_DEBOUNCE_OUT_OF);

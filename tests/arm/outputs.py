@@ -23,7 +23,7 @@ def main(model: str, recording: str, outputs: str) -> None:
     stream = detector.stream()
     streamed = [result for row in rows[:N_STREAMED] if (result := stream.update(row)) is not None]
     scores = detector.score_many(windows)
-    smoothed = Smoother(detector.spec.scoring.smoothing_span).update_many(scores)
+    smoothed = Smoother(detector.spec.scoring.smoothing_span, 1.0).update_many(scores)
     np.savez(
         outputs,
         runtime=np.array(detector.runtime.name),

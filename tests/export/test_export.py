@@ -105,7 +105,7 @@ def test_every_runtime_gives_the_same_score(exported, held_out, runtime):
 
 def test_threshold_is_one_and_normal_windows_stay_below_it_as_often_as_promised(exported, trained):
     threshold, scoring = exported.manifest.threshold, exported.manifest.spec.scoring
-    smoothed = Smoother(scoring.smoothing_span).update_many(
+    smoothed = Smoother(scoring.smoothing_span, 1.0).update_many(
         in_first_runtime(exported, trained.folder.windows.windows).scores
     )
     assert threshold.value == 1.0

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edge_runtime.errors import UsageError
+from edge_runtime.fitting.alarm_counts import alarm_counts, runs_above
 from edge_runtime.fitting.budget import UNITS_S, FalseAlarmBudget
-from edge_runtime.fitting.limit import Limit, effective_size, fit_limit, runs_above
+from edge_runtime.fitting.limit import Limit, effective_size, fit_limit
 from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.false_alarms import doubt, false_alarms
@@ -89,6 +90,45 @@ def test_faulty_minutes_do_not_raise_the_limit_of_a_long_recording():
     assert clean <= long < 3 * clean
     # Too short for an alarm to be expected in it, a recording has nothing to go by but all that it holds.
     assert short > 2 * long
+
+
+def test_a_machine_that_wanders_alarms_about_as_often_in_the_next_week_as_promised():
+    rng = np.random.default_rng(0)
+    week, later = 10_000, []
+    for _ in range(12):
+        scores = np.exp(0.1 * ar1(2 * week, 0.99, rng) ** 2)
+        limit = fit_limit(scores[:week], 1 / week).value
+        later.append(alarm_counts(scores[week:]).above(limit))
+    assert np.mean(later) < 2
+    assert np.median(later) <= 1
+
+
+def test_peaks_that_are_far_higher_do_not_excuse_the_normal_ones():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.1 * rng.normal(size=10_000))
+    limit = fit_limit(scores, 1 / 10_000).value
+    scores[2_000::4_000] = 1.1 * limit
+    assert fit_limit(scores, 1 / 10_000).value > 1.1 * limit
+    scores[8_000:8_050] = 50.0
+    assert 1.1 * limit < fit_limit(scores, 1 / 10_000).value < 1.3 * limit
+
+
+def test_machine_that_settles_in_the_beginning_has_the_limit_of_the_time_after():
+    rng = np.random.default_rng(0)
+    scores = np.exp(0.3 * rng.normal(size=2_000))
+    settled = fit_limit(scores[300:], 1e-6)
+    scores[:300] *= np.geomspace(1e4, 10, 300)
+    with_beginning = fit_limit(scores, 1e-6)
+    assert with_beginning.value == pytest.approx(settled.value, rel=0.1)
+    assert with_beginning.n_settling == pytest.approx(300, abs=50)
+    assert with_beginning.n_windows + with_beginning.n_settling == 2_000
+
+
+def test_beginning_that_the_machine_comes_back_to_counts():
+    scores = np.exp(0.3 * np.random.default_rng(0).normal(size=2_000))
+    scores[:100] *= 1e3
+    scores[1_500:1_600] *= 1e3
+    assert fit_limit(scores, 1e-6).value > 1e3
 
 
 def test_limit_of_a_long_recording_is_that_of_normal_scores_where_there_are_no_accidents():

@@ -55,7 +55,7 @@ def check_c_host(run, scheme, windows, folder):
     scores = host.score(windows, outputs)
     # Where C and Python differ in a digit, a value may fall on the other side of an edge between two of the steps.
     np.testing.assert_allclose(said["score"], scores, rtol=1e-3, atol=1e-3)
-    smoothed = Smoother(model.manifest.spec.scoring.smoothing_span).update_many(scores)
+    smoothed = Smoother(model.manifest.spec.scoring.smoothing_span, 1.0).update_many(scores)
     np.testing.assert_allclose(said["level"], smoothed, rtol=1e-3, atol=1e-4)
     clear = np.abs(smoothed - 1.0) > 1e-3
     np.testing.assert_array_equal(said["is_anomaly"][clear] > 0, smoothed[clear] > 1.0)
@@ -90,7 +90,7 @@ def test_c_host_follows_mean_and_scale_as_the_python_host(train_again, tmp_path,
     run = train_again("inputs", mean_rate=0.02, scale_rate=scale_rate).folder
     model, windows = export_run(run, ExportSettings("float32", "micro")), drifting_windows()
     host, tracker = HostScoring.of(model), tracker_of(model.manifest.spec)
-    smoother, expected = Smoother(model.manifest.spec.scoring.smoothing_span), []
+    smoother, expected = Smoother(model.manifest.spec.scoring.smoothing_span, 1.0), []
     # The score of this head is of the inputs alone, whatever the graph gives.
     outputs = {one.name: np.zeros((len(windows), width), np.float32)
                for one, width in widths_of(model)}  # fmt: skip

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from c_host import c_answers, c_smoother, float_file
-from maths_cases import INCOMPLETE, SCORING, SENSORS, SMOOTHING, WINDOW, WINDOWS
+from maths_cases import INCOMPLETE, SCORING, SENSORS, SMOOTHING, THRESHOLD, WINDOW, WINDOWS
 from reference_kernels import ours_by_name
 
 from edge_runtime.errors import InputShapeError
@@ -36,13 +36,15 @@ def close(given, expected, places=1e-4):
 
 @smoothing_cases
 def test_stream_smooths_by_the_formula(case):
-    smoother = Smoother(case.span)
+    smoother = Smoother(case.span, THRESHOLD)
     np.testing.assert_allclose([smoother.update(float(score)) for score in case.scores], case.expected, rtol=1e-12)
 
 
 @smoothing_cases
 def test_batch_smooths_by_the_formula(case):
-    np.testing.assert_allclose(Smoother(case.span).update_many(case.scores), case.expected, rtol=2e-7, atol=1e-44)
+    np.testing.assert_allclose(
+        Smoother(case.span, THRESHOLD).update_many(case.scores), case.expected, rtol=2e-7, atol=1e-44
+    )
 
 
 @needs_gcc
@@ -52,7 +54,7 @@ def test_c_smooths_by_the_formula(span, tmp_path):
     model = float_file(first.preprocessing, pack(first.head), {"codes": 3}, Scoring("inputs", span))
     smooth = c_smoother(model, tmp_path)
     for case in (one for one in SMOOTHING if one.span == span):
-        smoother = Smoother(span)
+        smoother = Smoother(span, THRESHOLD)
         np.testing.assert_array_equal(
             smooth(case.scores), [smoother.update(float(score)) for score in case.scores], case.name
         )

@@ -12,6 +12,11 @@ def test_promise_has_its_uncertainty():
     assert doubt(KEPT) is None
 
 
+def test_promise_of_a_machine_that_settled_first_says_so():
+    text = false_alarms(KEPT._replace(n_settling=62))
+    assert text == f"{false_alarms(KEPT)}; not counting the first 62 windows, in which the machine settled"
+
+
 def test_promise_that_cannot_be_made_says_how_much_longer_to_record():
     short = KEPT._replace(promised=152.0, promised_upper=628.0, more_s=3.2 * 86_400)
     assert false_alarms(short) == "152 a week, at most 628 with 95 % confidence"

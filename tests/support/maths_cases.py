@@ -15,6 +15,8 @@ SENSORS, WINDOW = ("hot", "cold"), 6
 _CENTER, _SCALE = (20.0, -0.25), (4.0, 0.125)
 _LARGEST = reference_maths.LARGEST
 _RNG = np.random.default_rng(11)
+THRESHOLD = 1.0
+"""Of smoothed scores."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class SmoothingCase:
     @property
     def expected(self):
         """The levels in float64."""
-        return reference_maths.smoothed(self.scores, self.span)
+        return reference_maths.smoothed(self.scores, self.span, 3 * THRESHOLD)
 
 
 def _smoothing_cases():
@@ -38,6 +40,8 @@ def _smoothing_cases():
         "constant": np.full(40, 0.7, np.float32),
         "zeros": np.zeros(8, np.float32),
         "spikes": np.where(np.arange(60) % 20 == 7, np.float32(1e6), ordinary),
+        "a long fault": np.where(np.arange(200) // 25 % 2 == 1, np.float32(40), np.tile(ordinary, 4)[:200]),
+        "a fault that wavers": (9 * _RNG.exponential(size=300)).astype(np.float32),
         "infinity": np.where(np.arange(60) == 3, np.float32(np.inf), ordinary),
         "nan": np.where(np.arange(60) == 3, np.float32(np.nan), ordinary),
         "infinite first": np.where(np.arange(60) == 0, np.float32(np.inf), ordinary),

@@ -70,7 +70,7 @@ def _windows(spec, rows, settings):
     """Yield each window as the network is to see it, and what takes its score."""
     preprocessing, tracker = spec.preprocessing, tracker_of(spec)
     buffer = WindowBuffer(preprocessing.window, preprocessing.stride, preprocessing.sensors)
-    smoother, count = Smoother(spec.scoring.smoothing_span), len(spec.sensors)
+    smoother, count = Smoother(spec.scoring.smoothing_span, 1.0), len(spec.sensors)
     logic = AlarmLogic(settings, SensorFacts(spec.sensor_names, ("",) * count, ()))
     condition = Condition(spec.only_when, spec.sensor_names) if spec.only_when else None
     time_s = 0.0

@@ -10,13 +10,18 @@ from edge_runtime.signal.features import band_matrix
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def smoothed(scores, span):
-    """Each level as the weighted sum of all scores before it; one that overflowed counts as the largest number."""
+def smoothed(scores, span, most):
+    """Each level as the weighted sum of the scores since the last one that exceeded `most`, and of what it left.
+
+    A score that overflowed counts as the largest number.
+    """
     counted = [float(score) if score <= LARGEST else LARGEST for score in scores]
-    alpha, levels = 2.0 / (span + 1.0), []
-    for n in range(len(counted)):
-        weights = [(1 - alpha) ** n, *(alpha * (1 - alpha) ** (n - k) for k in range(1, n + 1))]
-        levels.append(math.fsum(weight * score for weight, score in zip(weights, counted, strict=False)))
+    alpha, levels, first = 2.0 / (span + 1.0), counted[:1], 0
+    for n in range(1, len(counted)):
+        first = n - 1 if levels[-1] > most else first
+        weights = [(1 - alpha) ** (n - first), *(alpha * (1 - alpha) ** (n - k) for k in range(first + 1, n + 1))]
+        since = [min(levels[first], most), *counted[first + 1 : n + 1]]
+        levels.append(math.fsum(weight * score for weight, score in zip(weights, since, strict=True)))
     return np.array(levels)
 
 

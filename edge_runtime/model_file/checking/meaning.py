@@ -129,7 +129,7 @@ def _check_threshold(manifest: Manifest) -> None:
     for name in ("target_far", "target_far_upper"):
         rate = getattr(threshold, name)
         expect("a share from 0 to 1", rate, f"threshold.{name}", when=0 <= rate <= 1)
-    for name in ("n_windows", "n_effective", "promised", "promised_upper", "more_s"):
+    for name in ("n_windows", "n_effective", "promised", "promised_upper", "more_s", "n_settling"):
         number = getattr(threshold, name)
         expect("0 or more", number, f"threshold.{name}", when=number is None or number >= 0)
 

@@ -43,7 +43,9 @@ def test_stream_waits_for_its_window_then_scores_every_reading(stream, rows):
 
 def test_stream_gives_the_smoothed_scores_of_the_batch(detector, stream, rows):
     streamed = [result.score for result in map(stream.update, rows) if result is not None]
-    batch = Smoother(detector.spec.scoring.smoothing_span).update_many(detector.score_many(sliding_windows(rows, 3)))
+    batch = Smoother(detector.spec.scoring.smoothing_span, 1.0).update_many(
+        detector.score_many(sliding_windows(rows, 3))
+    )
     np.testing.assert_allclose(streamed, batch, rtol=1e-4)
 
 

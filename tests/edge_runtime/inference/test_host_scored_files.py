@@ -104,6 +104,15 @@ class Reference:
         return shift + self.arrays["attribution_level_bias"][mode]
 
 
+def levels_of(scores, threshold):
+    """The moving average over a span of five, which remembers at most three times the threshold."""
+    level, smoothed = None, []
+    for score in scores:
+        level = score if level is None else min(level, 3 * threshold) * 4 / 6 + score * 2 / 6
+        smoothed.append(level)
+    return smoothed
+
+
 @pytest.fixture(scope="module", params=FILES, ids=" ".join)
 def model(request, train_head):
     target, scheme, head = request.param
@@ -124,10 +133,7 @@ def test_every_call_gives_what_the_formula_gives(model, path, runtime):
     np.testing.assert_allclose([detector.score(window) for window in WINDOWS], expected, rtol=2e-3)
     codes = [reference.parts(window)["codes"] for window in WINDOWS]
     np.testing.assert_allclose(detector.encode(WINDOWS), codes, atol=1e-5)
-    level, smoothed = None, []
-    for score in expected:
-        level = score if level is None else level + 2 / (5 + 1) * (score - level)
-        smoothed.append(level)
+    smoothed = levels_of(expected, detector.threshold)
     stream = detector.stream()
     results = [stream.update(row) for row in ROWS]
     assert results[:2] == [None, None]
@@ -156,10 +162,7 @@ def test_window_with_a_missing_value_is_refused(path):
 
 def test_commands_give_the_same_in_every_runtime(model, path, tmp_path):
     write_csv(tmp_path / "log.csv", ROWS)
-    level, smoothed = None, []
-    for score in Reference(model).scores(WINDOWS):
-        level = score if level is None else level + 2 / (5 + 1) * (score - level)
-        smoothed.append(level)
+    smoothed = levels_of(Reference(model).scores(WINDOWS), model.manifest.threshold.value)
     # The optimised kernels of tflite-runtime are an int8 step off now and then.
     close = {"rtol": 5e-2 if model.manifest.quantization.scheme == "int8" else 2e-3}
     for runtime in [*(runtime.name for runtime in installed_runtimes()), "numpy"]:

@@ -46,6 +46,7 @@ MEANINGLESS = [
     ("threshold.value", "NaN"), ("threshold.value", "Infinity"), ("threshold.value", "1e999"),
     ("threshold.value", "1e39"), ("threshold.value", "-1"), ("threshold.value", "0"),
     ("threshold.target_far", "2"), ("threshold.target_far_upper", "-0.5"), ("threshold.n_effective", "-1"),
+    ("threshold.n_settling", "-1"),
     ("threshold.promised", "-1"), ("threshold.promised_upper", "Infinity"), ("threshold.more_s", "-1"),
     ("bands", "[1]"), ("bands", "[1, 2, 3, -1]"), ("bands.0", "1e39"), ("tried.0.detection", "1.5"),
     ("version", "-1"), ("threshold.n_windows", "1" + "0" * 400), ("threshold.comparison", '"<"'),
