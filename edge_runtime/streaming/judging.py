@@ -260,7 +260,7 @@ class Judge:
             return self._blame_smoother.update_many(finite(judged.outputs["contributions"]))
         contributions = np.zeros((len(judged.scores), self._sensors), np.float32)
         if len(rows):
-            contributions[rows] = np.nan_to_num(self._detector.explain_many(judged.seen.as_trained(rows)))
+            contributions[rows] = np.nan_to_num(self._detector.explain_many(judged.seen.chosen(rows).as_trained))
         return contributions
 
     def _levels(self, judged: _Judged, rows: Rows) -> tuple[FloatArray, FloatArray]:
@@ -268,9 +268,10 @@ class Judge:
         levels, expected = (np.full((len(judged.scores), self._sensors), np.nan, np.float32) for _ in range(2))
         if not len(rows):
             return levels, expected
-        seen, windows = judged.seen, judged.seen.as_trained(rows)
+        seen = judged.seen.chosen(rows)
+        windows = seen.as_trained
         known = judged.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
-        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1), rows), seen.as_read(known, rows)
+        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1)), seen.as_read(known)
         if self.course is not None and judged.times is not None:
             usual = self.course.over_windows(judged.times[rows], windows.shape[1], self._step_s)
             levels[rows] += usual
