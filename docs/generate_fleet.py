@@ -19,7 +19,7 @@ from benchmarks.json_file import read_json
 
 FIGURES = Path(__file__).with_name("benchmarks")
 PAGE = FIGURES / "fleet.md"
-_COMPARE = "python -m benchmarks.fleet.fleet_comparison --skab SKAB/data --seeds 2 --json docs/benchmarks/fleet.json"
+_COMPARE = "python -m benchmarks.fleet.fleet_comparison --skab SKAB/data --seeds 3 --json docs/benchmarks/fleet.json"
 _COST = "python -m benchmarks.fleet.asset_cost --assets 16 --json docs/benchmarks/fleet_cost.json"
 _HEAD = """\
 # Fleets
@@ -44,10 +44,13 @@ deviations while the asset learns and is watched. `small`: 400 readings instead 
 machine. Each has one fault of each of ten kinds. Means over the assets, and after ± the standard deviation over seeds,
 of weights and, for simulated machines, of the fleet.
 
-A start from the common model (`saelite fleet train --warm-start`) saves most of the fit and is **not the default**. On
-SKAB its assets alarm on more normal rows than assets learnt alone, by more than seeds do, and so do those of the common
-model: export then chooses the head `deep`, which uses the network, for twice as many of them. On the simulated machines
-nearly all heads are `inputs` or `modes`, which do not use the network, so that it hardly matters how it was learnt.
+A start from the common model (`saelite fleet train --warm-start`) saves most of the fit and is **not the default for
+all assets**. On SKAB its assets alarm on more normal rows than assets learnt alone, by more than seeds do, and so do
+those of the common model: export then chooses a head that uses the network, `deep` or `codebook`, for twice as many of
+them. On the simulated machines all heads are then `inputs` or `modes`, which do not use the network, so that it does
+not matter how it was learnt. By default, assets with 2,000 readings or more start from the common model, and those
+whose head uses the network are learnt alone after all: in this table, `alone` on SKAB and `from the common model` on
+the machines.
 """
 _COSTS = """\
 ## Cost

@@ -16,7 +16,7 @@ _NORMAL = NormalDist()
 _MOST_TERMS = 10_000
 _ACCURACY = 1e-15
 _TINY = 1e-300
-_HALVINGS = 200
+_MOST_STEPS = 200
 # The Poisson distribution is counted up to this many standard deviations above its mean.
 _REACH = 12.0
 
@@ -51,21 +51,33 @@ def t_share_above(value: float, freedom: float) -> float:
 
 
 def t_quantile_above(share: float, freedom: float) -> float:
-    """Return what Student's t exceeds with probability `share`, by halving.
+    """Return what Student's t exceeds with probability `share`.
+
+    By Newton's steps between the logarithms of value and share, which are on a line far out; by halving where a step
+    leaves the interval that holds the value.
 
     >>> round(t_quantile_above(0.05, 10), 4)
     1.8125
     """
     if share > 0.5:
         return -t_quantile_above(1.0 - share, freedom)
+    if share == 0.5:
+        return 0.0
     low, high = 0.0, 1.0
     while t_share_above(high, freedom) > share:
         low, high = high, 2.0 * high
-    for _ in range(_HALVINGS):
-        middle = 0.5 * (low + high)
-        if middle in (low, high):
+    value = 0.5 * (low + high)
+    for _ in range(_MOST_STEPS):
+        found = t_share_above(value, freedom)
+        low, high = (value, high) if found > share else (low, value)
+        step = math.log(found / share) * found / (value * _t_density(value, freedom))
+        # One end of the interval may stay far away.
+        if abs(step) < _ACCURACY:
+            return value * math.exp(step)
+        nearer = value * math.exp(step) if step < 1.0 else high
+        value = nearer if low < nearer < high else 0.5 * (low + high)
+        if value in (low, high):
             break
-        low, high = (middle, high) if t_share_above(middle, freedom) > share else (low, middle)
     return high
 
 
@@ -79,6 +91,12 @@ def poisson_quantile(share: float, mean: float) -> int:
     counts = np.arange(1, most + 1)
     logs = np.concatenate([[0.0], np.cumsum(np.log(mean) - np.log(counts))]) - mean
     return int(np.searchsorted(np.cumsum(np.exp(logs)), share))
+
+
+def _t_density(value: float, freedom: float) -> float:
+    half = 0.5 * (freedom + 1.0)
+    front = math.lgamma(half) - math.lgamma(0.5 * freedom) - 0.5 * math.log(math.pi * freedom)
+    return math.exp(front - half * math.log1p(value * value / freedom))
 
 
 def _incomplete_beta(a: float, x: float, rest: float) -> float:

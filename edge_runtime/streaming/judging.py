@@ -25,7 +25,7 @@ from edge_runtime.streaming.wanted import Wanted
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
 """Scores in the moving average that the threshold is relative to."""
-_SHORTEST_GUESS, _LONGEST_GUESS = 8, 4096
+_SHORTEST_GUESS, _LONGEST_GUESS = 32, 4096
 
 
 @documented
@@ -187,7 +187,7 @@ class Judge:
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
         self._guess = bool(scores[-1] <= thresholds[-1])
-        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(2 * self._guess_length, _LONGEST_GUESS)
+        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(4 * self._guess_length, _LONGEST_GUESS)
         is_right = self._guess == guess
         tracker.moved = Moved(*(rows[count if is_right else count - 1] for rows in ahead))
         if not is_right:
@@ -197,10 +197,12 @@ class Judge:
 
     def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:
         # Into the same memory every time: new pages would cost more than what is computed.
-        if self._room is None or len(self._room) < len(windows):
-            self._room = np.empty(windows.shape, np.float32)
+        count, length, sensors = windows.shape
+        if self._room is None or self._room.size < windows.size:
+            self._room = np.empty(windows.size, np.float32)
         before = Moved(*(rows[:-1] for rows in ahead))
-        return tracker.each_as_trained(windows, before, out=self._room[: len(windows)])
+        room = self._room[: windows.size].reshape(length, count, sensors)
+        return tracker.each_as_trained(windows, before, room)
 
     def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
         """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""
@@ -258,7 +260,7 @@ class Judge:
             return self._blame_smoother.update_many(finite(judged.outputs["contributions"]))
         contributions = np.zeros((len(judged.scores), self._sensors), np.float32)
         if len(rows):
-            contributions[rows] = np.nan_to_num(self._detector.explain_many(judged.seen.as_trained(rows)))
+            contributions[rows] = np.nan_to_num(self._detector.explain_many(judged.seen.chosen(rows).as_trained))
         return contributions
 
     def _levels(self, judged: _Judged, rows: Rows) -> tuple[FloatArray, FloatArray]:
@@ -266,9 +268,10 @@ class Judge:
         levels, expected = (np.full((len(judged.scores), self._sensors), np.nan, np.float32) for _ in range(2))
         if not len(rows):
             return levels, expected
-        seen, windows = judged.seen, judged.seen.as_trained(rows)
+        seen = judged.seen.chosen(rows)
+        windows = seen.as_trained
         known = judged.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
-        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1), rows), seen.as_read(known, rows)
+        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1)), seen.as_read(known)
         if self.course is not None and judged.times is not None:
             usual = self.course.over_windows(judged.times[rows], windows.shape[1], self._step_s)
             levels[rows] += usual

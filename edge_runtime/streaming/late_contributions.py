@@ -93,7 +93,7 @@ class LateContributions:
             first += len(seen)
 
     def _raw(self, seen: SeenWindows, rows: slice) -> FloatArray:
-        return finite(self._detector.outputs_many(seen.as_trained(rows), ("contributions",))["contributions"])
+        return finite(self._detector.outputs_many(seen.chosen(rows).as_trained, ("contributions",))["contributions"])
 
 
 def finite(contributions: FloatArray) -> FloatArray:

@@ -32,6 +32,36 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ChosenWindows:
+    """Some windows, as they were read and as the model saw them.
+
+    Parameters
+    ----------
+    windows : ndarray of shape (m, window, sensors), float32
+        As they were read.
+    tracker : Tracker or None
+        None if mean and scale are fixed.
+    moved : Moved or None
+        How far they had moved before each; None without a tracker.
+    """
+
+    windows: FloatArray
+    tracker: Tracker | None = None
+    moved: Moved | None = None
+
+    @property
+    def as_trained(self) -> FloatArray:
+        """The windows at training's mean and scale, as the model saw them."""
+        if self.tracker is None or self.moved is None:
+            return self.windows
+        return self.tracker.each_as_trained(self.windows, self.moved)
+
+    def as_read(self, levels: FloatArray) -> FloatArray:
+        """Return levels of shape (m, sensors), at training's mean and scale, as sensors read them."""
+        return levels if self.tracker is None or self.moved is None else self.tracker.as_read(levels, self.moved)
+
+
+@dataclass(frozen=True)
 class SeenWindows:
     """Successive windows, and how mean and scale moved from one to the next.
 
@@ -52,18 +82,11 @@ class SeenWindows:
     def __len__(self) -> int:
         return len(self.windows)
 
-    def as_trained(self, rows: Rows | slice) -> FloatArray:
-        """Return some windows at training's mean and scale, as the model saw them."""
-        windows = self.windows[rows]
-        return (
-            windows
-            if self.tracker is None
-            else self.tracker.each_as_trained(windows, self._moved_before(self.tracker, rows))
-        )
-
-    def as_read(self, levels: FloatArray, rows: Rows) -> FloatArray:
-        """Return levels of shape (m, sensors) of some windows, at training's mean and scale, as sensors read them."""
-        return levels if self.tracker is None else self.tracker.as_read(levels, self._moved_before(self.tracker, rows))
+    def chosen(self, rows: Rows | slice) -> ChosenWindows:
+        """Return some windows, and how far mean and scale had moved before each."""
+        if self.tracker is None:
+            return ChosenWindows(self.windows[rows])
+        return ChosenWindows(self.windows[rows], self.tracker, self._moved_before(self.tracker, rows))
 
     def _moved_before(self, tracker: Tracker, rows: Rows | slice) -> Moved:
         """Return how far mean and scale had moved before some windows, by going the same way again."""
@@ -72,8 +95,9 @@ class SeenWindows:
         for run in self.runs:
             chosen = (rows >= first) & (rows < first + run.length)
             if chosen.any():
-                readings = self.windows[first : first + run.length, -1]
-                way, places = tracker.ahead(readings, quiet=run.quiet, before=run.before), rows[chosen] - first
+                places = rows[chosen] - first
+                readings = self.windows[first : first + int(places.max()), -1]
+                way = tracker.ahead(readings, quiet=run.quiet, before=run.before)
                 found.drift[chosen], found.variance[chosen] = way.drift[places], way.variance[places]
             first += run.length
         return found

@@ -23,8 +23,8 @@ from training.settings import DetectorSettings, Selection
 @fleet_options("Continue a fleet; assets that failed are tried again.")
 @click.option("--common-model/--no-common-model", default=True, show_default=True,
               help="Fit a common model of all assets first, for comparison and as a fallback.")  # fmt: skip
-@click.option("--warm-start", is_flag=True,
-              help="Start each network from the common model: cheaper, more false alarms on real data.")  # fmt: skip
+@click.option("--warm-start/--no-warm-start", default=None,
+              help="Start networks from the common model.  [default: where no score depends on it]")  # fmt: skip
 @settings_options(Selection, "selection")
 @settings_options(DetectorSettings, "detector")
 @settings_options(ExportOptions, "export")
@@ -37,7 +37,7 @@ def train(
     workers: int | None,
     resume: bool,
     common_model: bool,
-    warm_start: bool,
+    warm_start: bool | None,
     selection: Selection,
     detector: DetectorSettings,
     export: ExportOptions,

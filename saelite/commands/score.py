@@ -27,10 +27,10 @@ _FORMS = _CSV, _PARQUET = "csv", "parquet"
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("data")
 @click.option("-o", "--output", type=click.Path(allow_dash=True), required=True,
-              help="CSV file to write, - is standard output; or a folder, for Parquet.")  # fmt: skip
+              help="CSV file to write, - is standard output; or a folder, for Parquet. Or a URL of these.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice(_FORMS),
               help="Write one CSV, or a folder of Parquet files, one for each asset.  "
-              "[default: parquet if MODEL or DATA is a folder or a URL, or -o ends with /]")  # fmt: skip
+              "[default: parquet if MODEL, DATA or -o is a folder, or a URL not of a .csv]")  # fmt: skip
 @fleet_options("With --format parquet: continue; assets without scores are tried again.")
 @rows_option("Readings to score; earlier ones fill the first window.")
 @label_option
@@ -74,7 +74,7 @@ def score(
       saelite score pump.tflite normal.csv --adapt spot --target-far 0.001 -o scores.csv
       cat log.csv | saelite score pump.tflite - -o - | head
       saelite score pump.tflite history.parquet --format parquet -o scores/
-      saelite score fleet/ s3://plant/history --cluster tcp://scheduler:8786 -o scores/
+      saelite score fleet/ s3://plant/history --cluster tcp://scheduler:8786 -o s3://plant/scores
     """
     from edge_runtime.replay.recording_scores import ScoreRequest
     from edge_runtime.replay.scores_csv import score_recording
@@ -89,13 +89,21 @@ def score(
         raise UsageError("--resume, --cluster and --workers need a folder of Parquet: add --format parquet -o FOLDER.")
     monitor = replace(watching, explain="always" if explain else "never", drift=False)
     request = ScoreRequest(rows.rows(data), label, monitor=monitor)
-    summary = score_recording(opening.open(model), data, output, request, tell)
+    detector = opening.open(model)
+    if "://" in output:
+        from saelite.fleet.written_place import written_to
+
+        with written_to(output) as path:
+            summary = score_recording(detector, data, str(path), request, tell)
+    else:
+        summary = score_recording(detector, data, output, request, tell)
     click.echo(summary.text(), err=output == "-")
 
 
 def _form_of(model: Path, data: str, output: str) -> str:
     is_folder = model.is_dir() or Path(data).is_dir() or "://" in data or Path(output).is_dir()
-    return _PARQUET if is_folder or output.endswith(("/", os.sep)) else _CSV
+    is_place = output.endswith(("/", os.sep)) or ("://" in output and not output.endswith(".csv"))
+    return _PARQUET if is_folder or is_place else _CSV
 
 
 def _score_assets(
@@ -104,7 +112,7 @@ def _score_assets(
 ) -> None:  # fmt: skip
     from saelite.fleet.executors import executor_for
     from saelite.fleet.score_outcome import SCORED
-    from saelite.fleet.scores_folder import ScoresFolder
+    from saelite.fleet.scores_place import scores_place
     from saelite.fleet.scoring import FleetScoring
     from saelite.fleet.watcher import Watcher
     from saelite.progress import fleet_progress
@@ -112,7 +120,7 @@ def _score_assets(
 
     if output == "-":
         raise UsageError("--format parquet needs a folder. Received: -o -. Name one: -o scores/")
-    folder = ScoresFolder(Path(output))
+    folder = scores_place(output)
     with resumable(output), executor_for(cluster, workers) as executor, fleet_progress(SCORED) as bar:
         watcher = Watcher(bar.step, bar.start, bar.asset)
         found = FleetScoring(model, data, folder, by, settings, watcher).run(executor, resume=resume)

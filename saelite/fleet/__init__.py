@@ -6,7 +6,7 @@
 >>> saelite.fleet.score("fleet", "history/", "scores")  # doctest: +SKIP
 
 Assets are found by `saelite.fleet.assets`, worked on by the engines of `saelite.fleet.executors`, each by
-`saelite.fleet.fit_asset`, and kept by `saelite.fleet.fleet_folder`.
+`saelite.fleet.fit_assets`, and kept by `saelite.fleet.fleet_folder`.
 """
 
 from __future__ import annotations

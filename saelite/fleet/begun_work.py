@@ -59,8 +59,8 @@ class BegunWork:
             raise unwritable(self.path, error) from error
         lock = FileLock(self.record)
         try:
-            self._check(asked, resume=resume)
-            write_atomically(self.record, json.dumps({"schema": SCHEMA, **asked}, indent=1).encode() + b"\n")
+            check_begun(self.begun_with(), asked, str(self.path), self.what, resume=resume)
+            write_atomically(self.record, record_of(asked))
             yield
         finally:
             lock.release()
@@ -74,32 +74,54 @@ class BegunWork:
             If it cannot be read.
         """
         try:
-            content = json.loads(self.record.read_text())
+            return begun_in(self.record.read_bytes(), str(self.record))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise OutputError(f"{self.record} cannot be read ({error}). Choose another folder.") from error
-        return content if isinstance(content, dict) else {}
 
     def _check_foreign(self) -> None:
         own = {self.record.parent, self.record.with_name(f".{self.record.name}.lock")}
         if self.begun_with() is None and self.path.exists() and set(self.path.iterdir()) - own:
             raise OutputError(f"{self.path} exists and is not {self.what}. Choose another folder with -o.")
 
-    def _check(self, asked: Mapping[str, Any], *, resume: bool) -> None:
-        begun = self.begun_with()
-        if begun is None:
-            return
-        if not resume:
-            raise OutputError(
-                f"{self.path} already holds {self.what}. Go on with that (--resume), or choose another folder with -o."
-            )
-        changed = sorted(name for name in {*begun, *asked} - {"schema"} if begun.get(name) != asked.get(name))
-        if changed or begun.get("schema") != SCHEMA:
-            raise OutputError(
-                f"{self.path} was begun with other options ({', '.join(changed) or 'of another saelite'}). Repeat the "
-                "command with the options it was begun with, or choose another folder with -o."
-            )
+
+def record_of(asked: Mapping[str, Any]) -> bytes:
+    """Return the record of what was asked for."""
+    return json.dumps({"schema": SCHEMA, **asked}, indent=1).encode() + b"\n"
+
+
+def begun_in(content: bytes, place: str) -> dict[str, Any]:
+    """Return what a record says was asked for.
+
+    Raises
+    ------
+    OutputError
+        If it is damaged.
+    """
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise OutputError(f"{place} cannot be read ({error}). Choose another folder.") from error
+    return found if isinstance(found, dict) else {}
+
+
+def check_begun(
+    begun: Mapping[str, Any] | None, asked: Mapping[str, Any], place: str, what: str, *, resume: bool
+) -> None:
+    """Raise OutputError if there is work that is not wanted, or that was begun with other options."""
+    if begun is None:
+        return
+    if not resume:
+        raise OutputError(
+            f"{place} already holds {what}. Go on with that (--resume), or choose another folder with -o."
+        )
+    changed = sorted(name for name in {*begun, *asked} - {"schema"} if begun.get(name) != asked.get(name))
+    if changed or begun.get("schema") != SCHEMA:
+        raise OutputError(
+            f"{place} was begun with other options ({', '.join(changed) or 'of another saelite'}). Repeat the "
+            "command with the options it was begun with, or choose another folder with -o."
+        )
 
 
 def read_outcome(kind: type[T], path: Path) -> T:
@@ -111,6 +133,19 @@ def read_outcome(kind: type[T], path: Path) -> T:
         If the file is damaged.
     """
     try:
-        return from_json(kind, json.loads(path.read_text()))
-    except (OSError, ValueError, DecodeError) as error:
-        raise RecordingError(f"{path} cannot be read ({error}). Remove it, and go on with --resume.") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+    return outcome_in(kind, content, str(path))
+
+
+def outcome_in(kind: type[T], content: bytes, place: str) -> T:
+    """Return what a file says came of an asset; see `read_outcome`."""
+    try:
+        return from_json(kind, json.loads(content))
+    except (ValueError, DecodeError) as error:
+        raise _unreadable(place, error) from error
+
+
+def _unreadable(place: str, error: Exception) -> RecordingError:
+    return RecordingError(f"{place} cannot be read ({error}). Remove it, and go on with --resume.")

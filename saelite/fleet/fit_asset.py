@@ -1,12 +1,12 @@
-"""What a worker does for one asset: read, look, fit, export, check; and what it falls back to."""
+"""What a worker does for one asset: read, look, export, check; and what it falls back to."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,58 +23,11 @@ from training.recordings import Recording
 
 if TYPE_CHECKING:
     from saelite.exporting import Exported
-    from training.common_model import CommonModel
     from training.run_folder import RunFolder
     from training.trained_run import TrainedRun
 
 MODEL_FILE = "model.tflite"
 _QUOTED = 500
-# Rows in memory beyond which assets are not trained together.
-_TOGETHER_BYTES = 2**27
-
-
-@dataclass(frozen=True)
-class FleetFit:
-    """The task of fitting assets.
-
-    Parameters
-    ----------
-    settings : FleetSettings
-    common : FleetModel or None
-    warm_start : bool
-        Whether the networks of assets start from the common model.
-    """
-
-    settings: FleetSettings
-    common: FleetModel | None = None
-    warm_start: bool = False
-
-    def __call__(self, items: Sequence[Asset]) -> list[AssetResult]:
-        """Return the result of each asset."""
-        return fit_assets(items, self.settings, self.common, warm_start=self.warm_start)
-
-
-def fit_asset(asset: Asset, settings: FleetSettings, common: FleetModel | None = None) -> AssetResult:
-    """Return what became of an asset; see `fit_assets`."""
-    return fit_assets((asset,), settings, common)[0]
-
-
-def fit_assets(
-    assets: Sequence[Asset], settings: FleetSettings, common: FleetModel | None = None, *, warm_start: bool = False
-) -> list[AssetResult]:
-    """Return what became of assets, which are trained together; whatever is wrong is in an outcome, never raised."""
-    from saelite.workstation import require_workstation
-
-    require_workstation("fleet train")
-    results: list[AssetResult] = []
-    together: list[_Work] = []
-    for number, asset in enumerate(assets, 1):
-        together.append(_Work(asset, settings, common))
-        if number == len(assets) or sum(one.size for one in together) > _TOGETHER_BYTES:
-            _train(together, common.start if common is not None and warm_start else None)
-            results += [one.result() for one in together]
-            together = []
-    return results
 
 
 class Made(NamedTuple):
@@ -98,25 +51,39 @@ class Step(NamedTuple):
     """
 
     name: str
-    make: Callable[[_Work], tuple[ModelFile, dict[str, bytes]]]
+    make: Callable[[AssetWork], tuple[ModelFile, dict[str, bytes]]]
     needs_fit: bool = True
 
 
-class _Work:
-    """One asset: its recording, if it can be read, and its network once it is fitted."""
+class AssetWork:
+    """One asset: its recording, if it can be read, and its network once it is fitted; nothing raises.
+
+    Parameters
+    ----------
+    asset : Asset
+    settings : FleetSettings
+    common : FleetModel or None
+
+    Attributes
+    ----------
+    run : TrainedRun, Exception or None
+        Its network, or why it has none; None before it is fitted.
+    cpu_s : float
+        CPU seconds spent on it so far.
+    """
 
     def __init__(self, asset: Asset, settings: FleetSettings, common: FleetModel | None) -> None:
         self.settings, self.common = settings, common
         self.outcome = AssetOutcome(asset.name, FAILED)
         self.recording: Recording | None = None
         self.run: TrainedRun | Exception | None = None
-        began_s = _cpu_s()
+        began_s = cpu_s()
         try:
             self.recording = asset.read(settings.selection)
             self.outcome = self._seen(self.recording)
         except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
             self.run = error
-        self.cpu_s = _cpu_s() - began_s
+        self.cpu_s = cpu_s() - began_s
 
     @property
     def size(self) -> int:
@@ -137,9 +104,14 @@ class _Work:
             raise RecordingError(f"{self.outcome.asset} could not be trained")
         return self.run
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether its network started from the common model."""
+        return not isinstance(self.run, Exception) and bool(self.trained.folder.training["started_from_assets"])
+
     def result(self) -> AssetResult:
         """Return what becomes of it."""
-        began_s, outcome, files = _cpu_s(), self.outcome, {}
+        began_s, outcome, files = cpu_s(), self.outcome, {}
         try:
             made, reasons = _climbed_down(self)
             outcome = replace(outcome, reason="; ".join(reasons))
@@ -147,7 +119,8 @@ class _Work:
                 outcome, files = _described(self, outcome, made), made.files
         except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
             outcome, files = replace(outcome, status=FAILED, reason=_text(error)), {}
-        return AssetResult(replace(outcome, cpu_s=round(self.cpu_s + _cpu_s() - began_s, 3)), files)
+        self.cpu_s += cpu_s() - began_s
+        return AssetResult(replace(outcome, cpu_s=round(self.cpu_s, 3)), files)
 
     def _seen(self, recording: Recording) -> AssetOutcome:
         """Return the outcome with what is known of the recording alone."""
@@ -166,6 +139,7 @@ class _Work:
         )
 
     def exported(self, folder: RunFolder, scheme: str | None) -> tuple[ModelFile, dict[str, bytes]]:
+        """Return a run's file, and all files that go with it."""
         from saelite.exporting import export
 
         options = {**vars(self.settings.export), "quantize": scheme}
@@ -176,37 +150,22 @@ class _Work:
             return done.model, {one.relative_to(place).as_posix(): one.read_bytes() for one in written}
 
 
-def _train(works: Sequence[_Work], start: CommonModel | None) -> None:
-    """Fit the networks of several assets, those of one structure in one graph, from the start if there is one."""
-    from training.pipeline import train_many
-
-    began_s = _cpu_s()
-    ready = [one for one in works if one.recording is not None]
-    try:
-        runs = train_many([one.rows for one in ready], ready[0].settings.detector, start) if ready else []
-    except Exception as error:  # noqa: BLE001 - reported by each asset, and the common model may do
-        runs = [error for _ in ready]
-    for work, run in zip(ready, runs, strict=True):
-        work.run = run
-        work.cpu_s += (_cpu_s() - began_s) / len(ready)
-
-
-def _as_asked(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+def _as_asked(work: AssetWork) -> tuple[ModelFile, dict[str, bytes]]:
     return work.exported(work.trained.folder, work.settings.export.quantize)
 
 
-def _in_float32(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+def _in_float32(work: AssetWork) -> tuple[ModelFile, dict[str, bytes]]:
     return work.exported(work.trained.folder, "float32")
 
 
-def _by_inputs(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+def _by_inputs(work: AssetWork) -> tuple[ModelFile, dict[str, bytes]]:
     """Score by the inputs' own covariance, which needs nothing of the network."""
     folder = work.trained.folder
     scoring = folder.spec.scoring._replace(head="inputs")
     return work.exported(replace(folder, spec=folder.spec._replace(scoring=scoring)), "float32")
 
 
-def _by_common_model(work: _Work) -> tuple[ModelFile, dict[str, bytes]]:
+def _by_common_model(work: AssetWork) -> tuple[ModelFile, dict[str, bytes]]:
     if work.common is None:
         raise ModelFileError("the fleet has no common model to fall back to")
     model = work.common.borrowed(work.rows, work.settings)
@@ -222,7 +181,7 @@ LADDER = (
 """What is tried for an asset, one after the other, until a file is made and passes its checks."""
 
 
-def _climbed_down(work: _Work) -> tuple[Made | None, list[str]]:
+def _climbed_down(work: AssetWork) -> tuple[Made | None, list[str]]:
     """Return the file of the first step that keeps parity, or of the first that gives one; and why others did not."""
     reasons: list[str] = []
     second_best: Made | None = None
@@ -244,7 +203,7 @@ def _climbed_down(work: _Work) -> tuple[Made | None, list[str]]:
     return second_best, reasons
 
 
-def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
+def _described(work: AssetWork, outcome: AssetOutcome, made: Made) -> AssetOutcome:
     """Return the outcome of a file that was made."""
     manifest = made.model.manifest
     is_own = made.step != LADDER[-1].name
@@ -260,12 +219,12 @@ def _described(work: _Work, outcome: AssetOutcome, made: Made) -> AssetOutcome:
         sensors=manifest.spec.sensor_names,
         findings=tuple(found),
         quality=work.trained.profile.grade if is_own else "",
-        is_warm=bool(is_own and work.trained.folder.training["started_from_assets"]),
+        is_warm=is_own and work.is_warm,
         figures=figures_of(made.model, made.files[MODEL_FILE], windows, _loss(work) if is_own else None),
     )
 
 
-def _loss(work: _Work) -> float | None:
+def _loss(work: AssetWork) -> float | None:
     return min((one.validation_loss for one in work.trained.history), default=None)
 
 
@@ -274,7 +233,7 @@ def _text(error: Exception) -> str:
     return text[:_QUOTED] if isinstance(error, SaeliteError) else f"{type(error).__name__}: {text}"[:_QUOTED]
 
 
-def _cpu_s() -> float:
+def cpu_s() -> float:
     """Return CPU seconds of this process and its children, also of those that still run to check files."""
     import psutil
 

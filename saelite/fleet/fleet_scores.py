@@ -13,7 +13,7 @@ from edge_runtime.common.counted import counted
 from edge_runtime.streaming.results import time_text
 from saelite.console_tables import table
 from saelite.fleet.score_outcome import SCORED, ScoreOutcome, summary_of
-from saelite.fleet.scores_folder import ScoresFolder
+from saelite.fleet.scores_place import scores_place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,34 +29,35 @@ class FleetScores:
 
     Parameters
     ----------
-    path : Path
-        The folder of the scores.
+    path : Path or str
+        The folder of the scores, or its URL.
     outcomes : tuple of ScoreOutcome
         Sorted by asset.
     """
 
-    path: Path
+    path: Path | str
     outcomes: tuple[ScoreOutcome, ...]
 
     @classmethod
     def read(cls, path: str | Path) -> FleetScores:
-        """Return the scores in a folder.
+        """Return the scores in a folder, or at a URL.
 
         Raises
         ------
         RecordingError
             If there are none.
         """
-        return cls(Path(path), ScoresFolder(Path(path)).outcomes())
+        place = scores_place(path)
+        return cls(place.path, place.outcomes())
 
     @property
     def frame(self) -> pl.DataFrame:
         """The summary as a polars data frame, a row for each asset; the contents of ``summary.parquet``."""
         return summary_of(self.outcomes)
 
-    def scores(self, asset: str) -> Path:
-        """Return the Parquet file with the scores of an asset."""
-        return ScoresFolder(self.path).scores(asset)
+    def scores(self, asset: str) -> Path | str:
+        """Return the Parquet file with the scores of an asset: its path, or its URL."""
+        return scores_place(self.path).scores(asset)
 
     @property
     def summary(self) -> str:
@@ -76,7 +77,7 @@ class FleetScores:
             return self.summary
         lines = [self.summary, "", table([_HEAD, *map(_cells, worst[:_SHOWN])], header=True)]
         if len(worst) > _SHOWN:
-            lines.append(f"… and {len(worst) - _SHOWN:,} more, in {ScoresFolder(self.path).summary}")
+            lines.append(f"… and {len(worst) - _SHOWN:,} more, in {scores_place(self.path).summary}")
         return "\n".join([*lines, *_reasons(self.outcomes)])
 
 

@@ -20,6 +20,11 @@ def write_frame(frame: pl.DataFrame, path: Path) -> None:
     OutputError
         If it cannot be written.
     """
+    write_atomically(path, frame_bytes(frame))
+
+
+def frame_bytes(frame: pl.DataFrame) -> bytes:
+    """Return a table as the content of a Parquet file."""
     content = io.BytesIO()
     frame.write_parquet(content)
-    write_atomically(path, content.getvalue())
+    return content.getvalue()

@@ -27,6 +27,7 @@ from saelite.fleet.data_files import is_url
 from saelite.fleet.joined_table import JoinedTable, Part
 from saelite.fleet.score_outcome import FAILED, SCORED, ScoreOutcome
 from saelite.fleet.scores_parquet import ScoresParquet
+from saelite.fleet.written_place import written_to
 
 
 @dataclass(frozen=True)
@@ -66,14 +67,14 @@ class ScoreItem(NamedTuple):
         Place of its model file, for messages.
     content : bytes
         The file.
-    output : Path
-        Where its scores go.
+    output : Path or str
+        Where its scores go: a path, or a URL.
     """
 
     asset: Asset
     model: str
     content: bytes
-    output: Path
+    output: Path | str
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def score_asset(item: ScoreItem, settings: ScoreSettings) -> ScoreOutcome:
         column = table.header.time_column
         kind = NUMBER if column is None else table.time_kind(column)
         peak = Peak()
-        item.output.parent.mkdir(parents=True, exist_ok=True)
         form = ScoresParquet(detector.sensor_names, column, kind, explained=settings.explain)
-        form.write(scores, item.output, peak.see)
+        with written_to(item.output) as path:
+            form.write(scores, path, peak.see)
     outcome = _outcome(item.asset.name, scores, peak)
     return replace(outcome, is_clock=kind != NUMBER, notices="; ".join(notices))
 

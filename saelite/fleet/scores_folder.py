@@ -20,16 +20,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.common.asset_names import folder_of
 from edge_runtime.common.atomic import remove_leftovers, write_atomically
 from edge_runtime.errors import RecordingError
 from edge_runtime.model_file.json_codec import to_json
 from saelite.fleet.begun_work import BegunWork, read_outcome
+from saelite.fleet.frame_file import write_frame
 from saelite.fleet.score_outcome import SCORED, ScoreOutcome
 
-SCORES_FILE = "scores.parquet"
+if TYPE_CHECKING:
+    import polars as pl
+
+SCORES_FILE, SUMMARY = "scores.parquet", "summary.parquet"
+BEGUN, OUTCOMES = "_work/score.json", "_work/outcomes"
+WHAT = "a folder of scores"
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,12 @@ class ScoresFolder:
     @property
     def summary(self) -> Path:
         """The summary, a row for each asset."""
-        return self.path / "summary.parquet"
+        return self.path / SUMMARY
 
     @property
     def rows(self) -> Path:
         """Folder for the parts of a table that is split."""
-        return self._work / "rows"
+        return self.path / "_work" / "rows"
 
     def scores(self, asset: str) -> Path:
         """Return an asset's scores, whether they are there or not."""
@@ -60,7 +66,7 @@ class ScoresFolder:
     @property
     def begun(self) -> BegunWork:
         """What it was begun with."""
-        return BegunWork(self.path, self._work / "score.json", "a folder of scores")
+        return BegunWork(self.path, self.path / BEGUN, WHAT)
 
     @contextmanager
     def claimed(self, asked: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
@@ -84,6 +90,10 @@ class ScoresFolder:
                 self.scores(outcome.asset).unlink()
         write_atomically(self._outcome(outcome.asset), json.dumps(to_json(outcome)).encode() + b"\n")
 
+    def write_summary(self, frame: pl.DataFrame) -> None:
+        """Write the summary."""
+        write_frame(frame, self.summary)
+
     def outcomes(self) -> tuple[ScoreOutcome, ...]:
         """Return the outcomes there are, sorted by asset.
 
@@ -106,12 +116,8 @@ class ScoresFolder:
         shutil.rmtree(self.rows, ignore_errors=True)
 
     @property
-    def _work(self) -> Path:
-        return self.path / "_work"
-
-    @property
     def _outcomes(self) -> Path:
-        return self._work / "outcomes"
+        return self.path / OUTCOMES
 
     def _outcome(self, asset: str) -> Path:
         return self._outcomes / f"{folder_of(asset)}.json"

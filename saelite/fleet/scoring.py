@@ -20,10 +20,9 @@ from saelite.fleet.data_files import files_in, suffix_of
 from saelite.fleet.executors import Executor, Lost, chunked, every_result, executor_for
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_scores import FleetScores
-from saelite.fleet.frame_file import write_frame
 from saelite.fleet.score_asset import AssetScoring, ScoreItem, ScoreSettings
 from saelite.fleet.score_outcome import FAILED, NO_MODEL, ScoreOutcome
-from saelite.fleet.scores_folder import ScoresFolder
+from saelite.fleet.scores_place import ScoresPlace, scores_place
 from saelite.fleet.watcher import Watcher
 from saelite.signatures import takes
 
@@ -60,7 +59,7 @@ def score(
     data : str or Path
         As for `saelite.fleet.train`.
     output : str or Path
-        Folder of the scores: ``asset=NAME/scores.parquet``, ``summary.parquet``.
+        Folder of the scores, or any URL that fsspec writes to: ``asset=NAME/scores.parquet``, ``summary.parquet``.
     by : str
         Name of the column that names the asset, or of the Hive partitions' key.
     rows : str
@@ -101,7 +100,7 @@ def score(
         raise UsageError(f"unknown settings: {', '.join(unknown)}. Expected options of score.")
     watching, opening = made(MonitorSettings, settings), made(Opening, settings)
     chosen = ScoreSettings(RowRange.parse(rows), label, explain, watching, opening)
-    scoring = FleetScoring(Path(model), str(data), ScoresFolder(Path(output)), by, chosen)
+    scoring = FleetScoring(Path(model), str(data), scores_place(output), by, chosen)
     with executor_for(cluster, workers) as executor:
         return scoring.run(executor, resume=resume)
 
@@ -115,7 +114,7 @@ class FleetScoring:
     model : Path
         A model file, or a fleet.
     data : str
-    folder : ScoresFolder
+    folder : ScoresFolder or ScoresBucket
     by : str
     settings : ScoreSettings
     watcher : Watcher
@@ -123,7 +122,7 @@ class FleetScoring:
 
     model: Path
     data: str
-    folder: ScoresFolder
+    folder: ScoresPlace
     by: str
     settings: ScoreSettings
     watcher: Watcher[ScoreOutcome] = field(default_factory=Watcher)
@@ -142,8 +141,8 @@ class FleetScoring:
                 self.folder.write(outcome)
                 self.watcher.on_asset(outcome)
             self.folder.tidy()
-            found = FleetScores.read(self.folder.path)
-            write_frame(found.frame, self.folder.summary)
+            found = FleetScores(self.folder.path, self.folder.outcomes())
+            self.folder.write_summary(found.frame)
             return found
 
     def _assets(self) -> Sequence[Asset]:
@@ -165,8 +164,9 @@ class FleetScoring:
             yield ScoreOutcome(item.asset.name, FAILED, result.reason) if isinstance(result, Lost) else result
 
     def _item(self, asset: Asset, models: Models) -> ScoreItem:
-        place, output = models.place(asset.name), self.folder.scores(asset.name).absolute()
-        return ScoreItem(asset, str(place), models.content(asset.name), output)
+        output = self.folder.scores(asset.name)
+        place = output.absolute() if isinstance(output, Path) else output
+        return ScoreItem(asset, str(models.place(asset.name)), models.content(asset.name), place)
 
     def _asked(self, models: Models) -> dict[str, Any]:
         settings = {name: repr(part) for name, part in vars(self.settings).items() if name != "opening"}

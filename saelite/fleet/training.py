@@ -12,7 +12,7 @@ from edge_runtime.errors import UsageError
 from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset, find_assets
 from saelite.fleet.executors import Executor, Lost, chunked, every_result, executor_for
-from saelite.fleet.fit_asset import FleetFit
+from saelite.fleet.fit_assets import FleetFit
 from saelite.fleet.fleet import Fleet
 from saelite.fleet.fleet_folder import FleetFolder
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, sample_of
@@ -39,7 +39,7 @@ def train(
     workers: int | None = None,
     resume: bool = False,
     common_model: bool = True,
-    warm_start: bool = False,
+    warm_start: bool | None = None,
     sign: str | Path | None = None,
     **settings: Any,
 ) -> Fleet:
@@ -65,9 +65,9 @@ def train(
         Go on with the fleet in `output`; assets that failed are tried again.
     common_model : bool
         Whether to fit the fleet's common model first.
-    warm_start : bool
+    warm_start : bool, optional
         Whether each asset's network continues from the common model: a fraction of the fit, but on real data more
-        false alarms.
+        false alarms where the score depends on the network. By default where it does not.
     sign : str or Path, optional
         Private key to sign each file with; it stays on this machine.
     **settings
@@ -121,7 +121,7 @@ class FleetTraining:
     key: Path | None = None
     watcher: Watcher[AssetOutcome] = field(default_factory=Watcher)
 
-    def run(self, executor: Executor, *, resume: bool, common_model: bool, warm_start: bool) -> Fleet:
+    def run(self, executor: Executor, *, resume: bool, common_model: bool, warm_start: bool | None) -> Fleet:
         """Train all assets that have no model yet, and write table and report.
 
         Raises

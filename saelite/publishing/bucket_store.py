@@ -1,16 +1,17 @@
-"""A registry in a bucket, or wherever else fsspec writes."""
+"""Files in a bucket, or wherever else fsspec writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from edge_runtime.errors import MissingExtraError, OutputError, SaeliteError, UsageError, missing_extra
 
 
 class BucketStore:
-    """A registry at a URL such as ``s3://bucket/fleet``.
+    """Files at a URL such as ``s3://bucket/fleet``: a registry, or scores.
 
     `create` asks the store itself for exclusiveness (on S3 ``If-None-Match: *``), and `write` relies on it to show a
     file in full or not at all, as object stores do.
@@ -26,7 +27,7 @@ class BucketStore:
         try:
             from fsspec.core import url_to_fs
         except ImportError as error:
-            raise missing_extra("fsspec", "fleet", "publishing to a URL") from error
+            raise missing_extra("fsspec", "fleet", "writing to a URL") from error
         try:
             found: Any = url_to_fs(self.place, use_listings_cache=False, skip_instance_cache=True)
         except ImportError as error:
@@ -53,6 +54,28 @@ class BucketStore:
             except FileNotFoundError:
                 return set()
         return {f"{folder}/{path.rpartition('/')[2]}" for path in found}
+
+    def all_names(self) -> set[str]:
+        """Return the names of all files there are, in whatever folder."""
+        with self._told("list", ""):
+            try:
+                found = self._files.find(self._root)
+            except FileNotFoundError:
+                return set()
+        start = len(self._root.rstrip("/")) + 1
+        return {path[start:] for path in found if path[start:]}
+
+    def read_many(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Return files by name, several at a time where the store can."""
+        with self._told("read", ", ".join(names)):
+            found = self._files.cat([self._path(name) for name in names]) if names else {}
+            return {name: bytes(found[self._path(name)]) for name in names}
+
+    def send(self, name: str, path: Path) -> None:
+        """Write a file of this machine, piece by piece if it is large; it is there once all of it is."""
+        with self._told("write", name):
+            self._make_folders([name])
+            self._files.put_file(str(path), self._path(name))
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """See `Store.write`; several at a time where the store can."""

@@ -25,7 +25,7 @@ from machines import pump_rows, write_csv
 from edge_runtime.model_file.container import read_model_file
 from saelite.fleet.assets import Asset
 from saelite.fleet.executors import Lost, chunked, every_result, executor_for
-from saelite.fleet.fit_asset import FleetFit
+from saelite.fleet.fit_assets import FleetFit
 from saelite.fleet.fleet_settings import FleetSettings
 from saelite.fleet.training import at_once
 from training.settings import DetectorSettings

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from broker import free_port
 
+BUCKET = "plant"
 KEYS = {"AWS_ACCESS_KEY_ID": "maker", "AWS_SECRET_ACCESS_KEY": "s3cret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 

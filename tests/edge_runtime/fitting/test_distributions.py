@@ -43,4 +43,4 @@ def test_quantile_of_the_poisson_distribution_is_scipys(share, mean):
 
 
 def test_share_above_one_half_is_the_mirror_image():
-    assert t_quantile_above(0.9, 5.0) == -t_quantile_above(0.1, 5.0)
+    assert t_quantile_above(0.75, 5.0) == -t_quantile_above(0.25, 5.0)

@@ -13,7 +13,8 @@ from export.installed import runtimes_for
 from export.targets import find_target
 from saelite.export_options import ExportOptions
 from saelite.fleet.assets import Asset
-from saelite.fleet.fit_asset import LADDER, MODEL_FILE, FleetFit, fit_asset
+from saelite.fleet.fit_asset import LADDER, MODEL_FILE
+from saelite.fleet.fit_assets import FleetFit, fit_asset
 from saelite.fleet.fleet_model import FleetModel, FleetModelFit, fit_fleet_model
 from saelite.fleet.fleet_settings import FleetSettings
 from training.settings import DetectorSettings
@@ -104,6 +105,30 @@ def test_network_that_starts_from_the_common_model_is_fitted_better_in_as_many_e
     warm, cold = (FleetFit(SETTINGS, common, warm_start)([pump])[0].outcome for warm_start in (True, False))
     assert (warm.is_warm, cold.is_warm) == (True, False)
     assert warm.figures.loss < cold.figures.loss
+
+
+def curve(n):
+    """Return readings on a curve, which a network describes better than a covariance does."""
+    rng = np.random.default_rng(0)
+    load = np.convolve(rng.uniform(-1, 1, n), np.ones(5) / 5, "same")
+    rows = np.stack([load, load**2, np.abs(load), np.sin(9 * load)], axis=1)
+    return (rows + 0.01 * rng.normal(size=rows.shape)).astype(np.float32)
+
+
+def test_assets_of_many_rows_start_from_the_common_model_unless_their_score_depends_on_it(tmp_path, common):
+    assets = [
+        asset(tmp_path, "short", pump_rows(240, 6, jumps=False)),
+        asset(tmp_path, "long", pump_rows(2100, 6, jumps=False)),
+        asset(tmp_path, "curve", curve(2100)),
+    ]
+    found = [one.outcome for one in FleetFit(SETTINGS, common)(assets)]
+    alone = [one.outcome for one in FleetFit(SETTINGS, common, warm_start=False)(assets[1:])]
+    assert [(one.is_warm, one.figures.head) for one in found] == [(False, "modes"), (True, "modes"), (False, "deep")]
+    for one, other in zip(found[1:], alone, strict=True):
+        same = (one.figures.head, one.figures.smoothing_span, one.figures.detection)
+        assert same == (other.figures.head, other.figures.smoothing_span, other.figures.detection)
+        assert one.figures.threshold == pytest.approx(other.figures.threshold, rel=1e-3)
+    assert found[2].figures.loss == pytest.approx(alone[1].figures.loss, rel=1e-3)
 
 
 def test_assets_of_different_kinds_have_no_common_model(tmp_path):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from fleet_tasks import Reads
 from machines import pump_rows, write_csv
+from s3_server import BUCKET
 
 from edge_runtime.common.asset_names import folder_of
 from edge_runtime.errors import RecordingError
@@ -15,26 +16,6 @@ from training.settings import Selection
 
 pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'saelite[fleet]'")
 pl = pytest.importorskip("polars")
-BUCKET = "plant"
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    """A bucket that this process and its children reach with the usual variables."""
-    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed")
-    server = pytest.importorskip("moto.server", reason="moto[server] is not installed").ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "somebody")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        files = s3fs.S3FileSystem(skip_instance_cache=True)
-        files.mkdir(BUCKET)
-        yield files
-        s3fs.S3FileSystem.clear_instance_cache()
-    server.stop()
 
 
 def upload(files, path, place):
