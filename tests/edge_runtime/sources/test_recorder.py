@@ -85,6 +85,8 @@ def test_topic_is_recorded_until_ctrl_c(tmp_path):
             "-o",
             "m.csv",
         ]
+        # Of tests in the background, programs would ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             try:
                 # It says so once it is subscribed: what is published before is nobody's.
