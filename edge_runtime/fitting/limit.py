@@ -23,8 +23,8 @@ is an accident, and there may be as many as the budget makes likely, by a quanti
 faulty minutes that nobody knows of do not raise the limit. A shorter recording must be extrapolated from all that it
 holds.
 
-A recording often begins where the machine does. What is ten times as high as everything after the first fifth is a
-machine that settles; the limit is that of the rest.
+A recording often begins where the machine does. One that begins high, and reaches ten times the highest score after its
+first fifth, is of a machine that settles; the limit is that of the rest.
 
 References
 ----------
@@ -184,9 +184,10 @@ def _settling(logs: Floats) -> int:
     10
     """
     first = int(_SETTLING_SHARE * len(logs))
-    if not first or logs[:first].max() <= logs[first:].max() + _SETTLING:
+    highest = logs[first:].max()
+    if not first or logs[0] <= highest or logs[:first].max() <= highest + _SETTLING:
         return 0
-    return int(np.flatnonzero(logs[:first] > logs[first:].max())[-1]) + 1
+    return int(np.flatnonzero(logs[:first] > highest)[-1]) + 1
 
 
 def _run_length(logs: Floats, share: float) -> float:

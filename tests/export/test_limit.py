@@ -124,6 +124,14 @@ def test_machine_that_settles_in_the_beginning_has_the_limit_of_the_time_after()
     assert with_beginning.n_windows + with_beginning.n_settling == 2_000
 
 
+def test_a_burst_soon_after_the_beginning_is_no_settling():
+    scores = np.exp(0.3 * np.random.default_rng(0).normal(size=2_000))
+    scores[200:250] *= 1e3
+    limit = fit_limit(scores, 1e-6)
+    assert limit.n_settling == 0
+    assert limit.value > 1e2
+
+
 def test_beginning_that_the_machine_comes_back_to_counts():
     scores = np.exp(0.3 * np.random.default_rng(0).normal(size=2_000))
     scores[:100] *= 1e3
