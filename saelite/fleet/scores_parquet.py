@@ -18,7 +18,8 @@ from edge_runtime.tables.time_text import NUMBER, ZONED
 if TYPE_CHECKING:
     from polars import DataFrame
 
-_ROW_GROUP = 2**18
+# A group of rows is in memory until it is written: 2**18 rows of the six columns that every file has.
+_VALUES_IN_GROUP = 6 * 2**18
 
 
 class ScoresParquet:
@@ -95,7 +96,7 @@ class ScoresParquet:
         with atomic_file(path) as file:
             try:
                 register_io_source(frames, schema=self.schema).sink_parquet(
-                    file, row_group_size=_ROW_GROUP, maintain_order=True
+                    file, row_group_size=_VALUES_IN_GROUP // len(self.schema), maintain_order=True
                 )
             except self._polars.exceptions.PolarsError:
                 if failures:
