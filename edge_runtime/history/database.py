@@ -146,6 +146,8 @@ def _make(path: Path) -> None:
     except OSError as error:
         raise unwritable(path, error) from error
     except sqlite3.OperationalError as error:
-        with suppress(OSError):
-            fresh.unlink()
         raise OutputError(f"cannot write {path}: {error}. Choose another place, or make room.") from error
+    finally:
+        for end in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                fresh.with_name(fresh.name + end).unlink()

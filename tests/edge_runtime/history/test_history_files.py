@@ -60,6 +60,17 @@ def test_newer_history_is_not_touched(path, clocks):
     assert path.read_bytes() == before
 
 
+def test_history_that_is_being_made_as_the_program_is_asked_to_end_leaves_nothing(path, monkeypatch):
+    def asked_to_end(connection):
+        schema.create(connection)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("edge_runtime.history.database.create", asked_to_end)
+    with pytest.raises(SystemExit):
+        History.open(path)
+    assert not list(path.parent.iterdir())
+
+
 def test_older_history_is_migrated_with_all_it_holds(path, clocks, monkeypatch):
     recorded(path, clocks, alarm_block(0, 500, 400, 450))
     monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
