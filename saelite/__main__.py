@@ -6,9 +6,15 @@ import sys
 def main() -> None:
     """Run the command; one that runs for long minds its signals before it loads anything."""
     if sys.argv[1:2] == ["run"]:
-        from saelite.early_signals import hold_signals
+        from saelite.early_signals import signals_held
 
-        hold_signals()
+        with signals_held():
+            _command()
+    else:
+        _command()
+
+
+def _command() -> None:
     from saelite.cli import main as command
 
     command()

@@ -6,6 +6,8 @@ Imports nothing but the standard library: it has to be ready before everything e
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -34,8 +36,19 @@ class Early:
             raise SystemExit(0)
 
 
-def hold_signals() -> None:
-    """Let SIGTERM end the program in order, and SIGHUP wait until it can be answered."""
-    signal.signal(signal.SIGTERM, Early(ends=True))
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let SIGTERM end the program in order, and SIGHUP wait until it can be answered.
+
+    Where a class is just being made, Python turns the end into another error; it is the end all the same.
+    """
+    end = Early(ends=True)
+    signal.signal(signal.SIGTERM, end)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, Early(ends=False))
+    try:
+        yield
+    except Exception:
+        if end.was_asked:
+            raise SystemExit(0) from None
+        raise

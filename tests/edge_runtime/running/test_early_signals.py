@@ -16,8 +16,23 @@ STATES = ("--state", "s.json", "--history", "h.db")
 NOTHING_LOADED = """
 import signal, sys
 import saelite.__main__, saelite.early_signals
-saelite.early_signals.hold_signals()
-print(sorted({"click", "edge_runtime", "numpy"} & set(sys.modules)), signal.getsignal(signal.SIGHUP).was_asked)
+with saelite.early_signals.signals_held():
+    print(sorted({"click", "edge_runtime", "numpy"} & set(sys.modules)), signal.getsignal(signal.SIGHUP).was_asked)
+"""
+
+
+IN_A_CLASS = """
+import os, signal
+from saelite.early_signals import signals_held
+
+class Field:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+with signals_held():
+    class Settings:
+        field = Field()
+    print("not ended")
 """
 
 
@@ -45,6 +60,11 @@ def test_nothing_is_loaded_before_signals_are_minded():
     command = [sys.executable, "-c", NOTHING_LOADED]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert shown == "[] False\n"
+
+
+def test_request_to_end_while_a_class_is_made_is_no_error():
+    shown = subprocess.run([sys.executable, "-c", IN_A_CLASS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
 
 
 def test_request_to_reload_waits_until_the_stream_is_ready(starting):
