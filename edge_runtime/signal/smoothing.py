@@ -93,7 +93,7 @@ class Smoother:
 
     def update_many(self, scores: FloatArray) -> FloatArray:
         """Return the smoothed scores after each of `scores`, shape (n,) or (n, columns); the same as `update` gives."""
-        scores = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
+        scores = _counted(scores)
         smoothed = np.empty(scores.shape, np.float32)
         done = 0
         for first, stop in self._stretches_above(scores):
@@ -105,7 +105,7 @@ class Smoother:
 
     def pass_by(self, scores: FloatArray) -> None:
         """Take scores, at least one, whose smoothed values nobody wants: what comes after them is the same."""
-        taken = np.where(scores <= _LARGEST, scores, np.float32(_LARGEST)).astype(np.float64)
+        taken = _counted(scores).astype(np.float64)
         if self._stretches_above(taken):
             self.update_many(scores)
             return
@@ -167,6 +167,11 @@ class Smoother:
     def reset(self) -> None:
         """Forget all scores."""
         self.level = None
+
+
+def _counted(scores: FloatArray) -> FloatArray:
+    """Return scores, those that overflowed as the largest number there is."""
+    return np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
 
 
 def _decaying_sums(rows: npt.NDArray[np.float64], decay: float) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,14 +91,15 @@ def score(
     monitor = replace(watching, explain="always" if explain else "never", drift=False)
     request = ScoreRequest(rows.rows(data), label, monitor=monitor)
     detector = opening.open(model)
-    if "://" in output:
-        from saelite.fleet.written_place import written_to
-
-        with written_to(output) as path:
-            summary = score_recording(detector, data, str(path), request, tell)
-    else:
-        summary = score_recording(detector, data, output, request, tell)
+    with _sent(output) if "://" in output else nullcontext(output) as path:
+        summary = score_recording(detector, data, str(path), request, tell)
     click.echo(summary.text(), err=output == "-")
+
+
+def _sent(url: str) -> AbstractContextManager[Path]:
+    from saelite.fleet.written_place import written_to
+
+    return written_to(url)
 
 
 def _form_of(model: Path, data: str, output: str) -> str:

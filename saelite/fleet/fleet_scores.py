@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from edge_runtime.common.counted import counted
 from edge_runtime.streaming.results import time_text
 from saelite.console_tables import table
 from saelite.fleet.score_outcome import SCORED, ScoreOutcome, summary_of
-from saelite.fleet.scores_place import scores_place
+from saelite.fleet.scores_place import ScoresPlace, scores_place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,6 +51,11 @@ class FleetScores:
         place = scores_place(path)
         return cls(place.path, place.outcomes())
 
+    @cached_property
+    def _place(self) -> ScoresPlace:
+        # A bucket is opened once, not for every asset.
+        return scores_place(self.path)
+
     @property
     def frame(self) -> pl.DataFrame:
         """The summary as a polars data frame, a row for each asset; the contents of ``summary.parquet``."""
@@ -57,7 +63,7 @@ class FleetScores:
 
     def scores(self, asset: str) -> Path | str:
         """Return the Parquet file with the scores of an asset: its path, or its URL."""
-        return scores_place(self.path).scores(asset)
+        return self._place.scores(asset)
 
     @property
     def summary(self) -> str:
@@ -77,7 +83,7 @@ class FleetScores:
             return self.summary
         lines = [self.summary, "", table([_HEAD, *map(_cells, worst[:_SHOWN])], header=True)]
         if len(worst) > _SHOWN:
-            lines.append(f"… and {len(worst) - _SHOWN:,} more, in {scores_place(self.path).summary}")
+            lines.append(f"… and {len(worst) - _SHOWN:,} more, in {self._place.summary}")
         return "\n".join([*lines, *_reasons(self.outcomes)])
 
 
