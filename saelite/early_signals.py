@@ -6,6 +6,7 @@ Imports nothing but the standard library: it has to be ready before everything e
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -32,7 +33,9 @@ class Early:
         """Handle the signal."""
         self.was_asked = True
         if self._ends:
-            # Nothing is read yet, so there is nothing to finish. On the way out everything opened is closed.
+            # Nothing is read yet, so there is nothing to finish. On the way out everything opened is closed. Code in C may
+            # drop the exception and print it: then whoever takes over ends the program, and there is no error.
+            sys.unraisablehook = lambda _: None
             raise SystemExit(0)
 
 
@@ -40,7 +43,8 @@ class Early:
 def signals_held() -> Iterator[None]:
     """Let SIGTERM end the program in order, and SIGHUP wait until it can be answered.
 
-    Where a class is just being made, Python turns the end into another error; it is the end all the same.
+    Where a class is just being made, or a module loaded, the end becomes another error on its way out; it is the end
+    all the same.
     """
     end = Early(ends=True)
     signal.signal(signal.SIGTERM, end)
@@ -48,7 +52,7 @@ def signals_held() -> Iterator[None]:
         signal.signal(signal.SIGHUP, Early(ends=False))
     try:
         yield
-    except Exception:
+    except BaseException:
         if end.was_asked:
             raise SystemExit(0) from None
         raise

@@ -36,6 +36,18 @@ with signals_held():
 """
 
 
+IN_A_MODULE = """
+import os, signal
+from saelite.early_signals import signals_held
+
+with signals_held():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except SystemExit:
+        raise SystemExit("the graph cannot be run: ImportError") from None
+"""
+
+
 def listens(process, number):
     """Return whether a process has a handler of its own for a signal."""
     status = Path(f"/proc/{process.pid}/status").read_text()
@@ -62,8 +74,9 @@ def test_nothing_is_loaded_before_signals_are_minded():
     assert shown == "[] False\n"
 
 
-def test_request_to_end_while_a_class_is_made_is_no_error():
-    shown = subprocess.run([sys.executable, "-c", IN_A_CLASS], cwd=ROOT, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize("program", [IN_A_CLASS, IN_A_MODULE], ids=["class", "module"])
+def test_request_to_end_while_something_is_loaded_is_no_error(program):
+    shown = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (shown.returncode, shown.stdout, shown.stderr) == (0, "", "")
 
 
