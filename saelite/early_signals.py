@@ -33,8 +33,8 @@ class Early:
         """Handle the signal."""
         self.was_asked = True
         if self._ends:
-            # Nothing is read yet, so there is nothing to finish. On the way out everything opened is closed. Code in C may
-            # drop the exception and print it: then whoever takes over ends the program, and there is no error.
+            # Nothing is read yet, so there is nothing to finish. On the way out everything opened is closed.
+            # Code in C may drop the exception and print it: then whoever takes over ends the program, without an error.
             sys.unraisablehook = lambda _: None
             raise SystemExit(0)
 
