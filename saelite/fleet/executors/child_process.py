@@ -22,12 +22,7 @@ _QUOTED = 300
 
 
 class ChildProcess:
-    """A process that runs one task on chunk after chunk.
-
-    Parameters
-    ----------
-    task : bytes
-        Pickled; sent once.
+    """A process that runs a task on chunk after chunk, see `take`.
 
     Attributes
     ----------
@@ -35,7 +30,7 @@ class ChildProcess:
         Items it was given.
     """
 
-    def __init__(self, task: bytes) -> None:
+    def __init__(self) -> None:
         self.items = 0
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         environment = {**os.environ, **dict.fromkeys(PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -43,13 +38,16 @@ class ChildProcess:
             [sys.executable, "-m", "saelite.fleet.executors.child"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=environment,
         )  # fmt: skip
-        with suppress(OSError):  # a process that ended already is found so by the first chunk
-            self._send(task)
 
     @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
+
+    def take(self, task: bytes) -> None:
+        """Run another task from now on, a pickled one."""
+        with suppress(OSError):  # a process that ended already is found so by the first chunk
+            self._send(task)
 
     def run(self, items: Chunk) -> Done:
         """Return what became of a chunk; if the process ends before it is done, the reason."""

@@ -177,10 +177,13 @@ def _run_chunk(task: bytes, items: Chunk) -> Done:
     """Run a chunk in the child process of this thread of a Dask worker."""
     digest = hashlib.sha256(task).digest()
     child: ChildProcess | None = getattr(_own, "child", None)
-    if child is not None and (_own.digest != digest or not child.is_alive or child.items >= RECYCLED_AFTER):
+    if child is not None and (not child.is_alive or child.items >= RECYCLED_AFTER):
         child.close()
         child = None
     if child is None:
-        child = _own.child = ChildProcess(task)
+        child, _own.digest = ChildProcess(), b""
+        _own.child = child
+    if _own.digest != digest:
+        child.take(task)
         _own.digest = digest
     return child.run(items)

@@ -19,6 +19,8 @@ RECYCLED_AFTER = 200
 class Processes(Executor):
     """Runs chunks in processes of this machine. A process that is killed costs its chunk, and is replaced.
 
+    Loading libraries takes as long as several assets, so processes that are left over work for the next task.
+
     Parameters
     ----------
     workers : int, optional
@@ -31,18 +33,28 @@ class Processes(Executor):
         self.workers = workers or cores()
         self.name = f"{self.workers} {'process' if self.workers == 1 else 'processes'}"
         self._recycled_after = recycled_after
+        self._idle: list[ChildProcess] = []
 
     def run(self, task: Task, chunks: Iterable[Chunk], at_once: int | None = None) -> Iterator[Done]:
         """Yield what became of each chunk; see `Executor.run`."""
-        crew = _Crew(pickle.dumps(task), iter(chunks), self._recycled_after)
-        yield from crew.run(min(self.workers, at_once or self.workers))
+        workers = min(self.workers, at_once or self.workers)
+        self._leave_at_most(workers)
+        yield from _Crew(pickle.dumps(task), iter(chunks), self._recycled_after, self._idle).run(workers)
+
+    def close(self) -> None:
+        """End the processes that are left over."""
+        self._leave_at_most(0)
+
+    def _leave_at_most(self, count: int) -> None:
+        while len(self._idle) > count:
+            self._idle.pop().close()
 
 
 class _Crew:
     """Threads that each keep one process busy."""
 
-    def __init__(self, task: bytes, chunks: Iterator[Chunk], recycled_after: int) -> None:
-        self._task, self._chunks, self._recycled_after = task, chunks, recycled_after
+    def __init__(self, task: bytes, chunks: Iterator[Chunk], recycled_after: int, idle: list[ChildProcess]) -> None:
+        self._task, self._chunks, self._recycled_after, self._idle = task, chunks, recycled_after, idle
         self._lock = threading.Lock()
         self._is_over = False
         self._children: set[ChildProcess] = set()
@@ -72,7 +84,7 @@ class _Crew:
             finished.put(error)
         finally:
             if child is not None:
-                self._end(child)
+                self._leave(child)
             finished.put(None)
 
     def _next(self) -> Chunk | None:
@@ -80,13 +92,24 @@ class _Crew:
             return None if self._is_over else next(self._chunks, None)
 
     def _started(self) -> ChildProcess:
-        child = ChildProcess(self._task)
         with self._lock:
+            child = self._idle.pop() if self._idle else ChildProcess()
             self._children.add(child)
             is_over = self._is_over
         if is_over:
             child.close()
+        child.take(self._task)
         return child
+
+    def _leave(self, child: ChildProcess) -> None:
+        """Keep a process that has nothing left to do for the next task; end it if it may be in the middle of this."""
+        with self._lock:
+            is_over = self._is_over
+            if not is_over:
+                self._children.discard(child)
+                self._idle.append(child)
+        if is_over:
+            self._end(child)
 
     def _end(self, child: ChildProcess) -> None:
         with self._lock:
