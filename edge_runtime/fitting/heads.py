@@ -42,7 +42,7 @@ class Space:
 
 
 Clustering = Callable[[Floats, int, Space], Floats]
-"""From points of shape (n, m), a number and the points' space to at most so many centres, shape (K, m)."""
+"""From rows ``z`` of shape (n, d), a number and a space to at most so many centres in that space, shape (K, m)."""
 
 
 class NormalRows:
@@ -60,6 +60,11 @@ class NormalRows:
     def __iter__(self) -> Iterator[Rows]:
         """Yield the blocks."""
         return iter(self._rows)
+
+    @cached_property
+    def count(self) -> int:
+        """Their number."""
+        return sum(map(len, self._rows))
 
     @cached_property
     def moments(self) -> Moments:
@@ -98,7 +103,7 @@ def fit_rows(  # noqa: PLR0913 - what is fitted, on what, and how
     if kind == "spe":
         return spe_head(len(moments.mean))
     if kind == "modes":
-        return _modes(rows, moments, modes, clustering)
+        return _modes(shared, modes, clustering)
     whitening = shared.whitening(allow_drift=allow_drift)
     if kind == "codebook":
         return _codebook(rows, moments, whitening, inputs, clustering)
@@ -116,25 +121,24 @@ def _codebook(rows: Blocks, moments: Moments, whitening: Floats, inputs: int, cl
     joint = np.concatenate([whitening, plain], axis=1)
     space = Space(moments.mean, joint, inputs)
     count = max(1, min(PROTOTYPES, moments.count // WINDOWS_PER_PROTOTYPE))
-    centers = clustering(space(thinned(rows, moments.count, _CLUSTERED_WINDOWS)), count, space)
+    centers = clustering(thinned(rows, moments.count, _CLUSTERED_WINDOWS), count, space)
     return Head("codebook", _float32(moments.mean), _float32(joint), _float32(centers))
 
 
-def _modes(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -> Head:
+def _modes(rows: NormalRows, count: int, clustering: Clustering) -> Head:
     """Return a head with one centre and one whitening per mode."""
-    mixture = mixture_of(rows, moments, count, clustering)
+    mixture, mean = mixture_of(rows, count, clustering), rows.moments.mean
     whitenings = np.array([inverse_root_of(covariance) for covariance in covariances_of(mixture)])
     means = np.array([one.mean for one in mixture])
-    centers = np.einsum("kd,kdm->km", means - moments.mean, whitenings)
-    return Head("modes", _float32(moments.mean), _float32(whitenings), _float32(centers))
+    centers = np.einsum("kd,kdm->km", means - mean, whitenings)
+    return Head("modes", _float32(mean), _float32(whitenings), _float32(centers))
 
 
-def mixture_of(rows: Blocks, moments: Moments, count: int, clustering: Clustering) -> list[Moments]:
+def mixture_of(rows: NormalRows, count: int, clustering: Clustering) -> list[Moments]:
     """Return the moments of each cluster of rows; of clusters without rows none."""
     if count == 1:
-        return [moments]
-    space = Space(np.zeros_like(moments.mean))
-    centers = clustering(thinned(rows, moments.count, _CLUSTERED_WINDOWS), count, space)
+        return [rows.moments]
+    centers = clustering(thinned(rows, rows.count, _CLUSTERED_WINDOWS), count, Space(np.zeros(1)))
     return [one for one in moments_by_label(rows, lambda block: nearest(block, centers), len(centers)) if one.count]
 
 

@@ -57,12 +57,12 @@ class FromPrototypes:
 
     prototypes: Floats
 
-    def __call__(self, points: Floats, count: int, space: Space) -> Floats:
+    def __call__(self, rows: Floats, count: int, space: Space) -> Floats:
         """Return as many centres as there are prototypes.
 
         Where the points are too few for so many, `count` of them differ.
         """
-        starts = space(self.prototypes)
+        points, starts = space(rows), space(self.prototypes)
         if len(starts) <= count:
             return lloyd(points, starts)
         sizes = np.bincount(nearest(points, starts), minlength=len(starts))

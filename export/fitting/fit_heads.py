@@ -9,8 +9,8 @@ from sklearn.cluster import KMeans, kmeans_plusplus
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.fitting.blocks import BLOCKS, block_bounds
-from edge_runtime.fitting.heads import WINDOWS_PER_PROTOTYPE, Space, covariances_of, fit_rows, mixture_of
-from edge_runtime.fitting.moments import Floats, moments_of, thinned
+from edge_runtime.fitting.heads import WINDOWS_PER_PROTOTYPE, NormalRows, Space, covariances_of, fit_rows, mixture_of
+from edge_runtime.fitting.moments import Floats, thinned
 from edge_runtime.fitting.whitening import inverse_root_of
 from edge_runtime.inference.heads import PARTS, Head
 
@@ -18,6 +18,8 @@ from edge_runtime.inference.heads import PARTS, Head
 _CLUSTERED_WINDOWS = 2500
 _MODES = (2, 3, 4, 6, 8, 12)
 _SHORTEST_STAY = 10
+# Numbers of modes in a row that are less likely, and by how much a window the last is, in nats.
+_ENOUGH_WORSE, _CLEARLY = 3, 0.1
 _FEW = 4
 
 
@@ -44,18 +46,18 @@ def fit_head(
     return fit_rows(kind, [z], inputs, k_means, allow_drift=allow_drift, modes=count)
 
 
-def k_means(points: Floats, count: int, space: Space) -> Floats:
+def k_means(rows: Floats, count: int, space: Space) -> Floats:
     """Return the centres of k-means++ clusters; see `edge_runtime.fitting.heads.Clustering`.
 
     The first centres are drawn by the inputs alone, if there are any among the coordinates: drawn by what a network
     gives, they would be others for every type that it is quantised to, and so would the ranking of its scores.
     """
+    points = space(thinned([rows], len(rows), _CLUSTERED_WINDOWS))
     centers: Floats = _clusters(points, count, space.inputs).cluster_centers_.astype(np.float64)
     return centers
 
 
 def _clusters(points: Floats, count: int, inputs: int = 0) -> KMeans:
-    points = thinned([points], len(points), _CLUSTERED_WINDOWS)
     drawn_by = np.ascontiguousarray(points[:, -inputs:])
     count = _distinct(drawn_by, count)
     # Float32 halves the time of the steps and moves no point to another cluster; the first centres, on which all the
@@ -77,7 +79,9 @@ def mode_count(x: Floats) -> int:
     """Return the number of modes under which held-out blocks are most likely; 1 if more do not help.
 
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
-    that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian.
+    that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian. Larger
+    numbers are not tried once three in a row are less likely than a smaller one, the last of them clearly: of 182
+    recordings none would have got another number.
 
     Parameters
     ----------
@@ -86,31 +90,40 @@ def mode_count(x: Floats) -> int:
     """
     if not any(_stays(x, count) for count in _MODES):
         return 1
-    likelihood = dict.fromkeys((1, *_MODES), 0.0)
-    for start, stop in block_bounds(len(x)):
-        rest = np.concatenate([x[:start], x[stop:]])
-        for count in likelihood:
-            if count == 1 or len(rest) >= WINDOWS_PER_PROTOTYPE * count * 2:
-                likelihood[count] += _log_likelihood(rest, count, x[start:stop])
-            else:
-                likelihood[count] = -np.inf
-    return max(likelihood, key=lambda count: likelihood[count])
+    parts = [(NormalRows([x[:start], x[stop:]]), x[start:stop]) for start, stop in block_bounds(len(x))]
+    best, highest, worse = 1, -np.inf, 0
+    for count in (1, *_MODES):
+        likelihood = _held_out_likelihood(parts, count)
+        if likelihood > highest:
+            best, highest, worse = count, likelihood, 0
+            continue
+        worse += 1
+        if worse >= _ENOUGH_WORSE and likelihood < highest - _CLEARLY * len(x):
+            break
+    return best
+
+
+def _held_out_likelihood(parts: list[tuple[NormalRows, Floats]], count: int) -> float:
+    """Return the log-likelihood of blocks by modes of all other rows, with as many."""
+    if count > 1 and any(rest.count < WINDOWS_PER_PROTOTYPE * count * 2 for rest, _ in parts):
+        return -np.inf
+    return sum(_log_likelihood(rest, count, block) for rest, block in parts)
 
 
 def _stays(x: Floats, count: int) -> bool:
     """Return whether clusters last, ten windows on average, and recur; otherwise they are a drift."""
-    labels = _clusters(x, count).predict(x.astype(np.float32))
+    labels = _clusters(thinned([x], len(x), _CLUSTERED_WINDOWS), count).predict(x.astype(np.float32))
     changes = int((np.diff(labels) != 0).sum())
     seen = [set(labels[start:stop].tolist()) for start, stop in block_bounds(len(x))]
     comes_back = all(sum(cluster in block for block in seen) > BLOCKS // 2 for cluster in set(labels.tolist()))
     return comes_back and len(x) >= _SHORTEST_STAY * (changes + 1)
 
 
-def _log_likelihood(fitted_on: Floats, count: int, x: Floats) -> float:
+def _log_likelihood(fitted_on: NormalRows, count: int, x: Floats) -> float:
     """Return the summed log-likelihood of rows, each under its likeliest mode of others, without constants."""
-    mixture, rows = mixture_of([fitted_on], moments_of([fitted_on]), count, k_means), []
+    mixture, rows = mixture_of(fitted_on, count, k_means), []
     for one, covariance in zip(mixture, covariances_of(mixture), strict=True):
         whitened = (x - one.mean) @ inverse_root_of(covariance)
         log_det = np.linalg.slogdet(covariance)[1]
-        rows.append(np.log(one.count / len(fitted_on)) - 0.5 * log_det - 0.5 * np.square(whitened).sum(axis=1))
+        rows.append(np.log(one.count / fitted_on.count) - 0.5 * log_det - 0.5 * np.square(whitened).sum(axis=1))
     return float(np.max(rows, axis=0).sum())
