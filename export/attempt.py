@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from edge_runtime.arrays import BoolArray, FloatArray, NumberArray
 from edge_runtime.errors import ParityError
 from edge_runtime.fitting.budget import FalseAlarmBudget
 from edge_runtime.fitting.promise import window_s_of
+from edge_runtime.inference.heads import needs_network
 from edge_runtime.inference.host_scoring import HostScoring, beyond
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, Quantization
 from edge_runtime.verification.parity import FLOAT32_CODES_LIMIT
@@ -62,12 +64,14 @@ class Attempt:
         """What a file keeps beside the graph so that its host can score."""
         return {} if self.host is None else {**self.scoring.head.arrays(), **self.scoring.attribution.arrays()}
 
-    def run_in(self, runtimes: list[InstalledRuntime], windows: FloatArray, on_step: OnStep) -> Attempt:
-        """Return the attempt with what runtimes gave for some windows."""
+    def run_in(
+        self, runtimes: list[InstalledRuntime], windows: FloatArray, on_step: OnStep, *, together: bool = False
+    ) -> Attempt:
+        """Return the attempt with what runtimes gave for some windows, see `export.runtime_check.run_in`."""
         runs = []
         for installed in runtimes:
             on_step(f"running the file in {installed.title}")
-            runs.append(run_in(installed, self.graph.content, self.host, windows))
+            runs.append(run_in(installed, self.graph.content, self.host, windows, together=together))
         return replace(self, runs=tuple(runs))
 
 
@@ -91,8 +95,11 @@ class Attempts:
         self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
         self._chip_budget = chip
         on_step("running the float32 network")
-        self._float_outputs = self._probe.outputs(_FLOAT32, runtimes[0])
-        _check_rebuilt(run, self._float_outputs)
+        _check_rebuilt(run, self._probe.codes(runtimes[0]))
+
+    @cached_property
+    def _float_outputs(self) -> FileOutputs:
+        return self._probe.outputs(_FLOAT32, self._runtimes[0])
 
     def that_fit(self, schemes: tuple[str, ...]) -> tuple[str, ...]:
         """Return the first scheme, and of the others those whose network a chip has room for."""
@@ -120,9 +127,12 @@ class Attempts:
         """Return the float32 detector that scores as `like` does; `like` itself if it is one."""
         if like.quantization.scheme == _FLOAT32:
             return like
-        scoring = self._fitting.refit(self._float_outputs, like.scoring)
-        attempt = self._finished(_FLOAT32, scoring, self._float_outputs)
-        return attempt.run_in(self._runtimes[:1], self.windows, self._on_step)
+        # The inputs of a whole detector are float32 whatever its network is.
+        is_same = self._target.graph == DETECTOR and not needs_network(like.scoring.head.kind)
+        outputs = like.outputs if is_same else self._float_outputs
+        scoring = like.scoring if is_same else self._fitting.refit(outputs, like.scoring)
+        attempt = self._finished(_FLOAT32, scoring, outputs)
+        return attempt.run_in(self._runtimes[:1], self.windows, self._on_step, together=True)
 
     def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
         run, target = self._run, self._target
@@ -149,11 +159,11 @@ def _checked_windows(probe: Probe) -> tuple[FloatArray, BoolArray]:
     return np.concatenate([normal, faulty]), np.repeat([False, True], [len(normal), len(faulty)])
 
 
-def _check_rebuilt(run: RunFolder, outputs: FileOutputs) -> None:
+def _check_rebuilt(run: RunFolder, found: FloatArray) -> None:
     """Raise ParityError if the float32 graph does not match the model; no option relaxes this check."""
     codes = run.windows.codes
     reach = max(1.0, float(np.abs(codes).max(initial=0.0)))
-    difference = float(np.abs(codes - outputs.normal["codes"]).max(initial=0.0)) / reach
+    difference = float(np.abs(codes - found).max(initial=0.0)) / reach
     if difference > FLOAT32_CODES_LIMIT:
         raise ParityError(
             f"the rebuilt float32 graph does not match the full model: codes differ by {difference:.3g}, "

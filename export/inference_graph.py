@@ -70,11 +70,14 @@ def build_detector_graph(
     return window.graph.write(outputs)
 
 
-def build_probe_graph(network: Network, preprocessing: Preprocessing) -> bytes:
-    """Return scaling and network alone: ``window`` → ``inputs``, ``hidden_0`` …, ``codes`` and ``reconstruction``."""
+def build_probe_graph(network: Network, preprocessing: Preprocessing, heads: tuple[str, ...] = tuple(PARTS)) -> bytes:
+    """Return scaling and network alone: ``window`` → ``inputs`` and ``codes``.
+
+    If one of the heads needs them, ``hidden_0`` … and ``reconstruction`` are outputs too.
+    """
     window, constants = _window(preprocessing), _named(scaling_constants(preprocessing))
     inputs = network_inputs(window, preprocessing, constants)
-    outputs = network_outputs(inputs, network, PARTS)
+    outputs = network_outputs(inputs, network, heads)
     with window.graph.scope(HEAD_SCOPE):
         # A separate tensor: the network's input itself would be returned in the network's type. Written last, because
         # the quantiser (litert-quantizer 0.11) also gives the last op whatever it turns back to float for an output.

@@ -13,6 +13,7 @@ from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.manifest import Quantization
 from export import flatbuffer
 from export.fitting.file_outputs import FileOutputs, Parts, file_outputs
+from export.fitting.fit_scoring import heads_for as heads_tried
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_network_graph, build_probe_graph
 from export.installed import InstalledRuntime
@@ -49,11 +50,15 @@ class Probe:
         """Build a graph that outputs everything a head may use."""
         preprocessing, windows = run.spec.preprocessing, run.windows.windows
         if target.graph == DETECTOR:
-            graph = build_probe_graph(run.network, preprocessing)
+            graph = build_probe_graph(run.network, preprocessing, heads_tried(run))
         else:
             graph = build_network_graph(run.network, heads_for(run.network))
         parsed = flatbuffer.parse(graph)
         return cls(run, target, parsed, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
+
+    def codes(self, runtime: InstalledRuntime) -> FloatArray:
+        """Return the float32 network's codes for the normal windows."""
+        return self._run(self.float_graph, runtime, self.run.windows.windows)["codes"]
 
     def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
         """Return the network's outputs under a quantisation scheme."""

@@ -44,10 +44,18 @@ class RuntimeOutputs:
     arena_bytes: int = 0
 
 
+_OF_DETECTOR = ("codes", "score")
+
+
 def run_in(
-    installed: InstalledRuntime, flatbuffer: bytes, host: HostScoring | None, windows: FloatArray
+    installed: InstalledRuntime,
+    flatbuffer: bytes,
+    host: HostScoring | None,
+    windows: FloatArray,
+    *,
+    together: bool = False,
 ) -> RuntimeOutputs:
-    """Return a runtime's outputs for every window, one interpreter call each, as on the device.
+    """Return a runtime's outputs for every window.
 
     Parameters
     ----------
@@ -56,6 +64,9 @@ def run_in(
         What the host does around a network alone; None for a whole detector.
     windows : ndarray of shape (n, window, sensors), float32
         Raw sensor values.
+    together : bool
+        Whether a whole detector is run on many windows in one call; by default on one, as on the device. A network
+        alone always is.
 
     Raises
     ------
@@ -63,7 +74,7 @@ def run_in(
         If the runtime refuses the graph, with the runtime's message, or if it scores a missing value as a number.
     """
     if host is None:
-        return _run_detector(installed, flatbuffer, windows)
+        return _run_detector(installed, flatbuffer, windows, together=together)
     inputs, arena_bytes = host.inputs(windows), 0
     if installed.name == MICRO:
         outputs, machine, arena_bytes = run_micro(installed, flatbuffer, inputs)
@@ -72,11 +83,14 @@ def run_in(
     return RuntimeOutputs(installed, machine, host.codes(outputs), host.score(windows, outputs), arena_bytes)
 
 
-def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: FloatArray) -> RuntimeOutputs:
+def _run_detector(
+    installed: InstalledRuntime, flatbuffer: bytes, windows: FloatArray, *, together: bool
+) -> RuntimeOutputs:
     """Run a whole detector on the windows, and on one more with a missing value, which must score NaN."""
     incomplete = windows[:1].copy()
     incomplete[0, 0, -1] = np.nan
-    outputs, machine = run_graph(installed, flatbuffer, np.concatenate([windows, incomplete]))
+    rows = np.concatenate([windows, incomplete])
+    outputs, machine = run_graph(installed, flatbuffer, rows, _OF_DETECTOR, together=together)
     *_, last = scores = outputs["score"]
     if not np.isnan(last):
         raise ModelFileError(
@@ -87,15 +101,22 @@ def _run_detector(installed: InstalledRuntime, flatbuffer: bytes, windows: Float
 
 
 def run_graph(
-    installed: InstalledRuntime, flatbuffer: bytes, inputs: FloatArray, *, together: bool = False
+    installed: InstalledRuntime,
+    flatbuffer: bytes,
+    inputs: FloatArray,
+    names: tuple[str, ...] = (),
+    *,
+    together: bool = False,
 ) -> tuple[dict[str, FloatArray], str]:
-    """Return every output of a graph for every input, shape (n, …), by name; and the machine's architecture.
+    """Return outputs of a graph for every input, shape (n, …), by name; and the machine's architecture.
 
     Parameters
     ----------
+    names : tuple of str
+        Of the outputs; by default all.
     together : bool
         Whether many inputs are run in one call, for a graph whose batch is open; by default one, as on the device.
     """
     module, how = RUNTIMES[installed.name], "together" if together else "single"
-    outputs, (machine,) = run_worker(installed, runtime_worker, flatbuffer, inputs, module, how)
+    outputs, (machine,) = run_worker(installed, runtime_worker, flatbuffer, inputs, module, how, *names)
     return outputs, machine

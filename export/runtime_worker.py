@@ -18,8 +18,8 @@ Outputs = dict[str, npt.NDArray[Any]]
 _TOGETHER = 4096
 
 
-def run(graph: str, inputs_path: str, outputs_path: str, module: str, how: str) -> list[str]:
-    """Write every output of the graph for every input to an .npz file; return the machine's architecture.
+def run(graph: str, inputs_path: str, outputs_path: str, module: str, how: str, *names: str) -> list[str]:
+    """Write outputs of the graph for every input to an .npz file; return the machine's architecture.
 
     Parameters
     ----------
@@ -28,17 +28,19 @@ def run(graph: str, inputs_path: str, outputs_path: str, module: str, how: str) 
     how : str
         ``single``: a call for each input, as on the device; ``together``: many in one call, for a graph whose batch is
         open.
+    *names : str
+        Of the outputs; all if there is none.
     """
     interpreter = importlib.import_module(module).Interpreter(model_path=graph, num_threads=1)
     inputs = np.load(inputs_path, allow_pickle=False)
-    np.savez(outputs_path, **(_together if how == "together" else _single)(interpreter, inputs))
+    np.savez(outputs_path, **(_together if how == "together" else _single)(interpreter, inputs, names))
     return [platform.machine()]
 
 
-def _single(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
+def _single(interpreter: Any, inputs: npt.NDArray[Any], names: tuple[str, ...]) -> Outputs:
     entry = interpreter.get_input_details()[0]["index"]
     interpreter.allocate_tensors()
-    outputs = {details["name"]: details["index"] for details in interpreter.get_output_details()}
+    outputs = {details["name"]: details["index"] for details in _wanted(interpreter, names)}
     results: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in outputs}
     for row in inputs:
         interpreter.set_tensor(entry, row[None])
@@ -48,7 +50,7 @@ def _single(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
     return {name: np.asarray(rows) for name, rows in results.items()}
 
 
-def _together(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
+def _together(interpreter: Any, inputs: npt.NDArray[Any], names: tuple[str, ...]) -> Outputs:
     entry = interpreter.get_input_details()[0]["index"]
     pieces: dict[str, list[npt.NDArray[Any]]] = {}
     for start in range(0, len(inputs), _TOGETHER):
@@ -57,6 +59,10 @@ def _together(interpreter: Any, inputs: npt.NDArray[Any]) -> Outputs:
         interpreter.allocate_tensors()
         interpreter.set_tensor(entry, part)
         interpreter.invoke()
-        for details in interpreter.get_output_details():
+        for details in _wanted(interpreter, names):
             pieces.setdefault(details["name"], []).append(interpreter.get_tensor(details["index"]))
     return {name: np.concatenate(parts) for name, parts in pieces.items()}
+
+
+def _wanted(interpreter: Any, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [details for details in interpreter.get_output_details() if not names or details["name"] in names]
