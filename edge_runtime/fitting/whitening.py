@@ -109,8 +109,8 @@ def _deviation(variance: Floats) -> Floats:
 
 
 def _fourth_power(rows: Blocks, moments: Moments, deviation: Floats) -> float:
-    total = 0.0
+    total, weights = 0.0, deviation**-2
     for block in rows:
-        lengths = np.square((block - moments.mean) / deviation).sum(axis=1)
+        lengths = np.square(block - moments.mean) @ weights
         total += float(lengths @ lengths)
     return total / max(moments.count, 1)

@@ -2,7 +2,8 @@
 
     python -m saelite.fleet.executors.child
 
-A task is for all chunks until the next task. The process ends when standard input does, also in the middle of a chunk: nobody would take the results.
+A task is for all chunks until the next task. The process ends when standard input does, also in the middle of a chunk:
+nobody would take the results.
 """
 
 from __future__ import annotations

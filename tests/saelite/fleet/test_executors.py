@@ -22,16 +22,22 @@ def dask_cluster():
         yield executor
 
 
+@pytest.fixture
+def processes():
+    with executor_for(workers=2) as executor:
+        yield executor
+
+
 @pytest.fixture(params=["in process", "processes", "dask"])
 def executor(request):
     if request.param == "dask":
         return request.getfixturevalue("dask_cluster")
-    return executor_for(workers={"in process": 0, "processes": 2}[request.param])
+    return request.getfixturevalue("processes") if request.param == "processes" else executor_for(workers=0)
 
 
 @pytest.fixture(params=["processes", "dask"])
 def with_children(request):
-    return request.getfixturevalue("dask_cluster") if request.param == "dask" else executor_for(workers=2)
+    return request.getfixturevalue("dask_cluster" if request.param == "dask" else "processes")
 
 
 def results_of(executor, task, items, size=1):
@@ -74,9 +80,18 @@ def test_work_is_done_outside_this_process(with_children):
 
 
 def test_processes_are_replaced_after_some_items():
-    found = results_of(Processes(1, recycled_after=3), facts_of_worker, range(9))
+    with Processes(1, recycled_after=3) as executor:
+        found = results_of(executor, facts_of_worker, range(9))
     processes = [found[item][0] for item in range(9)]
     assert [processes.count(one) for one in dict.fromkeys(processes)] == [3, 3, 3]
+
+
+def test_process_that_is_left_over_works_for_the_next_task_and_ends_with_the_executor():
+    with executor_for(workers=1) as executor:
+        assert results_of(executor, double, range(2)) == {0: 0, 1: 2}
+        (first, *_), (second, *_) = (results_of(executor, facts_of_worker, [item])[item] for item in range(2))
+    assert first == second
+    wait_until(lambda: not is_running(first))
 
 
 def test_chunks_are_taken_only_as_workers_become_free(executor):
@@ -101,8 +116,8 @@ def test_error_in_the_list_of_items_is_raised_where_it_is_read(executor):
         list(executor.run(double, chunks()))
 
 
-def test_leaving_early_ends_the_processes(tmp_path):
-    running = executor_for(workers=2).run(Slow(tmp_path, 0.01), ((item,) for item in range(10_000)))
+def test_leaving_early_ends_the_processes(processes, tmp_path):
+    running = processes.run(Slow(tmp_path, 0.01), ((item,) for item in range(10_000)))
     next(running)
     began = threading.active_count()
     running.close()
