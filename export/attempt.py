@@ -20,6 +20,7 @@ from export.audit import audit
 from export.c_library.cost import Chip
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_scoring import FittedScoring, Fitting, plan_of
+from export.fitting.followed_run import followed
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_detector_graph, build_network_graph
 from export.installed import InstalledRuntime
@@ -76,7 +77,13 @@ class Attempt:
 
 
 class Attempts:
-    """Makes one attempt per scheme of the same run, and the float32 detector each is compared with."""
+    """Makes one attempt per scheme of the same run, and the float32 detector each is compared with.
+
+    Attributes
+    ----------
+    run : RunFolder
+        As the detector sees it, see `export.fitting.followed_run`.
+    """
 
     def __init__(  # noqa: PLR0913 - what is exported, for what, and checked in what
         self,
@@ -87,15 +94,17 @@ class Attempts:
         runtimes: list[InstalledRuntime],
         on_step: OnStep,
     ) -> None:
-        self._run, self._target, self._runtimes, self._on_step = run, target, runtimes, on_step
+        on_step("looking for modes of operation")
+        trained, (run, modes) = run, followed(run)
+        self.run, self._target, self._runtimes, self._on_step = run, target, runtimes, on_step
         on_step("building the inference graph")
         self._probe = Probe.of(run, target)
         self.windows, self.is_faulty = _checked_windows(self._probe)
         per_window = budget.per_window(window_s_of(run.spec.preprocessing))
-        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series)
+        self._fitting = Fitting(self._probe.faults, run.spec, per_window, run.is_series, modes)
         self._chip_budget = chip
         on_step("running the float32 network")
-        _check_rebuilt(run, self._probe.codes(runtimes[0]))
+        _check_rebuilt(trained, self._probe.codes(runtimes[0], trained))
 
     @cached_property
     def _float_outputs(self) -> FileOutputs:
@@ -103,7 +112,7 @@ class Attempts:
 
     def that_fit(self, schemes: tuple[str, ...]) -> tuple[str, ...]:
         """Return the first scheme, and of the others those whose network a chip has room for."""
-        wish = self._run.spec.scoring.head
+        wish = self.run.spec.scoring.head
         head = _CHEAPEST_HEAD if wish == CHOSEN_ON_EXPORT.head else wish
         chips = [(scheme, self._chip(scheme)) for scheme in schemes[1:]]
         return (*schemes[:1], *(scheme for scheme, chip in chips if chip is None or chip.takes(head)))
@@ -112,7 +121,7 @@ class Attempts:
         """Return the chip that a scheme's heads must fit on; None for a target with memory to spare."""
         if not self._target.packs_head:
             return None
-        return Chip(plan_of(self._run, is_int8=scheme == "int8"), self._chip_budget)
+        return Chip(plan_of(self.run, is_int8=scheme == "int8"), self._chip_budget)
 
     def make(self, scheme: str) -> Attempt:
         """Return the audited graph of a scheme, run in every runtime."""
@@ -135,7 +144,7 @@ class Attempts:
         return attempt.run_in(self._runtimes[:1], self.windows, self._on_step, together=True)
 
     def _finished(self, scheme: str, scoring: FittedScoring, outputs: FileOutputs) -> Attempt:
-        run, target = self._run, self._target
+        run, target = self.run, self._target
         if target.graph == DETECTOR:
             head, halves = scoring.head.unpacked(), scheme != _FLOAT32
             content = build_detector_graph(

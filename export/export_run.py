@@ -95,7 +95,7 @@ def export_run(
         given_up.append(f"{scheme}: {'; '.join(found.failures)}")
     first = attempt.runs[0]
     arrays = attempt.arrays | reference_arrays(attempts.windows, attempts.is_faulty, first.codes, first.scores)
-    manifest = _manifest(run, target, settings, attempt, found, tuple(given_up))
+    manifest = _manifest(attempts.run, target, settings, attempt, found, tuple(given_up))
     return ModelFile(attempt.graph.content, manifest, arrays)
 
 

@@ -8,9 +8,12 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.fitting.stretch_faults import Fault, faults_in
+from edge_runtime.inference.graph_constants import scaling_constants
 from edge_runtime.inference.heads import PARTS, hidden_outputs, needs_decoder
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.manifest import Quantization
+from edge_runtime.model_file.patching import with_constants
+from edge_runtime.signal.preprocessing import Preprocessing
 from export import flatbuffer
 from export.fitting.file_outputs import FileOutputs, Parts, file_outputs
 from export.fitting.fit_scoring import heads_for as heads_tried
@@ -56,26 +59,31 @@ class Probe:
         parsed = flatbuffer.parse(graph)
         return cls(run, target, parsed, representative(run, target), faults_in(windows, windows.std(axis=(0, 1))))
 
-    def codes(self, runtime: InstalledRuntime) -> FloatArray:
-        """Return the float32 network's codes for the normal windows."""
-        return self._run(self.float_graph, runtime, self.run.windows.windows)["codes"]
+    def codes(self, runtime: InstalledRuntime, trained: RunFolder) -> FloatArray:
+        """Return the float32 network's codes for the windows of a run with another scaling."""
+        preprocessing, graph = trained.spec.preprocessing, self.float_graph
+        if self.target.graph == DETECTOR and preprocessing != self.run.spec.preprocessing:
+            graph = flatbuffer.parse(with_constants(graph.content, scaling_constants(preprocessing)))
+        return self._run(graph, runtime, trained.windows.windows, preprocessing)["codes"]
 
     def outputs(self, scheme: str, runtime: InstalledRuntime) -> FileOutputs:
         """Return the network's outputs under a quantisation scheme."""
         graph = quantize(self.float_graph, scheme, self.target, self.sample)
         return file_outputs(
-            lambda windows: self._run(graph, runtime, windows),
+            lambda windows: self._run(graph, runtime, windows, self.run.spec.preprocessing),
             self.run.windows.windows,
             self.faults,
             is_series=self.run.is_series,
         )
 
-    def _run(self, graph: ParsedFlatbuffer, runtime: InstalledRuntime, windows: FloatArray) -> Parts:
+    def _run(
+        self, graph: ParsedFlatbuffer, runtime: InstalledRuntime, windows: FloatArray, preprocessing: Preprocessing
+    ) -> Parts:
         if self.target.graph == DETECTOR:
             return parts_of(run_graph(runtime, graph.content, windows, together=True)[0])
         scale, zero_point = graph.quantized_input or (0.0, 0)
         quantization = Quantization("", input_scale=scale, input_zero_point=zero_point)
-        host = HostScoring(self.run.spec.preprocessing, None, quantization, graph.outputs)
+        host = HostScoring(preprocessing, None, quantization, graph.outputs)
         outputs, _ = run_graph(runtime, graph.content, host.inputs(windows))
         return host.parts(windows, outputs)
 

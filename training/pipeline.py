@@ -110,7 +110,8 @@ def _task(
 def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel | None) -> TrainedRun:
     if isinstance(fitted, SaeliteError):
         raise fitted
-    recording, settings, windows = asset.recording, asset.settings, asset.normal_windows()
+    recording, settings = asset.recording, asset.settings
+    windows, starts = asset.normal_windows()
     is_warm = start is not None and start.weights_for(asset.structure, recording.sensors) is not None
     folder = RunFolder(
         name=recording.name,
@@ -123,7 +124,7 @@ def _trained(asset: Prepared, fitted: Fitted | SaeliteError, start: CommonModel 
         ),
         network=network_of(asset.structure, fitted.weights),
         windows=NormalWindows(
-            windows, codes_of(asset.structure, fitted.weights, asset.preprocessing.transform(windows))
+            windows, codes_of(asset.structure, fitted.weights, asset.preprocessing.transform(windows)), starts
         ),
         is_series=asset.nature.is_series,
         provenance=Provenance(_package_versions(), recording.sha256, settings.seed),

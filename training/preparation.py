@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, IntArray
 from edge_runtime.common.units import units_of
 from edge_runtime.signal.preprocessing import Preprocessing
 from training.autoencoder import structure_of
@@ -60,11 +60,15 @@ class Prepared:
     there_were: tuple[int, int]
     structure: str
 
-    def normal_windows(self) -> FloatArray:
-        """Return the windows that export fits on: all of them, or runs of successive ones spread over the recording."""
+    def normal_windows(self) -> tuple[FloatArray, IntArray]:
+        """Return the windows that export fits on, and where they do not follow each other.
+
+        All of them, or runs of successive ones spread over the recording.
+        """
         whole = _whole(self.recording, self.settings)
         window_bytes = 4 * whole.window * len(self.recording.sensors)
-        return whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
+        numbers = whole.runs(max(2, min(_KEPT_WINDOWS, _KEPT_BYTES // window_bytes)))
+        return whole.take(numbers), whole.starts(numbers)
 
 
 def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
@@ -96,7 +100,7 @@ def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
         quality,
         preprocessing,
         train,
-        preprocessing.transform(held_out_part.runs(limit)),
+        preprocessing.transform(held_out_part.take(held_out_part.runs(limit))),
         (len(train_part), len(held_out_part)),
         _structure(train.shape[1], settings),
     )

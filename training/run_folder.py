@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, IntArray, NumberArray
 from edge_runtime.errors import ModelFileError
 from edge_runtime.model_file.json_codec import DecodeError, from_json, to_json
 from edge_runtime.model_file.manifest import DetectorSpec, Provenance
@@ -76,10 +76,13 @@ class NormalWindows:
         In time order; if there were too many, runs of successive ones spread over the recording.
     codes : ndarray of shape (n, units), float32
         As the full model gave them.
+    starts : ndarray of shape (m,), int64
+        Numbers of the windows that do not follow the one before them; the first is 0.
     """
 
     windows: FloatArray
     codes: FloatArray
+    starts: IntArray = field(default_factory=lambda: np.zeros(1, np.int64))
 
 
 class ChipBudget(NamedTuple):
@@ -213,6 +216,6 @@ def _network(arrays: dict[str, FloatArray], activations: dict[str, list[str]], k
     return Network(layers("encoder"), layers("decoder"), kept)
 
 
-def _arrays(path: Path) -> dict[str, FloatArray]:
+def _arrays(path: Path) -> dict[str, NumberArray]:
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}

@@ -19,6 +19,7 @@ from benchmarks.accuracy.real_path import (
 )
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import SaeliteError
+from edge_runtime.fitting.followed_windows import FollowedWindows, are_followed
 from edge_runtime.inference.detector import Detector
 from edge_runtime.model_file.manifest import DetectorSpec
 from training.recordings import Recording
@@ -135,7 +136,10 @@ def baseline(name: str, spec: DetectorSpec, normal: Recording, settings: Detecto
     """
     chosen = take_away(normal).without([sensor for sensor in normal.sensors if sensor not in spec.sensor_names])
     stretches = split(chosen, spec.preprocessing.window, spec.preprocessing.stride, 0.0)[0]
-    windows = stretches.take(np.arange(len(stretches)))
+    numbers = np.arange(len(stretches))
+    windows = stretches.take(numbers)
+    if are_followed(spec):
+        windows = FollowedWindows(windows, stretches.starts(numbers), spec)[:]
     limit = limit_of(BASELINES[name], windows, spec, settings.seed)
     score = BASELINES[name](spec.preprocessing.transform(windows), settings.seed)
 

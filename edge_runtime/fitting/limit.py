@@ -6,6 +6,9 @@ logarithms of these scores gives the limit, with the number of independent score
 
     limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
 
+That is the limit for the next score, and in the mean over all recordings. Of a single short one it may be far too low:
+the limit is at least the upper tolerance limit, below which a share of 1 - p lies with 95 % confidence.
+
 Where there are a hundred independent scores or more, the highest of them may say that the tail is heavier than that;
 the higher limit is taken. ``p`` is the share of windows above the limit that the budget allows: an alarm is a run of
 windows above it, whose length is read off the runs above the 0.9 quantile. Runs above a higher level are shorter, of a
@@ -160,7 +163,9 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
     is_long = (alarms_per_window or 0.0) * len(logs) >= _ENOUGH_ALARMS
     shape = shape_of_bulk(logs) if is_long else shape_of_all(logs)
-    factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
+    # What is promised is that of the next score: what a recording does not show is beyond any confidence.
+    of_next = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
+    factor = max(of_next, _tolerance_factor(share, n))
     level = max(shape.mean + factor * shape.spread, shape.tail_level(n, share))
     counts = alarm_counts(logs)
     own = _above_normal_peaks(counts, level, expected) if is_long else -np.inf
@@ -171,7 +176,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
         len(logs),
         n,
         share,
-        _upper_share(factor, n),
+        _upper_share(of_next, n),
         wanted,
         run_length,
         settling,
@@ -207,9 +212,16 @@ def _above_normal_peaks(counts: AlarmCounts, level: float, expected: float) -> f
 
 
 def _upper_share(factor: float, n: float) -> float:
-    """Return the share above ``mean + factor * sd`` that is not exceeded with 95 % confidence.
+    """Return the share above ``mean + factor * sd`` that is not exceeded with 95 % confidence."""
+    return normal_share_above(factor - normal_quantile_above(1.0 - _CONFIDENCE) * _error(factor, n - 1.0, n))
 
-    By the large-sample variance of ``mean + factor * sd`` (Hahn and Meeker, section 4.6).
-    """
-    error = np.sqrt(1.0 / n + factor**2 / (2.0 * max(n - 1.0, 1.0)))
-    return normal_share_above(factor - normal_quantile_above(1.0 - _CONFIDENCE) * error)
+
+def _tolerance_factor(share: float, n: float) -> float:
+    """Return the factor with which at most `share` lies above ``mean + factor * sd`` with 95 % confidence."""
+    factor = normal_quantile_above(share)
+    return factor + normal_quantile_above(1.0 - _CONFIDENCE) * _error(factor, max(n - 1.0, _LEAST_FREEDOM), n)
+
+
+def _error(factor: float, freedom: float, n: float) -> float:
+    """Return the large-sample standard error of ``mean + factor * sd``, in sd (Hahn and Meeker, section 4.6)."""
+    return float(np.sqrt(1.0 / n + factor**2 / (2.0 * max(freedom, 1.0))))

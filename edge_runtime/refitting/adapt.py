@@ -13,8 +13,8 @@ from edge_runtime.arrays import BoolArray, FloatArray, NumberArray
 from edge_runtime.common.counted import counted
 from edge_runtime.errors import RecordingError
 from edge_runtime.fitting.budget import FalseAlarmBudget
+from edge_runtime.fitting.followed_windows import FollowedWindows, are_followed
 from edge_runtime.fitting.left_out import can_leave_out
-from edge_runtime.fitting.moments import moments_of
 from edge_runtime.fitting.promise import threshold_of, window_s_of
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.inference.attribution import Attribution
@@ -30,12 +30,13 @@ from edge_runtime.inference.runtimes import Options, Runtime, installed_runtimes
 from edge_runtime.model_file.checking.whole_file import check_model
 from edge_runtime.model_file.container import ModelFile, parse_model_file
 from edge_runtime.model_file.lineage import parent_of
-from edge_runtime.model_file.manifest import HeadTried, RuntimeCheck
+from edge_runtime.model_file.manifest import DetectorSpec, HeadTried, RuntimeCheck
 from edge_runtime.model_file.patching import has_halves, read_constants, with_constants
 from edge_runtime.refitting.agreement import compare_with_head
+from edge_runtime.refitting.network_outputs import SeenWindows
 from edge_runtime.refitting.normal_readings import NormalReadings, NormalWindows
 from edge_runtime.refitting.prototypes import head_in_graph
-from edge_runtime.refitting.refit import Refit, Refitted
+from edge_runtime.refitting.refit import Refit, Refitted, deviation_of
 from edge_runtime.refitting.scaling import refit_scaling
 from edge_runtime.running.trial import try_out
 from edge_runtime.signal.preprocessing import Preprocessing
@@ -136,13 +137,15 @@ class _Adaptation:
     content: bytes
     path: Path
     maker: ModelFile
-    windows: NormalWindows
+    readings: NormalWindows
     step_s: float
     settings: AdaptSettings
 
     def make(self) -> Adapted:
         self.settings.on_step("fitting the scaling")
-        preprocessing, at_rest = refit_scaling(self.maker.manifest.spec.preprocessing, self.windows)
+        spec = self.maker.manifest.spec
+        preprocessing, at_rest = refit_scaling(spec.preprocessing, self.readings)
+        windows, preprocessing = _as_seen(self.readings, spec._replace(preprocessing=preprocessing))
         scaled = self._with_scaling(preprocessing)
         budget = FalseAlarmBudget.parse(
             self.settings.false_alarms or self.maker.manifest.threshold.budget or FalseAlarmBudget().text
@@ -157,13 +160,13 @@ class _Adaptation:
             budget.per_window(window_s),
             self.settings.on_step,
         )
-        found = self._as_stored(refit.fit(self.windows))
+        found = self._as_stored(refit.fit(windows))
         model = self._with_head(scaled, found)
         threshold = threshold_of(found.chosen.found.limit, budget, window_s)
         model = replace(model, manifest=replace(model.manifest, threshold=threshold))
         names = self.maker.manifest.spec.sensor_names
         return Adapted(
-            self._checked(model, found), tuple(names[one] for one in at_rest), len(self.windows), found.left_out
+            self._checked(model, found, windows), tuple(names[one] for one in at_rest), len(windows), found.left_out
         )
 
     @property
@@ -236,10 +239,10 @@ class _Adaptation:
             return {"contributions"} if Attribution.from_arrays(self.maker.arrays) else set()
         return {"contributions"} if "blame_0" in read_constants(self.maker.flatbuffer) else set()
 
-    def _checked(self, model: ModelFile, found: Refitted) -> ModelFile:
+    def _checked(self, model: ModelFile, found: Refitted, seen: SeenWindows) -> ModelFile:
         """Return the file with its parity, its reference windows and the runtimes it was run in."""
         self.settings.on_step("comparing with the head in full precision")
-        windows, is_faulty = self._checked_windows()
+        windows, is_faulty = _checked_windows(seen)
         agreement = compare_with_head(model, found, windows, self.settings.runtime, self.settings.options)
         parity = agreement.parity._replace(roc_auc=found.chosen.roc_auc)
         manifest = replace(model.manifest, parity=parity, parity_float32=None, parity_failures=(), not_run=())
@@ -248,14 +251,6 @@ class _Adaptation:
         model = replace(model, manifest=replace(manifest, runtimes=self._run_everywhere(model)))
         check_model(model.flatbuffer, model.manifest, model.arrays)
         return model if self.settings.key is None else model.signed(self.settings.key)
-
-    def _checked_windows(self) -> tuple[FloatArray, BoolArray]:
-        """Return normal and faulty windows, and which ones are faulty."""
-        normal = self.windows.every(_CHECKED_WINDOWS)
-        deviation = np.sqrt(moments_of(self.windows.stretches, diagonal=True).variance)
-        faults = [fault.windows[:: len(fault.windows) // 4 or 1] for fault in each_fault(self.windows, deviation)]
-        faulty = np.concatenate([normal[:0], *faults])
-        return np.concatenate([normal, faulty]), np.arange(len(normal) + len(faulty)) >= len(normal)
 
     def _run_everywhere(self, model: ModelFile) -> tuple[RuntimeCheck, ...]:
         """Run the file in child processes, one per runtime; in none on an accelerator, which belongs to one process."""
@@ -272,3 +267,20 @@ class _Adaptation:
             difference = float(np.abs(scores - first).max()) if len(scores) == len(first) else 0.0
             checks.append(RuntimeCheck(runtime.name, runtime.version, machine, difference))
         return tuple(checks)
+
+
+def _as_seen(readings: NormalWindows, spec: DetectorSpec) -> tuple[SeenWindows, Preprocessing]:
+    """Return the windows as the model sees them, and the scaling with the centre that this machine starts from."""
+    if not are_followed(spec):
+        return readings, spec.preprocessing
+    seen = FollowedWindows(readings, readings.starts, spec)
+    return seen, seen.preprocessing
+
+
+def _checked_windows(seen: SeenWindows) -> tuple[FloatArray, BoolArray]:
+    """Return normal and faulty windows, and which ones are faulty."""
+    chosen = np.unique(np.linspace(0, len(seen) - 1, min(_CHECKED_WINDOWS, len(seen))).astype(int)).tolist()
+    normal = np.concatenate([seen[number : number + 1] for number in chosen])
+    faults = [fault.windows[:: len(fault.windows) // 4 or 1] for fault in each_fault(seen, deviation_of(seen))]
+    faulty = np.concatenate([normal[:0], *faults])
+    return np.concatenate([normal, faulty]), np.arange(len(normal) + len(faulty)) >= len(normal)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
+from edge_runtime.fitting.stretch_faults import Windows
 from edge_runtime.inference.batching import BatchedGraph
 from edge_runtime.inference.heads import PARTS
 from edge_runtime.inference.host_scoring import HostScoring
@@ -17,7 +18,6 @@ from edge_runtime.inference.runtimes import Options, Runtime
 from edge_runtime.model_file.checking.tflite_graph import CheckedGraph, read_checked_graph
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.patching import PREFIX, TRANSPOSED, with_output
-from edge_runtime.refitting.normal_readings import NormalWindows
 
 _KEPT_BYTES = 2**26
 _HEADS = tuple(f"{PREFIX}head_{name}" for name in ("mean", "whitening_0", f"whitening_0{TRANSPOSED}"))
@@ -39,6 +39,13 @@ class Seen(NamedTuple):
     rows: FloatArray
     codes: FloatArray
     inputs: FloatArray
+
+
+class SeenWindows(Windows, Protocol):
+    """Normal windows as the model sees them."""
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """Yield all windows in blocks of a few megabytes."""
 
 
 class NetworkRunner:
@@ -109,10 +116,10 @@ class NetworkOutputs:
     Parameters
     ----------
     runner : NetworkRunner
-    windows : NormalWindows
+    windows : SeenWindows
     """
 
-    def __init__(self, runner: NetworkRunner, windows: NormalWindows) -> None:
+    def __init__(self, runner: NetworkRunner, windows: SeenWindows) -> None:
         self._runner, self._windows = runner, windows
         self._kept: list[Seen] | None = None
         first = runner.run(windows[:1])

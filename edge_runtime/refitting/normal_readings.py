@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, IntArray
 from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.signal.windows import sliding_windows
 
@@ -153,6 +153,12 @@ class NormalWindows:
     def __len__(self) -> int:
         return sum(map(self._count, self.stretches))
 
+    @property
+    def starts(self) -> IntArray:
+        """Numbers of the windows that do not follow the one before them, shape (m,)."""
+        counts = np.array([self._count(stretch) for stretch in self.stretches], np.int64)
+        return (np.cumsum(counts) - counts)[counts > 0]
+
     def _count(self, stretch: FloatArray) -> int:
         return max(0, (len(stretch) - self.shape_of.window) // self.shape_of.stride + 1)
 
@@ -167,11 +173,6 @@ class NormalWindows:
                 parts.append(self._cut(stretch, first, last))
             before += count
         return np.concatenate(parts)
-
-    def every(self, most: int) -> FloatArray:
-        """Return evenly spread windows, at most `most`."""
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(most, len(self))).astype(int)).tolist()
-        return np.concatenate([self[number : number + 1] for number in chosen])
 
     def blocks(self) -> Iterator[FloatArray]:
         """Yield all windows in blocks of a few megabytes."""

@@ -30,8 +30,7 @@ from edge_runtime.inference.runtimes import Options, Runtime
 from edge_runtime.model_file.container import ModelFile
 from edge_runtime.model_file.manifest import DriftLimit
 from edge_runtime.refitting.held_heads import FirstColumns, Way, held, ways_of
-from edge_runtime.refitting.network_outputs import NetworkOutputs, NetworkRunner, Part
-from edge_runtime.refitting.normal_readings import NormalWindows
+from edge_runtime.refitting.network_outputs import NetworkOutputs, NetworkRunner, Part, SeenWindows
 from edge_runtime.refitting.prototypes import FromPrototypes, prototypes_of
 from edge_runtime.streaming.adaptation.drift import fit_drift_limit
 from edge_runtime.verification.parity import roc_auc
@@ -128,7 +127,7 @@ class Refit:
     alarms_per_window: float | None
     on_step: Callable[[str], None]
 
-    def fit(self, windows: NormalWindows) -> Refitted:
+    def fit(self, windows: SeenWindows) -> Refitted:
         """Fit on normal windows."""
         spec = self.model.manifest.spec
         preprocessing = spec.preprocessing
@@ -162,7 +161,7 @@ class Refit:
         )
 
     def _try(
-        self, runner: NetworkRunner, windows: NormalWindows, rows: Blocks, usual: BoolArray, way: Way
+        self, runner: NetworkRunner, windows: SeenWindows, rows: Blocks, usual: BoolArray, way: Way
     ) -> list[Tried]:
         """Return what is found with each smoothing span, as export does."""
         self.on_step("fitting the threshold on blocks left out")
@@ -206,11 +205,10 @@ class Refit:
         found = fit_rows(way.head, rows, inputs, clustering, allow_drift=way.allow_drift, modes=modes)
         return _of_modes(found, modes)
 
-    def _faults(self, runner: NetworkRunner, windows: NormalWindows, left_out: LeftOut) -> list[FaultScores]:
+    def _faults(self, runner: NetworkRunner, windows: SeenWindows, left_out: LeftOut) -> list[FaultScores]:
         """Return scores of synthetic faults, by heads that have not seen their block."""
-        deviation = np.sqrt(moments_of(windows.stretches, diagonal=True).variance)
         found = []
-        for fault in each_fault(windows, deviation):
+        for fault in each_fault(windows, deviation_of(windows)):
             head, rows = left_out.heads[fault.block], runner.run(fault.windows).rows
             raw = head.score_rows(rows[:, : head.width])
             found.append(FaultScores(fault.name, fault.start, raw.astype(np.float64)))
@@ -227,6 +225,12 @@ class Refit:
         """Return the share of normal values that the network's quantised input clips."""
         clipped = np.array([(beyond(block, self.model.manifest.quantization).sum(), block.size) for block in inputs])
         return float(clipped[:, 0].sum() / clipped[:, 1].sum())
+
+
+def deviation_of(windows: SeenWindows) -> Floats:
+    """Return each sensor's standard deviation, shape (sensors,)."""
+    readings = (block.reshape(-1, block.shape[2]) for block in windows.blocks())
+    return np.sqrt(moments_of(readings, diagonal=True).variance)
 
 
 def _drifts(inputs: Blocks, count: int) -> bool:

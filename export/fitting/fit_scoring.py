@@ -1,4 +1,4 @@
-"""How a file scores: head, smoothing, tracking and limit, chosen and fitted on its own outputs."""
+"""How a file scores: head, smoothing and limit, chosen and fitted on its own outputs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ from export.fitting.choice import (
 )
 from export.fitting.file_outputs import FileOutputs
 from export.fitting.fit_attribution import fit_attribution, fit_bands
-from export.fitting.fit_heads import mode_count
 from training.run_folder import RunFolder
 
 Floats = npt.NDArray[np.float64]
@@ -39,11 +38,6 @@ Floats = npt.NDArray[np.float64]
 # a block finds it better reconstructed than future data, and the limit would be too low.
 _SERIES_HEADS = ("inputs", "codebook", "deep")
 _TABLE_HEAD = "codebook"
-# The mean follows a drift within a hundred readings. The limit is fitted without it, so it errs on the quiet side.
-_MEAN_RATE = 0.01
-# The scale only widens. Faults of one sensor among many are small in that sensor and last: at 1e-3 they would become
-# normal before they end (TEP).
-_SCALE_RATE, _SCALE_RATE_OF_ONE = 1e-4, 1e-3
 
 
 @dataclass(frozen=True)
@@ -87,11 +81,13 @@ class Fitting:
     faults : tuple of Fault
         The faults that a file's outputs include.
     spec : DetectorSpec
-        Its scoring is what was asked for; what it leaves open is chosen.
+        Its rates of tracking are decided; of the rest of its scoring, what it leaves open is chosen.
     alarms_per_window : float or None
         See `edge_runtime.fitting.limit.fit_limit`.
     is_series : bool
-        Without time order there is no smoothing and no tracking.
+        Without time order there is no smoothing.
+    modes : int
+        Modes of operation.
     chip : Chip, optional
         Heads are then stored in integers (`edge_runtime.inference.packed_head`), and chosen among those that fit.
     """
@@ -100,31 +96,39 @@ class Fitting:
     spec: DetectorSpec
     alarms_per_window: float | None
     is_series: bool
+    modes: int = 1
     chip: Chip | None = None
 
     # Products this small are slower on several threads, and much slower if other processes compete for the cores.
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def choose(self, outputs: FileOutputs) -> FittedScoring:
         """Choose and fit on a file's outputs."""
-        wish = self.spec.scoring
-        # The levels of one sensor alone shift with the load: taken for modes, they alarmed five times as often on NAB.
-        may_have_modes = self.is_series and self.spec.preprocessing.sensors > 1
-        looks_for_modes = wish.head == "modes" or (may_have_modes and wish.head == CHOSEN_ON_EXPORT.head)
-        modes = mode_count(outputs.to_fit_on["inputs"].astype(np.float64)) if looks_for_modes else 1
         spans = self._spans(len(outputs.normal["inputs"]))
-        candidates = self._that_fit(_candidates(outputs, wish, modes, is_series=self.is_series))
+        candidates = self._that_fit(self._candidates(outputs))
         tried = [one for candidate in candidates for one in self._try(outputs, candidate, spans)]
-        chosen = best(tried, self.chip)
-        follows = self.is_series and modes == 1 and chosen.candidate.head != "modes"
-        rates = _rates(wish, self.spec.preprocessing.sensors, follows=follows)
-        return self._fit(outputs, chosen, rates, tried)
+        return self._fit(outputs, best(tried, self.chip), tried)
 
     @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
     def refit(self, outputs: FileOutputs, like: FittedScoring) -> FittedScoring:
         """Fit an earlier choice on other outputs."""
         candidate = like.candidate
         tried = self._try(outputs, candidate, (candidate.span,))
-        return self._fit(outputs, tried[0], (like.scoring.mean_rate, like.scoring.scale_rate), tried)
+        return self._fit(outputs, tried[0], tried)
+
+    def _candidates(self, outputs: FileOutputs) -> list[Candidate]:
+        """Return what to try, each with any span."""
+        wish = self.spec.scoring
+        if wish.head != CHOSEN_ON_EXPORT.head:
+            return [Candidate(wish.head, modes=self.modes)]
+        if not self.is_series:
+            return [Candidate(_TABLE_HEAD)]
+        inputs = outputs.normal["inputs"]
+        # A single number per window has no structure for a network to learn.
+        heads = [Candidate(head) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
+        if self.modes > 1:
+            return [*heads, Candidate("modes", modes=self.modes)]
+        drifts = drift_of([inputs / np.maximum(inputs.std(axis=0), 1e-9)], len(inputs)) > DRIFTING
+        return [*heads, Candidate("inputs", allow_drift=True)] if drifts.any() else heads
 
     def _that_fit(self, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates that fit the chip, in the form that it takes."""
@@ -148,9 +152,7 @@ class Fitting:
         scores = score_left_out(outputs, self.faults, candidate, guard)
         return try_spans(scores, self.faults, outputs.usual, candidate, spans, self.alarms_per_window)
 
-    def _fit(
-        self, outputs: FileOutputs, chosen: Tried, rates: tuple[float, float], tried: list[Tried]
-    ) -> FittedScoring:
+    def _fit(self, outputs: FileOutputs, chosen: Tried, tried: list[Tried]) -> FittedScoring:
         candidate, limit, inputs = chosen.candidate, chosen.limit, outputs.to_fit_on["inputs"]
         head = fit_on_all(outputs, candidate)
         mode = modes_of(head, inputs)
@@ -158,7 +160,7 @@ class Fitting:
         attribution = pack_attribution(attribution) if candidate.is_packed else attribution
         return FittedScoring(
             candidate,
-            Scoring(candidate.head, candidate.span, *rates),
+            self.spec.scoring._replace(head=candidate.head, smoothing_span=candidate.span),
             head.scaled(1.0 / limit.value),
             attribution,
             fit_bands(attribution, inputs, self.spec.preprocessing, mode),
@@ -179,10 +181,11 @@ def heads_for(run: RunFolder) -> tuple[str, ...]:
 def plan_of(run: RunFolder, *, is_int8: bool) -> Plan:
     """Return what a run's detector costs in C, but for the head."""
     spec = run.spec
-    rates = _rates(spec.scoring, spec.preprocessing.sensors, follows=run.is_series)
+    # A rate that is not decided yet is that of a machine without modes.
+    follows = any(rate > 0 or (rate < 0 and run.is_series) for rate in spec.scoring[2:])
     prototypes = max(1, min(PROTOTYPES, len(run.windows.windows) // WINDOWS_PER_PROTOTYPE))
     return Plan(
-        spec.preprocessing, run.network, is_int8, any(rates), prototypes=prototypes, cycle_values=cycle_values(spec)
+        spec.preprocessing, run.network, is_int8, follows, prototypes=prototypes, cycle_values=cycle_values(spec)
     )
 
 
@@ -191,34 +194,6 @@ def spans_of(wish: Scoring, is_series: bool) -> tuple[int, ...]:  # noqa: FBT001
     if wish.smoothing_span:
         return (wish.smoothing_span,)
     return SPANS if is_series else (1,)
-
-
-def _candidates(outputs: FileOutputs, wish: Scoring, modes: int, *, is_series: bool) -> list[Candidate]:
-    """Return what to try, each with any span."""
-    if wish.head != CHOSEN_ON_EXPORT.head:
-        return [Candidate(wish.head, modes=modes)]
-    if not is_series:
-        return [Candidate(_TABLE_HEAD)]
-    inputs = outputs.normal["inputs"]
-    # A single number per window has no structure for a network to learn.
-    heads = [Candidate(head) for head in (_SERIES_HEADS if inputs.shape[1] > 1 else ("inputs",))]
-    if modes > 1:
-        return [*heads, Candidate("modes", modes=modes)]
-    drifts = drift_of([inputs / np.maximum(inputs.std(axis=0), 1e-9)], len(inputs)) > DRIFTING
-    return [*heads, Candidate("inputs", allow_drift=True)] if drifts.any() else heads
-
-
-def _rates(wish: Scoring, sensors: int, *, follows: bool) -> tuple[float, float]:
-    """Return the rates of mean and scale tracking.
-
-    Machines drift, but the mean must not follow a change of modes. Nor may the scale: while the machine stays in one
-    mode, it would draw the readings away from that mode, towards the middle of all.
-    """
-    mean_rate, scale_rate = (_MEAN_RATE, _SCALE_RATE if sensors > 1 else _SCALE_RATE_OF_ONE) if follows else (0.0, 0.0)
-    return (
-        wish.mean_rate if wish.mean_rate >= 0 else mean_rate,
-        wish.scale_rate if wish.scale_rate >= 0 else scale_rate,
-    )
 
 
 def _by_detection(tried: list[Tried]) -> tuple[HeadTried, ...]:

@@ -84,7 +84,8 @@ class FleetModel:
         from training.recordings.stretches import split
 
         own = scaled(_with(recording, self.sensors))
-        windows = split(own, self.preprocessing.window, self.preprocessing.stride, 0.0)[0].runs(_ERROR_WINDOWS)
+        whole = split(own, self.preprocessing.window, self.preprocessing.stride, 0.0)[0]
+        windows = whole.take(whole.runs(_ERROR_WINDOWS))
         residual = network_parts(self.folder.network, self.preprocessing.transform(windows))["residual"]
         by_sensor = (residual**2).mean(axis=0).reshape(-1, len(self.sensors)).mean(axis=0)
         found = dict(zip(self.sensors, by_sensor.tolist(), strict=True))
@@ -158,7 +159,8 @@ def _fitted(alike: Sequence[Recording], settings: FleetSettings) -> FleetModel:
     if not run.folder.training["started_from_assets"]:
         raise RecordingError("the assets looked at differ too much to be learnt as one: other sensors are left out")
     model = export_run(run.folder, ExportSettings(settings.export.quantize, settings.export.target))
-    some = NormalWindows(*(part[:_KEPT_WINDOWS] for part in (run.folder.windows.windows, run.folder.windows.codes)))
+    windows = run.folder.windows
+    some = NormalWindows(windows.windows[:_KEPT_WINDOWS], windows.codes[:_KEPT_WINDOWS])
     return FleetModel(start, replace(run.folder, windows=some), model.to_bytes())
 
 

@@ -182,7 +182,8 @@ def test_scores_are_scaled_so_that_the_limit_is_one(windows, faults):
     left_out, _ = score_left_out(outputs, faults, Candidate("inputs"), guard=WINDOW - 1)
     assert fitted.limit.value == pytest.approx(fit_limit(ewma(left_out, 5), 0.01).value, rel=1e-4)
     smoothed = Smoother(5).update_many(fitted.head.score(outputs.normal))
-    assert 0 < np.mean(smoothed > 1.0) < 3 * fitted.limit.share
+    assert np.mean(smoothed > 1.0) <= fitted.limit.share
+    assert smoothed.max() > 0.5
 
 
 @pytest.mark.parametrize("head", PARTS)

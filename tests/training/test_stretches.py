@@ -46,8 +46,10 @@ def test_many_windows_are_thinned_out_evenly_over_time():
     firsts = train.sample(1000, np.random.default_rng(0))[:, 0, 0]
     assert len(firsts) == 1000
     assert np.abs(np.histogram(firsts, 10, (0, 75_000))[0] - 100).max() <= 1
-    runs = held_out.runs(5000)[:, 0, 0]
+    numbers = held_out.runs(5000)
+    runs = held_out.take(numbers)[:, 0, 0]
     assert len(runs) == 4096
+    assert held_out.starts(numbers).tolist() == [0, 2048]
     assert (np.diff(runs) == 1).sum() == 4094
     assert runs[-1] == 99_998
 

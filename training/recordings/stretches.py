@@ -69,14 +69,22 @@ class Stretches:
             return self.take(np.arange(total))
         return self.take(((np.arange(limit) + rng.random(limit)) * (total / limit)).astype(np.int64))
 
-    def runs(self, limit: int) -> FloatArray:
-        """Return all windows, or about `limit` of them: runs of successive windows, spread over the recording."""
+    def runs(self, limit: int) -> IntArray:
+        """Return the numbers of all windows, or of about `limit`: runs of them, spread over the recording."""
         total = len(self)
         if total <= limit:
-            return self.take(np.arange(total))
+            return np.arange(total)
         length = min(_RUN_WINDOWS, limit)
         firsts = np.linspace(0, total - length, limit // length).astype(np.int64)
-        return self.take(np.unique((firsts[:, None] + np.arange(length)).ravel()))
+        numbers: IntArray = np.unique((firsts[:, None] + np.arange(length)).ravel())
+        return numbers
+
+    def starts(self, numbers: IntArray) -> IntArray:
+        """Return the places in `numbers`, ascending, of windows that do not follow the one before them."""
+        first = np.cumsum(self._counts()) - self._counts()
+        follows = (np.diff(numbers, prepend=-2) == 1) & ~np.isin(numbers, first)
+        found: IntArray = np.flatnonzero(~follows).astype(np.int64)
+        return found
 
     def _counts(self) -> IntArray:
         rows = self.bounds[:, 1] - self.bounds[:, 0]

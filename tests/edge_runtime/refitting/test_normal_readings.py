@@ -76,8 +76,8 @@ def test_pieces_added_again_are_kept_again():
     np.testing.assert_array_equal(again.windows()[:], normal.windows()[:])
 
 
-def test_evenly_spread_windows_begin_and_end_with_the_first_and_last():
-    normal = NormalReadings(Shape(1, 1, 1))
-    normal.add(counted(101, 1), follows=False)
-    assert normal.windows().every(3).ravel().tolist() == [0.0, 50.0, 100.0]
-    assert len(normal.windows().every(500)) == 101
+def test_first_window_after_a_gap_does_not_follow_the_one_before():
+    normal = NormalReadings(Shape(3, 1, 1))
+    for rows in (10, 2, 5):  # two readings are no window
+        normal.add(counted(rows, 1), follows=False)
+    assert normal.windows().starts.tolist() == [0, 8]
