@@ -1,13 +1,14 @@
 """The limit of the smoothed score for a false-alarm budget, and the promise that the data support.
 
 Scores of windows that were fitted on are too low, and smoothed scores resemble their neighbours: a quantile of them
-promises nothing. So each block of the recording is scored by a head fitted on the others, and Student's t on the
-logarithms of these scores gives the limit, with the number of independent scores for its degrees of freedom::
+promises nothing. So each block of the recording is scored by a head fitted on the others, and the limit is the upper
+tolerance limit of the logarithms of these scores, below which a share of 1 - p lies with 95 % confidence, with the
+number of independent scores for its degrees of freedom::
 
-    limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
+    limit = exp(mean + k * sd),   k = z(p) + z(0.05) * sqrt(1 / n_eff + z(p)**2 / (2 * (n_eff - 1)))
 
-That is the limit for the next score, and in the mean over all recordings. Of a single short one it may be far too low:
-the limit is at least the upper tolerance limit, below which a share of 1 - p lies with 95 % confidence.
+The promise claims less than that, because no confidence covers what a recording does not show: its upper bound is that
+of the prediction limit by Student's t, ``mean + t(p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff)``.
 
 Where there are a hundred independent scores or more, the highest of them may say that the tail is heavier than that;
 the higher limit is taken. ``p`` is the share of windows above the limit that the budget allows: an alarm is a run of
@@ -69,7 +70,7 @@ _MARGIN = 0.02
 _SETTLING_SHARE, _SETTLING = 0.2, float(np.log(10.0))
 # A sensor that hardly ever changes scores zero; in units of such a limit everything would be infinite.
 _SMALLEST_LOG, _LARGEST_LOG = -7.0, 80.0
-# With fewer degrees of freedom, Student's t is so wide that nothing would ever alarm.
+# With fewer degrees of freedom, the limit is so high that nothing would ever alarm.
 _LEAST_FREEDOM = 10.0
 
 
@@ -163,10 +164,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
     is_long = (alarms_per_window or 0.0) * len(logs) >= _ENOUGH_ALARMS
     shape = shape_of_bulk(logs) if is_long else shape_of_all(logs)
-    # What is promised is that of the next score: what a recording does not show is beyond any confidence.
-    of_next = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * np.sqrt(1.0 + 1.0 / n)
-    factor = max(of_next, _tolerance_factor(share, n))
-    level = max(shape.mean + factor * shape.spread, shape.tail_level(n, share))
+    level = max(shape.mean + _tolerance_factor(share, n) * shape.spread, shape.tail_level(n, share))
     counts = alarm_counts(logs)
     own = _above_normal_peaks(counts, level, expected) if is_long else -np.inf
     most = poisson_quantile(_CONFIDENCE if is_long else _SURELY, expected)
@@ -176,7 +174,7 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
         len(logs),
         n,
         share,
-        _upper_share(of_next, n),
+        _upper_share(share, n),
         wanted,
         run_length,
         settling,
@@ -211,8 +209,9 @@ def _above_normal_peaks(counts: AlarmCounts, level: float, expected: float) -> f
     return min(counts.lowest_with(most + counts.above(highest)) + _MARGIN, highest)
 
 
-def _upper_share(factor: float, n: float) -> float:
-    """Return the share above ``mean + factor * sd`` that is not exceeded with 95 % confidence."""
+def _upper_share(share: float, n: float) -> float:
+    """Return the share above the prediction limit for `share` that is not exceeded with 95 % confidence."""
+    factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * float(np.sqrt(1.0 + 1.0 / n))
     return normal_share_above(factor - normal_quantile_above(1.0 - _CONFIDENCE) * _error(factor, n - 1.0, n))
 
 

@@ -165,15 +165,25 @@ def test_runs_above_each_level_are_those_one_counts(values):
         assert count == sum(now and not before for before, now in zip([False, *above], above, strict=False))
 
 
-def test_limit_is_the_t_prediction_limit_of_the_log_scores():
+def test_limit_is_the_upper_tolerance_limit_of_the_log_scores():
     scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
     limit = fit_limit(scores, 0.008)
     logs, n = np.log(scores), limit.n_effective
     share = 0.008 * limit.run_length
-    factor = stats.t(n - 1).ppf(1 - share)
-    expected = np.exp(logs.mean() + factor * logs.std(ddof=1) * np.sqrt(1 + 1 / n))
-    assert limit.value == pytest.approx(expected)
+    # The exact factor is a quantile of the noncentral t distribution (Hahn and Meeker, section 4.6).
+    exact = stats.nct(n - 1, stats.norm.isf(share) * np.sqrt(n)).ppf(0.95) / np.sqrt(n)
+    assert limit.value == pytest.approx(np.exp(logs.mean() + exact * logs.std(ddof=1)), rel=0.05)
     assert limit.share == pytest.approx(share)
+
+
+def test_shorter_recording_has_a_higher_limit_than_a_longer_one_like_it():
+    rng = np.random.default_rng(5)
+    short = [fit_limit(np.exp(rng.normal(size=60)), 0.01).value for _ in range(50)]
+    long = [fit_limit(np.exp(rng.normal(size=600)), 0.01).value for _ in range(50)]
+    # The true limit is passed by one recording in twenty, short or long.
+    true = np.exp(stats.norm.isf(0.01))
+    assert np.median(short) > np.median(long) > true
+    assert np.mean(np.array(short) < true) < 0.2
 
 
 @settings(max_examples=50)

@@ -1,0 +1,70 @@
+"""Rates of tracking are decided before anything is fitted, and windows are then those that the model sees."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
+from edge_runtime.signal.preprocessing import Preprocessing
+from export.fitting.followed_run import followed
+from training.run_folder import Network, NormalWindows, RunFolder
+
+SENSORS = 3
+
+
+def run_of(rows, wish=CHOSEN_ON_EXPORT, *, is_series=True):
+    windows = np.stack([rows[:-1], rows[1:]], axis=1).astype(np.float32)
+    center, scale = rows.mean(axis=0), rows.std(axis=0)
+    preprocessing = Preprocessing("standard", tuple(center.tolist()), tuple(scale.tolist()), window=2)
+    spec = DetectorSpec(tuple(map(Sensor, "abc"[: rows.shape[1]])), preprocessing, wish)
+    codes = np.zeros((len(windows), 1), np.float32)
+    return RunFolder("pump", spec, Network(()), NormalWindows(windows, codes), is_series, Provenance({}, ""), {})
+
+
+def noise(sensors=SENSORS, rows=600):
+    return np.random.default_rng(0).normal(size=(rows, sensors))
+
+
+def test_mean_of_a_machine_of_several_modes_is_not_followed():
+    run = run_of(np.array([[-20.0, 0, 20], [20, 20, -20]])[np.arange(600) // 30 % 2] + noise())
+    seen, modes = followed(run)
+    assert modes > 1
+    assert seen.spec.scoring[2:] == (0.0, 0.0)
+    assert seen.windows is run.windows
+
+
+def test_mean_of_a_machine_that_drifts_is_followed_to_the_end_of_the_recording():
+    run = run_of(noise() + np.linspace(-3, 3, 600)[:, None] * [0, 1, 0])
+    seen, modes = followed(run)
+    assert (modes, seen.spec.scoring.mean_rate) == (1, 0.01)
+    moved = np.subtract(seen.spec.preprocessing.center, run.spec.preprocessing.center)
+    assert moved[1] > 1.5
+    assert np.abs(moved[[0, 2]]).max() < 0.5
+    assert seen.windows.windows[:, :, 1].std() < 0.8 * run.windows.windows[:, :, 1].std()
+
+
+@pytest.mark.parametrize(("sensors", "rate"), [(1, 1e-3), (SENSORS, 1e-4)])
+def test_the_scale_of_a_series_follows_slowly_and_of_a_single_sensor_faster(sensors, rate):
+    assert followed(run_of(noise(sensors))).run.spec.scoring.scale_rate == rate
+
+
+def test_rows_without_order_are_not_followed():
+    run = run_of(noise(), is_series=False)
+    seen, _ = followed(run)
+    assert seen.spec.scoring[2:] == (0.0, 0.0)
+    assert seen.windows is run.windows
+
+
+def test_rates_that_were_asked_for_stay():
+    assert followed(run_of(noise(), Scoring("inputs", 3, 0.25, 0.0))).run.spec.scoring == Scoring(
+        "inputs", 3, 0.25, 0.0
+    )
+
+
+def test_windows_after_a_gap_begin_at_their_own_mean():
+    rows = np.concatenate([noise(), noise() + 50.0])
+    run = run_of(rows, Scoring("inputs", 1, 0.01, 0.0))
+    run = replace(run, windows=replace(run.windows, starts=np.array([0, 600])))
+    after = followed(run).run.windows.windows[600:]
+    assert np.abs(after[:50].mean() - after[-50:].mean()) < 0.5
