@@ -12,7 +12,6 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.fleet.cost_result import CommandCost
-from saelite.fleet.executors.processes import cores
 from training.recordings import Recording
 
 _SETTINGS = ("--window", "5", "--preset", "small")
@@ -57,7 +56,7 @@ def _fleet(data: Path, *options: str) -> CommandCost:
     count = len(list(data.iterdir()))
     with tempfile.TemporaryDirectory() as place:
         used_s = _cpu_s("fleet", "train", data, "-o", Path(place) / "fleet", *_SETTINGS, *options)
-    return CommandCost(" ".join(["saelite fleet train", *options]), count, cores(), used_s / count)
+    return CommandCost(" ".join(["saelite fleet train", *options]), count, os.cpu_count() or 1, used_s / count)
 
 
 def _cpu_s(*arguments: str | Path) -> float:
