@@ -195,7 +195,7 @@ class Tracker:
         now = self.moved
         if before is not None:
             self.moved = before
-        ways, length = list[Moved](), paths.longest(self.scale_rate, CLIP)
+        ways, length = list[Moved](), paths.MOST_ROWS
         for start in range(0, max(1, len(readings)), length):
             part = readings[start : start + length]
             ways.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
@@ -207,16 +207,15 @@ class Tracker:
         """Return what `_steps` does, of all readings at once; None if there are none, or a bound is met on the way."""
         if not len(readings):
             return None
-        apart = np.subtract(readings.T, self._center[:, None], order="C")
-        drift = paths.mean(apart, self._drift, self.mean_rate if quiet else 0.0)
-        if (drift.max(axis=1) > self._ceiling).any() or (drift.min(axis=1) < -self._ceiling).any():
+        blocks = paths.side_by_side(readings, self._center)
+        drift = paths.mean(blocks, self._drift, self.mean_rate if quiet else 0.0)
+        if (drift.max(axis=0) > self._ceiling).any() or (drift.min(axis=0) < -self._ceiling).any():
             return None
-        apart -= drift[:, :-1]
-        apart /= self._scale[:, None]
-        variance = paths.variance(np.square(apart, out=apart), self._variance, self.scale_rate, CLIP)
+        squares = paths.squares(blocks, drift, self._scale, self.scale_rate)
+        variance = paths.variance(squares, self._variance, self.scale_rate, CLIP)
         if variance is None or variance.max() > LARGEST_VARIANCE:
             return None
-        return Moved(drift.T, variance.T)
+        return Moved(*(paths.in_turn(path, len(readings)) for path in (drift, variance)))
 
     def _steps(self, readings: FloatArray, *, quiet: bool) -> Moved:
         """Return how far mean and scale have moved before each reading and after the last, one after the other."""
