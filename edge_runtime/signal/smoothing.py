@@ -171,7 +171,9 @@ class Smoother:
 
 def _counted(scores: FloatArray) -> FloatArray:
     """Return scores, those that overflowed as the largest number there is."""
-    return np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
+    # The largest is NaN if any is.
+    is_usual = not scores.size or scores.max() <= _LARGEST
+    return scores if is_usual else np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
 
 
 def _plain(level: FloatArray) -> float | FloatArray:

@@ -197,12 +197,10 @@ class Judge:
 
     def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:
         # Into the same memory every time: new pages would cost more than what is computed.
-        count, length, sensors = windows.shape
-        if self._room is None or self._room.size < windows.size:
-            self._room = np.empty(windows.size, np.float32)
+        if self._room is None or len(self._room) < len(windows):
+            self._room = np.empty(windows.shape, np.float32)
         before = Moved(*(rows[:-1] for rows in ahead))
-        room = self._room[: windows.size].reshape(length, count, sensors)
-        return tracker.each_as_trained(windows, before, room)
+        return tracker.each_as_trained(windows, before, self._room[: len(windows)])
 
     def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
         """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""

@@ -42,7 +42,7 @@ def side_by_side(readings: FloatArray, center: Floats) -> Floats:
     blocks = np.empty((1 + steps, count // steps + 1, sensors))
     apart = blocks[1:].reshape(steps, -1)
     apart[:] = readings.take(_by_step(count), axis=0, mode="clip").reshape(apart.shape)
-    apart -= np.tile(center, blocks.shape[1])
+    apart -= _in_all(center, blocks.shape[1])
     blocks[1 + count % steps :, -1] = 0.0
     return blocks
 
@@ -70,100 +70,116 @@ def mean(blocks: Floats, drift: Floats, rate: float) -> Floats:
 
 
 def squares(blocks: Floats, drift: Floats, scale: Floats, rate: float) -> Floats:
-    """Return `rate` times the squared distances from the mean, in scales, shape (steps, blocks, sensors); in place."""
+    """Return blocks with `rate` times the squared distances from the mean, in scales, and a free row before; in place."""
     apart = blocks[1:]
     apart -= drift
     flat = apart.reshape(len(apart), -1)
-    flat *= np.tile(np.sqrt(rate) / scale, blocks.shape[1])
-    return np.square(apart, out=apart)
+    flat *= _in_all(np.sqrt(rate) / scale, blocks.shape[1])
+    np.square(apart, out=apart)
+    return blocks
 
 
-def variance(squares: Floats, before: Floats, rate: float, clip: float) -> Floats | None:
-    """Return the variance before each reading, shape (steps, blocks, sensors), as long as it meets no upper bound.
+def variance(squares: Floats, before: Floats, rate: float, clip: float, largest: float) -> Floats | None:
+    """Return the variance before each reading, shape (steps, blocks, sensors), between 1 and the largest.
 
     Parameters
     ----------
-    squares : ndarray of shape (steps, blocks, sensors)
+    squares : ndarray of shape (1 + steps, blocks, sensors)
         See `squares`.
     before : ndarray of shape (sensors,)
         Before the first reading.
     clip : float
-        What a square counts for at most, as a multiple of the variance.
+        What a square counts for at most, as a multiple of the variance; not above `largest`.
+    largest : float
 
     Returns
     -------
     ndarray of shape (steps, blocks, sensors), or None
         None if it is not found in a few rounds.
     """
+    steps, *shape = len(squares) - 1, *squares.shape[1:]
     if not rate:
-        return np.tile(before, (*squares.shape[:2], 1))
-    shape = squares.shape[1:]
-    walk = _Walk(squares.reshape(len(squares), -1), rate, clip)
+        return np.tile(before, (steps, shape[0], 1))
+    walk = _Walk(squares.reshape(1 + steps, -1), rate, clip, largest)
     starts = walk.first_starts(before)
     for _ in range(_MOST_ROUNDS):
         gaps = walk.ends(starts[:-1]).reshape(shape) - starts[1:]
         if (np.abs(gaps) <= _SAME * starts[1:]).all():
-            return walk.path[:-1].reshape(squares.shape)
-        starts[1:] += _led_on(gaps, walk.slopes().reshape(shape))
-        np.maximum(starts, 1.0, out=starts)
+            return walk.path[:-1].reshape(steps, *shape)
+        starts[1:] += _led_on(gaps, walk.slopes().reshape(shape), largest)
+        np.clip(starts, 1.0, largest, out=starts)
     return None
 
 
 class _Walk:
-    """Steps of the variance in all blocks at once, ``v = max(1, min((1 - rate) * v + square, (1 - rate + clip) * v))``.
+    """Steps of the variance in all blocks at once, ``min((1 - rate) * v + square, (1 - rate + clip * rate) * v)``.
 
     Parameters
     ----------
-    squares : ndarray of shape (steps, blocks * sensors)
-    rate, clip : float
+    squares : ndarray of shape (1 + steps, blocks * sensors)
+        Squares after a free row.
+    rate, clip, largest : float
     """
 
-    def __init__(self, squares: Floats, rate: float, clip: float) -> None:
-        self._squares, self._rate, self._keep, self._clip = squares, rate, 1.0 - rate, clip * rate
-        # As the variance is at least 1, there is usually nothing to clip.
-        self._is_clipped = bool(squares.max() > self._clip)
-        self.path, self._most = np.empty((len(squares) + 1, squares.shape[1])), np.empty(squares.shape[1])
+    def __init__(self, squares: Floats, rate: float, clip: float, largest: float) -> None:
+        self._free_and_squares, self._squares = squares, squares[1:]
+        self._rate, self._keep, self._clip, self._largest = rate, 1.0 - rate, clip * rate, largest
+        # As the variance is at least 1, there is usually nothing to clip, and then it does not become large.
+        self._is_clipped = bool(self._squares.max() > self._clip)
+        self.path, self._most = np.empty_like(squares), np.empty(squares.shape[1])
 
-    def ends(self, starts: Floats | float) -> Floats:
+    def ends(self, starts: Floats) -> Floats:
         """Return where each block ends, shape (blocks * sensors,); `path` has all steps."""
-        self.path[0] = np.ravel(starts)
+        self.path[0] = starts.ravel()
         for before, square, after in zip(self.path[:-1], self._squares, self.path[1:], strict=True):
             np.multiply(before, self._keep, out=after)
             after += square
             if self._is_clipped:
                 np.multiply(before, self._keep + self._clip, out=self._most)
+                np.minimum(self._most, self._largest, out=self._most)
                 np.minimum(after, self._most, out=after)
             np.maximum(after, 1.0, out=after)
         return self.path[-1]
 
     def first_starts(self, before: Floats) -> Floats:
         """Return where each block starts if what is clipped were so by the variance `before`, (1 + blocks, sensors)."""
-        steps, shape = len(self._squares), (-1, len(before))
-        counted = self._squares
+        steps, sensors = len(self._squares), len(before)
+        self._free_and_squares[0] = 1.0
+        counted = self._free_and_squares
         if self._is_clipped:
-            counted = np.minimum(counted, self._clip * np.tile(before, counted.shape[1] // len(before)))
-        sums, decay = (_decays(self._rate, steps) @ counted).reshape(shape), self._keep**steps
-        starts = decaying(np.concatenate([before[None], sums]), decay)
-        above = self.ends(1.0).reshape(shape) - starts[1:]
+            counted = np.minimum(counted, self._clip * _in_all(before, counted.shape[1] // sensors))
+            counted[0] = 1.0
+        decay, ends = self._keep**steps, _restarted(self._rate, steps) @ counted
+        starts = decaying(np.concatenate([before[None], ends[0].reshape(-1, sensors) - decay]), decay)
+        above = ends.max(axis=0).reshape(-1, sensors) - starts[1:]
         starts[1:] += decaying(np.maximum(above, 0.0, out=above), decay, np.maximum)
-        return starts
+        return np.minimum(starts, self._largest, out=starts)
 
     def slopes(self) -> Floats:
         """Return how far each block's end moves with its start, shape (blocks * sensors,)."""
-        clipped = (self._squares > self._clip * self.path[:-1]).sum(axis=0)
-        slopes = self._keep ** (len(self._squares) - clipped) * (self._keep + self._clip) ** clipped
-        slopes[self.path[1:].min(axis=0) <= 1.0] = 0.0
+        clipped = (self._squares > self._clip * self.path[:-1]).sum(axis=0, dtype=np.int8)
+        steps = len(self._squares)
+        slopes = (self._keep**steps * (1.0 + self._clip / self._keep) ** np.arange(steps + 1)).take(clipped)
+        steps_on = self.path[1:]
+        slopes[(steps_on.min(axis=0) <= 1.0) | (steps_on.max(axis=0) >= self._largest)] = 0.0
         return slopes
 
 
-def _led_on(gaps: Floats, slopes: Floats) -> Floats:
+def _led_on(gaps: Floats, slopes: Floats, steepest: float) -> Floats:
     """Return ``y[n] = gaps[n] + slopes[n] * y[n - 1]``, in place: over 2, 4, 8 … blocks."""
     step = 1
     while step < len(gaps):
         gaps[step:] += slopes[step:] * gaps[:-step]
-        slopes[step:] *= slopes[:-step]
+        slopes[step:] = np.minimum(slopes[step:] * slopes[:-step], steepest)
         step *= 2
     return gaps
+
+
+def _in_all(values: Floats, blocks: int) -> Floats:
+    """Return the sensors' values for all blocks side by side."""
+    every = np.empty((blocks, len(values)))
+    every[:] = values
+    return every.ravel()
 
 
 def _steps(count: int) -> int:
@@ -198,4 +214,13 @@ def _weights(rate: float, steps: int) -> Floats:
     lag = np.subtract.outer(np.arange(steps), np.arange(steps))
     weights = np.where(lag >= 0, (1.0 - rate) ** np.abs(lag), 0.0)
     weights[:, 1:] *= rate
+    return weights
+
+
+@lru_cache(maxsize=8)
+def _restarted(rate: float, steps: int) -> Floats:
+    """Return the weights of 1 and of each square in a block's end, if the variance is 1 before each step or after all."""
+    step = np.arange(steps + 1)
+    weights = np.where(step > step[:, None], (1.0 - rate) ** (steps - step), 0.0)
+    weights[:, 0] = (1.0 - rate) ** (steps - step)
     return weights
