@@ -1,7 +1,7 @@
 """The paths of a tracked mean and variance over many readings at once; what `Tracker.follow` does one by one.
 
-Readings are cut into blocks of a few. Side by side, all blocks take each step at once, as soon as it is known where each
-of them starts. Where a block ends is linear in where it starts, so that all starts follow from one sum for each block. A
+Readings are cut into blocks of a few. Side by side, all blocks take each step at once, as soon as it is known where
+each starts. Where a block ends is linear in where it starts, so that all starts follow from one sum for each block. A
 variance that meets its lower bound on the way ends where it would have ended from that bound. Only which squares are
 clipped is not known beforehand: then starts are corrected until every block starts where the one before it ends.
 """
@@ -22,7 +22,7 @@ Places = npt.NDArray[np.intp]
 MOST_ROWS = 4096
 """So many readings at once stay in a cache."""
 _LONGEST_BLOCK = 16
-_MOST_ROUNDS = 6
+_MOST_ROUNDS = 20
 _SAME = 1e-13
 
 
@@ -64,13 +64,13 @@ def mean(blocks: Floats, drift: Floats, rate: float) -> Floats:
     """
     steps = len(blocks) - 1
     flat, weights = blocks.reshape(1 + steps, -1), _weights(rate, steps)
-    sums = (rate * (_decays(rate, steps) @ flat[1:])).reshape(blocks.shape[1:])
+    sums = (rate * (_restarted(rate, steps)[0, 1:] @ flat[1:])).reshape(blocks.shape[1:])
     blocks[0] = decaying(np.concatenate([drift[None], sums]), (1.0 - rate) ** steps)[:-1]
     return (weights @ flat[:-1]).reshape(steps, *blocks.shape[1:])
 
 
 def squares(blocks: Floats, drift: Floats, scale: Floats, rate: float) -> Floats:
-    """Return blocks with `rate` times the squared distances from the mean, in scales, and a free row before; in place."""
+    """Return `rate` times the squared distances from the mean, in scales, after a free row: `blocks`, in place."""
     apart = blocks[1:]
     apart -= drift
     flat = apart.reshape(len(apart), -1)
@@ -133,13 +133,14 @@ class _Walk:
         self.path[0] = starts.ravel()
         for before, square, after in zip(self.path[:-1], self._squares, self.path[1:], strict=True):
             np.multiply(before, self._keep, out=after)
-            after += square
+            np.add(after, square, out=after)
             if self._is_clipped:
                 np.multiply(before, self._keep + self._clip, out=self._most)
                 np.minimum(self._most, self._largest, out=self._most)
                 np.minimum(after, self._most, out=after)
             np.maximum(after, 1.0, out=after)
-        return self.path[-1]
+        ended: Floats = self.path[-1]
+        return ended
 
     def first_starts(self, before: Floats) -> Floats:
         """Return where each block starts if what is clipped were so by the variance `before`, (1 + blocks, sensors)."""
@@ -159,7 +160,8 @@ class _Walk:
         """Return how far each block's end moves with its start, shape (blocks * sensors,)."""
         clipped = (self._squares > self._clip * self.path[:-1]).sum(axis=0, dtype=np.int8)
         steps = len(self._squares)
-        slopes = (self._keep**steps * (1.0 + self._clip / self._keep) ** np.arange(steps + 1)).take(clipped)
+        by_clipped = self._keep**steps * (1.0 + self._clip / self._keep) ** np.arange(steps + 1)
+        slopes: Floats = by_clipped.take(clipped)
         steps_on = self.path[1:]
         slopes[(steps_on.min(axis=0) <= 1.0) | (steps_on.max(axis=0) >= self._largest)] = 0.0
         return slopes
@@ -189,7 +191,7 @@ def _steps(count: int) -> int:
 
 @lru_cache(maxsize=8)
 def _by_step(count: int) -> Places:
-    """Return the readings in the order of their steps: the first of each block, the second of each …"""
+    """Return the readings in the order of their steps: the first of each block, the second of each."""
     steps = _steps(count)
     return np.arange((count // steps + 1) * steps).reshape(-1, steps).T.ravel()
 
@@ -199,13 +201,8 @@ def _by_reading(count: int) -> Places:
     """Return where each reading, and the one after the last, lies in the order of `_by_step`."""
     steps = _steps(count)
     block, step = np.divmod(np.arange(count + 1), steps)
-    return step * (count // steps + 1) + block
-
-
-@lru_cache(maxsize=8)
-def _decays(rate: float, steps: int) -> Floats:
-    """Return the weight of each step's reading, over `rate`, at the end of its block."""
-    return (1.0 - rate) ** np.arange(steps - 1, -1, -1.0)
+    places: Places = step * (count // steps + 1) + block
+    return places
 
 
 @lru_cache(maxsize=8)
@@ -219,7 +216,10 @@ def _weights(rate: float, steps: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def _restarted(rate: float, steps: int) -> Floats:
-    """Return the weights of 1 and of each square in a block's end, if the variance is 1 before each step or after all."""
+    """Return the weights of 1 and of each square in a block's end, from a variance of 1 before each step or at the end.
+
+    Without the first, the first row has the weights of a block's readings in the mean at its end, over `rate`.
+    """
     step = np.arange(steps + 1)
     weights = np.where(step > step[:, None], (1.0 - rate) ** (steps - step), 0.0)
     weights[:, 0] = (1.0 - rate) ** (steps - step)

@@ -22,7 +22,7 @@ CLIP = 9.0
 
 _FEW = 4
 """Readings up to which one after the other is faster."""
-_AT_ONCE = 1024
+AT_ONCE = 1024
 """So many windows at once stay in a cache."""
 
 Floats = npt.NDArray[np.float64]
@@ -146,8 +146,8 @@ class Tracker:
             Memory for the result; by default a new one.
         """
         out = np.empty(windows.shape, np.float32) if room is None else room
-        for start in range(0, len(windows), _AT_ONCE):
-            part = slice(start, start + _AT_ONCE)
+        for start in range(0, len(windows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
             self._some_as_trained(windows[part], Moved(moved.drift[part], moved.variance[part]), out[part])
         return out
 
@@ -164,7 +164,7 @@ class Tracker:
 
     @cached_property
     def _centers(self) -> Floats:
-        return np.tile(self._center, (_AT_ONCE, 1))
+        return np.tile(self._center, (AT_ONCE, 1))
 
     def as_read(self, levels: FloatArray, moved: Moved) -> FloatArray:
         """Return levels of shape (n, sensors) at training's mean and scale as the sensors would read them."""
