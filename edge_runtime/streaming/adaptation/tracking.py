@@ -153,18 +153,19 @@ class Tracker:
 
     def _some_as_trained(self, windows: FloatArray, moved: Moved, out: FloatArray) -> None:
         count, length, sensors = windows.shape
-        centers = self._centers[:count]
+        centers, centers32 = (rows[:count] for rows in self._centers)
         mean, spread = (centers + moved.drift).astype(np.float32), np.sqrt(moved.variance.astype(np.float32))
         # Lag by lag, which makes long rows of few sensors.
         seen = windows.transpose(1, 0, 2) - mean
         seen /= spread
-        seen += centers.astype(np.float32)
+        seen += centers32
         by_window = _by_window(count, length)
         seen.reshape(-1, sensors).take(by_window, axis=0, mode="clip", out=out.reshape(-1, sensors))
 
     @cached_property
-    def _centers(self) -> Floats:
-        return np.tile(self._center, (AT_ONCE, 1))
+    def _centers(self) -> tuple[Floats, FloatArray]:
+        """The training mean once for each of some windows, float64 and float32: long rows again."""
+        return np.tile(self._center, (AT_ONCE, 1)), np.tile(self._center32, (AT_ONCE, 1))
 
     def as_read(self, levels: FloatArray, moved: Moved) -> FloatArray:
         """Return levels of shape (n, sensors) at training's mean and scale as the sensors would read them."""
