@@ -1,6 +1,6 @@
-"""CPU seconds and memory that an asset takes from recording to checked file, in one process and one run.
+"""CPU seconds and memory that an asset takes from recording to checked file: in one process, and by the commands.
 
-python -m benchmarks.fleet.asset_cost --assets 32 --json docs/benchmarks/fleet_cost.json
+python -m benchmarks.fleet.asset_cost --assets 16 --many 100 --json docs/benchmarks/fleet_cost.json
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.fleet.command_cost import measure_commands
 from benchmarks.fleet.cost_result import Cost, Costs
 from benchmarks.fleet.members import LEARNT_ROWS
 from benchmarks.json_file import write_json
@@ -85,15 +86,18 @@ def _resident_mb() -> float:
 
 @click.command()
 @click.option("--assets", default=_TOGETHER, show_default=True)
+@click.option("--many", default=100, show_default=True, help="Assets of the command that is measured on many.")
 @click.option("--rows", default=LEARNT_ROWS, show_default=True, help="Readings of each.")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where to write the figures.")
-def main(assets: int, rows: int, path: Path | None) -> None:
+def main(assets: int, many: int, rows: int, path: Path | None) -> None:
     """Measure every way of learning simulated machines of 8 sensors."""
-    machines = (simulate(MachineSettings(rows=rows, sensors=8), seed) for seed in range(assets))
-    recordings = [one.recording(f"asset{number}") for number, one in enumerate(machines)]
+    machines = (simulate(MachineSettings(rows=rows, sensors=8), seed) for seed in range(max(assets, many)))
+    more = [one.recording(f"asset{number}") for number, one in enumerate(machines)]
+    recordings = more[:assets]
     measure("one by one", recordings[:1])
-    found = Costs(tuple(measure(way, recordings) for way in WAYS))
-    for row in found.rows():
+    ways = tuple(measure(way, recordings) for way in WAYS)
+    found = Costs(ways, measure_commands(recordings, more[:many]))
+    for row in (*found.rows(), *found.command_rows()):
         click.echo(" | ".join(row))
     if path is not None:
         write_json(path, found)

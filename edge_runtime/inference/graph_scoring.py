@@ -105,9 +105,11 @@ class WholeDetector:
         """See `GraphScorer.run`."""
         wanted = frozenset(names)
         # An accelerator runs a graph as it was compiled.
-        if len(windows) < _MANY or not self.marks_missing or not wanted < self.outputs:
+        if not self.marks_missing or not wanted < self.outputs:
             return self._graph.run(windows, names)
         if wanted not in self._parts:
+            if len(windows) < _MANY:
+                return self._graph.run(windows, names)
             self._parts[wanted] = self._batched(with_outputs(self._flatbuffer, wanted))
         return self._parts[wanted].run(windows, names)
 

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edge_runtime.arrays import FloatArray
+from edge_runtime.signal.decaying import NOTHING, decaying
 
 _BLOCK = 64
-_NOTHING = 1e-30
 _LARGEST = float(np.finfo(np.float32).max)
 REMEMBERED = 3.0
 """The most that the moving average of scores remembers, in multiples of the threshold. After a fault a hundred times as
@@ -70,7 +70,7 @@ class Smoother:
     @property
     def memory(self) -> int:
         """Number of scores after which an earlier one has less weight than float64 can say."""
-        return int(math.log(_NOTHING) / math.log1p(-self.alpha)) + 1 if self.alpha < 1.0 else 0
+        return int(math.log(NOTHING) / math.log1p(-self.alpha)) + 1 if self.alpha < 1.0 else 0
 
     def windows_above(self, levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return how long levels stay above the threshold while all scores are zero, in windows; an array like it.
@@ -158,7 +158,7 @@ class Smoother:
         side_by_side = blocks.transpose(1, 0, 2)
         own = (weights @ side_by_side.reshape(length, -1)).reshape(side_by_side.shape)
         # The last row of each block leads from its level to the next one's.
-        levels = _decaying_sums(np.concatenate([level.reshape(1, -1), own[-1]]), float(carry[-1]))
+        levels = decaying(np.concatenate([level.reshape(1, -1), own[-1]]), float(carry[-1]))
         own += carry[:, None, None] * levels[:-1]
         out.reshape(blocks.shape)[:] = own.transpose(1, 0, 2)
         last: npt.NDArray[np.float64] = levels[-1].reshape(level.shape)
@@ -171,16 +171,9 @@ class Smoother:
 
 def _counted(scores: FloatArray) -> FloatArray:
     """Return scores, those that overflowed as the largest number there is."""
-    return np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
-
-
-def _decaying_sums(rows: npt.NDArray[np.float64], decay: float) -> npt.NDArray[np.float64]:
-    """Return ``y[n] = rows[n] + decay * y[n - 1]``, in place: sums over 2, 4, 8 … rows, as long as they matter."""
-    step = 1
-    while step < len(rows) and decay > _NOTHING:
-        rows[step:] += decay * rows[:-step]
-        step, decay = 2 * step, decay * decay
-    return rows
+    # The largest is NaN if any is.
+    is_usual = not scores.size or scores.max() <= _LARGEST
+    return scores if is_usual else np.where(scores <= _LARGEST, scores, np.float32(_LARGEST))
 
 
 def _plain(level: FloatArray) -> float | FloatArray:

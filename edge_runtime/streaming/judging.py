@@ -14,7 +14,7 @@ from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.signal.cycle import course_of
 from edge_runtime.signal.smoothing import Smoother
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
-from edge_runtime.streaming.adaptation.tracking import CEILING, Moved, Tracker, tracker_of
+from edge_runtime.streaming.adaptation.tracking import AT_ONCE, CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
 from edge_runtime.streaming.late_contributions import LateContributions, finite
 from edge_runtime.streaming.scores import Scores
@@ -25,7 +25,7 @@ from edge_runtime.streaming.wanted import Wanted
 _SHARE = Range(0, 1, high_open=True)
 _DEPTHS = {"spot": 0, "dspot": 100}
 """Scores in the moving average that the threshold is relative to."""
-_SHORTEST_GUESS, _LONGEST_GUESS = 32, 4096
+_SHORTEST_GUESS, _LONGEST_GUESS, _GROWTH = 64, 4096, 8
 
 
 @documented
@@ -183,11 +183,13 @@ class Judge:
         """Judge windows up to the first that is not as quiet as guessed."""
         guess, before = self._guess, tracker.moved
         ahead = tracker.ahead(windows[:, -1], quiet=guess)
-        outputs = self._detector.outputs_many(self._as_trained(windows, tracker, ahead), self._names)
+        outputs = self._outputs(windows, tracker, ahead)
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
         self._guess = bool(scores[-1] <= thresholds[-1])
-        self._guess_length = _SHORTEST_GUESS if count < len(windows) else min(4 * self._guess_length, _LONGEST_GUESS)
+        self._guess_length = (
+            _SHORTEST_GUESS if count < len(windows) else min(_GROWTH * self._guess_length, _LONGEST_GUESS)
+        )
         is_right = self._guess == guess
         tracker.moved = Moved(*(rows[count if is_right else count - 1] for rows in ahead))
         if not is_right:
@@ -195,14 +197,19 @@ class Judge:
         seen = SeenWindows(windows[:count], tracker, (Run(count, before, guess),))
         return _Judged(seen, {name: out[:count] for name, out in outputs.items()}, scores, thresholds)
 
-    def _as_trained(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> FloatArray:
-        # Into the same memory every time: new pages would cost more than what is computed.
-        count, length, sensors = windows.shape
-        if self._room is None or self._room.size < windows.size:
-            self._room = np.empty(windows.size, np.float32)
-        before = Moved(*(rows[:-1] for rows in ahead))
-        room = self._room[: windows.size].reshape(length, count, sensors)
-        return tracker.each_as_trained(windows, before, room)
+    def _outputs(self, windows: FloatArray, tracker: Tracker, ahead: Moved) -> dict[str, FloatArray]:
+        """Return the outputs of each window as it would have been with training's mean and scale."""
+        # In pieces that stay in a cache, and in the same memory every time: new pages would cost more than what is
+        # computed.
+        if self._room is None:
+            self._room = np.empty((AT_ONCE, *windows.shape[1:]), np.float32)
+        parts = []
+        for start in range(0, len(windows), AT_ONCE):
+            part = slice(start, min(start + AT_ONCE, len(windows)))
+            room = self._room[: part.stop - part.start]
+            seen = tracker.each_as_trained(windows[part], Moved(*(rows[part] for rows in ahead)), room)
+            parts.append(self._detector.outputs_many(seen, self._names))
+        return {name: joined([part[name] for part in parts]) for name in self._names}
 
     def _held(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
         """Return smoothed scores and thresholds, up to the first score that is not as quiet as guessed."""
@@ -269,11 +276,14 @@ class Judge:
         if not len(rows):
             return levels, expected
         seen = judged.seen.chosen(rows)
-        windows = seen.as_trained
-        known = judged.outputs["expected"][rows] if "expected" in self._names else self._detector.expected_many(windows)
-        levels[rows], expected[rows] = seen.as_read(windows.mean(axis=1)), seen.as_read(known)
+        if "expected" in self._names:
+            known = judged.outputs["expected"][rows]
+        else:
+            known = self._detector.expected_many(seen.as_trained)
+        # Lag by lag, which makes long rows of few sensors.
+        levels[rows], expected[rows] = seen.windows.transpose(1, 0, 2).mean(axis=0), seen.as_read(known)
         if self.course is not None and judged.times is not None:
-            usual = self.course.over_windows(judged.times[rows], windows.shape[1], self._step_s)
+            usual = self.course.over_windows(judged.times[rows], seen.windows.shape[1], self._step_s)
             levels[rows] += usual
             expected[rows] += usual
         return levels, expected

@@ -78,11 +78,10 @@ class LateContributions:
         """Return the smoothed contributions of successive windows, counted from the first that is kept."""
         start = max(0, first - self._memory)
         self._smoother.level = None if start else self._level_before
-        for seen, rows in self._pieces(start, first):
-            self._smoother.pass_by(self._raw(seen, rows))
-        return np.concatenate([
-            self._smoother.update_many(self._raw(seen, rows)) for seen, rows in self._pieces(first, stop)
-        ])  # fmt: skip
+        raw = np.concatenate([self._raw(seen, rows) for seen, rows in self._pieces(start, stop)])
+        if first > start:
+            self._smoother.pass_by(raw[: first - start])
+        return self._smoother.update_many(raw[first - start :])
 
     def _pieces(self, start: int, stop: int) -> Iterator[tuple[SeenWindows, slice]]:
         first = 0

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import FloatArray
+from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.signal.windows import as_slice
 from edge_runtime.streaming.adaptation.tracking import Moved, Tracker
 
 Rows = npt.NDArray[np.intp]
@@ -83,21 +84,23 @@ class SeenWindows:
         return len(self.windows)
 
     def chosen(self, rows: Rows | slice) -> ChosenWindows:
-        """Return some windows, and how far mean and scale had moved before each."""
+        """Return some windows, rising, and how far mean and scale had moved before each."""
+        rows = rows if isinstance(rows, slice) else as_slice(rows)
         if self.tracker is None:
             return ChosenWindows(self.windows[rows])
         return ChosenWindows(self.windows[rows], self.tracker, self._moved_before(self.tracker, rows))
 
-    def _moved_before(self, tracker: Tracker, rows: Rows | slice) -> Moved:
+    def _moved_before(self, tracker: Tracker, rows: IntArray | slice) -> Moved:
         """Return how far mean and scale had moved before some windows, by going the same way again."""
         rows, first = np.arange(len(self))[rows], 0
         found = Moved(*(np.empty((len(rows), self.windows.shape[2])) for _ in Moved._fields))
         for run in self.runs:
-            chosen = (rows >= first) & (rows < first + run.length)
-            if chosen.any():
-                places = rows[chosen] - first
-                readings = self.windows[first : first + int(places.max()), -1]
+            start, stop = np.searchsorted(rows, [first, first + run.length])
+            if start < stop:
+                places = rows[start:stop] - first
+                readings = self.windows[first : first + int(places[-1]), -1]
                 way = tracker.ahead(readings, quiet=run.quiet, before=run.before)
-                found.drift[chosen], found.variance[chosen] = way.drift[places], way.variance[places]
+                for part, whole in zip(found, way, strict=True):
+                    part[start:stop] = whole[as_slice(places)]
             first += run.length
         return found

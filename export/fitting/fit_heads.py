@@ -81,7 +81,7 @@ def mode_count(x: Floats) -> int:
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
     that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian. Larger
     numbers are not tried once three in a row are less likely than a smaller one, the last of them clearly: of 182
-    recordings none would have got another number.
+    recordings, most of them simulated, none would have got another number.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -77,13 +78,13 @@ class AssetWork:
         self.outcome = AssetOutcome(asset.name, FAILED)
         self.recording: Recording | None = None
         self.run: TrainedRun | Exception | None = None
-        began_s = cpu_s()
+        began_s = time.process_time()
         try:
             self.recording = asset.read(settings.selection)
             self.outcome = self._seen(self.recording)
         except Exception as error:  # noqa: BLE001 - one bad asset never stops the others
             self.run = error
-        self.cpu_s = cpu_s() - began_s
+        self.cpu_s = time.process_time() - began_s
 
     @property
     def size(self) -> int:

@@ -118,6 +118,7 @@ def _train(works: Sequence[AssetWork], start: CommonModel | None) -> None:
         runs = train_many([one.rows for one in ready], ready[0].settings.detector, start) if ready else []
     except Exception as error:  # noqa: BLE001 - reported by each asset, and the common model may do
         runs = [error for _ in ready]
+    share_s = (cpu_s() - began_s) / max(1, len(ready))
     for work, run in zip(ready, runs, strict=True):
         work.run = run
-        work.cpu_s += (cpu_s() - began_s) / len(ready)
+        work.cpu_s += share_s

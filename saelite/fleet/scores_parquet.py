@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A group of rows is in memory until it is written: 2**18 rows of the six columns that every file has.
 _VALUES_IN_GROUP = 6 * 2**18
+_LEVEL = 2
+"""Of zstd: times and scores become no smaller at higher ones, which take longer."""
 
 
 class ScoresParquet:
@@ -96,7 +98,10 @@ class ScoresParquet:
         with atomic_file(path) as file:
             try:
                 register_io_source(frames, schema=self.schema).sink_parquet(
-                    file, row_group_size=_VALUES_IN_GROUP // len(self.schema), maintain_order=True
+                    file,
+                    compression_level=_LEVEL,
+                    row_group_size=_VALUES_IN_GROUP // len(self.schema),
+                    maintain_order=True,
                 )
             except self._polars.exceptions.PolarsError:
                 if failures:
@@ -130,10 +135,10 @@ class ScoresParquet:
         """Return the sensor that contributes most, where there is something to blame it for."""
         pl = self._polars
         told, kind = np.flatnonzero(results.anomalies | results.alarms), self.schema["blamed"]
-        if not len(told):
-            return pl.repeat(None, len(results), dtype=kind, eager=True).alias("blamed")
-        worst, blamed = results.contributions[told].argmax(axis=1), np.full(len(results), -1)
-        is_known = np.take_along_axis(results.contributions[told], worst[:, None], axis=1)[:, 0] > 0
-        blamed[told] = np.where(is_known, worst, -1)
-        names = pl.Series(self._sensors, dtype=kind)
-        return names.gather(pl.Series(blamed).replace(-1, None)).alias("blamed")
+        blamed = pl.repeat(None, len(results), dtype=kind, eager=True).alias("blamed")
+        contributions = results.contributions[told]
+        is_known = contributions.max(axis=1, initial=0.0) > 0
+        if is_known.any():
+            worst = contributions[is_known].argmax(axis=1)
+            blamed = blamed.scatter(told[is_known], pl.Series(self._sensors, dtype=kind).gather(worst))
+        return blamed

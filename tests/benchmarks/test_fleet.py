@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks.fleet.cost_result import CommandCost, Costs
 from benchmarks.fleet.fleet_result import ALONE, WARM, AssetFigures, FleetComparison
 from benchmarks.fleet.members import GROUPS, LEARNT_ROWS, SMALL_ROWS, simulated_fleet
 
@@ -38,3 +39,12 @@ def test_the_table_has_means_over_assets_and_the_spread_of_seeds():
     ]
     rows = FleetComparison(tuple(results), (), ()).rows()
     assert rows[1][:4] == ("fleet", "all (2)", ALONE, "0.550 ± 0.071")
+
+
+def test_commands_are_compared_with_a_command_for_each_asset():
+    commands = (CommandCost("saelite train, saelite export", 4, 1, 9.0), CommandCost("saelite fleet train", 16, 2, 1.5))
+    rows = Costs((), commands).command_rows()
+    assert rows[1:] == [
+        ("`saelite train, saelite export`", "4", "1", "9.00", "1.0"),
+        ("`saelite fleet train`", "16", "2", "1.50", "6.0"),
+    ]

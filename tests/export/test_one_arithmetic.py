@@ -112,6 +112,17 @@ def test_graph_scales_scores_and_blames_by_the_formulas(case):
         assert np.isnan(outputs["score"][len(WINDOWS) :]).all()
 
 
+@scoring_cases
+def test_outputs_that_are_asked_for_are_the_same_for_many_windows_in_one_call(case):
+    graph = build_detector_graph(case.network, case.preprocessing, case.head, case.attribution)
+    installed, names = InstalledRuntime.here(installed_runtimes()[0]), ("codes", "score")
+    together, _ = run_graph(installed, graph, WINDOWS, names, together=True)
+    single, _ = run_graph(installed, graph, WINDOWS, names)
+    assert sorted(together) == sorted(single) == ["codes", "score"]
+    for name in names:
+        close(together[name], single[name])
+
+
 @needs_gcc
 @scoring_cases
 def test_c_scales_and_scores_by_the_formulas(case, tmp_path):

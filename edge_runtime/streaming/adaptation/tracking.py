@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,11 @@ LARGEST_VARIANCE = 100.0
 """Maximum variance, as a multiple of training's: a lasting fault must not widen the scale without end."""
 CLIP = 9.0
 """What one reading counts for at most, as a multiple of the current variance: three standard deviations."""
+
+_FEW = 6
+"""Readings up to which one after the other is faster."""
+AT_ONCE = 1024
+"""So many windows at once stay in a cache."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,26 +142,39 @@ class Tracker:
 
         Parameters
         ----------
-        room : ndarray of shape (window, n, sensors), float32, optional
-            Memory for the result, which is a view of it; by default a new one.
+        room : ndarray of the same shape, float32, contiguous, optional
+            Memory for the result; by default a new one.
         """
-        count, length, _ = windows.shape
-        mean, spread = np.empty((2, *moved.drift.shape), np.float32)
-        np.add(self._center, moved.drift, out=mean, casting="same_kind")
-        np.copyto(spread, moved.variance, casting="same_kind")
-        np.sqrt(spread, out=spread)
+        out = np.empty(windows.shape, np.float32) if room is None else room
+        for start in range(0, len(windows), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            self._some_as_trained(windows[part], Moved(moved.drift[part], moved.variance[part]), out[part])
+        return out
+
+    def _some_as_trained(self, windows: FloatArray, moved: Moved, out: FloatArray) -> None:
+        count, length, sensors = windows.shape
+        centers, centers32 = (rows[:count] for rows in self._centers)
+        mean, spread = (centers + moved.drift).astype(np.float32), np.sqrt(moved.variance.astype(np.float32))
         # Lag by lag, which makes long rows of few sensors.
-        seen = np.subtract(
-            windows.transpose(1, 0, 2), mean, out=np.empty((length, *mean.shape), np.float32) if room is None else room
-        )
+        seen = windows.transpose(1, 0, 2) - mean
         seen /= spread
-        seen += np.tile(self._center32, (count, 1))
-        return seen.transpose(1, 0, 2)
+        seen += centers32
+        by_window = _by_window(count, length)
+        seen.reshape(-1, sensors).take(by_window, axis=0, mode="clip", out=out.reshape(-1, sensors))
+
+    @cached_property
+    def _centers(self) -> tuple[Floats, FloatArray]:
+        """The training mean once for each of some windows, float64 and float32: long rows again."""
+        return np.tile(self._center, (AT_ONCE, 1)), np.tile(self._center32, (AT_ONCE, 1))
 
     def as_read(self, levels: FloatArray, moved: Moved) -> FloatArray:
         """Return levels of shape (n, sensors) at training's mean and scale as the sensors would read them."""
-        spread = np.sqrt(moved.variance)
-        return np.asarray(self._center + moved.drift + (levels - self._center) * spread, np.float32)
+        read = np.empty(levels.shape, np.float32)
+        for start in range(0, len(levels), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            center = self._centers[0][: len(read[part])]
+            read[part] = center + moved.drift[part] + (levels[part] - center) * np.sqrt(moved.variance[part])
+        return read
 
     def follow(self, reading: FloatArray, *, quiet: bool) -> None:
         """Move with a reading of shape (sensors,).
@@ -195,7 +214,7 @@ class Tracker:
         now = self.moved
         if before is not None:
             self.moved = before
-        ways, length = list[Moved](), paths.longest(self.scale_rate, CLIP)
+        ways, length = list[Moved](), paths.MOST_ROWS
         for start in range(0, max(1, len(readings)), length):
             part = readings[start : start + length]
             ways.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
@@ -204,19 +223,18 @@ class Tracker:
         return ways[0] if len(ways) == 1 else Moved(*map(_one_way, zip(*ways, strict=True)))
 
     def _path(self, readings: FloatArray, *, quiet: bool) -> Moved | None:
-        """Return what `_steps` does, of all readings at once; None if there are none, or a bound is met on the way."""
-        if not len(readings):
+        """Return what `_steps` does, of all readings at once; None if they are few, or a bound is met on the way."""
+        if len(readings) <= _FEW:
             return None
-        apart = np.subtract(readings.T, self._center[:, None], order="C")
-        drift = paths.mean(apart, self._drift, self.mean_rate if quiet else 0.0)
-        if (drift.max(axis=1) > self._ceiling).any() or (drift.min(axis=1) < -self._ceiling).any():
+        blocks = paths.side_by_side(readings, self._center)
+        drift = paths.mean(blocks, self._drift, self.mean_rate if quiet else 0.0)
+        if (drift.max(axis=0) > self._ceiling).any() or (drift.min(axis=0) < -self._ceiling).any():
             return None
-        apart -= drift[:, :-1]
-        apart /= self._scale[:, None]
-        variance = paths.variance(np.square(apart, out=apart), self._variance, self.scale_rate, CLIP)
-        if variance is None or variance.max() > LARGEST_VARIANCE:
+        squares = paths.squares(blocks, drift, self._scale, self.scale_rate)
+        variance = paths.variance(squares, self._variance, self.scale_rate, CLIP, LARGEST_VARIANCE)
+        if variance is None:
             return None
-        return Moved(drift.T, variance.T)
+        return Moved(*(paths.in_turn(path, len(readings)) for path in (drift, variance)))
 
     def _steps(self, readings: FloatArray, *, quiet: bool) -> Moved:
         """Return how far mean and scale have moved before each reading and after the last, one after the other."""
@@ -239,6 +257,12 @@ class Tracker:
         step *= self.scale_rate
         variance += step
         _bound(variance, 1.0, LARGEST_VARIANCE)
+
+
+@lru_cache(maxsize=4)
+def _by_window(count: int, length: int) -> npt.NDArray[np.intp]:
+    """Return the order that turns readings of all windows, lag by lag, into readings window by window."""
+    return np.arange(length * count).reshape(length, count).T.ravel()
 
 
 def _one_way(parts: tuple[Floats, ...]) -> Floats:

@@ -65,9 +65,10 @@ def test_no_block_is_an_error():
 @given(SEEDS, CUTS, st.integers(1, 60))
 def test_kept_and_thinned_rows_are_those_of_all_rows(seed, cuts, most):
     rows = rows_of(seed)
-    kept = np.random.default_rng(seed).random(len(rows)) < 0.5
-    blocks = blocks_of(rows, cuts)
-    np.testing.assert_array_equal(np.concatenate(list(Kept(blocks, kept))), rows[kept])
+    scattered = np.random.default_rng(seed).random(len(rows)) < 0.5
+    blocks, numbers = blocks_of(rows, cuts), np.arange(len(rows))
+    for kept in (scattered, numbers < most, (numbers < most) | (numbers > 2 * most), numbers < 0):
+        np.testing.assert_array_equal(np.concatenate(list(Kept(blocks, kept))), rows[kept])
     chosen = thinned(blocks, len(rows), most)
     assert len(chosen) <= most
     np.testing.assert_array_equal(chosen, rows[:: -(-len(rows) // most)])

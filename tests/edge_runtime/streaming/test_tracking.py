@@ -143,6 +143,22 @@ def test_many_readings_ahead_lead_where_following_each_does(mean_rate, scale_rat
     np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("first", [1.0, 40.0])
+def test_a_long_stretch_ahead_leads_where_following_each_does_through_clipped_readings_and_both_bounds(first):
+    rows = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32) * np.float32([0.3, 1.0, 1.5])
+    rows[2000:2300, 1] += 30
+    rows[3000:3200] = 3e38
+    tracker = Tracker(np.zeros(3), np.ones(3), mean_rate=0.01, scale_rate=0.02, ceiling=1e39)
+    before, expected = Moved(np.zeros(3), np.full(3, first)), []
+    ahead = tracker.ahead(rows, quiet=False, before=before)
+    tracker.moved = before
+    for row in rows:
+        expected.append(tracker.moved)
+        tracker.follow(row, quiet=False)
+    np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-9)
+    assert (ahead.variance.min(), ahead.variance.max()) == (1.0, LARGEST_VARIANCE)
+
+
 @pytest.mark.parametrize(
     "how", [{"mean_rate": 1.0}, {"mean_rate": -0.1}, {"scale_rate": 1.0}, {"scale_rate": -0.1}, {"ceiling": 0.0}]
 )

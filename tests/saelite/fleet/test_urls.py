@@ -54,7 +54,8 @@ def test_workers_fetch_what_they_work_on(bucket, tmp_path):
     for number in range(4):
         upload(bucket, write_csv(tmp_path / f"{number}.csv", pump_rows(30 + number)), f"few/{number}.csv")
     assets = find_assets(f"s3://{BUCKET}/few", "asset", tmp_path / "rows")
-    found = {one.name: rows for one, rows in every_result(executor_for(workers=2), Reads(), chunked(assets, 1))}
+    with executor_for(workers=2) as executor:
+        found = {one.name: rows for one, rows in every_result(executor, Reads(), chunked(assets, 1))}
     assert found == {str(number): 30 + number for number in range(4)}
 
 
