@@ -48,7 +48,7 @@ class AdaptationSettings:
         metavar="SHARE",
     )
     mean_ceiling: float = setting(
-        CEILING, "Maximum distance of the mean from the training mean.", within=Range(0), metavar="SCALES"
+        CEILING, "Maximum distance of the mean from the one it starts from.", within=Range(0), metavar="SCALES"
     )
     adapt: str | None = setting(
         None,
