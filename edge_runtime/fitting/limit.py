@@ -1,14 +1,16 @@
 """The limit of the smoothed score for a false-alarm budget, and the promise that the data support.
 
 Scores of windows that were fitted on are too low, and smoothed scores resemble their neighbours: a quantile of them
-promises nothing. So each block of the recording is scored by a head fitted on the others, and the limit is the upper
-tolerance limit of the logarithms of these scores, below which a share of 1 - p lies with 95 % confidence, with the
-number of independent scores for its degrees of freedom::
+promises nothing. So each block of the recording is scored by a head fitted on the others, and Student's t on the
+logarithms of these scores gives the limit, with the number of independent scores for its degrees of freedom::
+
+    limit = exp(mean + t(1 - p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff))
+
+That is the limit of the next score, in the mean over all recordings. A recording that is shorter than the budget's own
+period, such as a week for 1/week, gets its upper tolerance limit instead, which is higher: with 95 % confidence, no
+larger share than p lies above it::
 
     limit = exp(mean + k * sd),   k = z(p) + z(0.05) * sqrt(1 / n_eff + z(p)**2 / (2 * (n_eff - 1)))
-
-The promise claims less than that, because no confidence covers what a recording does not show: its upper bound is that
-of the prediction limit by Student's t, ``mean + t(p; n_eff - 1) * sd * sqrt(1 + 1 / n_eff)``.
 
 Where there are a hundred independent scores or more, the highest of them may say that the tail is heavier than that;
 the higher limit is taken. ``p`` is the share of windows above the limit that the budget allows: an alarm is a run of
@@ -164,7 +166,8 @@ def fit_limit(scores: Floats, alarms_per_window: float | None) -> Limit:
     expected = min(share / run_length, alarms_per_window or np.inf) * len(logs)
     is_long = (alarms_per_window or 0.0) * len(logs) >= _ENOUGH_ALARMS
     shape = shape_of_bulk(logs) if is_long else shape_of_all(logs)
-    level = max(shape.mean + _tolerance_factor(share, n) * shape.spread, shape.tail_level(n, share))
+    factor = _prediction_factor(share, n) if is_long else _tolerance_factor(share, n)
+    level = max(shape.mean + factor * shape.spread, shape.tail_level(n, share))
     counts = alarm_counts(logs)
     own = _above_normal_peaks(counts, level, expected) if is_long else -np.inf
     most = poisson_quantile(_CONFIDENCE if is_long else _SURELY, expected)
@@ -211,8 +214,13 @@ def _above_normal_peaks(counts: AlarmCounts, level: float, expected: float) -> f
 
 def _upper_share(share: float, n: float) -> float:
     """Return the share above the prediction limit for `share` that is not exceeded with 95 % confidence."""
-    factor = t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * float(np.sqrt(1.0 + 1.0 / n))
+    factor = _prediction_factor(share, n)
     return normal_share_above(factor - normal_quantile_above(1.0 - _CONFIDENCE) * _error(factor, n - 1.0, n))
+
+
+def _prediction_factor(share: float, n: float) -> float:
+    """Return the factor with which the next score is above ``mean + factor * sd`` with probability `share`."""
+    return t_quantile_above(share, max(n - 1.0, _LEAST_FREEDOM)) * float(np.sqrt(1.0 + 1.0 / n))
 
 
 def _tolerance_factor(share: float, n: float) -> float:

@@ -7,7 +7,7 @@ from edge_runtime.fitting.limit import Limit
 from edge_runtime.model_file.manifest import Threshold
 from edge_runtime.signal.preprocessing import Preprocessing
 
-METHOD = "tolerance limit of log scores of held-out blocks"
+METHOD = "limit of log scores of held-out blocks"
 
 
 def window_s_of(preprocessing: Preprocessing) -> float:

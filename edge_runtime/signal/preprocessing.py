@@ -29,6 +29,8 @@ class Preprocessing:
         (median, interquartile range / 1.349), or ``none`` for a model that takes raw values (0 and 1).
     center, scale : tuple of float
         One per sensor, in the sensor's own unit; ``(value - center) / scale`` is the scaled value.
+        Where the mean follows the readings, the centre is the mean at the end of the recording
+        (`edge_runtime.fitting.followed_windows`).
     window : int
         Number of consecutive readings per window.
     stride : int

@@ -11,6 +11,7 @@ from edge_runtime.fitting.alarm_counts import alarm_counts, runs_above
 from edge_runtime.fitting.budget import UNITS_S, FalseAlarmBudget
 from edge_runtime.fitting.limit import Limit, effective_size, fit_limit
 from edge_runtime.fitting.promise import threshold_of, window_s_of
+from edge_runtime.fitting.score_shape import shape_of_bulk
 from edge_runtime.signal.preprocessing import Preprocessing
 from saelite.false_alarms import doubt, false_alarms
 
@@ -165,7 +166,15 @@ def test_runs_above_each_level_are_those_one_counts(values):
         assert count == sum(now and not before for before, now in zip([False, *above], above, strict=False))
 
 
-def test_limit_is_the_upper_tolerance_limit_of_the_log_scores():
+def test_limit_of_a_long_recording_is_the_t_prediction_limit_of_the_log_scores():
+    scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
+    limit = fit_limit(scores, 0.009)
+    bulk, n = shape_of_bulk(np.log(scores)), limit.n_effective
+    factor = stats.t(n - 1).ppf(1 - 0.009 * limit.run_length)
+    assert limit.value == pytest.approx(np.exp(bulk.mean + factor * bulk.spread * np.sqrt(1 + 1 / n)))
+
+
+def test_limit_of_a_short_recording_is_the_upper_tolerance_limit_of_the_log_scores():
     scores = np.exp(np.random.default_rng(3).normal(1.0, 0.5, 90))
     limit = fit_limit(scores, 0.008)
     logs, n = np.log(scores), limit.n_effective
@@ -176,14 +185,11 @@ def test_limit_is_the_upper_tolerance_limit_of_the_log_scores():
     assert limit.share == pytest.approx(share)
 
 
-def test_shorter_recording_has_a_higher_limit_than_a_longer_one_like_it():
+def test_few_short_recordings_have_a_limit_that_is_too_low():
     rng = np.random.default_rng(5)
-    short = [fit_limit(np.exp(rng.normal(size=60)), 0.01).value for _ in range(50)]
-    long = [fit_limit(np.exp(rng.normal(size=600)), 0.01).value for _ in range(50)]
-    # The true limit is passed by one recording in twenty, short or long.
-    true = np.exp(stats.norm.isf(0.01))
-    assert np.median(short) > np.median(long) > true
-    assert np.mean(np.array(short) < true) < 0.2
+    limits = [fit_limit(np.exp(rng.normal(size=60)), 0.01).value for _ in range(100)]
+    # Of the t prediction limit, two in five are: it is right in the mean, not each time.
+    assert np.mean(np.array(limits) < np.exp(stats.norm.isf(0.01))) < 0.15
 
 
 @settings(max_examples=50)
