@@ -111,12 +111,29 @@ class Clock:
     def _jumps(self, times: Times) -> BoolArray:
         steps = np.diff(times, prepend=self.last_s)
         self.last_s = float(times[-1])
+        if self._are_even(steps):
+            self._remember(np.concatenate([self._steps, steps]))
+            return np.zeros(len(steps), bool)
         gaps = steps > GAP_STEPS * self._usual_before(steps)
         self.repeated += int((steps == 0).sum())
         jumps: BoolArray = gaps | (steps < 0)
         if jumps.any():
             self._count(steps, gaps)
         return jumps
+
+    def _are_even(self, steps: Times) -> bool:
+        """Return whether all steps go forward, and none is a gap whichever of them is the usual one."""
+        shortest = min([float(steps.min()), *self._steps])
+        # Unknown, it is NaN, which is never the smaller of two.
+        shortest = min(shortest, self._usual_s)
+        return bool(shortest > 0 and steps.max() <= GAP_STEPS * shortest)
+
+    def _remember(self, together: Times) -> None:
+        """Find the usual step in the steps forward since it was last found; keep those it is not yet based on."""
+        whole = len(together) // _STEPS * _STEPS
+        if whole:
+            self._usual_s = float(np.median(together[whole - _STEPS : whole]))
+        self._steps = together[whole:].tolist()
 
     def _usual_before(self, steps: Times) -> FloatArray:
         """Return the usual step before each of these steps, infinite if unknown, and update it."""
@@ -131,9 +148,7 @@ class Clock:
             first += [float(np.median(together[:count])) for count in range(_FEWEST_STEPS, min(_STEPS, len(together)))]
             early = seen < len(first)
             usual[early] = np.array(first)[seen[early]]
-        if whole:
-            self._usual_s = float(medians[-1])
-        self._steps = together[whole:].tolist()
+        self._remember(together)
         return np.where(np.isnan(usual), np.inf, usual)
 
     def _count(self, steps: Times, gaps: BoolArray) -> None:

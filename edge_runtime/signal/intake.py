@@ -144,7 +144,7 @@ class Intake:
 def narrow(values: FloatArray) -> FloatArray:
     """Return values in float32, NaN for those beyond its range, which count as missing."""
     with np.errstate(over="ignore", invalid="ignore"):
-        narrowed = values.astype(np.float32)
+        narrowed = values.astype(np.float32, copy=False)
         flat = narrowed.ravel()
         # Their squares have a finite sum only if they are all finite, and far from float32's limit.
         if math.isfinite(flat.dot(flat)):

@@ -174,7 +174,7 @@ class Monitor:
         self.counters.scored += len(scores.ends)
         self.counters.filling += len(stretch.rows.values) - len(scores.ends)
         if self._is_timed:
-            self._watched.add(stretch.rows.times[scores.ends])
+            self._watched.add(stretch.rows.times[as_slice(scores.ends)])
         return stretch, scores
 
     def raise_refusal(self) -> None:
@@ -260,7 +260,7 @@ class Monitor:
             (stretch, scores), before = part, self.alarm.active
             evidence = scores.evidence if scores.evidence.contributions.shape[1] else None
             found, new = self.alarm.update_many(
-                stretch.rows.times[scores.ends], scores.scores, scores.thresholds, evidence, computer_s
+                stretch.rows.times[as_slice(scores.ends)], scores.scores, scores.thresholds, evidence, computer_s
             )
             alarms.append(found)
             events += new

@@ -135,7 +135,7 @@ class ScoresParquet:
         """Return the sensor that contributes most, where there is something to blame it for."""
         pl = self._polars
         told, kind = np.flatnonzero(results.anomalies | results.alarms), self.schema["blamed"]
-        blamed = pl.repeat(None, len(results), dtype=kind, eager=True).alias("blamed")
+        blamed = pl.Series("blamed", [None], dtype=kind).new_from_index(0, len(results))
         contributions = results.contributions[told]
         is_known = contributions.max(axis=1, initial=0.0) > 0
         if is_known.any():

@@ -2,8 +2,9 @@
 
 python tests/endurance/score_rate.py 3000000 [--explain]
 
-Eight sensors, windows of five readings, one asset, one core. The model is trained with the defaults on a machine that
-does not drift, and scored as it is, and once more with mean and scale tracking.
+Eight sensors, windows of five readings, one asset, one process in the environment of a fleet's worker. The model is
+trained with the defaults on a machine that does not drift, and scored as it is, and once more with mean and scale
+tracking.
 """
 
 import json
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from saelite.fleet.executors.child_process import PINNED
+from saelite.fleet.executors.child_process import worker_environment
 
 _SENSORS = 8
 _NORMAL_ROWS = 20_000
@@ -88,9 +89,8 @@ def measure(folder, name, options):
 
 def saelite(*command):
     """Run a command on one core, and return the most memory it had, in MB."""
-    environment = {**os.environ, **dict.fromkeys(PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "saelite", *map(str, command)], env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "saelite", *map(str, command)], env=worker_environment(), stdout=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     if status:

@@ -16,9 +16,17 @@ from saelite.fleet.executors.executor_base import Chunk, Done
 # Read when the libraries are loaded, so they must be there before. A small network's step takes longer to share out
 # among threads than to do, and there are as many processes as cores already. Nor does one thread need many row groups
 # of a long history in memory before it gets there.
-PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS",
-          "POLARS_ROW_GROUP_PREFETCH_SIZE", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+_PINNED = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS",
+           "POLARS_ROW_GROUP_PREFETCH_SIZE", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")  # fmt: skip
+# What glibc moves its thresholds to by itself at most. With these from the start, a process keeps the arrays that each
+# block of rows frees; given back to the system, they are faulted in again for the next one.
+_KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 25), "MALLOC_TRIM_THRESHOLD_": str(1 << 26)}
 _QUOTED = 300
+
+
+def worker_environment() -> dict[str, str]:
+    """Return the environment of a worker: one thread, freed memory kept, modules found as they are here."""
+    return {**_KEEPING_MEMORY, **os.environ, **dict.fromkeys(_PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
 class ChildProcess:
@@ -33,10 +41,9 @@ class ChildProcess:
     def __init__(self) -> None:
         self.items = 0
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
-        environment = {**os.environ, **dict.fromkeys(PINNED, "1"), "PYTHONPATH": os.pathsep.join(sys.path)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "saelite.fleet.executors.child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, env=worker_environment(),
         )  # fmt: skip
 
     @property

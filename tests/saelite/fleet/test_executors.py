@@ -12,6 +12,7 @@ from fleet_tasks import DiesOn, Slow, double, facts_of_worker, raises_on_three
 
 from edge_runtime.errors import SaeliteError, UsageError
 from saelite.fleet.executors import Lost, chunked, every_result, executor_for
+from saelite.fleet.executors.child_process import worker_environment
 from saelite.fleet.executors.processes import Processes
 
 
@@ -73,6 +74,14 @@ def test_item_that_kills_its_worker_is_tried_again_alone_and_then_reported(with_
 
 def test_libraries_of_workers_are_pinned_to_one_thread(with_children):
     assert {facts[1:] for facts in results_of(with_children, facts_of_worker, range(4)).values()} == {("1", "1")}
+
+
+def test_workers_keep_freed_memory_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "1000000")
+    environment = worker_environment()
+    assert int(environment["MALLOC_TRIM_THRESHOLD_"]) > 1_000_000
+    assert environment["MALLOC_MMAP_THRESHOLD_"] == "1000000"
 
 
 def test_work_is_done_outside_this_process(with_children):
