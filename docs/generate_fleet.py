@@ -56,7 +56,7 @@ _COSTS = """\
 ## Cost
 
 CPU seconds of an asset of 5,000 readings of 8 sensors (window 5, preset small), from the recording to the checked file,
-with all checks and their processes, in one run on one thread, on a machine that others used as well. `together`: up to
+with all checks and their processes, in one run on one thread. `together`: up to
 32 assets at a time in one graph.
 """
 _COMMANDS = """\
