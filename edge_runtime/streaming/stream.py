@@ -233,6 +233,7 @@ class Stream:
         if judge.tracker is not None and len(memory.mean_drift) == sensors:
             variance = memory.variance if len(memory.variance) == sensors else np.ones(sensors)
             judge.tracker.moved = Moved(np.array(memory.mean_drift), np.array(variance))
+            judge.is_settled = True
 
     def fits(self, memory: Memory) -> bool:
         """Return whether a memory can belong to such a stream."""

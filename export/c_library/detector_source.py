@@ -64,7 +64,7 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
 # Fields that are C with marks of their own; every other field is data, and is not searched for marks.
 _CODE = ("blame_declarations", "time_declaration", "time_member", "init_time", "net_inputs_declaration", "off_text",
          "tracking_members", "power_member", "net_members", "head_members", "constants", "functions", "score_calls",
-         "judge", "init_tracking", "update", "blame", "sensor_enum")  # fmt: skip
+         "judge", "init_tracking", "init_settled", "update", "blame", "sensor_enum")  # fmt: skip
 
 
 def _nested(text: str, known: Mapping[str, Any]) -> str:
@@ -110,6 +110,7 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "score_calls": "\n".join(_score_calls(spec)),
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
+        "init_settled": "\n  detector->settled = 0;" if follows(spec) else "",
         "update": _update(spec),
         "blame": blame_code(attribution, expected=cycle.EXPECTED if spec.cycles else ""),
     }  # fmt: skip
@@ -236,4 +237,4 @@ def struct_bytes(preprocessing: Preprocessing, score: int, *, follows: bool, has
     cells = 13 + window * sensors + 2 * sensors + window + inputs
     cells += window // 2 + 1 if preprocessing.spectra else 0
     cells += sensors if has_time else 0
-    return -(-(4 * cells + score + (16 * sensors if follows else 0)) // 8) * 8
+    return -(-(4 * cells + score + (16 * sensors + 4 if follows else 0)) // 8) * 8

@@ -128,6 +128,7 @@ OFF_TEXT = """ While the machine is off (the condition is
 // @only_when@) it returns 0, there is no alarm, and the next window starts afterwards."""
 
 TRACKING_MEMBERS = """\
+  int settled;                             // whether a score was at or below the threshold yet
   double drift[@N@_SENSORS];               // how far the mean has moved since training
   double variance[@N@_SENSORS];            // variance over that of training
 """
@@ -172,7 +173,7 @@ void @n@_detector_init(@n@_detector *detector) {
   }
   detector->level = (double)NAN;
   detector->above = detector->alarm_age = detector->quiet_for = 0;
-  detector->mode = 0;
+  detector->mode = 0;@init_settled@
   @n@_detector_pause(detector);
 }
 
@@ -280,14 +281,16 @@ static double within(double value, double low, double high) {
   return value < low ? low : value > high ? high : value;
 }
 
-// Widens the scale if the newest reading is far out, and moves the mean towards it unless the window is an anomaly.
+// Widens the scale if the newest reading is far out, and moves the mean towards it unless the window is an anomaly. An
+// anomaly that was there from the first window on does not stop the mean.
 static void follow(@n@_detector *detector) {
+  if (!detector->is_anomaly) detector->settled = 1;
   for (int s = 0; s < @N@_SENSORS; ++s) {
     const double scale = trained_scale[s], variance = detector->variance[s];
     const double apart = (double)@taken_once@ - trained_mean[s] - detector->drift[s];
     const double square = within(apart / scale * (apart / scale), 0.0, VARIANCE_CLIP * variance);
     detector->variance[s] = within(variance + SCALE_RATE * (square - variance), 1.0, LARGEST_VARIANCE);
-    if (detector->is_anomaly) continue;
+    if (detector->is_anomaly && detector->settled) continue;
     const double drift = detector->drift[s] + MEAN_RATE * apart;
     detector->drift[s] = within(drift, -MEAN_CEILING * scale, MEAN_CEILING * scale);
   }

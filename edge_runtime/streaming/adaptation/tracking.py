@@ -54,7 +54,8 @@ class Tracker:
       counts, in an alarm or not: otherwise a machine that became louder would be in alarm for good. With the variance
       at 1 or above, scores can only become lower, and the promise of the threshold stays valid.
     - ``drift += mean_rate * r`` if the smoothed score was at or under the threshold. An alarm freezes the mean, or a
-      lasting fault would become the new normal; once the score is back under the threshold, the mean moves again.
+      lasting fault would become the new normal; once the score is back under the threshold, the mean moves again. One
+      that was there from the first window on does not: the machine may have drifted since the recording.
 
     There is no other state.
 

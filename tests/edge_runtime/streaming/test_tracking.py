@@ -199,6 +199,19 @@ def test_a_file_with_rates_follows_in_stream_and_batch_alike(following_path, dri
     assert 0 < alarms.sum() < 800
 
 
+def test_alarm_from_the_first_window_on_ends_once_the_mean_has_come_but_a_later_one_lasts(following_path):
+    rows, adaptation = pump_rows(3000, seed=9), AdaptationSettings(mean_rate=0.01, scale_rate=0.0)
+    scale = np.array(Detector.load(following_path).manifest.spec.preprocessing.scale, np.float32)
+    moved = rows + 3 * scale * (np.arange(len(scale)) == 1)
+    drifted = Detector.load(following_path).stream(adaptation).update_many(moved)
+    assert drifted.anomalies[:20].all()
+    assert not drifted.anomalies[1500:].any()
+    late, stream = np.concatenate([rows[:500], moved[500:]]), Detector.load(following_path).stream(adaptation)
+    in_turn = np.concatenate([stream.update_many(block).anomalies for block in np.split(late, [3, 450, 510, 2000])])
+    assert in_turn[-1000:].all()
+    assert in_turn.tolist() == Detector.load(following_path).stream(adaptation).update_many(late).anomalies.tolist()
+
+
 def test_a_reset_brings_mean_and_scale_back(following_path, drifting_rows):
     stream = Detector.load(following_path).stream()
     first = [stream.update(row) for row in drifting_rows[:200]]
