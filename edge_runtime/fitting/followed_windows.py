@@ -10,12 +10,13 @@ import bisect
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray, IntArray
-from edge_runtime.fitting.moments import Floats
+from edge_runtime.fitting.moments import Floats, deviation_of
 from edge_runtime.fitting.stretch_faults import Windows
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.signal.preprocessing import Preprocessing
@@ -94,6 +95,11 @@ class FollowedWindows:
         step = max(1, _STEP_VALUES // math.prod(self.shape[1:]))
         for first in range(0, len(self), step):
             yield self[first : first + step]
+
+    @cached_property
+    def deviation(self) -> Floats:
+        """Each sensor's standard deviation, shape (sensors,)."""
+        return deviation_of(self.blocks())
 
     def _seen(self, windows: FloatArray, before: Moved) -> FloatArray:
         way = self._tracker.ahead(windows[:, -1], quiet=True, before=before)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from edge_runtime.arrays import BoolArray
+from edge_runtime.arrays import BoolArray, FloatArray
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.floating[Any]]
@@ -91,6 +91,12 @@ def moments_of(blocks: Iterable[Rows], *, diagonal: bool = False) -> Moments:
     if total is None:
         raise ValueError("expected at least one block of rows. Received: none.")
     return total
+
+
+def deviation_of(windows: Iterable[FloatArray]) -> Floats:
+    """Return each sensor's standard deviation in blocks of windows of shape (n, window, sensors), shape (sensors,)."""
+    readings = (block.reshape(-1, block.shape[2]) for block in windows)
+    return np.sqrt(moments_of(readings, diagonal=True).variance)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from edge_runtime.refitting.agreement import compare_with_head
 from edge_runtime.refitting.network_outputs import SeenWindows
 from edge_runtime.refitting.normal_readings import NormalReadings, NormalWindows
 from edge_runtime.refitting.prototypes import head_in_graph
-from edge_runtime.refitting.refit import Refit, Refitted, deviation_of
+from edge_runtime.refitting.refit import Refit, Refitted
 from edge_runtime.refitting.scaling import refit_scaling
 from edge_runtime.running.trial import try_out
 from edge_runtime.signal.preprocessing import Preprocessing
@@ -281,6 +281,6 @@ def _checked_windows(seen: SeenWindows) -> tuple[FloatArray, BoolArray]:
     """Return normal and faulty windows, and which ones are faulty."""
     chosen = np.unique(np.linspace(0, len(seen) - 1, min(_CHECKED_WINDOWS, len(seen))).astype(int)).tolist()
     normal = np.concatenate([seen[number : number + 1] for number in chosen])
-    faults = [fault.windows[:: len(fault.windows) // 4 or 1] for fault in each_fault(seen, deviation_of(seen))]
+    faults = [fault.windows[:: len(fault.windows) // 4 or 1] for fault in each_fault(seen, seen.deviation)]
     faulty = np.concatenate([normal[:0], *faults])
     return np.concatenate([normal, faulty]), np.arange(len(normal) + len(faulty)) >= len(normal)

@@ -10,6 +10,7 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import ModelFileError
+from edge_runtime.fitting.moments import Floats
 from edge_runtime.fitting.stretch_faults import Windows
 from edge_runtime.inference.batching import BatchedGraph
 from edge_runtime.inference.heads import PARTS
@@ -46,6 +47,10 @@ class SeenWindows(Windows, Protocol):
 
     def blocks(self) -> Iterator[FloatArray]:
         """Yield all windows in blocks of a few megabytes."""
+
+    @property
+    def deviation(self) -> Floats:
+        """Each sensor's standard deviation, shape (sensors,)."""
 
 
 class NetworkRunner:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from edge_runtime.arrays import FloatArray, IntArray
+from edge_runtime.fitting.moments import Floats, deviation_of
 from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.signal.windows import sliding_windows
 
@@ -180,6 +182,11 @@ class NormalWindows:
         for stretch in self.stretches:
             for first in range(0, self._count(stretch), step):
                 yield self._cut(stretch, first, min(self._count(stretch), first + step))
+
+    @cached_property
+    def deviation(self) -> Floats:
+        """Each sensor's standard deviation, shape (sensors,)."""
+        return deviation_of(self.blocks())
 
     def _cut(self, stretch: FloatArray, first: int, last: int) -> FloatArray:
         window, stride = self.shape_of.window, self.shape_of.stride

@@ -208,7 +208,7 @@ class Refit:
     def _faults(self, runner: NetworkRunner, windows: SeenWindows, left_out: LeftOut) -> list[FaultScores]:
         """Return scores of synthetic faults, by heads that have not seen their block."""
         found = []
-        for fault in each_fault(windows, deviation_of(windows)):
+        for fault in each_fault(windows, windows.deviation):
             head, rows = left_out.heads[fault.block], runner.run(fault.windows).rows
             raw = head.score_rows(rows[:, : head.width])
             found.append(FaultScores(fault.name, fault.start, raw.astype(np.float64)))
@@ -225,12 +225,6 @@ class Refit:
         """Return the share of normal values that the network's quantised input clips."""
         clipped = np.array([(beyond(block, self.model.manifest.quantization).sum(), block.size) for block in inputs])
         return float(clipped[:, 0].sum() / clipped[:, 1].sum())
-
-
-def deviation_of(windows: SeenWindows) -> Floats:
-    """Return each sensor's standard deviation, shape (sensors,)."""
-    readings = (block.reshape(-1, block.shape[2]) for block in windows.blocks())
-    return np.sqrt(moments_of(readings, diagonal=True).variance)
 
 
 def _drifts(inputs: Blocks, count: int) -> bool:
