@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from copy import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from edge_runtime.arrays import BoolArray, FloatArray, IntArray, Times, joined
+from edge_runtime.arrays import FloatArray, IntArray, Times, joined
 from edge_runtime.common.setting import Range, conform, documented, setting
 from edge_runtime.signal.cycle import course_of
 from edge_runtime.signal.smoothing import Smoother
+from edge_runtime.streaming.adaptation.alarm_height import AlarmHeight
 from edge_runtime.streaming.adaptation.spot import TARGETS, Spot, SpotSettings
 from edge_runtime.streaming.adaptation.tracking import AT_ONCE, CEILING, Moved, Tracker, tracker_of
 from edge_runtime.streaming.blame import Evidence
@@ -111,8 +113,7 @@ class Judge:
         also |= {"expected"} if above == -math.inf else set()
         self._names = ("score", *sorted(also & detector.outputs))
         self._expected_due_s = time.monotonic() + wanted.expected_every_s
-        # Settled once a score was at or under the threshold.
-        self.is_settled, self._guess, self._guess_length = False, True, _SHORTEST_GUESS
+        self.alarm_height, self._guess, self._guess_length = AlarmHeight(), True, _SHORTEST_GUESS
         self._room: FloatArray | None = None
 
     @property
@@ -134,7 +135,7 @@ class Judge:
     def reset(self) -> None:
         """Forget the smoothed score and the movement of mean and scale."""
         self.smoother.reset()
-        self.blame, self.is_settled, self._guess = None, False, True
+        self.blame, self.alarm_height, self._guess = None, AlarmHeight(), True
         if self.tracker is not None:
             self.tracker.reset()
 
@@ -187,8 +188,8 @@ class Judge:
         outputs = self._outputs(windows, tracker, ahead)
         scores, thresholds = self._held(outputs["score"], guess=guess if tracker.mean_rate else None)
         count = len(scores)
-        self._guess = bool(self._quiet(scores, thresholds)[-1])
-        self.is_settled |= bool((scores <= thresholds).any())
+        self._guess = bool(self.alarm_height.quiet(scores, thresholds)[-1])
+        self.alarm_height.pass_by(scores, thresholds)
         self._guess_length = (
             _SHORTEST_GUESS if count < len(windows) else min(_GROWTH * self._guess_length, _LONGEST_GUESS)
         )
@@ -219,7 +220,7 @@ class Judge:
             return self._held_by_spot(raw, guess=guess)
         level = self.smoother.level
         scores, thresholds = self.smoother.update_many(raw), np.full(len(raw), self._fitted, np.float32)
-        wrong = np.zeros(len(raw), bool) if guess is None else self._quiet(scores, thresholds) != guess
+        wrong = np.zeros(len(raw), bool) if guess is None else self.alarm_height.quiet(scores, thresholds) != guess
         if not wrong[:-1].any():
             return scores, thresholds
         count = int(wrong.argmax()) + 1
@@ -227,22 +228,13 @@ class Judge:
         return self.smoother.update_many(raw[:count]), thresholds[:count]
 
     def _held_by_spot(self, raw: FloatArray, *, guess: bool | None) -> tuple[FloatArray, FloatArray]:
-        held, is_settled = list[tuple[float, float]](), self.is_settled
+        held, height = list[tuple[float, float]](), copy(self.alarm_height)
         for score in raw.tolist():
             held.append(self.hold(score))
-            is_quiet = bool(np.float32(held[-1][0]) <= np.float32(held[-1][1]))
-            is_settled |= is_quiet
-            if guess is not None and (is_quiet or not is_settled) != guess:
+            if height.take(*held[-1]) != guess and guess is not None:
                 break
         columns = np.array(held, np.float32).T
         return columns[0], columns[1]
-
-    def _quiet(self, scores: FloatArray, thresholds: FloatArray) -> BoolArray:
-        """Return for which scores the mean moves; until one was at or under the threshold, for all."""
-        quiet: BoolArray = scores <= thresholds
-        if not self.is_settled:
-            quiet[: int(quiet.argmax()) if quiet.any() else len(quiet)] = True
-        return quiet
 
     def _thresholds(self, scores: FloatArray) -> FloatArray:
         if self.spot is not None:

@@ -11,6 +11,7 @@ from edge_runtime.errors import SaeliteError
 from edge_runtime.model_file.checking.leaves import between, check_leaves, expect
 from edge_runtime.model_file.checking.meaning import LONGEST_STRIDE
 from edge_runtime.model_file.json_codec import from_json, to_json
+from edge_runtime.signal.smoothing import REMEMBERED
 from edge_runtime.streaming.adaptation.drift import DriftState
 from edge_runtime.streaming.alarm import AlarmState
 from edge_runtime.streaming.stream import Memory
@@ -112,6 +113,8 @@ def _check(state: StreamState) -> None:
     for name, rows in places.items():
         for row in rows:
             expect("numbers within float32", row, name, when=max(map(abs, row), default=0.0) <= _LARGEST)
+    height = memory.alarm_height
+    expect(f"0 to {REMEMBERED:g}", height, "stream.alarm_height", when=height is None or 0 <= height <= REMEMBERED)
     lowest = min(alarm.lasted_s, alarm.cool_down_s, alarm.peak_score)
     expect("0 or more", lowest, "alarm", when=lowest >= 0)
     lowest = min(memory.variance, default=1.0)

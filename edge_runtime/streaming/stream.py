@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
@@ -62,6 +63,8 @@ class Memory(NamedTuple):
         How far the tracked mean has moved, per sensor.
     variance : tuple of float
         The tracked variance as a multiple of training's, per sensor.
+    alarm_height : float or None
+        See `edge_runtime.streaming.adaptation.alarm_height.AlarmHeight`; None for an infinite one.
     """
 
     window: tuple[tuple[float, ...], ...] = ()
@@ -71,6 +74,7 @@ class Memory(NamedTuple):
     spot: SpotState | None = None
     mean_drift: tuple[float, ...] = ()
     variance: tuple[float, ...] = ()
+    alarm_height: float | None = None
 
 
 class Stream:
@@ -156,7 +160,7 @@ class Stream:
         else:
             self._last_window = tracker.as_trained(window, out=self._as_trained)
             score, threshold = judge.hold(self.detector.score_one(self._as_trained[None]))
-            tracker.follow(row, quiet=score <= threshold)
+            tracker.follow(row, quiet=judge.alarm_height.take(score, threshold))
         return Result(score, threshold, score > threshold)
 
     def update_many(self, rows: npt.ArrayLike, times: npt.ArrayLike | None = None) -> Scores:
@@ -220,6 +224,7 @@ class Stream:
             None if judge.spot is None else judge.spot.state,
             () if moved is None else tuple(moved.drift.tolist()),
             () if moved is None else tuple(moved.variance.tolist()),
+            None if math.isinf(judge.alarm_height.highest) else judge.alarm_height.highest,
         )
 
     @memory.setter
@@ -233,7 +238,7 @@ class Stream:
         if judge.tracker is not None and len(memory.mean_drift) == sensors:
             variance = memory.variance if len(memory.variance) == sensors else np.ones(sensors)
             judge.tracker.moved = Moved(np.array(memory.mean_drift), np.array(variance))
-            judge.is_settled = True
+            judge.alarm_height.highest = math.inf if memory.alarm_height is None else memory.alarm_height
 
     def fits(self, memory: Memory) -> bool:
         """Return whether a memory can belong to such a stream."""

@@ -14,6 +14,7 @@ from edge_runtime.signal.missing import LONGEST_REPAIR
 from edge_runtime.signal.only_when import parse_condition
 from edge_runtime.signal.preprocessing import Preprocessing, gain
 from edge_runtime.signal.smoothing import REMEMBERED
+from edge_runtime.streaming.adaptation.alarm_height import MOSTLY_OVER
 from edge_runtime.streaming.adaptation.tracking import CEILING, CLIP, LARGEST_VARIANCE
 from export.c_library import cycle
 from export.c_library import detector_templates as templates
@@ -64,7 +65,7 @@ def detector_sources(model: ModelFile, fields: Mapping[str, Any], widths: Mappin
 # Fields that are C with marks of their own; every other field is data, and is not searched for marks.
 _CODE = ("blame_declarations", "time_declaration", "time_member", "init_time", "net_inputs_declaration", "off_text",
          "tracking_members", "power_member", "net_members", "head_members", "constants", "functions", "score_calls",
-         "judge", "init_tracking", "init_settled", "update", "blame", "sensor_enum")  # fmt: skip
+         "judge", "init_tracking", "init_height", "update", "blame", "sensor_enum")  # fmt: skip
 
 
 def _nested(text: str, known: Mapping[str, Any]) -> str:
@@ -110,7 +111,7 @@ def _optional_parts(model: ModelFile, head: ScoringHead, attribution: Attributio
         "score_calls": "\n".join(_score_calls(spec)),
         "judge": templates.JUDGE,
         "init_tracking": "\n    detector->drift[s] = 0.0;\n    detector->variance[s] = 1.0;" if follows(spec) else "",
-        "init_settled": "\n  detector->settled = 0;" if follows(spec) else "",
+        "init_height": "\n  detector->alarm_height = INFINITY;" if follows(spec) else "",
         "update": _update(spec),
         "blame": blame_code(attribution, expected=cycle.EXPECTED if spec.cycles else ""),
     }  # fmt: skip
@@ -136,6 +137,8 @@ def _defines(model: ModelFile, head: ScoringHead) -> Iterable[str]:
         yield f"#define MEAN_RATE {double(spec.scoring.mean_rate)}"
         yield f"#define MEAN_CEILING {double(CEILING)}  // in scales"
         yield f"#define SCALE_RATE {double(spec.scoring.scale_rate)}"
+        yield f"#define MOSTLY_OVER {single(MOSTLY_OVER)}  // of an anomaly's height"
+        yield f"#define GREATEST_HEIGHT {single(REMEMBERED)}  // in thresholds"
         yield f"#define VARIANCE_CLIP {double(CLIP)}  // for one reading"
         yield f"#define LARGEST_VARIANCE {double(LARGEST_VARIANCE)}"
 

@@ -128,7 +128,7 @@ OFF_TEXT = """ While the machine is off (the condition is
 // @only_when@) it returns 0, there is no alarm, and the next window starts afterwards."""
 
 TRACKING_MEMBERS = """\
-  int settled;                             // whether a score was at or below the threshold yet
+  float alarm_height;                      // highest score of the anomaly, in thresholds; at first infinite
   double drift[@N@_SENSORS];               // how far the mean has moved since training
   double variance[@N@_SENSORS];            // variance over that of training
 """
@@ -173,7 +173,7 @@ void @n@_detector_init(@n@_detector *detector) {
   }
   detector->level = (double)NAN;
   detector->above = detector->alarm_age = detector->quiet_for = 0;
-  detector->mode = 0;@init_settled@
+  detector->mode = 0;@init_height@
   @n@_detector_pause(detector);
 }
 
@@ -281,16 +281,28 @@ static double within(double value, double low, double high) {
   return value < low ? low : value > high ? high : value;
 }
 
-// Widens the scale if the newest reading is far out, and moves the mean towards it unless the window is an anomaly. An
-// anomaly that was there from the first window on does not stop the mean.
+// Whether the mean moves: it stands still during an anomaly until that is mostly over. One that was there from the
+// first window on does not stop it.
+static int is_quiet(@n@_detector *detector) {
+  const float ratio = detector->smoothed / @N@_THRESHOLD;
+  const float level = ratio < GREATEST_HEIGHT ? ratio : GREATEST_HEIGHT;
+  if (!detector->is_anomaly) {
+    detector->alarm_height = 0.0f;
+  } else if (level > detector->alarm_height) {
+    detector->alarm_height = level;
+  }
+  return !detector->is_anomaly || level <= MOSTLY_OVER * detector->alarm_height;
+}
+
+// Widens the scale if the newest reading is far out, and moves the mean towards it.
 static void follow(@n@_detector *detector) {
-  if (!detector->is_anomaly) detector->settled = 1;
+  const int moves = is_quiet(detector);
   for (int s = 0; s < @N@_SENSORS; ++s) {
     const double scale = trained_scale[s], variance = detector->variance[s];
     const double apart = (double)@taken_once@ - trained_mean[s] - detector->drift[s];
     const double square = within(apart / scale * (apart / scale), 0.0, VARIANCE_CLIP * variance);
     detector->variance[s] = within(variance + SCALE_RATE * (square - variance), 1.0, LARGEST_VARIANCE);
-    if (detector->is_anomaly && detector->settled) continue;
+    if (!moves) continue;
     const double drift = detector->drift[s] + MEAN_RATE * apart;
     detector->drift[s] = within(drift, -MEAN_CEILING * scale, MEAN_CEILING * scale);
   }

@@ -132,7 +132,7 @@ def test_spectra_are_at_most_a_step_from_those_of_the_python_host(train_again, r
 
 
 @needs_gcc
-@pytest.mark.parametrize(("scale_rate", "drifted"), [(0.0, 0.0), (0.02, 0.0), (0.0, 3.0)])
+@pytest.mark.parametrize(("scale_rate", "drifted"), [(0.0, 0.0), (0.02, 0.0), (0.0, 5.0)])
 def test_it_follows_mean_and_scale(train_again, rows, tmp_path, scale_rate, drifted):
     run = train_again("inputs", mean_rate=0.02, scale_rate=scale_rate).folder
     model = exported(run, "float32")
@@ -140,6 +140,8 @@ def test_it_follows_mean_and_scale(train_again, rows, tmp_path, scale_rate, drif
     rows = (rows + drifted * run.spec.preprocessing.scale[1] * (np.arange(rows.shape[1]) == 1)).astype(np.float32)
     said, expected = Firmware(model, tmp_path).replay_here(C99, rows), python_results(model, rows)
     check_results(said, expected, 1e-5)
+    assert expected.is_anomaly[:10].all() == bool(drifted)
+    assert not expected.is_anomaly[-100:].any()
 
 
 @needs_gcc

@@ -73,13 +73,15 @@ def _windows(spec, rows, settings):
     smoother, count = Smoother(spec.scoring.smoothing_span, 1.0), len(spec.sensors)
     logic = AlarmLogic(settings, SensorFacts(spec.sensor_names, ("",) * count, ()))
     condition = Condition(spec.only_when, spec.sensor_names) if spec.only_when else None
-    time_s = 0.0
+    time_s, highest = 0.0, np.inf
 
     def judge(score):
+        nonlocal highest
         level = np.float32(smoother.update(float(score)))
         alarms, _ = logic.update_many(np.array([time_s]), level[None], np.ones(1, np.float32))
         if tracker is not None:
-            tracker.follow(row, quiet=bool(level <= 1.0))
+            highest = max(highest, min(level, np.float32(3.0))) if level > 1.0 else 0.0
+            tracker.follow(row, quiet=bool(level <= max(1.0, highest / 2)))
         return level, level > 1.0, alarms[0]
 
     for row in rows:

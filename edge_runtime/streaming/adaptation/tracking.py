@@ -53,9 +53,8 @@ class Tracker:
     - ``variance += scale_rate * (min((r / scale)**2, 9 * variance) - variance)``, but never below 1. Every reading
       counts, in an alarm or not: otherwise a machine that became louder would be in alarm for good. With the variance
       at 1 or above, scores can only become lower, and the promise of the threshold stays valid.
-    - ``drift += mean_rate * r`` if the smoothed score was at or under the threshold. An alarm freezes the mean, or a
-      lasting fault would become the new normal; once the score is back under the threshold, the mean moves again. One
-      that was there from the first window on does not: the machine may have drifted since the recording.
+    - ``drift += mean_rate * r`` if the window was quiet. An alarm freezes the mean, or a lasting fault would become the
+      new normal, until it is mostly over; see `edge_runtime.streaming.adaptation.alarm_height`.
 
     There is no other state.
 
@@ -183,7 +182,7 @@ class Tracker:
         Parameters
         ----------
         quiet : bool
-            Whether the smoothed score of the window that ends in this reading was at or under the threshold.
+            Whether the window that ends in this reading was.
         """
         apart = np.subtract(reading, self._center, out=self._apart)
         apart -= self._drift

@@ -206,10 +206,35 @@ def test_alarm_from_the_first_window_on_ends_once_the_mean_has_come_but_a_later_
     drifted = Detector.load(following_path).stream(adaptation).update_many(moved)
     assert drifted.anomalies[:20].all()
     assert not drifted.anomalies[1500:].any()
+    one_by_one = map(Detector.load(following_path).stream(adaptation).update, moved)
+    assert [one.is_anomaly for one in one_by_one if one is not None] == drifted.anomalies.tolist()
     late, stream = np.concatenate([rows[:500], moved[500:]]), Detector.load(following_path).stream(adaptation)
     in_turn = np.concatenate([stream.update_many(block).anomalies for block in np.split(late, [3, 450, 510, 2000])])
     assert in_turn[-1000:].all()
     assert in_turn.tolist() == Detector.load(following_path).stream(adaptation).update_many(late).anomalies.tolist()
+
+
+def test_alarm_ends_with_the_fault_although_the_machine_has_drifted_meanwhile(following_path):
+    rows, adaptation = pump_rows(3000, seed=9), AdaptationSettings(mean_rate=0.01, scale_rate=0.0)
+    scale = np.array(Detector.load(following_path).manifest.spec.preprocessing.scale, np.float32)
+    rows[500:] += 1.8 * scale * (np.arange(len(scale)) == 1)
+    rows[500:1000] += 20 * scale * (np.arange(len(scale)) == 1)
+    stream = Detector.load(following_path).stream(adaptation)
+    in_turn = np.concatenate([stream.update_many(block).anomalies for block in np.split(rows, [520, 999, 1003])])
+    assert in_turn[510:1000].all()
+    assert not in_turn[2000:].any()
+    assert in_turn.tolist() == Detector.load(following_path).stream(adaptation).update_many(rows).anomalies.tolist()
+
+
+def test_what_an_alarm_had_reached_survives_a_restart(following_path, drifting_rows):
+    adaptation = AdaptationSettings(mean_rate=0.01)
+    whole, stream = Detector.load(following_path).stream(adaptation), Detector.load(following_path).stream(adaptation)
+    stream.update_many(drifting_rows[:330])
+    resumed = Detector.load(following_path).stream(adaptation)
+    resumed.memory = stream.memory
+    assert 1.0 < stream.memory.alarm_height <= 3.0
+    expected = whole.update_many(drifting_rows).scores[-1100:]
+    np.testing.assert_allclose(resumed.update_many(drifting_rows[330:]).scores[-1100:], expected, rtol=1e-3)
 
 
 def test_a_reset_brings_mean_and_scale_back(following_path, drifting_rows):
