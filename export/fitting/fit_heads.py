@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans, kmeans_plusplus
@@ -38,10 +39,10 @@ def fit_head(
         Whether variables that drift through the recording count less: three times the variance of their block means is
         added to their variance.
     modes : int, optional
-        Of the head ``modes``; by default as many as `mode_count` finds, which takes far longer than the fit.
+        Of the head ``modes``; by default as many as `modes_in` finds, which takes far longer than the fit.
     """
     z = np.concatenate([parts[name] for name in PARTS[kind]], axis=1).astype(np.float64)
-    count = mode_count(z) if kind == "modes" and modes is None else modes or 1
+    count = modes_in(z).number if kind == "modes" and modes is None else modes or 1
     inputs = parts["inputs"].shape[1] if "inputs" in PARTS[kind] else 0
     return fit_rows(kind, [z], inputs, k_means, allow_drift=allow_drift, modes=count)
 
@@ -75,8 +76,22 @@ def _distinct(points: Floats, most: int) -> int:
     return min(most, len(few) if len(few) >= most else len(np.unique(points, axis=0)))
 
 
-def mode_count(x: Floats) -> int:
-    """Return the number of modes under which held-out blocks are most likely; 1 if more do not help.
+class Modes(NamedTuple):
+    """Modes of operation.
+
+    Parameters
+    ----------
+    number : int
+    likelihood : float
+        Mean log-likelihood of held-out windows under so many modes, in nats; of one mode alone it is not needed, and 0.
+    """
+
+    number: int
+    likelihood: float
+
+
+def modes_in(x: Floats) -> Modes:
+    """Return the modes under which held-out blocks are most likely; one if more do not help.
 
     A mode lasts, and comes back: clusters that are left after a few windows are the shape of one distribution, and one
     that is seen only once is a drift. Where there are modes, one may take several clusters: few are Gaussian. Larger
@@ -89,25 +104,34 @@ def mode_count(x: Floats) -> int:
         Scaled inputs of normal windows, in time order.
     """
     if not any(_stays(x, count) for count in _MODES):
-        return 1
-    parts = [(NormalRows([x[:start], x[stop:]]), x[start:stop]) for start, stop in block_bounds(len(x))]
-    best, highest, worse = 1, -np.inf, 0
+        return Modes(1, 0.0)
+    parts = _parts(x)
+    best, worse = Modes(1, -np.inf), 0
     for count in (1, *_MODES):
         likelihood = _held_out_likelihood(parts, count)
-        if likelihood > highest:
-            best, highest, worse = count, likelihood, 0
+        if likelihood > best.likelihood:
+            best, worse = Modes(count, likelihood), 0
             continue
         worse += 1
-        if worse >= _ENOUGH_WORSE and likelihood < highest - _CLEARLY * len(x):
+        if worse >= _ENOUGH_WORSE and likelihood < best.likelihood - _CLEARLY:
             break
     return best
 
 
+def likelihood_of_one_mode(x: Floats) -> float:
+    """Return the mean log-likelihood of held-out windows under one mode, in nats; see `modes_in`."""
+    return _held_out_likelihood(_parts(x), 1)
+
+
+def _parts(x: Floats) -> list[tuple[NormalRows, Floats]]:
+    return [(NormalRows([x[:start], x[stop:]]), x[start:stop]) for start, stop in block_bounds(len(x))]
+
+
 def _held_out_likelihood(parts: list[tuple[NormalRows, Floats]], count: int) -> float:
-    """Return the log-likelihood of blocks by modes of all other rows, with as many."""
+    """Return the mean log-likelihood of blocks by modes of all other rows, with as many."""
     if count > 1 and any(rest.count < WINDOWS_PER_PROTOTYPE * count * 2 for rest, _ in parts):
         return -np.inf
-    return sum(_log_likelihood(rest, count, block) for rest, block in parts)
+    return sum(_log_likelihood(rest, count, block) for rest, block in parts) / sum(len(block) for _, block in parts)
 
 
 def _stays(x: Floats, count: int) -> bool:

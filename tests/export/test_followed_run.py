@@ -7,6 +7,7 @@ import pytest
 
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
+from export.fitting.fit_heads import modes_in
 from export.fitting.followed_run import followed
 from training.run_folder import Network, NormalWindows, RunFolder
 
@@ -68,3 +69,14 @@ def test_windows_after_a_gap_begin_at_their_own_mean():
     run = replace(run, windows=replace(run.windows, starts=np.array([0, 600])))
     after = followed(run).run.windows.windows[600:]
     assert np.abs(after[:50].mean() - after[-50:].mean()) < 0.5
+
+
+def test_drift_that_wanders_to_and_fro_is_followed_although_it_could_be_divided_into_modes():
+    wandering, steps = np.zeros((8000, SENSORS)), np.random.default_rng(0).normal(scale=0.2, size=(8000, SENSORS))
+    for row in range(1, len(steps)):
+        wandering[row] = wandering[row - 1] * (1 - 1 / 2000) + steps[row]
+    run = run_of(noise(rows=8000) + wandering)
+    inputs = run.spec.preprocessing.transform(run.windows.windows).astype(np.float64)
+    assert modes_in(inputs).number > 1
+    seen, modes = followed(run)
+    assert (modes, seen.spec.scoring.mean_rate) == (1, 0.005)

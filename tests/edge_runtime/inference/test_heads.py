@@ -10,7 +10,7 @@ from sklearn.covariance import LedoitWolf
 
 from edge_runtime.errors import ModelFileError
 from edge_runtime.inference.heads import PARTS, Head
-from export.fitting.fit_heads import fit_head, mode_count
+from export.fitting.fit_heads import fit_head, modes_in
 
 ONE_CENTRE = [kind for kind in PARTS if kind not in ("spe", "modes", "codebook")]
 WIDTHS = {"inputs": 3, "hidden": 4, "codes": 2, "residual": 3}
@@ -84,8 +84,8 @@ def test_modes_score_is_the_smallest_mahalanobis_distance_from_a_mode(three_mode
 
 def test_as_many_modes_are_found_as_the_machine_has(three_modes):
     inputs, way = three_modes
-    assert mode_count(inputs.astype(np.float64)) == 3
-    assert mode_count(inputs[way == 1].astype(np.float64)) == 1
+    assert modes_in(inputs.astype(np.float64)).number == 3
+    assert modes_in(inputs[way == 1].astype(np.float64)).number == 1
 
 
 def test_a_mode_that_is_no_ellipse_takes_several_clusters():
@@ -95,7 +95,7 @@ def test_a_mode_that_is_no_ellipse_takes_several_clusters():
     far = np.full((3000, 2), 6.0)
     is_far = np.arange(3000) // 100 % 2 == 1
     readings = np.where(is_far[:, None], far, 3 * bent) + 0.1 * rng.normal(size=(3000, 2))
-    assert mode_count(readings) > 3
+    assert modes_in(readings).number > 3
 
 
 def test_a_reading_between_two_modes_is_nearer_to_the_pooled_mean_than_to_a_mode(three_modes):
