@@ -37,7 +37,8 @@ def scoring_lines(manifest: Manifest) -> list[str]:
     """Return how the file scores, and the candidates it was chosen from."""
     scoring = manifest.spec.scoring
     smoothing = "no smoothing" if scoring.smoothing_span == 1 else f"smoothing span {scoring.smoothing_span}"
-    mean = f", mean tracking at rate {scoring.mean_rate:g}" if scoring.mean_rate else ""
+    relative = f" relative to {len(manifest.spec.modes)} modes" if manifest.spec.modes else ""
+    mean = f", mean tracking{relative} at rate {scoring.mean_rate:g}" if scoring.mean_rate else ""
     scale = f", scale tracking at rate {scoring.scale_rate:g}" if scoring.scale_rate else ""
     lines = [f"head {scoring.head}, {smoothing}{mean}{scale}"]
     best: dict[str, float] = {}

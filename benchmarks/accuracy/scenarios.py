@@ -32,6 +32,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "three modes": Scenario(replace(_PLAIN, modes=3)),
     "three modes, season": Scenario(replace(_PLAIN, modes=3, season=1.0)),
     "drift": Scenario(replace(_PLAIN, drift=0.3, wear=0.05)),
+    "three modes, drift": Scenario(replace(_PLAIN, modes=3, drift=0.3)),
     "standstill": Scenario(replace(_PLAIN, standstill=0.15)),
     "faulty minutes": Scenario(_PLAIN, faulty_share=0.05),
 }

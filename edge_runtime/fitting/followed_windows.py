@@ -17,10 +17,10 @@ import numpy as np
 
 from edge_runtime.arrays import FloatArray, IntArray
 from edge_runtime.fitting.moments import Floats, deviation_of
+from edge_runtime.fitting.scaling import rescaled
 from edge_runtime.fitting.stretch_faults import Windows
 from edge_runtime.model_file.manifest import DetectorSpec
-from edge_runtime.signal.preprocessing import Preprocessing
-from edge_runtime.streaming.adaptation.tracking import Moved, Tracker
+from edge_runtime.streaming.adaptation.tracking import Moved, Tracker, tracker_of
 
 # The path is gone again from the last mark before a window.
 _MARK_EVERY = 256
@@ -50,23 +50,23 @@ class FollowedWindows:
 
     Attributes
     ----------
-    preprocessing : Preprocessing
-        The spec's, with the mean at the end of the recording as its centre.
+    spec : DetectorSpec
+        With the mean at the end of the recording as its centre, and modes that have moved as far.
     shift : ndarray of shape (sensors,), float64
         How far the centre moved.
     """
 
     def __init__(self, windows: Windows, starts: IntArray, spec: DetectorSpec) -> None:
-        preprocessing, scoring = spec.preprocessing, spec.scoring
-        center = np.array(preprocessing.center)
-        self._windows = windows
-        self._tracker = Tracker(center, preprocessing.scale, mean_rate=scoring.mean_rate, scale_rate=scoring.scale_rate)
-        self._marks, drift = _walked(windows, starts.tolist(), self._tracker, center)
+        tracker = tracker_of(spec)
+        if tracker is None:
+            raise ValueError("expected a mean that follows. Received: rates of 0.")
+        self._windows, self._tracker = windows, tracker
+        self._marks, drift = _walked(windows, starts.tolist(), tracker)
         # Both as float32 holds them: the graph takes one away where training took the other.
-        before = center.astype(np.float32).astype(np.float64)
-        after = (before + drift).astype(np.float32).astype(np.float64)
+        before = _as_float32(np.array(spec.preprocessing.center))
+        after = _as_float32(before + drift)
         self.shift = after - before
-        self.preprocessing: Preprocessing = replace(preprocessing, center=tuple(after.tolist()))
+        self.spec = rescaled(spec, replace(spec.preprocessing, center=tuple(after.tolist())))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -117,15 +117,19 @@ def are_followed(spec: DetectorSpec) -> bool:
     return spec.scoring.mean_rate > 0 and preprocessing.sensors > 1 and preprocessing.scaling in _MOVABLE
 
 
-def _walked(windows: Windows, starts: list[int], tracker: Tracker, center: Floats) -> tuple[list[_Mark], Floats]:
+def _walked(windows: Windows, starts: list[int], tracker: Tracker) -> tuple[list[_Mark], Floats]:
     """Return how far mean and scale had moved before some windows, and the mean after the last one."""
     marks, memory = [], max(1, round(1.0 / tracker.mean_rate))
     for start, stop in zip(starts, [*starts[1:], len(windows)], strict=True):
         tracker.reset()
-        settled = windows[start : min(stop, start + memory)][:, -1].mean(axis=0, dtype=np.float64)
-        tracker.moved = tracker.moved._replace(drift=settled - center)
+        settled = tracker.apart(windows[start : min(stop, start + memory)][:, -1]).mean(axis=0)
+        tracker.moved = tracker.moved._replace(drift=settled)
         for number in range(start, stop, _MARK_EVERY):
             marks.append(_Mark(number, tracker.moved))
             readings = windows[number : min(stop, number + _MARK_EVERY)][:, -1]
             tracker.moved = Moved(*(rows[-1] for rows in tracker.ahead(readings, quiet=True)))
     return marks, tracker.moved.drift
+
+
+def _as_float32(values: Floats) -> Floats:
+    return values.astype(np.float32).astype(np.float64)

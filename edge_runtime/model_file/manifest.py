@@ -93,6 +93,9 @@ class DetectorSpec(NamedTuple):
         Which readings count, see `edge_runtime.signal.only_when`; empty for all.
     cycles : tuple of Cycle
         The usual course of day and week that is taken away from every reading; empty if none was found.
+    modes : tuple of tuple of float
+        Mean readings of each mode of operation, in the sensors' units: a mean that follows does so relative to the
+        nearest. Empty if it follows without modes, or not at all.
     """
 
     sensors: tuple[Sensor, ...]
@@ -100,6 +103,7 @@ class DetectorSpec(NamedTuple):
     scoring: Scoring
     only_when: str = ""
     cycles: tuple[Cycle, ...] = ()
+    modes: tuple[tuple[float, ...], ...] = ()
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

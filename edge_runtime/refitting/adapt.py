@@ -16,6 +16,7 @@ from edge_runtime.fitting.budget import FalseAlarmBudget
 from edge_runtime.fitting.followed_windows import FollowedWindows, are_followed
 from edge_runtime.fitting.left_out import can_leave_out
 from edge_runtime.fitting.promise import threshold_of, window_s_of
+from edge_runtime.fitting.scaling import rescaled
 from edge_runtime.fitting.stretch_faults import each_fault
 from edge_runtime.inference.attribution import Attribution
 from edge_runtime.inference.graph_constants import (
@@ -39,7 +40,6 @@ from edge_runtime.refitting.prototypes import head_in_graph
 from edge_runtime.refitting.refit import Refit, Refitted
 from edge_runtime.refitting.scaling import refit_scaling
 from edge_runtime.running.trial import try_out
-from edge_runtime.signal.preprocessing import Preprocessing
 from edge_runtime.verification.reference_run import reference_arrays
 
 _CHECKED_WINDOWS = 1000
@@ -145,8 +145,8 @@ class _Adaptation:
         self.settings.on_step("fitting the scaling")
         spec = self.maker.manifest.spec
         preprocessing, at_rest = refit_scaling(spec.preprocessing, self.readings)
-        windows, preprocessing = _as_seen(self.readings, spec._replace(preprocessing=preprocessing))
-        scaled = self._with_scaling(preprocessing)
+        windows, spec = _as_seen(self.readings, rescaled(spec, preprocessing))
+        scaled = self._with_scaling(spec)
         budget = FalseAlarmBudget.parse(
             self.settings.false_alarms or self.maker.manifest.threshold.budget or FalseAlarmBudget().text
         )
@@ -189,12 +189,11 @@ class _Adaptation:
             return read_head(kind, self.maker.arrays).unpacked()
         return head_in_graph(kind, read_constants(self.maker.flatbuffer))
 
-    def _with_scaling(self, preprocessing: Preprocessing) -> ModelFile:
+    def _with_scaling(self, spec: DetectorSpec) -> ModelFile:
         maker = self.maker
-        spec = maker.manifest.spec._replace(preprocessing=preprocessing)
         flatbuffer = maker.flatbuffer
         if maker.manifest.graph == "detector":
-            flatbuffer = with_constants(flatbuffer, scaling_constants(preprocessing))
+            flatbuffer = with_constants(flatbuffer, scaling_constants(spec.preprocessing))
         return replace(maker, flatbuffer=flatbuffer, manifest=replace(maker.manifest, spec=spec))
 
     def _as_stored(self, found: Refitted) -> Refitted:
@@ -269,12 +268,12 @@ class _Adaptation:
         return tuple(checks)
 
 
-def _as_seen(readings: NormalWindows, spec: DetectorSpec) -> tuple[SeenWindows, Preprocessing]:
-    """Return the windows as the model sees them, and the scaling with the centre that this machine starts from."""
+def _as_seen(readings: NormalWindows, spec: DetectorSpec) -> tuple[SeenWindows, DetectorSpec]:
+    """Return the windows as the model sees them, and the detector with the centre that this machine starts from."""
     if not are_followed(spec):
-        return readings, spec.preprocessing
+        return readings, spec
     seen = FollowedWindows(readings, readings.starts, spec)
-    return seen, seen.preprocessing
+    return seen, seen.spec
 
 
 def _checked_windows(seen: SeenWindows) -> tuple[FloatArray, BoolArray]:

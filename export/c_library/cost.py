@@ -76,8 +76,8 @@ class Chip:
     budget: ChipBudget = ChipBudget()  # noqa: RUF009 - never changes
 
     def cost(self, head: str, modes: int = 1) -> Cost:
-        """Return the cost of a detector with a head; with several modes, the mean does not follow the readings."""
-        follows = self.plan.follows and modes == 1
+        """Return the cost of a detector with a head; with several modes, the mean follows only relative to them."""
+        follows = self.plan.follows and (modes == 1 or self.plan.levels > 0)
         return cost_of(replace(self.plan, modes=modes, follows=follows), head)
 
     def takes(self, head: str, modes: int = 1) -> bool:

@@ -137,6 +137,7 @@ def _defines(model: ModelFile, head: ScoringHead) -> Iterable[str]:
         yield f"#define MEAN_RATE {double(spec.scoring.mean_rate)}"
         yield f"#define MEAN_CEILING {double(CEILING)}  // in scales"
         yield f"#define SCALE_RATE {double(spec.scoring.scale_rate)}"
+        yield from [f"#define MODES {len(spec.modes)}"] if spec.modes else []
         yield f"#define MOSTLY_OVER {single(MOSTLY_OVER)}  // of an anomaly's height"
         yield f"#define GREATEST_HEIGHT {single(REMEMBERED)}  // in thresholds"
         yield f"#define VARIANCE_CLIP {double(CLIP)}  // for one reading"
@@ -151,6 +152,9 @@ def _constants(spec: DetectorSpec, head: ScoringHead, attribution: Attribution |
     if follows(spec):
         yield f"static const double trained_mean[@N@_SENSORS] = {{\n{doubles(preprocessing.center)}\n}};"
         yield f"static const double trained_scale[@N@_SENSORS] = {{\n{doubles(preprocessing.scale)}\n}};"
+        if spec.modes:
+            rows = ",\n".join(f"{{\n{floats(one)}\n}}" for one in spec.modes)
+            yield f"static const float mode_means[MODES][@N@_SENSORS] = {{\n{rows}\n}};"
     yield from cycle.cycle_constants(spec)
     yield from feature_constants(preprocessing)
     yield from head_constants(head)
@@ -198,9 +202,14 @@ def _score_calls(spec: DetectorSpec) -> Iterable[str]:
 def _update(spec: DetectorSpec) -> str:
     parts = [cycle.cycle_code(spec),
              templates.IS_ON.replace("@conditions@", "\n".join(_conditions(spec))) if spec.only_when else "",
+             templates.MODE_OF if follows(spec) and spec.modes else "",
              templates.FOLLOW if follows(spec) else "", templates.UPDATE]  # fmt: skip
     text = "".join(parts).replace("@off@", templates.OFF if spec.only_when else "")
     taken = cycle.TAKEN if spec.cycles else "detector->last[s]"
+    mean, find = (
+        ("(double)mode[s]", "  const float *mode = mode_of(detector);\n") if spec.modes else ("trained_mean[s]", "")
+    )
+    text = text.replace("@mean@", mean).replace("@find_mode@", find)
     text = text.replace("@taken@", taken).replace("@taken_once@", f"({taken})" if spec.cycles else taken)
     return text.replace("@follow_call@", "  follow(detector);\n" if follows(spec) else "")
 

@@ -276,6 +276,26 @@ OFF = """\
   }
 """
 
+MODE_OF = """\
+// Returns the mean readings of the mode that the newest reading is in: the nearest one.
+static const float *mode_of(const @n@_detector *detector) {
+  int nearest = 0;
+  double least = HUGE_VAL;
+  for (int m = 0; m < MODES; ++m) {
+    double distance = 0.0;
+    for (int s = 0; s < @N@_SENSORS; ++s) {
+      const double apart = (double)@taken_once@ - (double)mode_means[m][s] - detector->drift[s];
+      distance += apart / trained_scale[s] * (apart / trained_scale[s]);
+    }
+    if (distance < least) {
+      least = distance;
+      nearest = m;
+    }
+  }
+  return mode_means[nearest];
+}
+
+"""
 FOLLOW = """\
 static double within(double value, double low, double high) {
   return value < low ? low : value > high ? high : value;
@@ -297,9 +317,9 @@ static int is_quiet(@n@_detector *detector) {
 // Widens the scale if the newest reading is far out, and moves the mean towards it.
 static void follow(@n@_detector *detector) {
   const int moves = is_quiet(detector);
-  for (int s = 0; s < @N@_SENSORS; ++s) {
+@find_mode@  for (int s = 0; s < @N@_SENSORS; ++s) {
     const double scale = trained_scale[s], variance = detector->variance[s];
-    const double apart = (double)@taken_once@ - trained_mean[s] - detector->drift[s];
+    const double apart = (double)@taken_once@ - @mean@ - detector->drift[s];
     const double square = within(apart / scale * (apart / scale), 0.0, VARIANCE_CLIP * variance);
     detector->variance[s] = within(variance + SCALE_RATE * (square - variance), 1.0, LARGEST_VARIANCE);
     if (!moves) continue;

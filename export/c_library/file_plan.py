@@ -19,7 +19,7 @@ def plan_of_file(model: ModelFile, program: Program) -> Plan:
     return Plan(
         spec.preprocessing, _network(program), program.is_int8, follows(spec),
         modes=head_of(model).modes, prototypes=1 if prototypes is None else len(prototypes),
-        cycle_values=cycle_values(spec),
+        cycle_values=cycle_values(spec), levels=len(spec.modes),
     )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ class Plan:
         Whether the mean follows the readings.
     modes, prototypes : int
         Centres of the heads ``modes`` and ``codebook``.
+    levels : int
+        Modes relative to which the mean follows; 0 if it follows without modes.
     cycle_values : int
         Values of the usual course of the day.
     """
@@ -42,6 +44,7 @@ class Plan:
     modes: int = 1
     prototypes: int = 64
     cycle_values: int = 0
+    levels: int = 0
 
     def layers(self, head: str) -> tuple[DenseLayer, ...]:
         """Return the layers that run for a head."""
@@ -72,7 +75,7 @@ def constant_bytes(plan: Plan, head: str) -> int:
     """Return the bytes of all constants that a detector with this head links."""
     sensors, width, repeats = plan.preprocessing.sensors, plan.width(head), plan.repeats(head)
     scaling = 8 * sensors + (16 * sensors if plan.follows else 0) + feature_bytes(plan.preprocessing)
-    scaling += 4 * plan.cycle_values
+    scaling += 4 * (plan.cycle_values + plan.levels * sensors)
     prototypes = 2 * plan.prototypes * width if head == "codebook" else 0
     triangle = repeats * (factor_bytes(head, width) + 6 * width) + width % 2 + prototypes
     return scaling + network_bytes(plan, head) + (8 * width if head == "spe" else triangle)
@@ -119,7 +122,8 @@ def operations(plan: Plan, head: str) -> dict[str, float]:
     width, repeats = plan.width(head), plan.repeats(head)
     found = {"window": 1.0, "readings": readings, **_feature_steps(plan), **_network_steps(plan, layers)}
     if plan.follows:
-        found |= {"moved readings": readings, "tracked sensors": preprocessing.sensors}
+        # The distance from a mode takes as many steps as following a sensor.
+        found |= {"moved readings": readings, "tracked sensors": (1 + plan.levels) * preprocessing.sensors}
     if needs_decoder(head):
         found["residuals"] = preprocessing.inputs
     if head == "spe":

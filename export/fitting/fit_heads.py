@@ -82,12 +82,18 @@ class Modes(NamedTuple):
     Parameters
     ----------
     number : int
-    likelihood : float
-        Mean log-likelihood of held-out windows under so many modes, in nats; of one mode alone it is not needed, and 0.
+    by_block : tuple of float
+        Mean log-likelihood of the windows of each block under so many modes of all others, in nats; unknown where
+        clusters do not even last.
     """
 
     number: int
-    likelihood: float
+    by_block: tuple[float, ...] = (-np.inf,)
+
+    @property
+    def likelihood(self) -> float:
+        """The mean over the blocks, which are of one length."""
+        return float(np.mean(self.by_block))
 
 
 def modes_in(x: Floats) -> Modes:
@@ -104,34 +110,34 @@ def modes_in(x: Floats) -> Modes:
         Scaled inputs of normal windows, in time order.
     """
     if not any(_stays(x, count) for count in _MODES):
-        return Modes(1, 0.0)
+        return Modes(1)
     parts = _parts(x)
-    best, worse = Modes(1, -np.inf), 0
+    best, worse = Modes(1), 0
     for count in (1, *_MODES):
-        likelihood = _held_out_likelihood(parts, count)
-        if likelihood > best.likelihood:
-            best, worse = Modes(count, likelihood), 0
+        modes = _held_out(parts, count)
+        if modes.likelihood > best.likelihood:
+            best, worse = modes, 0
             continue
         worse += 1
-        if worse >= _ENOUGH_WORSE and likelihood < best.likelihood - _CLEARLY:
+        if worse >= _ENOUGH_WORSE and modes.likelihood < best.likelihood - _CLEARLY:
             break
     return best
 
 
-def likelihood_of_one_mode(x: Floats) -> float:
-    """Return the mean log-likelihood of held-out windows under one mode, in nats; see `modes_in`."""
-    return _held_out_likelihood(_parts(x), 1)
+def one_mode_in(x: Floats) -> Modes:
+    """Return how likely held-out blocks are under one mode; see `modes_in`."""
+    return _held_out(_parts(x), 1)
 
 
 def _parts(x: Floats) -> list[tuple[NormalRows, Floats]]:
     return [(NormalRows([x[:start], x[stop:]]), x[start:stop]) for start, stop in block_bounds(len(x))]
 
 
-def _held_out_likelihood(parts: list[tuple[NormalRows, Floats]], count: int) -> float:
-    """Return the mean log-likelihood of blocks by modes of all other rows, with as many."""
+def _held_out(parts: list[tuple[NormalRows, Floats]], count: int) -> Modes:
+    """Return how likely blocks are by modes of all other rows, with as many."""
     if count > 1 and any(rest.count < WINDOWS_PER_PROTOTYPE * count * 2 for rest, _ in parts):
-        return -np.inf
-    return sum(_log_likelihood(rest, count, block) for rest, block in parts) / sum(len(block) for _, block in parts)
+        return Modes(count)
+    return Modes(count, tuple(_log_likelihood(rest, count, block) for rest, block in parts))
 
 
 def _stays(x: Floats, count: int) -> bool:
@@ -144,10 +150,10 @@ def _stays(x: Floats, count: int) -> bool:
 
 
 def _log_likelihood(fitted_on: NormalRows, count: int, x: Floats) -> float:
-    """Return the summed log-likelihood of rows, each under its likeliest mode of others, without constants."""
+    """Return the mean log-likelihood of rows, each under its likeliest mode of others, without constants."""
     mixture, rows = mixture_of(fitted_on, count, k_means), []
     for one, covariance in zip(mixture, covariances_of(mixture), strict=True):
         whitened = (x - one.mean) @ inverse_root_of(covariance)
         log_det = np.linalg.slogdet(covariance)[1]
         rows.append(np.log(one.count / fitted_on.count) - 0.5 * log_det - 0.5 * np.square(whitened).sum(axis=1))
-    return float(np.max(rows, axis=0).sum())
+    return float(np.max(rows, axis=0).mean())

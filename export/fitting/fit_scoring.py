@@ -185,7 +185,13 @@ def plan_of(run: RunFolder, *, is_int8: bool) -> Plan:
     follows = any(rate > 0 or (rate < 0 and run.is_series) for rate in spec.scoring[2:])
     prototypes = max(1, min(PROTOTYPES, len(run.windows.windows) // WINDOWS_PER_PROTOTYPE))
     return Plan(
-        spec.preprocessing, run.network, is_int8, follows, prototypes=prototypes, cycle_values=cycle_values(spec)
+        spec.preprocessing,
+        run.network,
+        is_int8,
+        follows,
+        prototypes=prototypes,
+        cycle_values=cycle_values(spec),
+        levels=len(spec.modes),
     )
 
 

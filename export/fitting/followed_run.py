@@ -10,9 +10,12 @@ from threadpoolctl import threadpool_limits
 
 from edge_runtime.arrays import BoolArray
 from edge_runtime.fitting.followed_windows import FollowedWindows, are_followed
+from edge_runtime.fitting.heads import Space
+from edge_runtime.fitting.moments import Floats
 from edge_runtime.fitting.outliers import usual_windows
-from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, Scoring
-from export.fitting.fit_heads import Modes, likelihood_of_one_mode, modes_in
+from edge_runtime.fitting.scaling import rescaled
+from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT
+from export.fitting.fit_heads import Modes, k_means, modes_in, one_mode_in
 from training.run_folder import RunFolder
 
 # The mean follows a drift within two hundred readings. At 0.01, faults of a process that hardly exceed the limit become
@@ -22,9 +25,12 @@ _MEAN_RATE, _MEAN_RATE_OF_ONE = 0.005, 0.01
 # normal before they end (TEP).
 _SCALE_RATE, _SCALE_RATE_OF_ONE = 1e-4, 1e-3
 
-# In nats a window. A mean that follows explains a plain machine a little better as well (0.1 to 0.5), and finds fewer
-# of its faults; a drift by far (7 or more; simulated machines).
-_CLEARLY = 1.0
+# In nats a window. A mean that follows explains a machine that does not drift a little better as well (0.1 to 0.5), and
+# finds fewer of its faults; a drift by far (7 or more). A slow one shows where modes of other blocks must extrapolate:
+# in the first and the last block, following gains 0.7 to 2 more than in those between; without a drift, 0.3 at most
+# (simulated machines).
+_CLEARLY, _MORE_AT_THE_ENDS = 1.0, 0.5
+_ROUNDS = 2
 
 
 class FollowedRun(NamedTuple):
@@ -42,56 +48,103 @@ class FollowedRun(NamedTuple):
     modes: int
 
 
+class _Explanation(NamedTuple):
+    """One way to understand a recording: its modes, and whether a mean follows its drift."""
+
+    run: RunFolder
+    modes: Modes
+
+
 # Products this small are slower on several threads, and much slower if other processes compete for the cores.
 @threadpool_limits.wrap(limits=1)  # type: ignore[untyped-decorator]
 def followed(run: RunFolder) -> FollowedRun:
     """Decide whether mean and scale follow the readings, and let them.
 
     Machines drift, but the mean must not follow a change of modes. Nor may the scale: while the machine stays in one
-    mode, it would draw the readings away from that mode, towards the middle of all.
+    mode, it would draw the readings away from that mode, towards the middle of all. A machine that has modes is
+    followed where that explains its recording better than the modes do, which divide a drift as well: without modes,
+    or relative to the mode that it works in.
     """
     wish, modes = run.spec.scoring, _modes(run)
-    follows = run.is_series and modes == 1 and wish.head != "modes"
-    run = replace(run, spec=run.spec._replace(scoring=_with_rates(run, follows=follows)))
-    return FollowedRun(_seen(run) if are_followed(run.spec) else run, modes)
+    if modes.number > 1 and wish.head == CHOSEN_ON_EXPORT.head and are_followed(_with_rates(run, follows=True).spec):
+        run, modes = _best_explained(run, modes)
+        return FollowedRun(_with_rates(run, follows=False), modes.number)
+    run = _with_rates(run, follows=run.is_series and modes.number == 1 and wish.head != "modes")
+    return FollowedRun(_seen(run) if are_followed(run.spec) else run, modes.number)
+
+
+def _best_explained(run: RunFolder, modes: Modes) -> _Explanation:
+    """Return the run with a mean that stays, one that follows, or one that follows relative to modes."""
+    best = _Explanation(run, modes)
+    for make in (_without_modes, _within_modes):
+        one = make(run, modes)
+        is_better = one.modes.likelihood > best.modes.likelihood + _CLEARLY
+        if _drifts(modes, one.modes) and (best.run is run or is_better):
+            best = one
+    return best
+
+
+def _drifts(still: Modes, following: Modes) -> bool:
+    """Return whether the machine drifts, by how likely modes are without and with a mean that follows."""
+    gains = np.subtract(following.by_block, still.by_block)
+    at_the_ends = float(gains[[0, -1]].mean())
+    is_slow = at_the_ends > max(0.0, float(gains[1:-1].mean()) + _MORE_AT_THE_ENDS)
+    return is_slow or float(gains.mean()) > _CLEARLY
+
+
+def _without_modes(run: RunFolder, _: Modes) -> _Explanation:
+    seen = _seen(_with_rates(run, follows=True))
+    return _Explanation(seen, one_mode_in(_usual_inputs(seen)))
+
+
+def _within_modes(run: RunFolder, modes: Modes) -> _Explanation:
+    """Follow relative to modes, which are looked for once more where the drift that blurs them is gone."""
+    run = seen = _with_rates(run, follows=True)
+    for _ in range(_ROUNDS):
+        spec = rescaled(seen.spec._replace(modes=_levels(seen, modes.number)), run.spec.preprocessing)
+        seen = _seen(replace(run, spec=spec))
+        modes = modes_in(_usual_inputs(seen))
+    return _Explanation(seen, modes)
+
+
+def _levels(run: RunFolder, count: int) -> tuple[tuple[float, ...], ...]:
+    """Return the mean readings of modes, in the sensors' units."""
+    spec = run.spec.preprocessing
+    readings = (run.windows.windows[_usual(run), -1] - np.array(spec.center)) / spec.scale
+    levels = k_means(readings, count, Space(np.zeros(1))) * spec.scale + spec.center
+    return tuple(map(tuple, levels.tolist()))
 
 
 def _seen(run: RunFolder) -> RunFolder:
     """Return the run with its windows as its mean and scale show them."""
     seen = FollowedWindows(run.windows.windows, run.windows.starts, run.spec)
-    spec = run.spec._replace(preprocessing=seen.preprocessing)
-    return replace(run, spec=spec, windows=replace(run.windows, windows=seen[:]))
+    return replace(run, spec=seen.spec, windows=replace(run.windows, windows=seen[:]))
 
 
-def _modes(run: RunFolder) -> int:
+def _modes(run: RunFolder) -> Modes:
     # The levels of one sensor alone shift with the load: taken for modes, they alarmed five times as often on NAB.
     wish, may_have_modes = run.spec.scoring, run.is_series and run.spec.preprocessing.sensors > 1
     if not (wish.head == "modes" or (may_have_modes and wish.head == CHOSEN_ON_EXPORT.head)):
-        return 1
-    inputs = run.spec.preprocessing.transform(run.windows.windows)
-    usual = usual_windows([inputs]) if run.is_series else np.ones(len(inputs), bool)
-    modes = modes_in(inputs[usual].astype(np.float64))
-    if modes.number > 1 and wish.head != "modes" and _drifts(run, usual, modes):
-        return 1
-    return modes.number
+        return Modes(1)
+    return modes_in(_usual_inputs(run))
 
 
-def _drifts(run: RunFolder, usual: BoolArray, modes: Modes) -> bool:
-    """Return whether a mean that follows explains the windows better than modes do, which divide a drift as well."""
-    spec = run.spec._replace(scoring=run.spec.scoring._replace(mean_rate=_MEAN_RATE, scale_rate=0.0))
-    if not are_followed(spec):
-        return False
-    seen = _seen(replace(run, spec=spec))
-    inputs = seen.spec.preprocessing.transform(seen.windows.windows)
-    return likelihood_of_one_mode(inputs[usual].astype(np.float64)) > modes.likelihood + _CLEARLY
+def _usual_inputs(run: RunFolder) -> Floats:
+    return run.spec.preprocessing.transform(run.windows.windows)[_usual(run)].astype(np.float64)
 
 
-def _with_rates(run: RunFolder, *, follows: bool) -> Scoring:
-    """Return the scoring with the rates that were left open."""
+def _usual(run: RunFolder) -> BoolArray:
+    windows = run.windows.windows
+    return usual_windows([run.spec.preprocessing.transform(windows)]) if run.is_series else np.ones(len(windows), bool)
+
+
+def _with_rates(run: RunFolder, *, follows: bool) -> RunFolder:
+    """Return the run with the rates that were left open."""
     wish, sensors = run.spec.scoring, run.spec.preprocessing.sensors
     rates = (_MEAN_RATE, _SCALE_RATE) if sensors > 1 else (_MEAN_RATE_OF_ONE, _SCALE_RATE_OF_ONE)
     mean_rate, scale_rate = rates if follows else (0.0, 0.0)
-    return wish._replace(
+    scoring = wish._replace(
         mean_rate=wish.mean_rate if wish.mean_rate >= 0 else mean_rate,
         scale_rate=wish.scale_rate if wish.scale_rate >= 0 else scale_rate,
     )
+    return replace(run, spec=run.spec._replace(scoring=scoring))

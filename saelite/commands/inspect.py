@@ -16,7 +16,7 @@ from saelite.false_alarms import false_alarms
 
 if TYPE_CHECKING:
     from edge_runtime.model_file.container import ModelFile
-    from edge_runtime.model_file.manifest import Manifest
+    from edge_runtime.model_file.manifest import DetectorSpec, Manifest
     from export.inspection import Inspection
 
 
@@ -103,7 +103,7 @@ def _facts(file: ModelFile) -> list[tuple[str, str]]:
         ("code layer", f"of {len(manifest.mean_activation)}, mean activation {_mean(manifest.mean_activation):.3f}"),
         ("head", scoring.head),
         ("smoothing", f"moving average, span {scoring.smoothing_span}"),
-        ("mean", f"follows quiet readings, rate {scoring.mean_rate:g}" if scoring.mean_rate else "stays"),
+        ("mean", _follows(manifest.spec)),
         ("scale", f"widens with the readings, rate {scoring.scale_rate:g}" if scoring.scale_rate else "stays"),
         ("threshold", f"score > {manifest.threshold.value:.6g}: {manifest.threshold.method}"),
         ("fitted", f"on {manifest.threshold.n_windows} windows for {manifest.threshold.budget or 'no budget'}"),
@@ -170,6 +170,11 @@ def _lineage(manifest: Manifest) -> list[tuple[str, str]]:
     return (
         [] if parent is None else [("adapted from", f"{parent.name} version {parent.version}, SHA-256 {parent.sha256}")]
     )
+
+
+def _follows(spec: DetectorSpec) -> str:
+    relative = f", relative to {len(spec.modes)} modes" if spec.modes else ""
+    return f"follows quiet readings{relative}, rate {spec.scoring.mean_rate:g}" if spec.scoring.mean_rate else "stays"
 
 
 def _mean(values: tuple[float, ...]) -> float:

@@ -213,7 +213,9 @@ def test_machines_are_measured_at_their_own_and_at_a_matched_limit():
 
 
 def test_scenarios_are_what_they_are_called():
-    assert list(SCENARIOS) == ["plain", "three modes", "three modes, season", "drift", "standstill", "faulty minutes"]
+    assert list(SCENARIOS) == [
+        "plain", "three modes", "three modes, season", "drift", "three modes, drift", "standstill", "faulty minutes",
+    ]  # fmt: skip
     assert all(one.settings.rows / one.settings.rate_hz == 14 * DAY_S for one in SCENARIOS.values())
 
 

@@ -145,6 +145,19 @@ def test_it_follows_mean_and_scale(train_again, rows, tmp_path, scale_rate, drif
 
 
 @needs_gcc
+@pytest.mark.parametrize("compiler", COMPILERS, ids=lambda one: one[0])
+def test_it_follows_relative_to_the_mode_that_the_machine_is_in(train_again, rows, tmp_path, compiler):
+    run = train_again("inputs", mean_rate=0.02, scale_rate=0.0).folder
+    preprocessing = run.spec.preprocessing
+    modes = np.array(preprocessing.center) + np.array([[-4], [0], [5]]) * preprocessing.scale
+    model = exported(run, "float32")
+    spec = model.manifest.spec._replace(modes=tuple(map(tuple, modes.astype(np.float32).tolist())))
+    model = replace(model, manifest=replace(model.manifest, spec=spec))
+    rows = (rows + (modes - preprocessing.center)[np.arange(500) // 40 % 3]).astype(np.float32)
+    check_results(Firmware(model, tmp_path).replay_here(compiler, rows), python_results(model, rows), 1e-5)
+
+
+@needs_gcc
 @pytest.mark.parametrize("condition", ["current > 1.4", "flow <= 38.5 and current != 0 and pressure >= 1e5"])
 def test_it_leaves_out_readings_while_the_machine_is_off(train_head, rows, tmp_path, condition):
     run = train_head("spe")

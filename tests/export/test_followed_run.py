@@ -80,3 +80,17 @@ def test_drift_that_wanders_to_and_fro_is_followed_although_it_could_be_divided_
     assert modes_in(inputs).number > 1
     seen, modes = followed(run)
     assert (modes, seen.spec.scoring.mean_rate) == (1, 0.005)
+
+
+def test_drift_of_a_machine_with_modes_is_followed_relative_to_them():
+    way, drift = np.arange(9000) // 60 % 3, np.linspace(-4, 4, 9000)[:, None] * [0, 1, 0]
+    levels = np.array([[-9.0, 0, 9], [9, 9, -9], [0, -9, 0]])[way]
+    still, drifting = (run_of(levels + shift + noise(rows=9000)) for shift in (0 * drift, drift))
+    seen, modes = followed(still)
+    assert (modes > 1, seen.spec.scoring.mean_rate, seen.spec.modes) == (True, 0.0, ())
+    seen, modes = followed(drifting)
+    assert (modes > 1, seen.spec.scoring.mean_rate) == (True, 0.005)
+    ends = np.unique(levels, axis=0) + drift[-1]
+    nearest = np.abs(np.array(seen.spec.modes)[:, None] - ends).max(axis=2).min(axis=0)
+    assert nearest.max() < 1.2, "modes are where they are at the end of the recording"
+    assert seen.windows.windows[way[:-1] == 0][:, :, 1].std() < 1.3

@@ -24,6 +24,7 @@ LONGEST_WINDOW = 1_000_000
 LONGEST_STRIDE = 100_000
 LONGEST_SPAN = 100_000
 MOST_SENSORS = 100_000
+MOST_MODES = 64
 MOST_WINDOW_VALUES = 1 << 26
 MOST_CYCLE_VALUES = 1 << 20
 _LARGEST = float(np.finfo(np.float32).max)
@@ -64,6 +65,11 @@ def _check_spec(manifest: Manifest) -> None:
         rate = getattr(scoring, name)
         expect("0 to below 1", rate, f"spec.scoring.{name}", when=0 <= rate < 1)
     _check_cycles(spec.cycles, len(names))
+    expect(f"at most {MOST_MODES} modes", len(spec.modes), "spec.modes", when=len(spec.modes) <= MOST_MODES)
+    for number, levels in enumerate(spec.modes):
+        at = f"spec.modes[{number}]"
+        expect(f"{len(names)} values", len(levels), at, when=len(levels) == len(names))
+        _all(levels, lambda value: abs(value) <= _LARGEST, "within float32", at)
 
 
 def _check_cycles(cycles: Sequence[Cycle], sensors: int) -> None:

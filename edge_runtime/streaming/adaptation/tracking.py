@@ -12,6 +12,7 @@ from edge_runtime.arrays import FloatArray
 from edge_runtime.errors import UsageError
 from edge_runtime.model_file.manifest import DetectorSpec
 from edge_runtime.streaming.adaptation import paths
+from edge_runtime.streaming.adaptation.mode_levels import ModeLevels
 
 CEILING = 3.0
 """Default for the maximum distance of the mean from the training mean, in scales."""
@@ -22,6 +23,8 @@ CLIP = 9.0
 
 _FEW = 6
 """Readings up to which one after the other is faster."""
+_SHORTEST, _GROWTH = 64, 8
+"""Readings whose modes are guessed at once after a wrong guess, and how fast there are more again."""
 AT_ONCE = 1024
 """So many windows at once stay in a cache."""
 
@@ -56,12 +59,15 @@ class Tracker:
     - ``drift += mean_rate * r`` if the window was quiet. An alarm freezes the mean, or a lasting fault would become the
       new normal, until it is mostly over; see `edge_runtime.streaming.adaptation.alarm_height`.
 
-    There is no other state.
+    Of a machine with several modes of operation, ``r`` is the distance from the mean of the mode that the reading is
+    in: all modes drift alike, and a change of modes moves nothing. There is no other state.
 
     Parameters
     ----------
     center, scale : array-like of shape (sensors,)
         Mean and scale the detector was trained with, in raw sensor units (`Preprocessing`).
+    modes : array-like of shape (modes, sensors)
+        Mean readings of each mode, in raw sensor units; none for a machine with one mode.
     mean_rate : float
         Fraction by which the mean moves towards each quiet reading, in [0, 1); 0 never moves it. With one reading
         per second, 1/100 follows a drift over minutes, and a step stays visible for as long.
@@ -87,10 +93,11 @@ class Tracker:
            [23.]], dtype=float32)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - where the machine was in training, and how fast to follow it
         self,
         center: npt.ArrayLike,
         scale: npt.ArrayLike,
+        modes: npt.ArrayLike = (),
         *,
         mean_rate: float = 0.0,
         scale_rate: float = 0.0,
@@ -103,6 +110,7 @@ class Tracker:
             )
         self.mean_rate, self.scale_rate = mean_rate, scale_rate
         self._center, self._scale = np.array(center, np.float64), np.array(scale, np.float64)
+        self._modes = ModeLevels(np.array(modes) - self._center, self._scale) if np.size(modes) else None
         self._ceiling = ceiling * self._scale
         self._drift, self._variance = np.zeros_like(self._center), np.ones_like(self._center)
         self._apart, self._step, self._most = (np.empty_like(self._center) for _ in range(3))
@@ -186,6 +194,8 @@ class Tracker:
         """
         apart = np.subtract(reading, self._center, out=self._apart)
         apart -= self._drift
+        if self._modes is not None:
+            self._modes.take_away(apart)
         if self.scale_rate:
             self._widen(apart)
         if quiet and self.mean_rate:
@@ -214,18 +224,35 @@ class Tracker:
         now = self.moved
         if before is not None:
             self.moved = before
-        ways, length = list[Moved](), paths.MOST_ROWS
-        for start in range(0, max(1, len(readings)), length):
+        ways, start, length = list[Moved](), 0, paths.MOST_ROWS
+        while not ways or start < len(readings):
             part = readings[start : start + length]
             ways.append(self._path(part, quiet=quiet) or self._steps(part, quiet=quiet))
+            start += len(ways[-1].drift) - 1
+            # A path ends where a mode was guessed wrong.
+            is_whole = len(ways[-1].drift) > len(part)
+            length = min(_GROWTH * length, paths.MOST_ROWS) if is_whole else _SHORTEST
             self.moved = Moved(*(rows[-1] for rows in ways[-1]))
         self.moved = now
         return ways[0] if len(ways) == 1 else Moved(*map(_one_way, zip(*ways, strict=True)))
 
+    def apart(self, readings: FloatArray) -> Floats:
+        """Return how far readings of shape (n, sensors) are from the mean, or their mode's, where it is now."""
+        apart = readings - self._center - self._drift
+        return apart if self._modes is None else apart - self._modes.levels[self._modes.of(apart)]
+
     def _path(self, readings: FloatArray, *, quiet: bool) -> Moved | None:
-        """Return what `_steps` does, of all readings at once; None if they are few, or a bound is met on the way."""
-        if len(readings) <= _FEW:
+        """Return what `_steps` does, of all readings at once; None if they are few, or a bound is met on the way.
+
+        Modes are guessed by where the mean is now; the path ends before the first reading whose mode is another.
+        """
+        count = len(readings)
+        if count <= _FEW:
             return None
+        modes = self._modes
+        if modes is not None:
+            guessed = modes.of(readings - self._center - self._drift)
+            taken, readings = readings, readings - modes.levels[guessed]
         blocks = paths.side_by_side(readings, self._center)
         drift = paths.mean(blocks, self._drift, self.mean_rate if quiet else 0.0)
         if (drift.max(axis=0) > self._ceiling).any() or (drift.min(axis=0) < -self._ceiling).any():
@@ -234,7 +261,11 @@ class Tracker:
         variance = paths.variance(squares, self._variance, self.scale_rate, CLIP, LARGEST_VARIANCE)
         if variance is None:
             return None
-        return Moved(*(paths.in_turn(path, len(readings)) for path in (drift, variance)))
+        way = Moved(*(paths.in_turn(path, count) for path in (drift, variance)))
+        if modes is None:
+            return way
+        wrong = modes.of(taken - self._center - way.drift[:-1]) != guessed
+        return Moved(*(rows[: 1 + int(wrong.argmax())] for rows in way)) if wrong.any() else way
 
     def _steps(self, readings: FloatArray, *, quiet: bool) -> Moved:
         """Return how far mean and scale have moved before each reading and after the last, one after the other."""
@@ -293,4 +324,4 @@ def tracker_of(
     center, scale = spec.preprocessing.center, spec.preprocessing.scale
     if not (mean_rate or scale_rate):
         return None
-    return Tracker(center, scale, mean_rate=mean_rate, scale_rate=scale_rate, ceiling=ceiling)
+    return Tracker(center, scale, spec.modes, mean_rate=mean_rate, scale_rate=scale_rate, ceiling=ceiling)

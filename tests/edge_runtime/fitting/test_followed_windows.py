@@ -39,7 +39,7 @@ def test_windows_are_those_that_a_stream_shows():
         expected = tracker.as_trained(window) + seen.shift
         np.testing.assert_allclose(seen[number : number + 1][0], expected, atol=1e-4)
         tracker.follow(window[-1], quiet=True)
-    np.testing.assert_allclose(seen.preprocessing.center, 5.0 + tracker.moved.drift, rtol=1e-5)
+    np.testing.assert_allclose(seen.spec.preprocessing.center, 5.0 + tracker.moved.drift, rtol=1e-5)
 
 
 @settings(max_examples=30)
@@ -54,7 +54,7 @@ def test_any_slice_is_cut_from_the_same_windows(start, stop, starts):
 def test_device_goes_on_where_the_recording_ended():
     windows = drifting()
     seen = followed(windows)
-    inputs = seen.preprocessing.transform(windows[-100:])
+    inputs = seen.spec.preprocessing.transform(windows[-100:])
     assert np.abs(inputs.mean()) < 0.5  # the lag behind a drift of 4 in 2,000 readings is a tenth of a scale
     assert spec().preprocessing.transform(windows[-100:]).mean() > 1.5
 
@@ -63,8 +63,20 @@ def test_mean_begins_anew_where_windows_do_not_follow_each_other():
     windows = drifting()
     jump = np.concatenate([windows[:500], windows[-500:]])
     apart, as_one = (followed(jump, starts) for starts in ((0, 500), (0,)))
-    far = [np.abs(seen[500:520].mean(axis=(0, 1)) - seen.preprocessing.center) for seen in (apart, as_one)]
+    far = [np.abs(seen[500:520].mean(axis=(0, 1)) - seen.spec.preprocessing.center) for seen in (apart, as_one)]
     assert (far[0] < far[1] / 3).all()
+
+
+def test_modes_move_with_the_mean_to_the_end_of_the_recording():
+    modes, drift = np.array([[0.0, 5.0, 9.0], [10.0, 5.0, 1.0]]), np.linspace(0, 3, 4000)[:, None]
+    rows = np.random.default_rng(0).normal(size=(4000, SENSORS)) + modes[np.arange(4000) // 60 % 2] + drift
+    windows = np.ascontiguousarray(sliding_windows(rows.astype(np.float32), WINDOW, 1))
+    one = spec()._replace(modes=tuple(map(tuple, (modes + 1.5).tolist())))
+    seen = FollowedWindows(windows, np.zeros(1, np.int64), one)
+    apart = np.abs(np.array(seen.spec.modes) - (modes + 3.0))
+    assert apart.max() < 0.6  # the lag behind the drift, and noise
+    levels = np.array([seen[:][np.arange(len(windows)) // 60 % 2 == mode].mean(axis=(0, 1)) for mode in (0, 1)])
+    np.testing.assert_allclose(levels, seen.spec.modes, atol=0.6)
 
 
 @pytest.mark.parametrize(

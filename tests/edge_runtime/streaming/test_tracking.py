@@ -143,6 +143,37 @@ def test_many_readings_ahead_lead_where_following_each_does(mean_rate, scale_rat
     np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-9, atol=1e-12)
 
 
+def test_change_of_modes_moves_nothing_but_what_all_modes_drift_does():
+    modes, way = np.array([[0.0, 10.0], [20.0, 10.0], [20.0, 40.0]]), np.arange(6000) // 50 % 3
+    drift = np.linspace(0, 4, 6000)[:, None] * [0.0, 1.0]
+    rows = np.random.default_rng(0).normal(size=(6000, 2)) + modes[way] + drift
+    tracker = Tracker(modes.mean(axis=0), [10.0, 15.0], modes, mean_rate=0.01)
+    moved = tracker.ahead(rows.astype(np.float32), quiet=True).drift
+    np.testing.assert_allclose(moved[1000:-1], drift[1000:], atol=0.5)
+
+
+@settings(max_examples=40)
+@given(
+    mean_rate=st.sampled_from([0.0, 0.01, 0.3]),
+    scale_rate=st.sampled_from([0.0, 0.01]),
+    apart=st.sampled_from([0.5, 3.0, 30.0]),
+    ceiling=st.sampled_from([0.3, 3.0]),
+    seed=st.integers(0, 99),
+)
+def test_looking_ahead_gives_what_following_will_whatever_mode_comes(mean_rate, scale_rate, apart, ceiling, seed):
+    rng = np.random.default_rng(seed)
+    modes = rng.normal(size=(4, 2)) * apart
+    rows = (rng.normal(size=(700, 2)) + modes[rng.integers(4, size=70).repeat(10)]).astype(np.float32)
+    rows[:, 0] += np.linspace(0, 3, 700, dtype=np.float32)
+    rates = {"mean_rate": mean_rate, "scale_rate": scale_rate, "ceiling": ceiling}
+    tracker, expected = Tracker([0.0, 1.0], [1.0, 2.0], modes, **rates), []
+    ahead = tracker.ahead(rows, quiet=True)
+    for row in rows:
+        expected.append(tracker.moved)
+        tracker.follow(row, quiet=True)
+    np.testing.assert_allclose(ahead, np.stack([*expected, tracker.moved], axis=1), rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("first", [1.0, 40.0])
 def test_a_long_stretch_ahead_leads_where_following_each_does_through_clipped_readings_and_both_bounds(first):
     rows = np.random.default_rng(0).normal(size=(5000, 3)).astype(np.float32) * np.float32([0.3, 1.0, 1.5])
