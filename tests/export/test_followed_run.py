@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.bundled import bundled_recording
+from benchmarks.whole_loop import NORMAL_ROWS
 from edge_runtime.model_file.manifest import CHOSEN_ON_EXPORT, DetectorSpec, Provenance, Scoring, Sensor
 from edge_runtime.signal.preprocessing import Preprocessing
 from export.fitting.fit_heads import modes_in
 from export.fitting.followed_run import followed
+from training.pipeline import train
+from training.recordings import Columns, read_recording
 from training.run_folder import Network, NormalWindows, RunFolder
+from training.settings import DetectorSettings
 
 SENSORS = 3
 
@@ -94,3 +99,11 @@ def test_drift_of_a_machine_with_modes_is_followed_relative_to_them():
     nearest = np.abs(np.array(seen.spec.modes)[:, None] - ends).max(axis=2).min(axis=0)
     assert nearest.max() < 1.2, "modes are where they are at the end of the recording"
     assert seen.windows.windows[way[:-1] == 0][:, :, 1].std() < 1.3
+
+
+def test_computer_whose_parts_do_different_work_is_not_followed():
+    with bundled_recording() as file:
+        recording = read_recording(file, Columns(label="anomaly", exclude=("fault",)), rows=slice(NORMAL_ROWS))
+    run = train(recording, DetectorSettings(epochs=0)).folder
+    seen, modes = followed(run)
+    assert (modes > 1, seen.spec.scoring.mean_rate) == (True, 0.0)
