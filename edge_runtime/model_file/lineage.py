@@ -75,9 +75,14 @@ def _as_before(manifest: Manifest, parent: Manifest) -> Manifest:
         scoring = scoring._replace(smoothing_span=parent.spec.scoring.smoothing_span)
     if _MAY_ALLOW_DRIFT in (scoring.head, *HELD.get(scoring.head, ())):
         measured["allows_drift"] = parent.allows_drift
+    before, spec = parent.spec, manifest.spec
     return replace(
         manifest,
-        spec=manifest.spec._replace(preprocessing=replace(manifest.spec.preprocessing, **scaling), scoring=scoring),
+        spec=spec._replace(
+            preprocessing=replace(spec.preprocessing, **scaling),
+            scoring=scoring,
+            modes=before.modes if len(spec.modes) == len(before.modes) else spec.modes,
+        ),
         threshold=threshold,
         quantization=manifest.quantization._replace(input_saturation=saturation),
         **measured,

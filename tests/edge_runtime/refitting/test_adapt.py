@@ -9,11 +9,12 @@ from sites import PATH, adapted, at_site, made, site_rows
 
 from benchmarks.simulator import MachineSettings, simulate
 from benchmarks.simulator.elsewhere import elsewhere
-from edge_runtime.errors import ModelFileError, RecordingError
+from edge_runtime.errors import IntegrityError, ModelFileError, RecordingError
 from edge_runtime.inference.detector import Detector
 from edge_runtime.inference.heads import PARTS, Head
 from edge_runtime.inference.runtimes import find_runtime
 from edge_runtime.model_file.container import parse_model_file
+from edge_runtime.model_file.lineage import check_lineage
 from edge_runtime.model_file.manifest import HeadTried
 from edge_runtime.model_file.patching import PREFIX, has_halves, read_constants, without_constants
 from edge_runtime.refitting import refit
@@ -277,6 +278,27 @@ def test_smoothing_is_the_one_that_finds_most_of_those_the_maker_allows():
 def test_file_that_does_not_say_which_smoothing_is_allowed_keeps_its_own():
     model = adapted(with_spans(made("inputs"), ()), site_rows(500)).model
     assert model.manifest.spec.scoring == parse_model_file(made("inputs"), PATH).manifest.spec.scoring
+
+
+def test_modes_that_the_mean_follows_relative_to_are_where_the_new_sites_scaling_puts_them():
+    maker = parse_model_file(made("inputs"), PATH)
+    preprocessing, scoring = maker.manifest.spec.preprocessing, maker.manifest.spec.scoring
+    levels = np.array([[-2.0, 0, 1, 0], [2, 0, -1, 0]])
+    modes = (levels * preprocessing.scale + preprocessing.center).astype(np.float32)
+    spec = maker.manifest.spec._replace(
+        scoring=scoring._replace(mean_rate=0.005), modes=tuple(map(tuple, modes.tolist()))
+    )
+    maker = replace(maker, manifest=replace(maker.manifest, spec=spec))
+    model = adapted(maker.to_bytes(), site_rows(3_000)).model
+    check_lineage(model, maker, PATH)
+    found = model.manifest.spec
+    np.testing.assert_allclose(
+        (np.array(found.modes) - found.preprocessing.center) / found.preprocessing.scale, levels, atol=1e-3
+    )
+    assert found.modes != spec.modes
+    fewer = replace(model, manifest=replace(model.manifest, spec=found._replace(modes=found.modes[:1])))
+    with pytest.raises(IntegrityError, match="changes what a device may not change"):
+        check_lineage(fewer, maker, PATH)
 
 
 def test_a_graph_with_matrices_in_float16_scores_and_blames_as_what_was_fitted():
