@@ -13,6 +13,7 @@ from training.autoencoder import structure_of
 from training.fit_preprocessing import fit_preprocessing
 from training.presets import preset_sizes
 from training.recordings import Recording
+from training.recordings.counters import counters_in
 from training.recordings.cycles import take_away
 from training.recordings.findings import Findings, apply, find
 from training.recordings.nature import Nature, nature_of
@@ -83,7 +84,7 @@ def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
     nature = nature_of(recording)
     settings = settings.chosen_for(recording, nature)
     units = dict(zip(recording.sensors, units_of(recording.sensors, settings.units), strict=True))
-    whole, (recording, findings) = recording, without_spoilers(recording, settings)
+    whole, (recording, findings) = recording, without_spoilers(recording, settings, is_series=nature.is_series)
     quality = profile(whole, findings, nature)
     train_part, held_out_part = _split(recording, settings)
     rng = np.random.default_rng(settings.seed)
@@ -106,10 +107,13 @@ def prepare(recording: Recording, settings: DetectorSettings) -> Prepared:
     )
 
 
-def without_spoilers(recording: Recording, settings: DetectorSettings) -> tuple[Recording, Findings]:
+def without_spoilers(
+    recording: Recording, settings: DetectorSettings, *, is_series: bool = True
+) -> tuple[Recording, Findings]:
     """Return the recording without its usual course and the sensors that `settings` drop, and all that was found."""
+    counters = counters_in(_split(recording, settings)[0], recording.sensors) if is_series else ()
     recording = take_away(recording)
-    findings = find(_split(recording, settings)[0], recording.sensors, recording.cycles)
+    findings = find(_split(recording, settings)[0], recording.sensors, recording.cycles, counters)
     return apply(recording, findings, settings), findings
 
 

@@ -59,6 +59,12 @@ class DetectorSettings:
         choices=("drop", "keep", "error"),
         group=SENSORS,
     )
+    counter_policy: str = setting(
+        "drop",
+        "Sensors that only ever rise, or only ever fall, such as hours of work: leave out, keep, or refuse.",
+        choices=("drop", "keep", "error"),
+        group=SENSORS,
+    )
     drift_policy: str = setting(
         "keep",
         "Sensors that drift in the training rows (50 * Var(means of 50 rows) / Var >= 20): keep, leave out, refuse.",

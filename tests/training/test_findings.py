@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.errors import RecordingError
+from training.preparation import without_spoilers
 from training.recordings import Recording
 from training.recordings.findings import Findings, apply, find
 from training.recordings.stretches import split
@@ -45,6 +46,31 @@ def test_sensors_that_add_nothing_are_dropped_and_others_as_said(spoilt):
     ):
         with pytest.raises(RecordingError, match=words):
             apply(spoilt, findings, policy)
+
+
+@pytest.fixture
+def counting():
+    """Return a recording with a sensor and two that count up and down."""
+    rng = np.random.default_rng(0)
+    hours = np.cumsum(rng.random(2000) < 0.5)
+    return Recording(
+        "r", ("load", "hours", "fuel"), np.stack([rng.normal(size=2000), hours, -hours], axis=1, dtype="f4")
+    )
+
+
+def test_sensors_that_count_are_left_out_unless_asked_for(counting):
+    left, findings = without_spoilers(counting, DetectorSettings())
+    assert (left.sensors, findings.counters) == (("load",), ("hours", "fuel"))
+    assert findings.lines(DetectorSettings()) == ["counting, dropped: hours, fuel"]
+    assert without_spoilers(counting, DetectorSettings(counter_policy="keep"))[0].sensors == counting.sensors
+    with pytest.raises(RecordingError, match=r"hours, fuel.*--counter-policy drop"):
+        without_spoilers(counting, DetectorSettings(counter_policy="error"))
+
+
+def test_no_sensor_counts_where_rows_have_no_order_or_no_other_is_left(counting):
+    assert without_spoilers(counting, DetectorSettings(), is_series=False)[0].sensors == counting.sensors
+    alone = counting.without(["load"])
+    assert without_spoilers(alone, DetectorSettings())[0].sensors == alone.sensors
 
 
 def test_findings_say_what_was_done():

@@ -1,9 +1,10 @@
-"""Sensors that spoil a detector: they never change, repeat another, or drift."""
+"""Sensors that spoil a detector: they never change, repeat another, count, or drift."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -36,19 +37,28 @@ class Findings:
     cycle : mapping of str to str
         Sensors that follow the time, and ``day``, ``week`` or both: their usual course is taken away, see
         `training.recordings.cycles`.
+    counters : tuple of str
+        Sensors that only ever rise or fall, see `training.recordings.counters`.
     """
 
     constant: tuple[str, ...]
     duplicate: dict[str, str]
     drift: dict[str, float]
     cycle: dict[str, str] = field(default_factory=dict)
+    counters: tuple[str, ...] = ()
+
+    @property
+    def drifting(self) -> tuple[str, ...]:
+        """Sensors that drift and are no counters."""
+        return tuple(name for name in self.drift if name not in self.counters)
 
     def lines(self, settings: DetectorSettings) -> list[str]:
         """Return one line of text per kind of finding."""
         found = (
             (settings.constant_policy, "constant", self.constant, ""),
             (settings.duplicate_policy, "duplicate", [f"{name} (of {of})" for name, of in self.duplicate.items()], ""),
-            (settings.drift_policy, "drifting", self.drift, "; export allows for drift"),
+            (settings.counter_policy, "counting", self.counters, ""),
+            (settings.drift_policy, "drifting", self.drifting, "; export allows for drift"),
         )
         done = {"drop": "dropped", "keep": "kept"}
         followed = [
@@ -63,7 +73,9 @@ class Findings:
         ]
 
 
-def find(train: Stretches, sensors: tuple[str, ...], cycles: tuple[Cycle, ...] = ()) -> Findings:
+def find(
+    train: Stretches, sensors: tuple[str, ...], cycles: tuple[Cycle, ...] = (), counters: tuple[str, ...] = ()
+) -> Findings:
     """Examine the training rows, in one pass and in bounded memory, without labels.
 
     Parameters
@@ -72,6 +84,8 @@ def find(train: Stretches, sensors: tuple[str, ...], cycles: tuple[Cycle, ...] =
     sensors : tuple of str
     cycles : tuple of Cycle
         The usual course that the rows are without.
+    counters : tuple of str
+        Sensors that count; some others are left, or none are taken for counters.
     """
     seen = _Seen(len(sensors))
     for block in train.blocks():
@@ -88,6 +102,7 @@ def find(train: Stretches, sensors: tuple[str, ...], cycles: tuple[Cycle, ...] =
         duplicate=duplicate,
         drift={name: ratio for name, ratio in drift if ratio >= DRIFT_LIMIT},
         cycle=_followed(sensors, cycles),
+        counters=counters if {*sensors} - {*counters, *duplicate} - {*compress(sensors, constant)} else (),
     )
 
 
@@ -111,7 +126,8 @@ def apply(recording: Recording, findings: Findings, settings: DetectorSettings) 
     for what, names, kind, why in (
         (settings.constant_policy, findings.constant, "constant", "never move"),
         (settings.duplicate_policy, tuple(findings.duplicate), "duplicate", "repeat another sensor"),
-        (settings.drift_policy, tuple(findings.drift), "drift", "drift"),
+        (settings.counter_policy, findings.counters, "counter", "count"),
+        (settings.drift_policy, findings.drifting, "drift", "drift"),
     ):
         if what == "error" and names:
             raise RecordingError(

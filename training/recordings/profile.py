@@ -125,6 +125,8 @@ def _judged(name: str, daily: float, far_out: float, findings: Findings) -> tupl
         return "D", "never moves: not used"
     if name in findings.duplicate:
         return "D", f"same values as {findings.duplicate[name]}: not used"
+    if name in findings.counters:
+        return "D", "only ever rises or falls, so that nothing later is like it: not used"
     if far_out > _MANY_FAR_OUT and name not in findings.cycle:
         return "C", f"{far_out:.1%} of the readings are extreme: a fault in the recording, or rare work"
     note = _moved(name, daily, findings)
@@ -136,7 +138,7 @@ def _moved(name: str, daily: float, findings: Findings) -> str:
         return f"follows the time of {findings.cycle[name]}: its usual course is taken away"
     if daily > _CYCLIC:
         return f"follows the time of day ({daily:.0%} of its variance): record several days"
-    return "drifts: export allows for it, and the device follows it" if name in findings.drift else ""
+    return "drifts: export allows for it, and the device follows it" if name in findings.drifting else ""
 
 
 def _facts(recording: Recording, nature: Nature) -> tuple[tuple[str, str], ...]:
