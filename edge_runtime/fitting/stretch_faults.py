@@ -13,7 +13,8 @@ from edge_runtime.fitting.blocks import block_bounds
 from edge_runtime.fitting.synthetic_faults import FAULTS, with_fault
 
 _SENSORS = 3
-_WINDOWS = 120
+# The longer the recording, the longer the faults that matter: an eighth of a block, from 120 windows to 250.
+_SHORTEST, _LONGEST, _SHARE = 120, 250, 8
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def each_fault(windows: Windows, scale: FloatArray, seed: int = 0) -> Iterator[F
     """
     rng = np.random.default_rng(seed)
     for block, (first, last) in enumerate(block_bounds(len(windows))):
-        length = min(_WINDOWS, last - first)
+        length = min(max(_SHORTEST, min((last - first) // _SHARE, _LONGEST)), last - first)
         if length < 2:
             continue
         start = first + int(rng.integers(last - first - length + 1))
