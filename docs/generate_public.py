@@ -95,8 +95,8 @@ SECTIONS = (
         "Simulated machines",
         "machines.json",
         "The learnt week of `faulty minutes` holds two faults that nobody knows of, 5 % of the time. With modes, one "
-        "distribution per mode finds what a single one cannot. The other methods are fitted on the windows as saelite's "
-        "tracked mean shows them, relative to the same modes.",
+        "distribution per mode finds what a single one cannot. The other methods are fitted on the windows as the mean "
+        "that saelite tracks shows them, relative to the same modes.",
         ("All faults:",),
     ),
 )

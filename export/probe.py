@@ -13,14 +13,14 @@ from edge_runtime.inference.heads import PARTS, hidden_outputs, needs_decoder
 from edge_runtime.inference.host_scoring import HostScoring
 from edge_runtime.model_file.manifest import Quantization
 from edge_runtime.model_file.patching import with_constants
-from edge_runtime.signal.preprocessing import Preprocessing
+from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export import flatbuffer
 from export.fitting.file_outputs import FileOutputs, Parts, file_outputs
 from export.fitting.fit_scoring import heads_for as heads_tried
 from export.flatbuffer import ParsedFlatbuffer
 from export.inference_graph import build_network_graph, build_probe_graph
 from export.installed import InstalledRuntime
-from export.quantization import quantize, representative_dataset
+from export.quantization import INPUT_REACH, quantize, representative_dataset
 from export.runtime_check import run_graph
 from export.targets import DETECTOR, Target
 from training.run_folder import Network, RunFolder
@@ -92,7 +92,10 @@ def representative(run: RunFolder, target: Target) -> FloatArray:
     """Return the representative dataset of a graph: normal windows, evenly spread, and each sensor at its limits."""
     windows = run.windows.windows
     sample = representative_dataset(windows[:: -(-len(windows) // _REPRESENTATIVE_WINDOWS)], run.spec.preprocessing)
-    return sample if target.graph == DETECTOR else run.spec.preprocessing.transform(sample)
+    if target.graph == DETECTOR:
+        return sample
+    inputs = run.spec.preprocessing.transform(sample)
+    return inputs if run.spec.preprocessing.limit >= UNLIMITED else inputs.clip(-INPUT_REACH, INPUT_REACH)
 
 
 def heads_for(network: Network) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from edge_runtime.common.silence import silent_stderr
 from edge_runtime.signal.preprocessing import UNLIMITED, Preprocessing
 from export.flatbuffer import ParsedFlatbuffer, changed, name_outputs
 from export.graph.network_graph import FIRST_LAYER_SCOPE, SECOND_LAYER_SCOPE
+from export.graph.preprocessing_graph import SCALING_SCOPE
 from export.graph.writer import SIGNATURE
 from export.inference_graph import FLOAT_SCOPES
 from export.op_versions import set_op_versions
@@ -27,6 +28,8 @@ SCHEMES = {
 }
 # sigmoid(8) is less than a tenth of an int8 step away from 1.
 _SIGMOID_REACH = 8.0
+INPUT_REACH = 8.0
+"""Largest scaled input that an integer network tells from larger ones; the head takes them as they are."""
 _MARGIN = 0.25
 # Ops are chosen by the name of what they give.
 _NETWORK_OPS = f"^(?!({'|'.join(FLOAT_SCOPES)})/)"
@@ -93,12 +96,19 @@ def _ranges(
     (name,) = float_graph.signature_inputs
     # All windows as one sample: over several samples the tool would average the ranges instead of taking the widest.
     ranges: dict[str, dict[str, FloatArray]] = tool.calibrate({SIGNATURE: [{name: representative}]}, num_threads=1)
+    # A scaled input beyond 8 is as extreme to the network as one of 8, and steps over the whole range would be coarser.
+    for tensor, limits in ranges.items():
+        if tensor.startswith(f"{SCALING_SCOPE}/"):
+            _narrow(limits, INPUT_REACH)
     # Int8 steps over a range of ± 40 would be 0.3 wide, too coarse to separate codes. Values that feed only a
     # sigmoid need no range beyond the one in which the sigmoid changes.
     for tensor in set(float_graph.sole_inputs_of("LOGISTIC")) & ranges.keys():
-        ranges[tensor]["min"] = np.maximum(ranges[tensor]["min"], -_SIGMOID_REACH)
-        ranges[tensor]["max"] = np.minimum(ranges[tensor]["max"], _SIGMOID_REACH)
+        _narrow(ranges[tensor], _SIGMOID_REACH)
     return ranges
+
+
+def _narrow(limits: dict[str, FloatArray], reach: float) -> None:
+    limits["min"], limits["max"] = np.maximum(limits["min"], -reach), np.minimum(limits["max"], reach)
 
 
 def representative_dataset(windows: FloatArray, preprocessing: Preprocessing) -> FloatArray:

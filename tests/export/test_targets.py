@@ -58,7 +58,8 @@ def test_host_rounds_and_limits_the_inputs(edgetpu):
     quantization, preprocessing = edgetpu.manifest.quantization, edgetpu.manifest.spec.preprocessing
     center = np.tile(np.float32(preprocessing.center), (1, 3, 1))
     assert set(host.inputs(center).ravel().tolist()) == {quantization.input_zero_point}
-    assert host.inputs(center + 1e9).max() == host.inputs(center + 8 * np.float32(preprocessing.scale)).max()
+    at_limit = center + preprocessing.limit * np.float32(preprocessing.scale)
+    assert host.inputs(center + 1e9).max() == host.inputs(at_limit).max()
 
 
 def test_scheme_that_a_target_lacks_is_refused(trained):

@@ -17,7 +17,8 @@ from training.settings import NETWORK, DetectorSettings, Selection, names_of, se
 
 CHANGED = DetectorSettings(
     constant_policy="error", duplicate_policy="keep", counter_policy="error", drift_policy="drop",
-    units=("a=°C",), scaling="robust", features=("mean", "std"), bands=4, window=8, stride=2, preset="tiny", code_size=7, hidden=(),
+    units=("a=°C",), scaling="robust", features=("mean", "std"), bands=4, window=8, stride=2, preset="tiny",
+    code_size=7, hidden=(),
     rho=0.123456789012345, alpha=1e-7, penalty="l1", momentum=0.5, code_activation="relu", tied=True, noise=0.1,
     head="t2", smoothing_span=5, mean_rate=0.25, scale_rate=0.125, batch_size=17, learning_rate=0.1 + 0.2, decay=False,
     weight_decay=1e-4, epochs=0, patience=3, validation_fraction=0.3, max_windows=1000, seed=12,
