@@ -86,7 +86,9 @@ def test_dense_layers_are_what_keras_computes(name, form, tmp_path):
     traced = trace_model(saved(model, tmp_path, form), inputs.shape[1:])
     found = read_network(traced)
     codes, outputs = computed(found.network, inputs)
-    np.testing.assert_allclose(outputs, model.predict(inputs, verbose=0).reshape(len(inputs), -1), atol=1e-5)
+    expected = model.predict(inputs, verbose=0).reshape(len(inputs), -1)
+    # Weights are drawn anew each time, and normalised outputs may be large.
+    np.testing.assert_allclose(outputs, expected, atol=1e-5, rtol=1e-5)
     np.testing.assert_allclose(codes, traced.run([found.codes_op], inputs)[0], atol=1e-5)
     assert codes.shape[1] == 3
 
