@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from edge_runtime.arrays import BoolArray
+from edge_runtime.arrays import BoolArray, FloatArray
 from edge_runtime.fitting.followed_windows import FollowedWindows, are_followed
 from edge_runtime.fitting.heads import Space
 from edge_runtime.fitting.moments import Floats
@@ -121,7 +121,8 @@ def _within_modes(run: RunFolder, modes: Modes) -> _Explanation:
 def _levels(run: RunFolder, count: int) -> tuple[tuple[float, ...], ...]:
     """Return the mean readings of modes, in the sensors' units."""
     spec = run.spec.preprocessing
-    readings = (run.windows.windows[_usual(run), -1] - np.array(spec.center)) / spec.scale
+    windows = run.windows.windows
+    readings = (windows[_usual(run, spec.transform(windows)), -1] - np.array(spec.center)) / spec.scale
     levels = k_means(readings, count, Space(np.zeros(1))) * spec.scale + spec.center
     return tuple(map(tuple, levels.tolist()))
 
@@ -141,12 +142,12 @@ def _modes(run: RunFolder) -> Modes:
 
 
 def _usual_inputs(run: RunFolder) -> Floats:
-    return run.spec.preprocessing.transform(run.windows.windows)[_usual(run)].astype(np.float64)
+    inputs = run.spec.preprocessing.transform(run.windows.windows)
+    return inputs[_usual(run, inputs)].astype(np.float64)
 
 
-def _usual(run: RunFolder) -> BoolArray:
-    windows = run.windows.windows
-    return usual_windows([run.spec.preprocessing.transform(windows)]) if run.is_series else np.ones(len(windows), bool)
+def _usual(run: RunFolder, inputs: FloatArray) -> BoolArray:
+    return usual_windows([inputs]) if run.is_series else np.ones(len(inputs), bool)
 
 
 def _with_rates(run: RunFolder, *, follows: bool) -> RunFolder:
