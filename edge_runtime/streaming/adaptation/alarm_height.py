@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from edge_runtime.arrays import BoolArray, FloatArray
+from edge_runtime.signal.only_when import runs
 from edge_runtime.signal.smoothing import REMEMBERED
 
 MOSTLY_OVER = 0.5
@@ -65,11 +66,13 @@ class AlarmHeight:
         if quiet.all():
             return quiet
         levels, highest = _levels(scores, thresholds), np.float32(self.highest)
-        for start, stop in _runs(~quiet):
-            heights = np.maximum.accumulate(levels[start:stop])
-            if start == 0:
+        for run, is_below in list(runs(quiet)):
+            if is_below:
+                continue
+            heights = np.maximum.accumulate(levels[run])
+            if run.start == 0:
                 heights = np.maximum(heights, highest)
-            quiet[start:stop] = levels[start:stop] <= np.float32(MOSTLY_OVER) * heights
+            quiet[run] = levels[run] <= np.float32(MOSTLY_OVER) * heights
         return quiet
 
     def pass_by(self, scores: FloatArray, thresholds: FloatArray) -> None:
@@ -86,8 +89,3 @@ class AlarmHeight:
 def _levels(scores: FloatArray, thresholds: FloatArray) -> FloatArray:
     """Return scores in multiples of their thresholds, at most as high as the average remembers."""
     return np.minimum(scores / thresholds, np.float32(REMEMBERED))
-
-
-def _runs(above: BoolArray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(above, prepend=False, append=False)).tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
